@@ -1,0 +1,42 @@
+// The listener: HTTP/1.1 with keep-alive and pipelining, limits on header, body and time, TLS where configured.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/backend.hpp"
+#include "base/result.hpp"
+#include "telemetry/metrics.hpp"
+
+namespace tocsin::api {
+
+struct Tls {
+  std::string cert, key, client_ca;  ///< PEM files; empty cert: plain HTTP
+};
+
+struct ServerSettings {
+  std::string listen = "127.0.0.1:7676";
+  std::string health_listen;         ///< optional: /healthz /readyz /metrics alone
+  Tls tls;
+  std::size_t threads = 2;
+  std::uint64_t max_body = 64ull << 20;
+  std::size_t max_connections = 1024;
+  base::Duration header_timeout = std::chrono::seconds(10);
+  base::Duration idle_timeout = std::chrono::seconds(75);
+};
+
+class Server {
+ public:
+  static base::Result<std::unique_ptr<Server>> start(ServerSettings settings, Backend& backend, telemetry::Metrics& metrics);
+  virtual ~Server() = default;
+  virtual void stop() = 0;               ///< idempotent; lets requests in flight end, for at most 2 s
+  virtual std::uint16_t port() const = 0;  ///< the real one, where port 0 was asked for
+  virtual std::uint16_t health_port() const = 0;
+};
+
+/// The OpenAPI 3 document of every route of this build, as JSON.
+std::string openapi();
+
+}  // namespace tocsin::api

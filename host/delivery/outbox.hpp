@@ -1,0 +1,88 @@
+// The outbox sends what was committed, at least once, with the same idempotency key every time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "model/changes.hpp"
+#include "runtime/backoff.hpp"
+#include "runtime/executor.hpp"
+
+namespace tocsin::delivery {
+
+/// What came of one attempt.
+struct Outcome {
+  bool ok = false;
+  bool retry = true;             ///< a failure that a later attempt may mend
+  bool unknown = false;          ///< it may have arrived
+  base::Duration retry_after{};  ///< 0: our own backoff
+  std::string provider_id;
+  std::string error;
+  int code = 0;                  ///< HTTP status, SMTP reply
+  model::TicketRef ticket;       ///< of a tracker
+};
+
+/// A notifier or tracker instance, as the outbox sees it. Declared here, the consumer; adapted in app.
+class Channel {
+ public:
+  virtual ~Channel() = default;
+  /// Sends on the calling pool thread or later; `done` is called exactly once, on any thread, by `deadline` + 1 s.
+  virtual void send(const model::Delivery& delivery, const std::string& provider_id, base::Time deadline,
+                    std::function<void(Outcome)> done) = 0;
+};
+
+struct OutboxSettings {
+  base::Duration attempt_timeout = std::chrono::seconds(10);
+  base::Duration give_up_after = std::chrono::hours(24);  ///< then it is a dead letter
+  std::uint32_t max_attempts = 0;                          ///< 0: until give_up_after
+  runtime::BackoffPolicy backoff;
+  runtime::Breaker::Policy breaker;
+  std::size_t in_flight_per_instance = 4;                  ///< 1 for trackers
+};
+
+struct OutboxPorts {
+  const base::Clock* clock = nullptr;
+  runtime::Executor* pool = nullptr;                       ///< for send(), which may block
+  /// Runs a task at an instant of the clock (reactor live, manual in tests).
+  std::function<void(base::Time, runtime::Task)> at;
+  /// Keeps changes durably; called from the outbox's strand, answers there or on any thread.
+  std::function<void(model::Changes, std::function<void(base::Result<void>)>)> commit;
+  /// A delivery ended (sent, dead, shadow), after it was committed.
+  std::function<void(const model::Delivery&, const Outcome&)> ended;
+  std::function<double()> random;                          ///< [0, 1)
+};
+
+struct InstanceStatus {
+  std::string instance;
+  std::size_t queued = 0, in_flight = 0;
+  std::uint64_t sent = 0, failed = 0, dead = 0;
+  runtime::Breaker::State breaker = runtime::Breaker::State::closed;
+};
+
+/// Thread-safe: calls are posted to its own strand.
+class Outbox {
+ public:
+  Outbox(OutboxSettings settings, OutboxPorts ports, runtime::Executor& strand_pool);
+  ~Outbox();
+
+  /// A channel came, changed or went (null). Deliveries to an instance that is not there wait.
+  void set_channel(const std::string& instance, std::shared_ptr<Channel> channel);
+  void set_provider_refs(std::vector<model::ProviderRef> refs);
+  /// Deliveries that were committed as pending. Order per (instance, incident) is kept.
+  void enqueue(std::vector<model::Delivery> deliveries);
+  /// Drains what is in flight, starts nothing new. Returns when idle or after `limit`.
+  void stop(base::Duration limit);
+  std::vector<InstanceStatus> status() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace tocsin::delivery

@@ -1,0 +1,72 @@
+// The desk where alerts become incidents and incidents reach people. A state machine on one strand: every call returns
+// the Changes it caused, to be kept in one transaction before anything leaves.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "model/changes.hpp"
+#include "model/routing.hpp"
+
+namespace tocsin::incidents {
+
+/// What the store knew; the same fields as storage::Restored without the deliveries.
+struct Known {
+  std::vector<model::Incident> incidents;
+  std::vector<model::IncidentAlert> incident_alerts;
+  std::vector<model::GroupState> groups;
+  std::vector<model::Ladder> ladders;
+  std::vector<model::TicketRef> tickets;
+};
+
+struct StatusChange {
+  model::IncidentStatus to = model::IncidentStatus::acknowledged;
+  std::string actor, notes, reason;
+};
+
+class Desk {
+ public:
+  explicit Desk(model::Routing routing);
+  ~Desk();
+
+  void restore(Known known, base::Time now);
+  /// A reload changes no running timer and no running ladder.
+  void set_routing(model::Routing routing, base::Time now);
+
+  /// Alerts that changed state, in order.
+  model::Changes on_alerts(const std::vector<model::Alert>& alerts, base::Time now);
+  /// Group flushes and ladder steps due by `now`.
+  model::Changes advance(base::Time now);
+  std::optional<base::Time> next_due() const;
+
+  base::Result<model::Changes> set_status(const std::string& id, const StatusChange& change, base::Time now);
+  base::Result<model::Changes> assign(const std::string& id, const std::string& owner, const std::string& actor, base::Time now);
+  base::Result<model::Changes> note(const std::string& id, const std::string& text, const std::string& actor, base::Time now);
+  /// A hand-made incident.
+  base::Result<model::Changes> create(model::Incident incident, const std::string& actor, base::Time now);
+
+  /// After a commit gave new incidents their numbers.
+  void numbered(const std::string& correlation_id, std::uint64_t number);
+  /// A delivery ended: sent, or dead. Resolved members leave their group only after a success; a ladder step none of
+  /// whose sends can succeed passes on at once.
+  model::Changes on_delivery(const model::Delivery& delivery, base::Time now);
+  /// The tracker has a ticket.
+  model::Changes on_ticket(const model::TicketRef& ticket, base::Time now);
+
+  /// By number or correlation id, as the desk has it now.
+  std::optional<model::Incident> find(const std::string& id) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Targets of a routing that lead to nobody, and other things `tocsin check` reports.
+std::vector<std::string> check_routing(const model::Routing& routing);
+
+}  // namespace tocsin::incidents

@@ -1,0 +1,34 @@
+// Everything one decision keeps: written in one storage transaction, so that a restart sees all of it or nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/delivery.hpp"
+
+namespace tocsin::model {
+
+struct Changes {
+  std::uint64_t journal_position = 0;  ///< detection's consequences are whole through this record; 0: unchanged
+  std::vector<Alert> alerts;           ///< upsert by id; the state as it is now
+  std::vector<Incident> incidents;     ///< upsert by correlation_id; number 0: the store gives one
+  std::vector<TimelineEntry> timeline;
+  std::vector<IncidentAlert> incident_alerts;
+  std::vector<Delivery> deliveries;    ///< upsert by key; a new key that exists already is left alone unless it changed
+  std::vector<Attempt> attempts;
+  std::vector<ProviderRef> provider_refs;
+  std::vector<TicketRef> tickets;
+  std::vector<DeadLetter> dead_letters;
+  std::vector<std::uint64_t> dead_letters_replayed;  ///< ids to mark replayed
+  std::vector<GroupState> groups;
+  std::vector<Ladder> ladders;
+  std::vector<std::pair<std::string, std::string>> kv;  ///< "tsn.kv/1" and small state; empty value: remove
+
+  bool empty() const;
+  /// Adds the other's after this one's.
+  void append(Changes&& other);
+};
+
+}  // namespace tocsin::model

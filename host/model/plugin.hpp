@@ -1,0 +1,46 @@
+// What a plugin says of itself in its ELF note, and how an instance fares.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/option.hpp"
+
+namespace tocsin::model {
+
+enum PluginKind : std::uint32_t { kind_source = 1, kind_detector = 2, kind_notifier = 4, kind_tracker = 8 };
+
+struct SignalDoc {
+  std::string name, unit, labels, doc;
+};
+
+struct RouteDoc {
+  std::string method, path, doc;
+};
+
+struct PluginType {
+  std::string id, version, doc;
+  std::uint32_t kinds = 0;
+  std::vector<base::Option> options;
+  std::vector<base::Option> rule_options;  ///< detector
+  std::vector<SignalDoc> signals;
+  std::vector<RouteDoc> routes;
+  std::vector<std::string> needs;
+  std::string address_field, extension;
+  std::uint32_t source_features = 0, detector_features = 0, notifier_features = 0;
+};
+
+struct PluginDescriptor {
+  std::uint32_t abi = 0;
+  std::string path;
+  std::vector<PluginType> types;
+};
+
+/// A line of `tocsin plugin list` and of GET /plugins.
+struct PluginStatus {
+  std::string id, version, kind, instance, path, state, error;  ///< state: running, waiting, failed, stopped, available
+  std::uint64_t calls = 0, errors = 0, signals = 0, rejected = 0, queue_depth = 0, dropped = 0;
+};
+
+}  // namespace tocsin::model

@@ -1,0 +1,45 @@
+// The plugin directories, watched: what is there, what came, went or was exchanged.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "model/plugin.hpp"
+#include "runtime/executor.hpp"
+
+namespace tocsin::plugin_host {
+
+struct Found {
+  std::string path;
+  bool bundled = false;         ///< in the first, bundled directory
+  std::uint64_t identity = 0;   ///< of device, inode, size, mtime: changes when the file is exchanged
+  model::PluginDescriptor descriptor;
+  std::string error;            ///< why it cannot be used; empty: it can
+};
+
+class Directory {
+ public:
+  using Changed = std::function<void()>;
+  /// `directories[0]` is the bundled one. Missing directories are waited for.
+  Directory(std::vector<std::string> directories, runtime::Reactor& reactor);
+  ~Directory();
+  /// Reads the directories now. Errors of single files are in Found::error.
+  std::vector<Found> scan();
+  /// Calls `changed` on the reactor, 100 ms after the last of a burst of changes (inotify: closed after write, moved in
+  /// or out, deleted). A half-copied file is not reported until it is closed.
+  void watch(Changed changed);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+/// The type `plugin` among what was found; the file in a later directory wins over an earlier one.
+const Found* find_type(const std::vector<Found>& found, const std::string& plugin);
+
+}  // namespace tocsin::plugin_host

@@ -1,0 +1,134 @@
+// Instances of plugins and the calls into them. An Instance owns the library's mapping, the host table and the plugin's
+// self; sessions are typed views of it. Exceptions cannot cross (the SDK's barrier); a status and text come back.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/value.hpp"
+#include "model/delivery.hpp"
+#include "model/plugin.hpp"
+#include "model/rule.hpp"
+#include "model/series_table.hpp"
+#include "model/signal.hpp"
+#include "runtime/executor.hpp"
+#include "tocsin/abi.h"
+
+namespace tocsin::plugin_host {
+
+/// What became of a submit; rows refer to the batch as submitted.
+struct Taken {
+  std::uint32_t accepted = 0;
+  std::uint64_t first_seq = 0;
+};
+
+/// What instances need from the agent. Declared here, the consumer; implemented in pipeline/app. Any thread.
+class Port {
+ public:
+  virtual ~Port() = default;
+  virtual const base::Clock& clock() const = 0;
+  virtual model::SeriesTable& series() = 0;
+  /// The batch is validated and its series are interned; rows too far in the future are already left out. Returns when
+  /// it is durable. Fault::exhausted: the intake is full (TSN_RETRY).
+  virtual base::Result<Taken> take(std::shared_ptr<model::SignalBatch> batch) = 0;
+  virtual void rejected(model::RejectedSignal rejected) = 0;
+  virtual void log(const std::string& instance, int level, std::string_view text) = 0;
+  virtual void metric(const std::string& instance, tsn_metric_kind kind, const std::string& name,
+                      const model::Labels& labels, double value) = 0;
+  virtual base::Result<std::optional<std::string>> kv_get(const std::string& instance, const std::string& key) = 0;
+  virtual base::Result<void> kv_put(const std::string& instance, const std::string& key, std::string value) = 0;
+  virtual runtime::Reactor& reactor() = 0;
+  virtual runtime::Executor& pool() = 0;
+};
+
+/// A mapped library. Loaded with rtld_now | rtld_local; never unloaded while an instance of it lives, by default never.
+class Library;
+base::Result<std::shared_ptr<Library>> load_library(const std::string& path);
+
+struct InstanceSettings {
+  std::string name;             ///< "source.auth"
+  std::string type;             ///< plugin id, "logtail"
+  base::Value config;           ///< validated, defaults filled in, secrets resolved
+  std::string data_dir;
+  model::Labels labels;         ///< the agent's and the instance's, added to every series
+  std::uint32_t max_series = 100'000;
+  bool replay = false;
+  std::uint64_t next_seq = 1;
+};
+
+struct InstanceCounters {
+  std::uint64_t calls = 0, errors = 0, signals = 0, rejected = 0;
+};
+
+class Instance {
+ public:
+  /// Creates; does not start.
+  static base::Result<std::shared_ptr<Instance>> create(std::shared_ptr<Library> library, InstanceSettings settings, Port& port);
+  virtual ~Instance() = default;  ///< stops and destroys; waits for its threads and tokens
+
+  virtual base::Result<void> start(std::string_view cursor) = 0;
+  /// Idempotent. After it the plugin holds nothing.
+  virtual void stop() = 0;
+  /// True: taken; false: needs a new instance.
+  virtual base::Result<bool> reconfigure(const base::Value& config) = 0;
+
+  virtual const std::string& name() const = 0;
+  virtual const model::PluginType& type() const = 0;
+  virtual InstanceCounters counters() const = 0;
+
+  // --- source ---
+  virtual bool polled() const = 0;
+  /// One pull. False: the input is at its end. Calls are serialised by the caller.
+  virtual base::Result<bool> pull(base::Time deadline) = 0;
+
+  // --- detector ---
+  struct LoadedRule {
+    base::Value table;
+    void* script = nullptr;
+  };
+  virtual base::Result<std::vector<LoadedRule>> load_script(const std::string& file, std::string_view text) = 0;
+  virtual void unload_script(const std::string& file) = 0;
+  virtual base::Result<void*> compile(const model::Rule& rule, void* script, const tsn_inputs& inputs) = 0;
+  virtual void release(void* program) = 0;
+  virtual base::Result<void> evaluate(void* program, const tsn_rows& rows, tsn_verdicts& verdicts) = 0;
+
+  // --- notifier, tracker ---
+  struct Sent {
+    tsn_status status = TSN_OK;
+    std::string error;
+    int code = 0;
+    std::uint32_t retry_after_ms = 0;
+    std::string provider_id;                  ///< notifier
+    bool created = false;                     ///< tracker
+    std::string ticket_key, ticket_url, ticket_status;
+  };
+  /// Blocks at most until the plugin answers or returns PENDING; `done` exactly once, on any thread. A token not
+  /// completed by deadline + 1 s is completed here with TSN_DEADLINE.
+  virtual void deliver(const model::Delivery& delivery, const std::string& provider_id, const std::string& external_url,
+                       base::Time deadline, std::function<void(Sent)> done) = 0;
+  virtual void upsert(const model::Delivery& delivery, const std::string& external_url, base::Time deadline,
+                      std::function<void(Sent)> done) = 0;
+
+  // --- routes ---
+  struct Request {
+    std::string_view method, path, query, remote, user;
+    std::vector<std::pair<std::string_view, std::string_view>> headers;  ///< names in lower case
+    std::string_view body;
+    std::uint32_t body_padding = 64;  ///< readable bytes after body
+  };
+  struct Response {
+    std::uint32_t status = 200;
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string body;
+  };
+  virtual void handle(const Request& request, base::Time deadline, std::function<void(Response)> done) = 0;
+};
+
+}  // namespace tocsin::plugin_host

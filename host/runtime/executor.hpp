@@ -1,0 +1,73 @@
+// Where work runs: a small pool for calls that may wait, strands on it that run one task at a time, and one reactor
+// for timers and descriptors.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+
+namespace tocsin::runtime {
+
+using Task = std::function<void()>;
+
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  /// Runs the task later. Any thread. After stop() the task is dropped.
+  virtual void post(Task task) = 0;
+};
+
+/// `threads` named workers. stop() runs what is queued to its end, then joins; idempotent.
+class Pool final : public Executor {
+ public:
+  Pool(std::string name, std::size_t threads);
+  ~Pool() override;
+  void post(Task task) override;
+  void stop();
+  std::size_t queued() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+/// Tasks in order, never two at once, on whichever worker is free. Copies share the order.
+class Strand final : public Executor {
+ public:
+  explicit Strand(Executor& pool);
+  ~Strand() override;
+  void post(Task task) override;
+  std::size_t queued() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+/// One thread that waits for timers and descriptors and posts; it does no work itself. Asio inside.
+class Reactor final : public Executor {
+ public:
+  using Id = std::uint64_t;
+  explicit Reactor(std::string name);
+  ~Reactor() override;
+  void post(Task task) override;
+  /// Runs the task on the reactor's thread after `delay`; returns an id for cancel(). Any thread.
+  Id after(base::Duration delay, Task task);
+  /// One shot: events 1 readable, 2 writable; the task gets what became true.
+  Id watch(int descriptor, std::uint32_t events, std::function<void(std::uint32_t)> task);
+  /// True if it had not run yet. Any thread.
+  bool cancel(Id id);
+  void stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Names the calling thread for ps, top and core files (15 bytes).
+void name_thread(const std::string& name);
+
+}  // namespace tocsin::runtime

@@ -1,0 +1,146 @@
+// The store: what is kept, independent of who keeps it. Two implementations, SQLite and PostgreSQL, pass one contract
+// test-suite (store_contract_test.cpp). All calls block and may come from any thread; a store serialises what it must.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "model/changes.hpp"
+#include "model/series_table.hpp"
+#include "model/signal.hpp"
+
+namespace tocsin::storage {
+
+struct CommitResult {
+  std::map<std::string, std::uint64_t> numbers;  ///< of incidents that were new: correlation_id → number
+};
+
+/// What the agent continues with after a start.
+struct Restored {
+  std::uint64_t journal_position = 0;
+  std::vector<model::Alert> alerts;            ///< pending or firing, and resolved within the last hour
+  std::vector<model::Incident> incidents;      ///< not CLOSED, and resolved ones that may reopen
+  std::vector<model::IncidentAlert> incident_alerts;  ///< of those incidents
+  std::vector<model::Delivery> deliveries;     ///< pending
+  std::vector<model::GroupState> groups;
+  std::vector<model::Ladder> ladders;
+  std::vector<model::ProviderRef> provider_refs;
+  std::vector<model::TicketRef> tickets;
+};
+
+/// Cursor paging: `after` is the last answer's `next`, empty for the first page.
+struct Page {
+  std::size_t limit = 100;
+  std::string after;
+};
+template <class T>
+struct Listed {
+  std::vector<T> items;
+  std::string next;  ///< empty: no more
+};
+
+struct IncidentQuery {
+  std::vector<model::IncidentStatus> status;
+  std::vector<model::Severity> severity;
+  std::string text;  ///< in title, description, service
+  base::Time from{}, to{};
+  Page page;
+};
+
+struct AlertQuery {
+  std::vector<model::AlertState> states;
+  std::string rule;
+  base::Time from{}, to{};
+  Page page;
+};
+
+struct LogQuery {
+  std::string correlation_id, instance, status;
+  base::Time from{}, to{};
+  Page page;
+};
+
+/// A point of history. A summary row carries all five; a plain value has count 1.
+struct Sample {
+  std::int64_t ts = 0;
+  double value = 0;
+};
+struct SeriesSamples {
+  model::SeriesKey key;
+  std::vector<Sample> samples;           ///< by time
+  std::vector<model::Summary> summaries; ///< empty, or as long as samples
+};
+struct SampleQuery {
+  std::string name;                 ///< exact, or with a `*` at its end; empty: any
+  model::Matchers matchers;         ///< on labels
+  base::Time from{}, to{};          ///< both inclusive
+  std::size_t most_samples = 20'000'000;  ///< Fault::exhausted beyond it
+};
+struct SeriesInfo {
+  model::SeriesKey key;
+  base::Time first{}, last{};
+  std::uint64_t samples = 0;
+};
+
+struct Retention {
+  base::Duration raw = std::chrono::hours(24 * 7);
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // --- decisions -------------------------------------------------------------------------------------------------
+  /// All of it in one transaction, or nothing.
+  virtual base::Result<CommitResult> commit(const model::Changes& changes) = 0;
+  virtual base::Result<Restored> restore(base::Time now) = 0;
+
+  // --- history ---------------------------------------------------------------------------------------------------
+  /// Takes journalled batches towards history. Cheap: full chunks are written at once, the rest waits in memory and is
+  /// found by samples() all the same.
+  virtual base::Result<void> append_history(const std::vector<model::SharedBatch>& batches) = 0;
+  /// Writes what waits in memory; returns the journal position through which history is in the store.
+  virtual base::Result<std::uint64_t> flush_history() = 0;
+  /// Position through which history was in the store at open; the journal is read again from the next one.
+  virtual std::uint64_t history_position() const = 0;
+  virtual base::Result<std::vector<SeriesSamples>> samples(const SampleQuery& query) = 0;
+  virtual base::Result<std::vector<SeriesInfo>> series(const std::string& pattern) = 0;
+  virtual base::Result<void> append_rejected(const std::vector<model::RejectedSignal>& rejected) = 0;
+  virtual base::Result<Listed<model::RejectedSignal>> rejected(const Page& page) = 0;
+  virtual base::Result<void> expire(base::Time now, const Retention& retention) = 0;
+
+  // --- questions -------------------------------------------------------------------------------------------------
+  virtual base::Result<Listed<model::Incident>> incidents(const IncidentQuery& query) = 0;
+  /// By number ("1042") or correlation id.
+  virtual base::Result<std::optional<model::Incident>> incident(const std::string& id) = 0;
+  virtual base::Result<std::vector<model::TimelineEntry>> timeline(const std::string& correlation_id) = 0;
+  virtual base::Result<std::vector<model::IncidentAlert>> incident_alerts(const std::string& correlation_id) = 0;
+  virtual base::Result<Listed<model::Alert>> alerts(const AlertQuery& query) = 0;
+  virtual base::Result<Listed<model::Attempt>> attempts(const LogQuery& query) = 0;
+  virtual base::Result<std::vector<model::Delivery>> deliveries(const std::string& correlation_id) = 0;
+  virtual base::Result<Listed<model::DeadLetter>> dead_letters(const Page& page) = 0;
+  virtual base::Result<std::optional<model::DeadLetter>> dead_letter(std::uint64_t id) = 0;
+  virtual base::Result<std::vector<model::TicketRef>> tickets() = 0;
+  virtual base::Result<std::optional<std::string>> kv(const std::string& key) = 0;
+
+  /// "sqlite 3.40.1, /var/lib/tocsin/tocsin.db, schema 3"
+  virtual std::string describe() const = 0;
+};
+
+struct StoreSettings {
+  std::string url = "sqlite:tocsin.db";  ///< relative to data_dir; or postgres://user@host:port/database
+  std::string password;
+  std::string data_dir;
+  std::string module_dir;                ///< where the PostgreSQL module lies
+  bool sync = false;                     ///< fsync every commit
+};
+/// Opens the store the url names and migrates its schema. Series found in it are interned into `series`.
+base::Result<std::unique_ptr<Store>> open_store(const StoreSettings& settings, model::SeriesTable& series);
+
+}  // namespace tocsin::storage
