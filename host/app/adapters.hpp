@@ -1,0 +1,49 @@
+// Plugin instances seen as what other rooms ask for: a detector as detection's Evaluator, a notifier or tracker as the
+// outbox' Channel.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "delivery/outbox.hpp"
+#include "detection/evaluator.hpp"
+#include "plugin_host/session.hpp"
+
+namespace tocsin::app {
+
+class DetectorAdapter final : public detection::Evaluator {
+ public:
+  /// `script_of` finds what the instance's load() made for a rule of a script file.
+  DetectorAdapter(std::shared_ptr<plugin_host::Instance> instance, std::function<void*(const model::Rule&)> script_of)
+      : instance_(std::move(instance)), script_of_(std::move(script_of)) {}
+  base::Result<void*> compile(const model::Rule& rule, const tsn_inputs& inputs) override {
+    return instance_->compile(rule, rule.script_file.empty() ? nullptr : script_of_(rule), inputs);
+  }
+  void release(void* program) override { instance_->release(program); }
+  base::Result<void> evaluate(void* program, const tsn_rows& rows, tsn_verdicts& verdicts) override {
+    return instance_->evaluate(program, rows, verdicts);
+  }
+
+ private:
+  std::shared_ptr<plugin_host::Instance> instance_;
+  std::function<void*(const model::Rule&)> script_of_;
+};
+
+class ChannelAdapter final : public delivery::Channel {
+ public:
+  ChannelAdapter(std::shared_ptr<plugin_host::Instance> instance, std::string external_url)
+      : instance_(std::move(instance)), external_url_(std::move(external_url)) {}
+  void send(const model::Delivery& delivery, const std::string& provider_id, base::Time deadline,
+            std::function<void(delivery::Outcome)> done) override;
+
+ private:
+  std::shared_ptr<plugin_host::Instance> instance_;
+  std::string external_url_;
+};
+
+/// What a status of the ABI means for the outbox.
+delivery::Outcome outcome_of(const plugin_host::Instance::Sent& sent);
+
+}  // namespace tocsin::app

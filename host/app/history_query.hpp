@@ -1,0 +1,24 @@
+// Turns stored samples into the points of the history API: aggregation per bucket, and LTTB where there are too many.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "api/backend.hpp"
+#include "base/result.hpp"
+#include "storage/port.hpp"
+
+namespace tocsin::app {
+
+/// Points of one series. Buckets are aligned to multiples of their length since 1970 and carry their start; empty ones
+/// are left out. A summary row counts as its `count` observations: avg is weighted, min and max are its own, count and
+/// sum add up. Percentiles interpolate linearly between the closest ranks (as PromQL's quantile_over_time) and read
+/// plain values only.
+base::Result<std::vector<api::Point>> aggregate(const storage::SeriesSamples& series, std::string_view aggregation,
+                                                base::Duration bucket);
+
+/// Largest-Triangle-Three-Buckets (Sveinn Steinarsson, "Downsampling Time Series for Visual Representation", 2013):
+/// `limit` points that keep the visual shape; first and last are kept.
+std::vector<api::Point> downsample(std::vector<api::Point> points, std::size_t limit);
+
+}  // namespace tocsin::app

@@ -1,0 +1,47 @@
+#include "app/port.hpp"
+
+#include "telemetry/log.hpp"
+
+namespace tocsin::app {
+
+base::Result<plugin_host::Taken> AgentPort::take(std::shared_ptr<model::SignalBatch> batch) {
+  auto* pipeline = pipeline_.load(std::memory_order_acquire);
+  if (!pipeline) return base::fail(base::Fault::exhausted, "the agent is starting or stopping");
+  const plugin_host::Taken taken{static_cast<std::uint32_t>(batch->rows()), batch->first_seq};
+  TRY_VOID(pipeline->take(std::move(batch)));
+  return taken;
+}
+
+void AgentPort::rejected(model::RejectedSignal rejected) {
+  if (auto* pipeline = pipeline_.load(std::memory_order_acquire)) pipeline->rejected(std::move(rejected));
+}
+
+void AgentPort::log(const std::string& instance, int level, std::string_view text) {
+  telemetry::log(static_cast<telemetry::Level>(level), instance, text);
+}
+
+void AgentPort::metric(const std::string& instance, tsn_metric_kind kind, const std::string& name, const model::Labels& labels,
+                       double value) {
+  telemetry::MetricLabels all{{"instance", instance}};
+  for (const auto& [key, text] : labels) all.emplace_back(key, text);
+  const std::string full = "tocsin_plugin_" + name;
+  if (kind == TSN_METRIC_GAUGE) {
+    parts_.metrics->gauge(full, "A plugin's own gauge", all).set(value);
+  } else {
+    parts_.metrics->counter(full + (full.ends_with("_total") ? "" : "_total"), "A plugin's own counter", all).add(value);
+  }
+}
+
+base::Result<std::optional<std::string>> AgentPort::kv_get(const std::string& instance, const std::string& key) {
+  return parts_.store->kv("plugin/" + instance + "/" + key);
+}
+
+base::Result<void> AgentPort::kv_put(const std::string& instance, const std::string& key, std::string value) {
+  auto* pipeline = pipeline_.load(std::memory_order_acquire);
+  if (!pipeline) return base::fail(base::Fault::unavailable, "the agent is starting or stopping");
+  model::Changes changes;
+  changes.kv.emplace_back("plugin/" + instance + "/" + key, std::move(value));
+  return pipeline->keep(std::move(changes));
+}
+
+}  // namespace tocsin::app

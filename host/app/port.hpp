@@ -1,0 +1,47 @@
+// What the agent gives its plugin instances: the clock, the series, the intake, small state, logs and metrics.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "pipeline/pipeline.hpp"
+#include "plugin_host/session.hpp"
+#include "telemetry/metrics.hpp"
+
+namespace tocsin::app {
+
+/// The pipeline is set once it is there; before, and after it was taken away, submits are refused with RETRY.
+class AgentPort final : public plugin_host::Port {
+ public:
+  struct Parts {
+    const base::Clock* clock = nullptr;
+    model::SeriesTable* series = nullptr;
+    storage::Store* store = nullptr;
+    telemetry::Metrics* metrics = nullptr;
+    runtime::Reactor* reactor = nullptr;
+    runtime::Executor* pool = nullptr;
+  };
+  explicit AgentPort(Parts parts) : parts_(parts) {}
+  void set_pipeline(pipeline::Pipeline* pipeline) { pipeline_.store(pipeline, std::memory_order_release); }
+
+  const base::Clock& clock() const override { return *parts_.clock; }
+  model::SeriesTable& series() override { return *parts_.series; }
+  base::Result<plugin_host::Taken> take(std::shared_ptr<model::SignalBatch> batch) override;
+  void rejected(model::RejectedSignal rejected) override;
+  void log(const std::string& instance, int level, std::string_view text) override;
+  void metric(const std::string& instance, tsn_metric_kind kind, const std::string& name, const model::Labels& labels,
+              double value) override;
+  base::Result<std::optional<std::string>> kv_get(const std::string& instance, const std::string& key) override;
+  base::Result<void> kv_put(const std::string& instance, const std::string& key, std::string value) override;
+  runtime::Reactor& reactor() override { return *parts_.reactor; }
+  runtime::Executor& pool() override { return *parts_.pool; }
+
+ private:
+  Parts parts_;
+  std::atomic<pipeline::Pipeline*> pipeline_{nullptr};
+};
+
+}  // namespace tocsin::app

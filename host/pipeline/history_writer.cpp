@@ -1,0 +1,145 @@
+#include "pipeline/history_writer.hpp"
+
+#include <algorithm>
+
+#include "runtime/executor.hpp"
+#include "telemetry/log.hpp"
+
+namespace tocsin::pipeline {
+namespace {
+
+constexpr std::size_t most_loaders = 20'000;  // beyond: counted under loader_code="other"
+constexpr std::size_t most_per_write = 64;
+
+}  // namespace
+
+HistoryWriter::HistoryWriter(HistorySettings settings, storage::Store& store, storage::Journal& journal,
+                             const model::SeriesTable& series, const base::Clock& clock, telemetry::Metrics& metrics,
+                             std::function<std::uint64_t()> judged_position)
+    : settings_(settings), store_(store), journal_(journal), series_(series), clock_(clock), metrics_(metrics),
+      judged_position_(std::move(judged_position)) {}
+
+HistoryWriter::~HistoryWriter() { stop(); }
+
+void HistoryWriter::start() {
+  flushed_ = store_.history_position();
+  next_flush_ = clock_.now() + settings_.flush_every;
+  next_expiry_ = clock_.now() + std::chrono::seconds(30);
+  thread_ = std::thread([this] {
+    runtime::name_thread("history");
+    run();
+  });
+}
+
+void HistoryWriter::stop() {
+  queue_.close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void HistoryWriter::rejected(model::RejectedSignal rejected) {
+  metrics_.counter("signals_validation_failures_total", "Signals refused, by cause",
+                   {{"loader_code", rejected.loader}, {"error_type", rejected.error_type}})
+      .add(rejected.count);
+  rejected_.try_push(std::move(rejected));  // counted all the same; only the copy for people is bounded
+}
+
+void HistoryWriter::run() {
+  std::vector<model::SharedBatch> batches;
+  for (;;) {
+    if (auto batch = queue_.pop(std::chrono::seconds(1))) {
+      batches.push_back(std::move(*batch));
+      while (batches.size() < most_per_write) {
+        auto more = queue_.try_pop();
+        if (!more) break;
+        batches.push_back(std::move(*more));
+      }
+      write(batches);
+      batches.clear();
+    }
+    write_rejected();
+    const base::Time now = clock_.now();
+    if (now >= next_flush_) flush(now);
+    if (queue_.closed() && queue_.size() == 0) break;
+  }
+  flush(clock_.now());
+}
+
+void HistoryWriter::write(std::vector<model::SharedBatch>& batches) {
+  for (const auto& batch : batches) count(*batch);
+  const auto& newest = *batches.back();
+  if (arrivals_.empty() || newest.arrived - arrivals_.back().second >= std::chrono::seconds(1)) {
+    arrivals_.emplace_back(newest.position, newest.arrived);
+  }
+  if (auto done = store_.append_history(batches); !done) {
+    // The journal still has them: history is folded again from its last durable position at the next start.
+    telemetry::log_error("history", "cannot fold signals: " + done.error().message());
+  }
+}
+
+void HistoryWriter::count(const model::SignalBatch& batch) {
+  const model::SeriesId known = series_.size();
+  for (auto id = static_cast<model::SeriesId>(loader_of_.size()); id < known; ++id) {
+    std::string loader(series_.key(id).labels.get("loader"));
+    if (loaders_.size() >= most_loaders && !loader_index_.contains(loader)) loader = "other";
+    const auto [it, fresh] = loader_index_.emplace(loader, static_cast<std::uint32_t>(loaders_.size()));
+    if (fresh) loaders_.push_back(loader);
+    loader_of_.push_back(it->second);
+  }
+  tally_.resize(loaders_.size(), 0);
+  for (const auto id : batch.series) ++tally_[loader_of_[id]];
+  auto& counters = counters_[batch.source];
+  counters.resize(loaders_.size(), nullptr);
+  for (const auto id : batch.series) {
+    const std::uint32_t loader = loader_of_[id];
+    if (tally_[loader] == 0) continue;
+    if (!counters[loader]) {
+      counters[loader] = &metrics_.counter("signals_ingested_total", "Signals accepted",
+                                           {{"loader_code", loaders_[loader]}, {"source", batch.source}});
+    }
+    counters[loader]->add(tally_[loader]);
+    tally_[loader] = 0;
+  }
+}
+
+void HistoryWriter::write_rejected() {
+  std::vector<model::RejectedSignal> rows;
+  while (rows.size() < 512) {
+    auto row = rejected_.try_pop();
+    if (!row) break;
+    rows.push_back(std::move(*row));
+  }
+  if (rows.empty()) return;
+  if (auto done = store_.append_rejected(rows); !done) {
+    telemetry::log_error("history", "cannot keep rejected signals: " + done.error().message());
+  }
+}
+
+void HistoryWriter::flush(base::Time now) {
+  next_flush_ = now + settings_.flush_every;
+  if (auto position = store_.flush_history()) {
+    flushed_ = *position;
+  } else {
+    telemetry::log_error("history", "cannot write history: " + position.error().message());
+    return;
+  }
+  trim(now);
+  if (now < next_expiry_) return;
+  next_expiry_ = now + settings_.expire_every;
+  if (auto done = store_.expire(now, settings_.retention); !done) {
+    telemetry::log_error("history", "cannot apply the retention: " + done.error().message());
+  }
+}
+
+void HistoryWriter::trim(base::Time now) {
+  const bool crowded = journal_.bytes() > settings_.keep_bytes;
+  std::uint64_t old_enough = 0;
+  while (arrivals_.size() > 1 && (crowded || now - arrivals_[1].second > settings_.keep_journal)) arrivals_.pop_front();
+  if (!arrivals_.empty()) old_enough = arrivals_.front().first;
+  const std::uint64_t keep_from = std::min({old_enough, flushed_ + 1, judged_position_() + 1});
+  if (keep_from <= 1) return;
+  if (auto done = journal_.trim(keep_from); !done) {
+    telemetry::log_error("journal", "cannot trim: " + done.error().message());
+  }
+}
+
+}  // namespace tocsin::pipeline

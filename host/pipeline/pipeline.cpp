@@ -1,0 +1,359 @@
+#include "pipeline/pipeline.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <map>
+#include <shared_mutex>
+#include <utility>
+
+#include "pipeline/committer.hpp"
+#include "pipeline/control.hpp"
+#include "pipeline/intake.hpp"
+#include "pipeline/shard_runner.hpp"
+#include "telemetry/log.hpp"
+
+namespace tocsin::pipeline {
+
+struct Pipeline::Impl {
+  Impl(Settings s, Parts p, model::Routing routing)
+      : settings(std::move(s)), parts(p), desk(std::move(routing)), committer(*parts.store, *parts.metrics),
+        control(desk, committer, *parts.clock, settings.shards, [this](auto deliveries) { outbox->enqueue(std::move(deliveries)); }),
+        history(settings.history, *parts.store, *parts.journal, *parts.series, *parts.clock, *parts.metrics,
+                [this] { return control.durable_position(); }),
+        intake(*parts.journal, [this] { return has_room(); }, [this](model::SharedBatch batch) { hand_on(std::move(batch)); }) {
+    make_shards();
+    make_outbox();
+    export_metrics();
+  }
+
+  // The path on one screen. take() → journal → hand_on() → shards → control → committer → outbox.
+  base::Result<std::uint64_t> take(std::shared_ptr<model::SignalBatch> batch) {
+    if (!open.load(std::memory_order_acquire)) return base::fail(base::Fault::exhausted, "the agent is starting or stopping");
+    return intake.take(std::move(batch));
+  }
+  bool has_room() const {
+    return history.has_room() && std::all_of(shards.begin(), shards.end(), [](const auto& shard) { return shard->has_room(); });
+  }
+  void hand_on(model::SharedBatch batch) {
+    for (auto& shard : shards) shard->judge(batch);
+    history.append(std::move(batch));
+  }
+
+  void make_shards();
+  void make_outbox();
+  void export_metrics();
+  void on_ended(const model::Delivery& delivery, const delivery::Outcome& outcome);
+  std::vector<detection::RuleProblem> set_rules_before_start(const std::vector<model::SharedRule>& rules);
+  base::Result<void> fold_unwritten();
+  base::Result<void> rebuild(const storage::Restored& restored);
+  void history_before_journal(const model::Selector& selector, base::Time from, base::Time to,
+                              const std::function<void(model::SeriesId, std::int64_t, double)>& take_sample);
+  void judge_again(std::vector<model::Alert>& alerts, std::uint64_t position);
+  std::vector<model::Delivery> pending(storage::Restored& restored);
+
+  Settings settings;
+  Parts parts;
+  incidents::Desk desk;
+  std::unique_ptr<delivery::Outbox> outbox;
+  Committer committer;
+  std::vector<std::unique_ptr<ShardRunner>> shards;
+  Control control;
+  HistoryWriter history;
+  Intake intake;
+  std::function<void(const model::Delivery&, const delivery::Outcome&)> delivered;
+  std::atomic<bool> open{false};
+  bool started = false, stopped = false;
+  base::Time journal_begins = base::Time::max();  ///< arrival of the oldest journalled batch
+};
+
+void Pipeline::Impl::make_shards() {
+  for (std::uint32_t i = 0; i < settings.shards; ++i) {
+    detection::ShardSettings shard;
+    shard.index = i;
+    shard.count = settings.shards;
+    shard.history = [this](const auto& selector, base::Time from, base::Time to, const auto& take_sample) {
+      history_before_journal(selector, from, to, take_sample);
+    };
+    auto owned = std::make_unique<detection::Shard>(shard, *parts.series, parts.evaluators(i));
+    shards.push_back(std::make_unique<ShardRunner>(i, std::move(owned), *parts.clock,
+                                                   [this](Judged judged) { control.judged(std::move(judged)); }));
+  }
+}
+
+void Pipeline::Impl::make_outbox() {
+  delivery::OutboxPorts ports;
+  ports.clock = parts.clock;
+  ports.pool = parts.pool;
+  ports.at = [this](base::Time when, runtime::Task task) {
+    parts.reactor->after(std::max(base::Duration::zero(), when - parts.clock->now()), std::move(task));
+  };
+  ports.commit = [this](model::Changes changes, std::function<void(base::Result<void>)> done) {
+    auto failed = done;
+    const bool queued = committer.commit({std::move(changes), [done = std::move(done)](const auto& result, model::Changes&) {
+                                            done(result ? base::Result<void>{} : base::fail(result.error()));
+                                          }});
+    if (!queued) failed(base::fail(base::Fault::cancelled, "the agent is stopping"));
+  };
+  ports.ended = [this](const model::Delivery& delivery, const delivery::Outcome& outcome) { on_ended(delivery, outcome); };
+  ports.random = runtime::jitter;
+  outbox = std::make_unique<delivery::Outbox>(settings.outbox, std::move(ports), *parts.pool);
+}
+
+void Pipeline::Impl::on_ended(const model::Delivery& delivery, const delivery::Outcome& outcome) {
+  if (delivered) delivered(delivery, outcome);
+  control.decide(
+      [delivery, outcome](incidents::Desk& d, base::Time now) -> base::Result<model::Changes> {
+        auto changes = d.on_delivery(delivery, now);
+        if (!outcome.ticket.key.empty()) changes.append(d.on_ticket(outcome.ticket, now));
+        return changes;
+      },
+      [](const base::Result<void>&) {});
+}
+
+void Pipeline::Impl::export_metrics() {
+  auto& metrics = *parts.metrics;
+  metrics.on_collect([this, &metrics] {
+    for (std::size_t i = 0; i < shards.size(); ++i) {
+      metrics.gauge("tocsin_shard_queue_batches", "Batches waiting for a shard", {{"shard", std::to_string(i)}})
+          .set(static_cast<double>(shards[i]->queued()));
+    }
+    metrics.gauge("tocsin_commit_queue_decisions", "Decisions waiting for the store").set(static_cast<double>(committer.queued()));
+    metrics.gauge("tocsin_journal_bytes", "Size of the signal journal").set(static_cast<double>(parts.journal->bytes()));
+    metrics.gauge("tocsin_series", "Series known to the agent").set(static_cast<double>(parts.series->size()));
+    for (const auto& status : outbox->status()) {
+      const telemetry::MetricLabels name{{"name", status.instance}};
+      metrics.gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open", name).set(static_cast<double>(status.breaker));
+      const telemetry::MetricLabels instance{{"instance", status.instance}};
+      metrics.gauge("tocsin_outbox_queued", "Deliveries waiting", instance).set(static_cast<double>(status.queued));
+      metrics.gauge("tocsin_outbox_in_flight", "Deliveries on their way", instance).set(static_cast<double>(status.in_flight));
+    }
+  });
+}
+
+// Signals older than the journal's oldest record, for windows longer than the journal is kept.
+void Pipeline::Impl::history_before_journal(const model::Selector& selector, base::Time from, base::Time to,
+                                            const std::function<void(model::SeriesId, std::int64_t, double)>& take_sample) {
+  storage::SampleQuery query;
+  query.name = selector.name();
+  query.matchers = selector.matchers();
+  query.from = from;
+  query.to = std::min(to, journal_begins - base::Duration(1));
+  if (query.to < query.from) return;
+  auto found = parts.store->samples(query);
+  if (!found) return telemetry::log_warn("detection", "cannot read history for " + selector.text() + ": " + found.error().message());
+  for (const auto& series : *found) {
+    const auto id = parts.series->intern(series.key);
+    for (const auto& sample : series.samples) take_sample(id, sample.ts, sample.value);
+  }
+}
+
+std::vector<detection::RuleProblem> Pipeline::Impl::set_rules_before_start(const std::vector<model::SharedRule>& rules) {
+  std::vector<detection::RuleProblem> problems;
+  std::vector<model::Alert> ended;
+  for (auto& runner : shards) {
+    auto found = runner->shard().set_rules(rules, parts.clock->now(), ended);
+    if (problems.empty()) problems = std::move(found);
+  }
+  return problems;
+}
+
+base::Result<void> Pipeline::Impl::fold_unwritten() {
+  std::vector<model::SharedBatch> batches;
+  base::Result<void> folded;
+  auto fold = [&] {
+    if (folded && !batches.empty()) folded = parts.store->append_history(batches);
+    batches.clear();
+  };
+  TRY_VOID(parts.journal->read(parts.store->history_position() + 1, [&](model::SharedBatch batch) {
+    batches.push_back(std::move(batch));
+    if (batches.size() >= 64) fold();
+    return folded.has_value();
+  }));
+  fold();
+  return folded;
+}
+
+base::Result<void> Pipeline::Impl::rebuild(const storage::Restored& restored) {
+  for (auto& runner : shards) runner->shard().restore(restored.alerts, parts.clock->now());
+  std::vector<model::Alert> alerts;
+  TRY_VOID(parts.journal->read(1, [&](model::SharedBatch batch) {
+    const bool judged = batch->position <= restored.journal_position;
+    for (auto& runner : shards) {
+      if (judged) {
+        runner->shard().warm(*batch);
+      } else {
+        runner->shard().advance(batch->arrived, alerts);
+        runner->shard().push(*batch, batch->arrived, alerts);
+      }
+    }
+    if (!judged) judge_again(alerts, batch->position);
+    return true;
+  }));
+  return {};
+}
+
+// What was answered "accepted" and not judged before the stop is judged now, as if it had just arrived.
+void Pipeline::Impl::judge_again(std::vector<model::Alert>& alerts, std::uint64_t position) {
+  for (std::uint32_t i = 0; i < settings.shards; ++i) {
+    shards[i]->judged_through(position);
+    control.judged(Judged{i, position, i + 1 == settings.shards ? std::move(alerts) : std::vector<model::Alert>{}});
+  }
+  alerts.clear();
+}
+
+std::vector<model::Delivery> Pipeline::Impl::pending(storage::Restored& restored) {
+  std::map<std::string, std::uint64_t> numbers;
+  for (const auto& incident : restored.incidents) numbers[incident.correlation_id] = incident.number;
+  for (auto& delivery : restored.deliveries) {
+    if (delivery.incident.number == 0) delivery.incident.number = numbers[delivery.correlation_id];
+  }
+  return std::move(restored.deliveries);
+}
+
+Pipeline::Pipeline(Settings settings, Parts parts, model::Routing routing)
+    : impl_(std::make_unique<Impl>(std::move(settings), parts, std::move(routing))) {}
+
+Pipeline::~Pipeline() { stop(); }
+
+base::Result<std::vector<detection::RuleProblem>> Pipeline::start(std::vector<model::SharedRule> rules) {
+  auto& my = *impl_;
+  const base::Time now = my.parts.clock->now();
+  TRY(auto restored, my.parts.store->restore(now));
+  TRY_VOID(my.parts.journal->read(1, [&](const model::SharedBatch& oldest) {
+    my.journal_begins = oldest->arrived;
+    return false;
+  }));
+  TRY_VOID(my.fold_unwritten());
+  auto problems = my.set_rules_before_start(rules);
+  my.desk.restore({restored.incidents, restored.incident_alerts, restored.groups, restored.ladders, restored.tickets}, now);
+  my.outbox->set_provider_refs(restored.provider_refs);
+  for (auto& runner : my.shards) runner->judged_through(restored.journal_position);
+  my.committer.start();
+  my.control.start(restored.journal_position);
+  my.started = true;
+  TRY_VOID(my.rebuild(restored));
+  my.outbox->enqueue(my.pending(restored));
+  my.intake.begin_at(my.parts.journal->newest() + 1);
+  my.history.start();
+  for (auto& runner : my.shards) runner->start();
+  my.open.store(true, std::memory_order_release);
+  return problems;
+}
+
+void Pipeline::stop() {
+  auto& my = *impl_;
+  if (my.stopped || !my.started) return;
+  my.stopped = true;
+  my.open = false;
+  for (auto& runner : my.shards) runner->stop();
+  my.history.stop();
+  my.outbox->stop(std::chrono::seconds(5));
+  my.control.stop();
+  my.committer.stop();
+}
+
+base::Result<std::uint64_t> Pipeline::take(std::shared_ptr<model::SignalBatch> batch) { return impl_->take(std::move(batch)); }
+void Pipeline::rejected(model::RejectedSignal rejected) { impl_->history.rejected(std::move(rejected)); }
+
+void Pipeline::source_state(const std::string& instance, bool up) {
+  for (auto& runner : impl_->shards) {
+    runner->errand([&](detection::Shard& shard, std::vector<model::Alert>& out) {
+      shard.source_state(instance, up, impl_->parts.clock->now(), out);
+    });
+  }
+}
+
+std::vector<detection::RuleProblem> Pipeline::set_rules(std::vector<model::SharedRule> rules) {
+  std::vector<detection::RuleProblem> problems;
+  for (auto& runner : impl_->shards) {
+    runner->errand([&](detection::Shard& shard, std::vector<model::Alert>& out) {
+      auto found = shard.set_rules(rules, impl_->parts.clock->now(), out);
+      if (problems.empty()) problems = std::move(found);
+    });
+  }
+  return problems;
+}
+
+void Pipeline::set_routing(model::Routing routing) {
+  impl_->control.post([this, routing = std::move(routing)](incidents::Desk& desk) mutable {
+    desk.set_routing(std::move(routing), impl_->parts.clock->now());
+  });
+}
+
+void Pipeline::set_channel(const std::string& instance, std::shared_ptr<delivery::Channel> channel) {
+  impl_->outbox->set_channel(instance, std::move(channel));
+}
+
+base::Result<void> Pipeline::decide(Decide decide) {
+  auto answer = std::make_shared<std::promise<base::Result<void>>>();
+  auto future = answer->get_future();
+  impl_->control.decide(std::move(decide), [answer](base::Result<void> result) { answer->set_value(std::move(result)); });
+  return future.get();
+}
+
+std::optional<model::Incident> Pipeline::find_incident(const std::string& id) {
+  auto answer = std::make_shared<std::promise<std::optional<model::Incident>>>();
+  auto future = answer->get_future();
+  impl_->control.post([answer, id](incidents::Desk& desk) { answer->set_value(desk.find(id)); });
+  if (future.wait_for(std::chrono::seconds(10)) != std::future_status::ready) return std::nullopt;
+  return future.get();
+}
+
+base::Result<void> Pipeline::keep(model::Changes changes) {
+  auto answer = std::make_shared<std::promise<base::Result<void>>>();
+  auto future = answer->get_future();
+  const bool queued = impl_->committer.commit({std::move(changes), [answer](const auto& result, model::Changes&) {
+                                                 answer->set_value(result ? base::Result<void>{} : base::fail(result.error()));
+                                               }});
+  if (!queued) return base::fail(base::Fault::cancelled, "the agent is stopping");
+  return future.get();
+}
+
+base::Result<void> Pipeline::send(std::vector<model::Delivery> deliveries) {
+  model::Changes changes;
+  changes.deliveries = deliveries;
+  TRY_VOID(keep(std::move(changes)));
+  impl_->outbox->enqueue(std::move(deliveries));
+  return {};
+}
+
+std::vector<detection::RuleStatus> Pipeline::rule_status() {
+  std::map<std::string, detection::RuleStatus> merged;
+  std::vector<std::string> order;
+  for (auto& runner : impl_->shards) {
+    runner->errand([&](detection::Shard& shard, std::vector<model::Alert>&) {
+      for (auto& status : shard.status()) {
+        auto [it, fresh] = merged.emplace(status.rule, status);
+        if (fresh) {
+          order.push_back(status.rule);
+          continue;
+        }
+        auto& sum = it->second;
+        sum.evaluations += status.evaluations, sum.failures += status.failures, sum.groups += status.groups;
+        sum.pending += status.pending, sum.firing += status.firing, sum.dropped += status.dropped;
+        sum.last_evaluation = std::max(sum.last_evaluation, status.last_evaluation);
+        if (status.health == "failing") sum.health = status.health, sum.last_error = status.last_error;
+      }
+    });
+  }
+  std::vector<detection::RuleStatus> all;
+  for (const auto& name : order) all.push_back(merged[name]);
+  return all;
+}
+
+std::vector<delivery::InstanceStatus> Pipeline::channel_status() const { return impl_->outbox->status(); }
+
+std::string Pipeline::not_ready() const {
+  if (!impl_->open) return "the pipeline is not running";
+  if (impl_->committer.failing()) return "the store refuses writes; see the log";
+  if (!impl_->has_room()) return "the intake is full";
+  return {};
+}
+
+storage::Store& Pipeline::store() { return *impl_->parts.store; }
+void Pipeline::on_delivered(std::function<void(const model::Delivery&, const delivery::Outcome&)> listener) {
+  impl_->delivered = std::move(listener);
+}
+
+}  // namespace tocsin::pipeline

@@ -1,0 +1,92 @@
+// The path of a signal, composed: intake → journal → shards → control → committer → outbox, and history beside it.
+//
+//   source ─take()→ Intake ─journal→ ┬→ ShardRunner × N ─alerts→ Control (desk) ─changes→ Committer ─deliveries→ Outbox
+//                                    └→ HistoryWriter (chunks, counts, trimming)
+//
+// Nothing is answered "accepted" before it is in the journal; nothing leaves before the decision that caused it is in
+// the store; the journal position of a decision is written in the same transaction.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "delivery/outbox.hpp"
+#include "detection/shard.hpp"
+#include "incidents/desk.hpp"
+#include "model/routing.hpp"
+#include "model/rule.hpp"
+#include "pipeline/history_writer.hpp"
+#include "runtime/executor.hpp"
+#include "storage/journal.hpp"
+#include "storage/port.hpp"
+#include "telemetry/metrics.hpp"
+
+namespace tocsin::pipeline {
+
+struct Settings {
+  std::uint32_t shards = 1;
+  HistorySettings history;
+  delivery::OutboxSettings outbox;
+};
+
+struct Parts {
+  const base::Clock* clock = nullptr;
+  model::SeriesTable* series = nullptr;
+  storage::Journal* journal = nullptr;
+  storage::Store* store = nullptr;
+  telemetry::Metrics* metrics = nullptr;
+  runtime::Reactor* reactor = nullptr;
+  runtime::Executor* pool = nullptr;
+  /// The evaluators of one shard; called on the thread that owns the shard.
+  std::function<detection::FindEvaluator(std::uint32_t shard)> evaluators;
+};
+
+class Pipeline {
+ public:
+  Pipeline(Settings settings, Parts parts, model::Routing routing);
+  ~Pipeline();
+
+  /// Restores what the store knew, rebuilds windows, reads the journal on from its durable position, starts the threads.
+  /// `rules` compile here; problems are returned, the others run.
+  base::Result<std::vector<detection::RuleProblem>> start(std::vector<model::SharedRule> rules);
+  /// Ordered: intake first, then each stage lets its queue run empty into the next. Idempotent.
+  void stop();
+
+  // --- signals in; any thread ---
+  base::Result<std::uint64_t> take(std::shared_ptr<model::SignalBatch> batch);
+  void rejected(model::RejectedSignal rejected);
+  void source_state(const std::string& instance, bool up);
+
+  // --- reload ---
+  std::vector<detection::RuleProblem> set_rules(std::vector<model::SharedRule> rules);
+  void set_routing(model::Routing routing);
+  void set_channel(const std::string& instance, std::shared_ptr<delivery::Channel> channel);
+
+  // --- people ---
+  using Decide = std::function<base::Result<model::Changes>(incidents::Desk&, base::Time now)>;
+  /// Decides on the control strand and returns when the decision is durable.
+  base::Result<void> decide(Decide decide);
+  /// A value read on the control strand.
+  std::optional<model::Incident> find_incident(const std::string& id);
+  /// Deliveries outside any incident (trial messages): kept, then sent.
+  base::Result<void> send(std::vector<model::Delivery> deliveries);
+  base::Result<void> keep(model::Changes changes);
+
+  // --- how it fares ---
+  std::vector<detection::RuleStatus> rule_status();
+  std::vector<delivery::InstanceStatus> channel_status() const;
+  std::string not_ready() const;  ///< empty: ready
+  storage::Store& store();
+  /// Called for every attempt that ended a delivery, after it was committed; set before start().
+  void on_delivered(std::function<void(const model::Delivery&, const delivery::Outcome&)> listener);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tocsin::pipeline
