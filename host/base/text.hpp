@@ -34,6 +34,7 @@ bool valid_utf8(std::string_view text);
 std::string lower(std::string_view text);
 bool equal_without_case(std::string_view a, std::string_view b);
 std::string_view trim(std::string_view text);
+/// The parts between separators, empty ones too; an empty text is one empty part.
 std::vector<std::string_view> split(std::string_view text, char separator);
 /// The candidate closest to `word` by edit distance, empty if none is near enough to be meant.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
