@@ -43,11 +43,17 @@ class Selector {
   static base::Result<Selector> parse(std::string_view text);
 
   bool matches(std::string_view name, const Labels& labels) const;
+  /// As written, with the star of a prefix; empty: every name.
   const std::string& name() const { return name_; }
+  /// Whether name() is one whole name, so that series can be looked up by it.
+  bool exact() const { return !prefix_ && !name_.empty(); }
   const Matchers& matchers() const { return matchers_; }
   std::string text() const;
 
  private:
+  /// `{__name__="x", …}` says the same as `x{…}`.
+  void name_from_matcher();
+
   std::string name_;
   bool prefix_ = false;
   Matchers matchers_;
