@@ -274,7 +274,8 @@ struct tsn_host {
   /* Reports input that could not become a signal. */
   void (*reject)(const tsn_host*, tsn_instance, const tsn_reject*);
   /* Completes a token whose call returned TSN_PENDING. `result` is what the call would have written: the type is
-   * stated beside each function. A second completion is refused with TSN_INVALID and counted against the plugin. */
+   * stated beside each function. A second completion is refused with TSN_INVALID and counted against the plugin. The
+   * plugin's own thread may complete before the call that will answer TSN_PENDING has returned: the host allows it. */
   tsn_status (*complete)(const tsn_host*, tsn_instance, tsn_token, tsn_status, const void* result, const tsn_err*);
   /* Starts a named thread that the host knows and joins; fn must return soon after stopping() is 1. */
   tsn_status (*spawn)(const tsn_host*, tsn_instance, tsn_str name, void (*fn)(void*), void* arg, tsn_thread* out,
@@ -707,10 +708,13 @@ typedef const tsn_plugin* (*tsn_plugin_entry_fn)(void);
 /* ---- the ELF note ------------------------------------------------------------------------------------------------ */
 
 /* Section `.note.tocsin` holds one ELF note (name "Tocsin", type TSN_NOTE_DESCRIPTOR) whose description is UTF-8 JSON:
- *   {"abi":1,"types":[{"id","version","doc","kinds":["source"],"needs":[…],
- *     "options":[{"key","type","flags","default","min","max","choices","doc"}],
- *     "signals":[{"name","unit","labels","doc"}], "routes":[{"method","path"}],
- *     "address_field", "features":{"source":N,"detector":N,"notifier":N}, "extension"}]}
+ *   {"abi":1,"types":[{"id":"","version":"","doc":"","kinds":["source"],"needs":["network"],
+ *     "options":[OPTION…],"rule_options":[OPTION…],
+ *     "signals":[{"name":"","unit":"","labels":"","doc":""}],"routes":[{"method":"","path":"","doc":""}],
+ *     "address_field":"","features":{"source":0,"detector":0,"notifier":0},"extension":""}]}
+ * where OPTION is {"key":"","type":4,"flags":0,"default":"","min":"","max":"","choices":"","doc":""} with the numbers of
+ * tsn_value_type and tsn_option.flags, and the texts of tsn_option ("default" is its fallback). Every key is present;
+ * what a type does not declare is empty. Readers ignore keys they do not know. The note says the same as the tsn_type,
  * so that a plugin can be listed, documented and its configuration checked without running any of its code. */
 #define TSN_NOTE_NAME "Tocsin"
 #define TSN_NOTE_DESCRIPTOR 1u
