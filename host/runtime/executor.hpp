@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/clock.hpp"
 
@@ -18,6 +19,11 @@ class Executor {
   virtual ~Executor() = default;
   /// Runs the task later. Any thread. After stop() the task is dropped.
   virtual void post(Task task) = 0;
+  /// False once stopped; the task is then still the caller's.
+  virtual bool try_post(Task& task) {
+    post(std::move(task));
+    return true;
+  }
 };
 
 /// `threads` named workers. stop() runs what is queued to its end, then joins; idempotent.
@@ -26,6 +32,7 @@ class Pool final : public Executor {
   Pool(std::string name, std::size_t threads);
   ~Pool() override;
   void post(Task task) override;
+  bool try_post(Task& task) override;
   void stop();
   std::size_t queued() const;
 
@@ -34,7 +41,8 @@ class Pool final : public Executor {
   std::shared_ptr<Impl> impl_;
 };
 
-/// Tasks in order, never two at once, on whichever worker is free. Copies share the order.
+/// Tasks in order, never two at once, on whichever worker is free. Copies share the order. The pool must outlive every
+/// post; what is queued when the pool stops still runs.
 class Strand final : public Executor {
  public:
   explicit Strand(Executor& pool);
@@ -47,19 +55,24 @@ class Strand final : public Executor {
   std::shared_ptr<Impl> impl_;
 };
 
-/// One thread that waits for timers and descriptors and posts; it does no work itself. Asio inside.
+/// One thread that waits for timers and descriptors and posts; it does no work itself. epoll and a timerfd inside:
+/// Asio would be the heavier choice for two calls. stop() drops what has not run.
 class Reactor final : public Executor {
  public:
   using Id = std::uint64_t;
   explicit Reactor(std::string name);
   ~Reactor() override;
   void post(Task task) override;
-  /// Runs the task on the reactor's thread after `delay`; returns an id for cancel(). Any thread.
+  bool try_post(Task& task) override;
+  /// Runs the task on the reactor's thread after `delay`; returns an id for cancel(). Any thread. 0 once stopped.
   Id after(base::Duration delay, Task task);
-  /// One shot: events 1 readable, 2 writable; the task gets what became true.
+  /// One shot: events 1 readable, 2 writable; the task gets what became true. A descriptor that failed, hung up or cannot
+  /// be waited for counts as ready: the caller's read or write then tells the error. Several watches on one descriptor are
+  /// independent. The descriptor stays the caller's; cancel() before closing it. Any thread. 0 once stopped.
   Id watch(int descriptor, std::uint32_t events, std::function<void(std::uint32_t)> task);
   /// True if it had not run yet. Any thread.
   bool cancel(Id id);
+  /// Joins, unless called on the reactor's own thread; idempotent.
   void stop();
 
  private:
