@@ -22,6 +22,8 @@ struct Known {
   std::vector<model::GroupState> groups;
   std::vector<model::Ladder> ladders;
   std::vector<model::TicketRef> tickets;
+  /// Firing alerts that were committed: one that has no incident any more (a person closed it) opens none anew.
+  std::vector<model::Alert> alerts = {};
 };
 
 struct StatusChange {
@@ -35,12 +37,16 @@ class Desk {
   ~Desk();
 
   void restore(Known known, base::Time now);
+  /// Takes ended incidents back that the desk no longer holds (it keeps the newest thousand), so that a person can
+  /// reopen or close them.
+  void adopt(Known known, base::Time now);
   /// A reload changes no running timer and no running ladder.
   void set_routing(model::Routing routing, base::Time now);
 
   /// Alerts that changed state, in order.
   model::Changes on_alerts(const std::vector<model::Alert>& alerts, base::Time now);
-  /// Group flushes and ladder steps due by `now`.
+  /// Group flushes and ladder steps due by `now`, each at its own instant if that is less than a minute ago (later, the
+  /// desk was held up: it goes on from `now` and makes up for nothing). A virtual clock stops at each next_due().
   model::Changes advance(base::Time now);
   std::optional<base::Time> next_due() const;
 

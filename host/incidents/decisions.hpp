@@ -1,0 +1,138 @@
+// The desk's state and its decisions, in files by subject: alerts.cpp (alerts into incidents), groups.cpp (group
+// flushes), ladders.cpp (escalation), messages.cpp (deliveries), desk.cpp (what people decide, restore). One strand.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "incidents/desk.hpp"
+#include "incidents/people.hpp"
+#include "incidents/state.hpp"
+#include "incidents/tree.hpp"
+
+namespace tocsin::incidents {
+
+/// Same numbers as tsn_change_kind.
+enum class TicketChange : std::uint32_t { opened = 1, status = 2, note = 3, updated = 4, resolved = 5, reopened = 6 };
+
+using Nodes = std::vector<const Node*>;
+
+struct Desk::Impl {
+  explicit Impl(model::Routing routing);
+
+  // --- one call: decisions gather in out_, rows that changed are written once at its end -----------------------------
+  model::Changes finish(base::Time now);
+  void touch(const Case& c) { touched_cases_.insert(c.incident.correlation_id); }
+  void touch_climb(const Case& c) { touched_climbs_.insert(c.incident.correlation_id); }
+  void touch(const Group& g) { touched_groups_.insert(g.key); }
+  void log(const Case& c, base::Time at, std::string actor, std::string what, std::string from, std::string to,
+           std::string text = "");
+
+  // --- alerts.cpp ----------------------------------------------------------------------------------------------------
+  void take(const model::Alert& alert, base::Time now);
+  void fire(const model::Alert& alert, const Nodes& nodes, Case* known, base::Time now);
+  void resolve(const model::Alert& alert, Case* known, base::Time now);
+  const model::Alert* previous(const model::Alert& alert);
+  static model::Alert* member_of(std::map<std::uint64_t, model::Alert>& members, const model::Alert& alert, bool known_id);
+  Case* case_of(const model::Alert& alert);
+  Case* case_of_group(const std::string& base, model::Severity severity, bool live, base::Time now);
+  bool may_reopen(const Case& c, base::Time now) const;
+  bool enough_to_open(const std::string& pool, const Node& node, model::Severity severity, base::Time now);
+  Case& open(const model::Alert& alert, const Nodes& nodes, base::Time now);
+  void join(Case& c, const model::Alert& alert, const Nodes& nodes, base::Time now);
+  void raise(Case& c, model::Severity to, const Nodes& nodes, base::Time now);
+  void leave_shadow(Case& c, const Nodes& nodes, base::Time now);
+  void set_member(Case& c, const model::Alert& alert);
+  void reopen(Case& c, const Nodes& nodes, base::Time ladder_from, std::string actor, std::string why, base::Time now);
+  void end(Case& c, model::IncidentStatus status, const std::string& actor, const std::string& text, base::Time now);
+  void index(Case& c);
+  void unlist(Case& c);
+  void forget_old(base::Time now);
+  void forget_loose(base::Time now);
+  bool shadow_of(const model::Alert& alert, const Node& node) const;
+  Nodes nodes_of(const Case& c) const;
+
+  // --- groups.cpp ----------------------------------------------------------------------------------------------------
+  void enter_groups(const model::Alert& alert, const Nodes& nodes, base::Time now);
+  void enter(Group& group, const Node& node, const model::Alert& alert, base::Time now);
+  void leave_group(const std::string& key, const model::Alert& alert, base::Time now);
+  void flush(Group& group, base::Time at);
+  void flush_target(Group& group, const Node& node, const std::string& target, bool loose_only, base::Time at);
+  void tell_group(Group& group, const Node& node, const std::string& target, std::vector<model::Alert> alerts, base::Time at);
+  bool sweep(Group& group);
+  void remove(Group& group);
+  void group_delivery_ended(const model::Delivery& delivery, base::Time now);
+  void reroute_groups(base::Time now);
+  bool in_case(const model::Alert& alert) const;
+  void schedule(Group& group, base::Time at);
+
+  // --- ladders.cpp ---------------------------------------------------------------------------------------------------
+  void start_climb(Case& c, const Nodes& nodes, base::Time from, base::Time now);
+  void take_steps(Case& c, base::Time at);
+  void exhaust(Case& c, base::Time at);
+  void stop_climb(Case& c);
+  void schedule(Case& c, base::Time at);
+  void ladder_delivery_ended(Case& c, const model::Delivery& delivery, base::Time now);
+
+  // --- messages.cpp --------------------------------------------------------------------------------------------------
+  /// One message to each recipient of the targets; the keys of the deliveries. `cause` tells this telling from others.
+  struct Telling {
+    model::MessageKind kind = model::MessageKind::firing;
+    std::string reason, cause, text, note, note_author, actor;
+    base::Duration dedup{};
+    std::string notice;  ///< kind of change, for the dedup
+  };
+  std::set<std::string> tell(Case& c, const std::vector<std::string>& targets, const Telling& telling, base::Time at);
+  void notify_told(Case& c, Telling telling, base::Time at);
+  void notice(Case& c, const std::string& what, const std::string& text, const std::string& actor, base::Time at,
+              const std::string& note = "");
+  void sync_tickets(Case& c, TicketChange change, const std::string& actor, const std::string& note, base::Time at);
+  static std::string cause_suffix(Case& c, base::Time at);
+  bool is_person(const std::string& actor, const Recipient& recipient) const;
+
+  Case* find(const std::string& id);
+  void run_due(base::Time now);
+  void learn(Known known, base::Time now);
+  void learn_groups(std::vector<model::GroupState> rows, base::Time now);
+  void learn_loose(const std::vector<model::Alert>& committed);
+  base::Result<Case*> wanted(const std::string& id);
+  base::Result<void> apply_status(Case& c, const StatusChange& change, base::Time now);
+  void ticket_delivery_ended(Case& c, const model::Delivery& delivery, base::Time now);
+  bool was_told(const Case& c, const std::string& contact) const;
+
+  model::Routing routing_;
+  std::unique_ptr<Tree> tree_;
+  std::map<std::string, Case> cases_;                          ///< by correlation id
+  std::unordered_map<std::uint64_t, std::string> numbers_;     ///< number → correlation id
+  std::unordered_map<std::uint64_t, std::string> by_fingerprint_;  ///< the newest case that holds it
+  std::unordered_map<std::string, std::string> by_alert_;          ///< alert id → case
+  std::map<std::string, std::vector<std::string>> by_base_;        ///< group without severity → cases
+  std::map<std::string, std::map<std::uint64_t, model::Alert>> loose_;  ///< below open_after, by base and severity
+  std::unordered_map<std::string, std::string> loose_of_;      ///< alert id → its pool
+  std::set<std::pair<base::Time, std::string>> loose_resolved_;
+  std::set<std::string> settled_;                              ///< alert ids whose incident was closed before a restart
+  std::set<std::pair<base::Time, std::string>> ended_;
+  std::map<std::string, Group> groups_;
+  std::unordered_map<std::string, std::string> group_by_hash_;
+  std::unordered_map<std::string, std::set<std::string>> groups_of_;  ///< alert id → group keys
+  std::set<std::pair<base::Time, std::string>> due_;           ///< "c" + correlation id, or "g" + group key
+
+  model::Changes out_;
+  std::set<std::string> touched_cases_, touched_climbs_, touched_groups_;
+};
+
+/// Seconds of a group's deadline at least, as Alertmanager has it.
+constexpr base::Duration least_deadline = std::chrono::seconds(10);
+constexpr base::Duration notice_dedup = std::chrono::minutes(5);
+constexpr std::size_t kept_ended = 1000;
+/// How long a resolved alert may count towards open_after at most.
+constexpr base::Duration kept_loose = std::chrono::hours(24);
+
+std::string severity_text(model::Severity severity);
+
+}  // namespace tocsin::incidents

@@ -1,0 +1,418 @@
+// The desk's calls: each gathers decisions and returns them as one set of changes. What people decide is here too.
+#include "incidents/desk.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/id.hpp"
+#include "base/text.hpp"
+#include "incidents/decisions.hpp"
+
+namespace tocsin::incidents {
+namespace {
+
+using base::Fault;
+using model::IncidentStatus;
+
+// Later than this, a due entry was missed (suspended machine, stopped process) rather than merely late.
+constexpr base::Duration missed_after = std::chrono::minutes(1);
+
+std::string status_text(IncidentStatus status) { return std::string(model::to_string(status)); }
+
+std::string listed(const std::vector<IncidentStatus>& statuses) {
+  std::string out;
+  for (IncidentStatus status : statuses) out += (out.empty() ? "" : ", ") + status_text(status);
+  return out;
+}
+
+std::string name_of(const model::Incident& incident) {
+  return incident.number != 0 ? "incident " + std::to_string(incident.number) : "incident " + incident.correlation_id;
+}
+
+base::Result<void> check_transition(const model::Incident& incident, const StatusChange& change) {
+  if (!model::valid_transition(incident.status, change.to)) {
+    return base::fail(Fault::conflict, name_of(incident) + " is " + status_text(incident.status) + " and cannot become " +
+                                           status_text(change.to) + "; from here it can become " +
+                                           listed(model::next_statuses(incident.status)));
+  }
+  if (change.to == IncidentStatus::resolved && base::trim(change.notes).empty()) {
+    return base::fail(Fault::invalid, "resolving " + name_of(incident) + " needs notes: say what mended it");
+  }
+  if (change.to == IncidentStatus::closed && base::trim(change.reason).empty()) {
+    return base::fail(Fault::invalid, "closing " + name_of(incident) + " needs a reason");
+  }
+  return {};
+}
+
+}  // namespace
+
+Desk::Impl::Impl(model::Routing routing) : routing_(std::move(routing)), tree_(std::make_unique<Tree>(routing_)) {}
+
+model::Changes Desk::Impl::finish(base::Time now) {
+  forget_old(now);
+  forget_loose(now);
+  for (const std::string& id : touched_cases_) {
+    if (auto it = cases_.find(id); it != cases_.end()) out_.incidents.push_back(it->second.incident);
+  }
+  for (const std::string& id : touched_climbs_) {
+    auto it = cases_.find(id);
+    if (it == cases_.end() || !(it->second.climb.exists || !it->second.climb.told.empty())) continue;
+    model::Ladder row = it->second.climb.to_row();
+    row.correlation_id = id;
+    out_.ladders.push_back(std::move(row));
+  }
+  for (const std::string& key : touched_groups_) {
+    auto it = groups_.find(key);
+    if (it == groups_.end()) continue;
+    for (auto& row : it->second.to_rows(false)) out_.groups.push_back(std::move(row));
+  }
+  touched_cases_.clear();
+  touched_climbs_.clear();
+  touched_groups_.clear();
+  return std::exchange(out_, {});
+}
+
+void Desk::Impl::log(const Case& c, base::Time at, std::string actor, std::string what, std::string from, std::string to,
+                     std::string text) {
+  out_.timeline.push_back({c.incident.correlation_id, at, std::move(actor), std::move(what), std::move(from),
+                           std::move(to), std::move(text)});
+}
+
+Case* Desk::Impl::find(const std::string& id) {
+  if (auto it = cases_.find(id); it != cases_.end()) return &it->second;
+  std::uint64_t number = 0;
+  auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
+  if (error != std::errc() || end != id.data() + id.size()) return nullptr;
+  auto it = numbers_.find(number);
+  return it == numbers_.end() ? nullptr : &cases_.at(it->second);
+}
+
+void Desk::Impl::run_due(base::Time now) {
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const auto [due, key] = *due_.begin();
+    const base::Time at = now - due > missed_after ? now : due;
+    if (key.front() == 'g') {
+      flush(groups_.at(key.substr(1)), at);
+    } else {
+      Case& c = cases_.at(key.substr(1));
+      schedule(c, base::no_time);
+      take_steps(c, at);
+    }
+  }
+}
+
+/// Rows into memory; timers that came due meanwhile are due now.
+void Desk::Impl::learn(Known known, base::Time now) {
+  for (model::Incident& incident : known.incidents) {
+    const std::string id = incident.correlation_id;
+    Case& c = cases_[id];
+    c.incident = std::move(incident);
+    const std::string in_group = c.incident.group_key.substr(0, c.incident.group_key.rfind(':'));
+    c.base = make_group_key(c.incident.route, in_group, c.incident.shadow);
+    index(c);
+  }
+  for (model::IncidentAlert& row : known.incident_alerts) {
+    auto it = cases_.find(row.correlation_id);
+    if (it == cases_.end()) continue;
+    Case& c = it->second;
+    model::Alert& kept = c.members[row.alert.fingerprint];
+    by_alert_[row.alert.id] = row.correlation_id;
+    std::string& holder = by_fingerprint_[row.alert.fingerprint];
+    const auto other = cases_.find(holder);
+    const bool newer = holder.empty() || other == cases_.end() || (c.live() && !other->second.live()) ||
+                       (c.live() == other->second.live() && c.incident.created_at >= other->second.incident.created_at);
+    if (newer) holder = row.correlation_id;
+    if (kept.id.empty() || event_time(row.alert) >= event_time(kept)) kept = std::move(row.alert);
+  }
+  for (model::TicketRef& ticket : known.tickets) {
+    if (auto it = cases_.find(ticket.correlation_id); it != cases_.end()) it->second.tickets[ticket.instance] = std::move(ticket);
+  }
+  for (model::Ladder& row : known.ladders) {
+    auto it = cases_.find(row.correlation_id);
+    if (it == cases_.end() || row.done) continue;
+    Case& c = it->second;
+    const base::Time next = row.next_at;
+    c.climb = Climb::from_row(std::move(row));
+    c.climb.row.next_at = base::no_time;
+    if (next != base::no_time) due_.insert({c.climb.row.next_at = std::max(next, now), "c" + c.incident.correlation_id});
+  }
+}
+
+void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time now) {
+  std::ranges::sort(rows, {}, &model::GroupState::key);
+  for (model::GroupState& row : rows) {
+    const auto parts = base::split(row.key, '\n');
+    if (parts.size() < 3 || row.gone) continue;
+    const std::string key = make_group_key(std::string(parts[0]), std::string(parts[1]), !parts[2].empty());
+    if (parts.size() == 3) {
+      Group& group = groups_[key];
+      group.key = key;
+      group.path = parts[0];
+      group.group_key = parts[1];
+      group.shadow = !parts[2].empty();
+      group.labels = row.labels;
+      group.last_flush = row.last_notified;
+      group_by_hash_[base::hex16(base::Fnv1a().add(key).value())] = key;
+      for (model::Alert& alert : row.members) {
+        groups_of_[alert.id].insert(key);
+        group.members[alert.fingerprint] = std::move(alert);
+      }
+      schedule(group, std::max(row.next_flush, now));
+    } else if (auto it = groups_.find(key); it != groups_.end()) {
+      Record& record = it->second.records[std::string(parts[3])];
+      record.firing = {row.told_firing.begin(), row.told_firing.end()};
+      record.resolved = {row.told_resolved.begin(), row.told_resolved.end()};
+      record.notified = row.last_notified;
+    }
+  }
+}
+
+/// Alerts below open_after stand in groups only; the settled ones stand nowhere.
+void Desk::Impl::learn_loose(const std::vector<model::Alert>& committed) {
+  for (const auto& [key, group] : groups_) {
+    const Node* node = tree_->find(group.path);
+    if (!node || node->route->open_after.alerts <= 1) continue;
+    for (const auto& [fingerprint, member] : group.members) {
+      model::Alert alert = member;
+      alert.severity = severity_of(routing_, alert);
+      if (in_case(alert) || tree_->match(alert).front() != node) continue;
+      const std::string pool = group.key + "\n" + severity_text(alert.severity);
+      loose_[pool][fingerprint] = alert;
+      loose_of_[alert.id] = pool;
+      if (alert.state != model::AlertState::firing) loose_resolved_.insert({alert.resolved_at, alert.id});
+    }
+  }
+  for (const model::Alert& alert : committed) {
+    if (alert.state != model::AlertState::firing || by_alert_.contains(alert.id) || loose_of_.contains(alert.id)) continue;
+    settled_.insert(alert.id);
+  }
+}
+
+Desk::Desk(model::Routing routing) : impl_(std::make_unique<Impl>(std::move(routing))) {}
+Desk::~Desk() = default;
+
+void Desk::restore(Known known, base::Time now) {
+  auto groups = std::move(known.groups);
+  auto alerts = std::move(known.alerts);
+  impl_->learn(std::move(known), now);
+  impl_->learn_groups(std::move(groups), now);
+  impl_->learn_loose(alerts);
+}
+
+void Desk::adopt(Known known, base::Time now) {
+  std::erase_if(known.incidents, [&](const auto& i) { return impl_->cases_.contains(i.correlation_id); });
+  auto fresh = [&](const std::string& id) {
+    return std::ranges::any_of(known.incidents, [&](const auto& i) { return i.correlation_id == id; });
+  };
+  std::erase_if(known.incident_alerts, [&](const auto& row) { return !fresh(row.correlation_id); });
+  std::erase_if(known.tickets, [&](const auto& row) { return !fresh(row.correlation_id); });
+  std::erase_if(known.ladders, [&](const auto& row) { return !fresh(row.correlation_id); });
+  impl_->learn(std::move(known), now);
+}
+
+void Desk::set_routing(model::Routing routing, base::Time now) {
+  impl_->tree_.reset();
+  impl_->routing_ = std::move(routing);
+  impl_->tree_ = std::make_unique<Tree>(impl_->routing_);
+  impl_->reroute_groups(now);
+}
+
+model::Changes Desk::on_alerts(const std::vector<model::Alert>& alerts, base::Time now) {
+  for (const model::Alert& alert : alerts) impl_->take(alert, now);
+  impl_->run_due(now);
+  return impl_->finish(now);
+}
+
+model::Changes Desk::advance(base::Time now) {
+  impl_->run_due(now);
+  return impl_->finish(now);
+}
+
+std::optional<base::Time> Desk::next_due() const {
+  if (impl_->due_.empty()) return std::nullopt;
+  return impl_->due_.begin()->first;
+}
+
+base::Result<Case*> Desk::Impl::wanted(const std::string& id) {
+  Case* c = find(id);
+  if (!c) return base::fail(Fault::not_found, "there is no incident " + id);
+  return c;
+}
+
+base::Result<model::Changes> Desk::set_status(const std::string& id, const StatusChange& change, base::Time now) {
+  TRY(Case * c, impl_->wanted(id));
+  TRY_VOID(check_transition(c->incident, change));
+  TRY_VOID(impl_->apply_status(*c, change, now));
+  return impl_->finish(now);
+}
+
+base::Result<void> Desk::Impl::apply_status(Case& c, const StatusChange& change, base::Time now) {
+  model::Incident& incident = c.incident;
+  if (change.to == IncidentStatus::resolved || change.to == IncidentStatus::closed) {
+    end(c, change.to, change.actor, change.to == IncidentStatus::resolved ? change.notes : change.reason, now);
+    return {};
+  }
+  if (change.to == IncidentStatus::open) {
+    for (const auto& [fingerprint, alert] : c.members) {
+      auto holder = by_fingerprint_.find(fingerprint);
+      if (holder == by_fingerprint_.end() || holder->second == incident.correlation_id) continue;
+      const Case& other = cases_.at(holder->second);
+      if (!other.live()) continue;
+      return base::fail(Fault::conflict, name_of(incident) + " cannot be reopened: its alert \"" + alert.title +
+                                             "\" is already in " + name_of(other.incident) + ", which is open");
+    }
+    for (const auto& [fingerprint, alert] : c.members) by_fingerprint_[fingerprint] = incident.correlation_id;
+    reopen(c, nodes_of(c), now, change.actor, change.notes.empty() ? change.reason : change.notes, now);
+    return {};
+  }
+  const IncidentStatus from = incident.status;
+  incident.status = change.to;
+  if (incident.acknowledged_at == base::no_time) incident.acknowledged_at = now;
+  incident.updated_at = now;
+  touch(c);
+  log(c, now, change.actor, "status", status_text(from), status_text(change.to), change.notes);
+  stop_climb(c);
+  const std::string who = change.actor.empty() ? "somebody" : change.actor;
+  notice(c, "status", incident.title + ": " + status_text(change.to) + " by " + who, change.actor, now, change.notes);
+  sync_tickets(c, TicketChange::status, change.actor, change.notes, now);
+  return {};
+}
+
+base::Result<model::Changes> Desk::assign(const std::string& id, const std::string& owner, const std::string& actor,
+                                          base::Time now) {
+  TRY(Case * found, impl_->wanted(id));
+  Case& c = *found;
+  if (c.incident.owner == owner) return model::Changes{};
+  const std::string from = std::exchange(c.incident.owner, owner);
+  c.incident.updated_at = now;
+  impl_->touch(c);
+  impl_->log(c, now, actor, "owner", from, owner);
+  const std::string text = c.incident.title + ": owner is now " + (owner.empty() ? "nobody" : owner);
+  impl_->notice(c, "owner", text, actor, now);
+  // Who gets the work hears of it, told before or not.
+  if (impl_->routing_.contacts.contains(owner) && !impl_->was_told(c, owner)) {
+    Impl::Telling telling;
+    telling.kind = model::MessageKind::update;
+    telling.reason = "assigned";
+    telling.cause = "a:" + std::to_string(base::to_ns(now));
+    telling.text = "assigned to you: " + c.incident.title;
+    telling.actor = actor;
+    impl_->tell(c, {"contact." + owner}, telling, now);
+  }
+  impl_->sync_tickets(c, TicketChange::updated, actor, "", now);
+  return impl_->finish(now);
+}
+
+bool Desk::Impl::was_told(const Case& c, const std::string& contact) const {
+  return std::ranges::any_of(c.climb.told, [&](const std::string& exact) { return exact.ends_with(":contact." + contact); });
+}
+
+base::Result<model::Changes> Desk::note(const std::string& id, const std::string& text, const std::string& actor,
+                                        base::Time now) {
+  TRY(Case * found, impl_->wanted(id));
+  Case& c = *found;
+  if (base::trim(text).empty()) return base::fail(Fault::invalid, "a note needs text");
+  c.incident.updated_at = now;
+  impl_->touch(c);
+  impl_->log(c, now, actor, "note", "", "", text);
+  const std::string who = actor.empty() ? "somebody" : actor;
+  impl_->notice(c, "note", c.incident.title + ": note by " + who, actor, now, text);
+  impl_->sync_tickets(c, TicketChange::note, actor, text, now);
+  return impl_->finish(now);
+}
+
+base::Result<model::Changes> Desk::create(model::Incident incident, const std::string& actor, base::Time now) {
+  if (base::trim(incident.title).empty()) return base::fail(Fault::invalid, "an incident needs a title");
+  if (incident.severity == model::Severity::none) {
+    return base::fail(Fault::invalid, "an incident needs a severity: CRITICAL, HIGH, MEDIUM or LOW");
+  }
+  incident.number = 0;
+  incident.correlation_id = base::uuid_v7(now);
+  incident.status = IncidentStatus::open;
+  incident.created_at = incident.updated_at = now;
+  if (incident.detected_at == base::no_time) incident.detected_at = now;
+  const std::string id = incident.correlation_id;
+  Case& c = impl_->cases_[id];
+  c.incident = std::move(incident);
+  const Nodes nodes = impl_->nodes_of(c);
+  const model::Route& route = *nodes.front()->route;
+  c.incident.route = route.path;
+  // A group of its own: alerts do not join what a person opened by hand.
+  c.incident.group_key = "manual/" + id + ":" + severity_text(c.incident.severity);
+  c.incident.shadow = impl_->routing_.shadow || route.shadow;
+  c.base = make_group_key(route.path, "manual/" + id, c.incident.shadow);
+  impl_->index(c);
+  impl_->touch(c);
+  impl_->log(c, now, actor, "opened", "", severity_text(c.incident.severity), c.incident.title);
+  impl_->start_climb(c, nodes, now, now);
+  impl_->sync_tickets(c, TicketChange::opened, "", "", now);
+  return impl_->finish(now);
+}
+
+void Desk::numbered(const std::string& correlation_id, std::uint64_t number) {
+  auto it = impl_->cases_.find(correlation_id);
+  if (it == impl_->cases_.end() || number == 0) return;
+  it->second.incident.number = number;
+  impl_->numbers_[number] = correlation_id;
+}
+
+model::Changes Desk::on_delivery(const model::Delivery& delivery, base::Time now) {
+  using model::DeliveryState;
+  if (delivery.state == DeliveryState::pending || delivery.state == DeliveryState::suppressed) return {};
+  if (!delivery.group_key.empty()) impl_->group_delivery_ended(delivery, now);
+  Case* c = impl_->find(delivery.correlation_id);
+  if (c && delivery.tracker) {
+    impl_->ticket_delivery_ended(*c, delivery, now);
+  } else if (c) {
+    const std::string to = delivery.recipient.empty() ? delivery.instance : delivery.instance + " to " + delivery.recipient;
+    const std::string how = delivery.state == DeliveryState::dead     ? "could not be sent: " + delivery.last_error
+                            : delivery.state == DeliveryState::shadow ? "recorded, not sent (shadow)"
+                                                                      : delivery.reason;
+    impl_->log(*c, now, "tocsin", "notified", "", to, how);
+    if (delivery.group_key.empty()) impl_->ladder_delivery_ended(*c, delivery, now);
+  }
+  return impl_->finish(now);
+}
+
+void Desk::Impl::ticket_delivery_ended(Case& c, const model::Delivery& delivery, base::Time now) {
+  if (delivery.state != model::DeliveryState::dead) return;
+  log(c, now, "tocsin", "ticket", "", delivery.instance, "could not be brought about: " + delivery.last_error);
+  auto ticket = c.tickets.find(delivery.instance);
+  if (delivery.change != static_cast<std::uint32_t>(TicketChange::opened) || ticket == c.tickets.end()) return;
+  if (!ticket->second.key.empty()) return;
+  // No ticket, so nothing follows; a later opening searches first, because this one may have got through.
+  ticket->second.intent.clear();
+  ticket->second.synced_at = now;
+  out_.tickets.push_back(ticket->second);
+}
+
+model::Changes Desk::on_ticket(const model::TicketRef& ticket, base::Time now) {
+  Case* c = impl_->find(ticket.correlation_id);
+  if (!c || ticket.key.empty()) return {};
+  model::TicketRef& known = c->tickets[ticket.instance];
+  const bool same = known.key == ticket.key && known.url == ticket.url && known.status == ticket.status;
+  if (same) return {};
+  const bool another = known.key != ticket.key;
+  known = ticket;
+  known.intent.clear();
+  if (known.synced_at == base::no_time) known.synced_at = now;
+  impl_->out_.tickets.push_back(known);
+  if (another) {
+    // With several trackers the incident shows the first one's ticket.
+    if (c->incident.ticket_key.empty() || c->tickets.size() == 1) {
+      c->incident.ticket_key = ticket.key;
+      c->incident.ticket_url = ticket.url;
+    }
+    c->incident.updated_at = now;
+    impl_->touch(*c);
+    impl_->log(*c, now, ticket.instance, "ticket", "", ticket.key, ticket.url);
+  }
+  return impl_->finish(now);
+}
+
+std::optional<model::Incident> Desk::find(const std::string& id) const {
+  const Case* c = impl_->find(id);
+  return c ? std::optional(c->incident) : std::nullopt;
+}
+
+}  // namespace tocsin::incidents

@@ -1,0 +1,338 @@
+// Groups: which alerts a route's people are told of together, and when. Alertmanager's rules (dispatch, notify).
+#include <algorithm>
+
+#include "base/id.hpp"
+#include "incidents/decisions.hpp"
+
+namespace tocsin::incidents {
+namespace {
+
+using model::Alert;
+using model::AlertState;
+
+constexpr base::Duration least_interval = std::chrono::seconds(1);
+
+std::string hashed(std::string_view text) { return base::hex16(base::Fnv1a().add(text).value()); }
+
+/// The hash of the group in a delivery's key "g:HASH:NS:HASH".
+std::string group_hash(const std::string& delivery_key) {
+  return delivery_key.starts_with("g:") && delivery_key.size() > 18 ? delivery_key.substr(2, 16) : std::string();
+}
+
+/// A re-fire within its cooldown is told only when the cooldown is over, unless the target was never told of its end.
+bool held_by_cooldown(const Alert& alert, const Record& record, base::Time at) {
+  return alert.state == AlertState::firing && alert.silent && at < alert.cooldown_until &&
+         !record.firing.contains(alert.fingerprint);
+}
+
+/// What notifiers render when the group has no incident (below open_after).
+model::Incident stand_in(const std::vector<Alert>& alerts, const model::Labels& group, bool shadow, base::Time at) {
+  model::Incident incident;
+  incident.labels = group;
+  incident.shadow = shadow;
+  incident.status = model::IncidentStatus::resolved;
+  const Alert* first = &alerts.front();
+  for (const Alert& alert : alerts) {
+    if (alert.state != AlertState::firing) continue;
+    if (incident.status == model::IncidentStatus::resolved || alert.severity > first->severity) first = &alert;
+    incident.status = model::IncidentStatus::open;
+  }
+  incident.title = first->title;
+  incident.severity = first->severity;
+  incident.category = first->category;
+  incident.description = std::string(first->annotations.get("message"));
+  incident.suggestion = std::string(first->annotations.get("suggestion"));
+  incident.runbook_url = std::string(first->annotations.get("runbook_url"));
+  incident.service_name = std::string(first->labels.get("service"));
+  incident.links = first->links;
+  incident.metric_value = first->value;
+  incident.threshold_value = first->threshold;
+  incident.detected_at = first->fired_at;
+  incident.created_at = incident.updated_at = at;
+  return incident;
+}
+
+std::string title_of(const std::vector<Alert>& alerts, const model::Labels& group) {
+  if (alerts.size() == 1) return alerts.front().title;
+  std::string title(group.get("alertname"));
+  for (const auto& [name, value] : group) {
+    if (name != "alertname") title += (title.empty() ? "" : " ") + name + "=" + value;
+  }
+  return title.empty() ? alerts.front().title : title;
+}
+
+std::string text_of(const std::string& title, std::size_t firing, std::size_t resolved, const Alert& example) {
+  std::string text = firing > 0 ? "[FIRING:" + std::to_string(firing) + "] " : "[RESOLVED] ";
+  text += title;
+  if (firing > 0 && resolved > 0) text += " (" + std::to_string(resolved) + " resolved)";
+  if (auto message = example.annotations.get("message"); firing > 0 && !message.empty()) text += ": " + std::string(message);
+  return text;
+}
+
+}  // namespace
+
+void Desk::Impl::schedule(Group& group, base::Time at) {
+  due_.erase({group.next_flush, "g" + group.key});
+  group.next_flush = at;
+  if (at != base::no_time) due_.insert({at, "g" + group.key});
+}
+
+bool Desk::Impl::in_case(const Alert& alert) const {
+  auto found = by_fingerprint_.find(alert.fingerprint);
+  if (found == by_fingerprint_.end()) return false;
+  const Case& c = cases_.at(found->second);
+  return c.live() || c.members.at(alert.fingerprint).id == alert.id;
+}
+
+void Desk::Impl::enter_groups(const Alert& alert, const Nodes& nodes, base::Time now) {
+  std::set<std::string> entered;
+  for (const Node* node : nodes) {
+    const model::Route& route = *node->route;
+    // A route that tells nobody by group keeps no group.
+    if (!node->tells || (route.notify.empty() && route.open_after.alerts <= 1)) continue;
+    const model::Labels labels = group_labels(route, alert.labels);
+    const std::string in_group = group_key(*node, labels);
+    const bool shadow = shadow_of(alert, *node);
+    const std::string key = make_group_key(route.path, in_group, shadow);
+    if (!groups_.contains(key) && alert.state != AlertState::firing) continue;
+    Group& group = groups_[key];
+    if (group.key.empty()) {
+      group.key = key;
+      group.path = route.path;
+      group.group_key = in_group;
+      group.shadow = shadow;
+      group.labels = labels;
+      group_by_hash_[hashed(key)] = key;
+    }
+    enter(group, *node, alert, now);
+    entered.insert(key);
+  }
+  auto& groups = groups_of_[alert.id];
+  for (const std::string& key : groups) {
+    if (!entered.contains(key)) leave_group(key, alert, now);
+  }
+  groups.insert(entered.begin(), entered.end());
+  if (groups.empty()) groups_of_.erase(alert.id);
+}
+
+void Desk::Impl::enter(Group& group, const Node& node, const Alert& alert, base::Time now) {
+  // A resolution of something this group never held concerns nobody here.
+  if (alert.state != AlertState::firing && !member_of(group.members, alert, groups_of_.contains(alert.id))) return;
+  if (const Alert* before = member_of(group.members, alert, groups_of_.contains(alert.id))) {
+    if (const auto fingerprint = before->fingerprint; fingerprint != alert.fingerprint) group.members.erase(fingerprint);
+  }
+  Alert& kept = group.members[alert.fingerprint];
+  const bool still_quiet = kept.id == alert.id && kept.silent && kept.state == AlertState::firing &&
+                           alert.state == AlertState::firing && alert.severity <= kept.severity;
+  const base::Time quiet_until = kept.cooldown_until;
+  kept = alert;
+  group.passed.erase(alert.fingerprint);
+  if (still_quiet && !alert.silent) {
+    kept.silent = true;
+    kept.cooldown_until = quiet_until;
+  }
+  touch(group);
+  if (group.last_flush != base::no_time && group.next_flush != base::no_time) return;
+  const base::Time starts = alert.fired_at != base::no_time ? alert.fired_at : now;
+  const base::Duration wait = node.route->group_wait;
+  if (starts + wait <= now) schedule(group, now);
+  else if (group.next_flush == base::no_time) schedule(group, now + wait);
+}
+
+void Desk::Impl::leave_group(const std::string& key, const Alert& alert, base::Time now) {
+  auto found = groups_.find(key);
+  if (found == groups_.end()) return;
+  for (auto& [fingerprint, member] : found->second.members) {
+    if (member.id != alert.id || member.state == AlertState::resolved) continue;
+    member.state = AlertState::resolved;
+    member.resolved_at = member.updated_at = now;
+    found->second.passed.erase(fingerprint);
+    touch(found->second);
+  }
+}
+
+void Desk::Impl::flush(Group& group, base::Time at) {
+  const Node* node = tree_->find(group.path);
+  if (!node || !node->tells) return remove(group);
+  const model::Route& route = *node->route;
+  touch(group);
+  if (!route.notify.empty()) {
+    for (const std::string& target : route.notify) flush_target(group, *node, target, false, at);
+  } else {
+    // Below open_after the first step of the ladder is told; once an incident is open its ladder tells.
+    model::Severity worst = model::Severity::none;
+    for (const auto& [fingerprint, alert] : group.members) {
+      if (!in_case(alert)) worst = std::max(worst, severity_of(routing_, alert));
+    }
+    model::Policy policy = ladder_policy(routing_, {node}, worst);
+    std::set<std::string> targets;
+    if (!policy.steps.empty()) targets.insert(policy.steps.front().notify.begin(), policy.steps.front().notify.end());
+    for (const auto& [target, record] : group.records) targets.insert(target);
+    for (const std::string& target : targets) flush_target(group, *node, target, true, at);
+  }
+  group.last_flush = at;
+  for (const auto& [fingerprint, alert] : group.members) {
+    if (alert.state != AlertState::firing) group.passed.insert(fingerprint);
+  }
+  if (sweep(group)) schedule(group, at + std::max(route.group_interval, least_interval));
+}
+
+// The stages, in Alertmanager's order: inhibit → active time → mute time → silence → cooldown → dedup → outbox (retry)
+// → record. What holds alerts back is filtered here, between the group's members and the comparison with the record.
+void Desk::Impl::flush_target(Group& group, const Node& node, const std::string& target, bool loose_only, base::Time at) {
+  Record& record = group.records[target];
+  std::vector<Alert> alerts;
+  std::set<std::uint64_t> firing, resolved;
+  for (const auto& [fingerprint, alert] : group.members) {
+    if (loose_only && in_case(alert)) {
+      record.firing.erase(fingerprint);  // its incident's ladder tells of it from now on
+      continue;
+    }
+    if (held_by_cooldown(alert, record, at)) continue;
+    (alert.state == AlertState::firing ? firing : resolved).insert(fingerprint);
+    alerts.push_back(alert);
+  }
+  const model::Route& route = *node.route;
+  record.failed = false;
+  if (!needs_telling(record, firing, resolved, route.send_resolved, route.repeat_interval, at)) return;
+  if (!record.pending.empty()) {
+    record.missed = true;
+    return;
+  }
+  if (!route.send_resolved) {
+    std::erase_if(alerts, [](const Alert& a) { return a.state != AlertState::firing; });
+    if (alerts.empty()) {
+      record.firing.clear();
+      record.resolved = std::move(resolved);
+      record.notified = at;
+      return;
+    }
+  }
+  if (!alerts.empty()) tell_group(group, node, target, std::move(alerts), at);
+  else record.firing.clear();
+}
+
+void Desk::Impl::tell_group(Group& group, const Node& node, const std::string& target, std::vector<Alert> alerts,
+                            base::Time at) {
+  Record& record = group.records[target];
+  const Case* incident = nullptr;
+  for (const Alert& alert : alerts) {
+    auto found = by_fingerprint_.find(alert.fingerprint);
+    if (found == by_fingerprint_.end()) continue;
+    const Case& c = cases_.at(found->second);
+    if (!incident || c.incident.severity > incident->incident.severity) incident = &c;
+  }
+  const auto firing = static_cast<std::size_t>(
+      std::ranges::count_if(alerts, [](const Alert& a) { return a.state == AlertState::firing; }));
+  model::Delivery base;
+  base.kind = firing > 0 ? model::MessageKind::firing : model::MessageKind::resolved;
+  base.correlation_id = incident ? incident->incident.correlation_id : "";
+  base.target = target;
+  base.reason = "group flush";
+  base.receiver = node.route->name.empty() ? node.route->path : node.route->name;
+  base.group_key = group.group_key;
+  base.group_labels = group.labels;
+  base.incident = incident ? incident->incident : stand_in(alerts, group.labels, group.shadow, at);
+  base.title = title_of(alerts, group.labels);
+  base.text = text_of(base.title, firing, alerts.size() - firing, alerts.front());
+  base.shadow = group.shadow || routing_.shadow || node.route->shadow;
+  base.created_at = base.next_attempt_at = at;
+  base.deadline = at + std::max(node.route->group_interval, least_deadline);
+  base::Fnv1a content;
+  for (const Alert& alert : alerts) content.add(alert.id).add(model::to_string(alert.state));
+  base.alerts = std::move(alerts);
+  record.sent = false;
+  for (const Recipient& recipient : find_people(routing_, target).recipients) {
+    model::Delivery d = base;
+    d.key = "g:" + hashed(group.key) + ":" + std::to_string(base::to_ns(at)) + ":" + hashed(target + "\n" + recipient.exact + base::hex16(content.value()));
+    d.instance = recipient.instance;
+    d.recipient = recipient.name;
+    d.address = recipient.address;
+    record.pending.insert(d.key);
+    out_.deliveries.push_back(std::move(d));
+  }
+}
+
+void Desk::Impl::group_delivery_ended(const model::Delivery& delivery, base::Time now) {
+  auto hash = group_by_hash_.find(group_hash(delivery.key));
+  if (hash == group_by_hash_.end()) return;
+  Group& group = groups_.at(hash->second);
+  auto found = group.records.find(delivery.target);
+  if (found == group.records.end()) return;
+  Record& record = found->second;
+  record.pending.erase(delivery.key);
+  if (delivery.state != model::DeliveryState::dead && delivery.created_at >= record.notified) {
+    record.sent = true;
+    record.notified = delivery.created_at;
+    record.firing.clear();
+    record.resolved.clear();
+    for (const Alert& alert : delivery.alerts) {
+      (alert.state == AlertState::firing ? record.firing : record.resolved).insert(alert.fingerprint);
+    }
+    touch(group);
+  }
+  if (!record.pending.empty()) return;
+  record.failed = !record.sent;
+  const Node* node = tree_->find(group.path);
+  if (record.missed && node) {
+    record.missed = false;
+    flush_target(group, *node, delivery.target, node->route->notify.empty(), now);
+  }
+  sweep(group);
+}
+
+/// Lets go of resolved members that a flush has passed and every target knows of; false if that was the group's end.
+bool Desk::Impl::sweep(Group& group) {
+  for (const auto& [target, record] : group.records) {
+    if (!record.pending.empty() || record.failed) return true;
+  }
+  const std::size_t before = group.members.size();
+  std::erase_if(group.members, [&](const auto& member) {
+    const Alert& alert = member.second;
+    if (group.passed.erase(member.first) == 0) return false;
+    if (auto groups = groups_of_.find(alert.id); groups != groups_of_.end()) {
+      groups->second.erase(group.key);
+      if (groups->second.empty()) groups_of_.erase(groups);
+    }
+    return true;
+  });
+  if (group.members.size() != before) touch(group);
+  if (!group.members.empty()) return true;
+  remove(group);
+  return false;
+}
+
+void Desk::Impl::remove(Group& group) {
+  schedule(group, base::no_time);
+  for (auto& row : group.to_rows(true)) out_.groups.push_back(std::move(row));
+  for (const auto& [fingerprint, alert] : group.members) {
+    if (auto groups = groups_of_.find(alert.id); groups != groups_of_.end()) groups->second.erase(group.key);
+  }
+  touched_groups_.erase(group.key);
+  group_by_hash_.erase(hashed(group.key));
+  const std::string key = group.key;
+  groups_.erase(key);
+}
+
+/// After a reload: members of routes that are gone take the routes there are now, and firing alerts of incidents enter
+/// groups they had no reason to be in before. Groups whose route stayed keep members and timers.
+void Desk::Impl::reroute_groups(base::Time now) {
+  std::vector<Alert> moved;
+  for (auto it = groups_.begin(); it != groups_.end();) {
+    Group& group = (it++)->second;
+    const Node* node = tree_->find(group.path);
+    if (node && node->tells && group.group_key.starts_with(node->key + ":{")) continue;
+    for (const auto& [fingerprint, alert] : group.members) {
+      if (alert.state == AlertState::firing) moved.push_back(alert);
+    }
+    remove(group);
+  }
+  for (const auto& [id, c] : cases_) {
+    for (const auto& [fingerprint, alert] : c.members) {
+      if (alert.state == AlertState::firing && !groups_of_.contains(alert.id)) moved.push_back(alert);
+    }
+  }
+  for (const Alert& alert : moved) enter_groups(alert, tree_->match(alert), now);
+}
+
+}  // namespace tocsin::incidents

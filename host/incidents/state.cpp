@@ -1,0 +1,90 @@
+#include "incidents/state.hpp"
+
+#include <algorithm>
+
+namespace tocsin::incidents {
+namespace {
+
+constexpr base::Duration told_mark{-1};
+
+bool subset(const std::set<std::uint64_t>& part, const std::set<std::uint64_t>& whole) {
+  return std::ranges::includes(whole, part);
+}
+
+}  // namespace
+
+Climb Climb::from_row(model::Ladder row) {
+  Climb climb;
+  climb.exists = true;
+  if (!row.waits.empty() && row.waits.back() == told_mark) {
+    climb.told = std::move(row.steps.back());
+    row.steps.pop_back();
+    row.waits.pop_back();
+  }
+  climb.row = std::move(row);
+  return climb;
+}
+
+model::Ladder Climb::to_row() const {
+  model::Ladder out = row;
+  if (!told.empty()) {
+    out.steps.push_back(told);
+    out.waits.push_back(told_mark);
+  }
+  return out;
+}
+
+bool Case::any_firing() const {
+  return std::ranges::any_of(members, [](const auto& m) { return m.second.state == model::AlertState::firing; });
+}
+
+std::vector<model::Alert> Case::alerts() const {
+  std::vector<model::Alert> out;
+  for (const auto& [fingerprint, alert] : members) out.push_back(alert);
+  return out;
+}
+
+bool engaged(const model::TicketRef& ticket) { return !ticket.key.empty() || !ticket.intent.empty(); }
+
+std::vector<model::GroupState> Group::to_rows(bool gone) const {
+  std::vector<model::GroupState> rows;
+  model::GroupState main;
+  main.key = key;
+  main.gone = gone;
+  if (!gone) {
+    main.labels = labels;
+    main.next_flush = next_flush;
+    main.last_notified = last_flush;
+    for (const auto& [fingerprint, alert] : members) main.members.push_back(alert);
+  }
+  rows.push_back(std::move(main));
+  for (const auto& [target, record] : records) {
+    model::GroupState row;
+    row.key = key + "\n" + target;
+    row.gone = gone;
+    row.last_notified = record.notified;
+    row.told_firing.assign(record.firing.begin(), record.firing.end());
+    row.told_resolved.assign(record.resolved.begin(), record.resolved.end());
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::string make_group_key(const std::string& path, const std::string& group_key, bool shadow) {
+  return path + "\n" + group_key + "\n" + (shadow ? "shadow" : "");
+}
+
+bool needs_telling(const Record& record, const std::set<std::uint64_t>& firing, const std::set<std::uint64_t>& resolved,
+                   bool send_resolved, base::Duration repeat_interval, base::Time now) {
+  if (record.notified == base::no_time) return !firing.empty();
+  if (!subset(firing, record.firing)) return true;
+  if (firing.empty()) return !record.firing.empty();
+  if (send_resolved && !subset(resolved, record.resolved)) return true;
+  return record.notified < now - repeat_interval;
+}
+
+base::Time event_time(const model::Alert& alert) {
+  return std::max({alert.updated_at, alert.fired_at, alert.resolved_at});
+}
+
+}  // namespace tocsin::incidents

@@ -1,0 +1,87 @@
+// What the desk holds in memory: incidents with their alerts and ladders, and groups with their notification records.
+// All of it is rebuilt from what was committed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/changes.hpp"
+
+namespace tocsin::incidents {
+
+/// A ladder on its way, or stopped. The row is kept while the incident may still change, because it says who was told.
+/// Format: the people told stand in the row as one more step behind the others, marked by a wait of -1 ns, as exact
+/// targets ("mail:contact.first"); so a reload or a restart does not change who hears of the end.
+struct Climb {
+  model::Ladder row;              ///< without the mark
+  std::vector<std::string> told;  ///< exact targets, in the order they were told
+  bool exists = false;
+  // Of the step taken last: deliveries that may still succeed, and whether one did. Not kept.
+  std::set<std::string> hopes;
+  bool reached = false;
+
+  static Climb from_row(model::Ladder row);
+  model::Ladder to_row() const;
+  bool running() const { return exists && row.next_at != base::no_time; }
+  void stop() { row.next_at = base::no_time; }
+};
+
+/// An incident and what belongs to it.
+struct Case {
+  model::Incident incident;
+  std::map<std::uint64_t, model::Alert> members;    ///< by fingerprint, the newest occurrence
+  Climb climb;
+  std::map<std::string, model::TicketRef> tickets;  ///< by tracker instance
+  std::map<std::string, base::Time> notices;        ///< last notice by (recipient, kind of change), for the dedup
+  std::string base;                                 ///< the group without the severity
+  base::Time last_cause{};                          ///< with `causes`: tells tellings of one instant apart
+  std::uint32_t causes = 0;
+
+  bool live() const {
+    return incident.status != model::IncidentStatus::resolved && incident.status != model::IncidentStatus::closed;
+  }
+  bool any_firing() const;
+  std::vector<model::Alert> alerts() const;
+};
+
+/// A ticket exists or is on its way.
+bool engaged(const model::TicketRef& ticket);
+
+/// Alertmanager's notification log entry, for one target of a group.
+struct Record {
+  std::set<std::uint64_t> firing, resolved;  ///< fingerprints last told
+  base::Time notified{};                     ///< no_time: never
+  // Not kept:
+  std::set<std::string> pending;             ///< keys of deliveries on their way
+  bool sent = false;                         ///< one of them arrived
+  bool failed = false;                       ///< the last ones did not
+  bool missed = false;                       ///< a tick came while they were on their way
+};
+
+/// A group of one route. Rows: "PATH\nGROUPKEY\n[shadow]" with members and timer (last_notified holds the last flush),
+/// and one more per target, "…\nTARGET", with the record.
+struct Group {
+  std::string key, path, group_key;
+  bool shadow = false;
+  model::Labels labels;
+  base::Time next_flush{}, last_flush{};  ///< last_flush no_time: not flushed yet
+  std::map<std::uint64_t, model::Alert> members;
+  std::map<std::string, Record> records;  ///< by target
+  std::set<std::uint64_t> passed;         ///< resolved members that a flush has seen; not kept
+
+  std::vector<model::GroupState> to_rows(bool gone) const;
+};
+
+std::string make_group_key(const std::string& path, const std::string& group_key, bool shadow);
+
+/// Alertmanager's rule (notify.DedupStage.needsUpdate): whether a target must be told.
+bool needs_telling(const Record& record, const std::set<std::uint64_t>& firing, const std::set<std::uint64_t>& resolved,
+                   bool send_resolved, base::Duration repeat_interval, base::Time now);
+
+/// The instant of an alert's last change.
+base::Time event_time(const model::Alert& alert);
+
+}  // namespace tocsin::incidents
