@@ -238,8 +238,9 @@ TEST(Sample, ParsesAndIsValid) {
 }
 
 TEST(Sample, IsValidWithEveryCommentedKeySwitchedOn) {
+  const std::string page = sample("s", options);
   std::string text;
-  for (std::string_view rest = sample("s", options); !rest.empty();) {
+  for (std::string_view rest = page; !rest.empty();) {
     std::string line(rest.substr(0, rest.find('\n') + 1));
     rest.remove_prefix(line.size());
     const bool key = line.starts_with("# ") && line.find(" = ") != line.npos;
