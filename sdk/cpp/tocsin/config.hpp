@@ -131,9 +131,11 @@ class Config {
 class Value {
  public:
   Value() = default;
-  template <std::same_as<bool> Bool>
+  template <class Bool>
+    requires std::same_as<Bool, bool>
   Value(Bool value) : type_(TSN_BOOL), integer_(value) {}
-  template <std::integral Integer>
+  template <class Integer>
+    requires(std::integral<Integer> && !std::same_as<Integer, bool>)
   Value(Integer value) : type_(TSN_INT), integer_(static_cast<std::int64_t>(value)) {}
   Value(std::chrono::nanoseconds value) : type_(TSN_INT), integer_(value.count()) {}
   Value(double value) : type_(TSN_FLOAT), number_(value) {}

@@ -1,0 +1,318 @@
+#include <cmath>
+#include <limits>
+
+#include "abi_values.hpp"
+#include "state.hpp"
+
+namespace tsn::testing {
+namespace {
+
+Answer make_answer(tsn_status status, const tsn_err& err) {
+  Answer answer;
+  answer.status = status;
+  answer.text.assign(err.msg, std::min<std::size_t>(err.n, sizeof err.msg));
+  answer.code = err.code;
+  answer.retry_after_ms = err.retry_after_ms;
+  return answer;
+}
+
+void response_header(tsn_response* to, tsn_str name, tsn_str value) {
+  static_cast<HttpResponse*>(to->ctx)->headers.emplace_back(view(name), view(value));
+}
+void response_body(tsn_response* to, tsn_bytes bytes) {
+  static_cast<HttpResponse*>(to->ctx)->body += view(bytes);
+}
+
+tsn_status declare_input(const tsn_inputs* inputs, const tsn_input* source, std::uint32_t* column, tsn_err*) {
+  auto& program = *static_cast<FakeInstance::Program*>(inputs->ctx);
+  const auto from = detail::read_struct(source);
+  const std::string selector(view(from.selector));
+  for (std::uint32_t i = 0; i < program.inputs.size(); ++i) {
+    const auto& known = program.inputs[i];
+    if (known.aggregate == from.aggregate && program.selectors[i] == selector && known.over.count() == from.over &&
+        known.offset.count() == from.offset)
+      return *column = i, TSN_OK;
+  }
+  *column = static_cast<std::uint32_t>(program.inputs.size());
+  program.selectors.push_back(selector);
+  program.inputs.push_back(
+      {from.aggregate, {}, std::chrono::nanoseconds(from.over), std::chrono::nanoseconds(from.offset)});
+  for (std::size_t i = 0; i < program.inputs.size(); ++i) program.inputs[i].selector = program.selectors[i];
+  return TSN_OK;
+}
+
+tsn_inputs inputs_of(FakeInstance::Program& program) {
+  return {sizeof(tsn_inputs), 0, &program, &declare_input};
+}
+
+}  // namespace
+
+FakeInstance::~FakeInstance() {
+  if (!self_) return;
+  stop();
+  type_.destroy(self_);
+  auto& state = *host_.state_;
+  const std::lock_guard lock(state.mutex);
+  state.live.erase(id_);
+}
+
+Time FakeInstance::deadline(std::chrono::nanoseconds time) const {
+  return host_.now() + time.count();
+}
+
+Answer FakeInstance::start(std::string_view cursor) {
+  started_ = true;
+  {
+    const std::lock_guard lock(host_.state_->mutex);
+    host_.state_->stopping.erase(id_);
+  }
+  if (!type_.start) return {};
+  tsn_err err = detail::empty_err();
+  const auto status = type_.start(self_, {cursor.data(), cursor.size()}, &err);
+  return make_answer(status, err);
+}
+
+void FakeInstance::stop() {
+  if (!std::exchange(started_, false)) return;
+  auto& state = *host_.state_;
+  {
+    const std::lock_guard lock(state.mutex);
+    state.stopping.insert(id_);
+  }
+  if (type_.stop) type_.stop(self_);
+  const std::lock_guard lock(state.mutex);
+  const auto owned = [&](const auto& entry) { return entry.second.owner == id_; };
+  if (std::any_of(state.timers.begin(), state.timers.end(), owned)) state.violate("a timer is left after stop()");
+  if (std::any_of(state.watches.begin(), state.watches.end(), owned)) state.violate("a watch is left after stop()");
+  if (std::any_of(state.threads.begin(), state.threads.end(), owned)) state.violate("a thread is left after stop()");
+  for (const auto& [token, call] : state.calls)
+    if (call.owner == id_ && !call.answered) state.violate("a token is left after stop()");
+}
+
+Answer FakeInstance::reconfigure(const Value& config) {
+  if (!type_.reconfigure)
+    return {TSN_NEEDS_RESTART, "the plugin does not take a changed configuration", 0, 0, {}, {}, {}};
+  auto whole = testing::completed(config, type_);
+  tsn_err err = detail::empty_err();
+  const auto status = type_.reconfigure(self_, whole.view(), &err);
+  return make_answer(status, err);
+}
+
+Answer FakeInstance::pull(std::chrono::nanoseconds time) {
+  if (!type_.source || !type_.source->pull) return {TSN_UNSUPPORTED, "the source is not polled", 0, 0, {}, {}, {}};
+  const auto token = new_token();
+  tsn_err err = detail::empty_err();
+  const auto status = type_.source->pull(self_, token, deadline(time), &err);
+  return answered(token, status, err);
+}
+
+std::string FakeInstance::save() {
+  std::string state(64, '\0');
+  if (!type_.save) return {};
+  for (;;) {
+    tsn_out out{state.data(), static_cast<std::uint32_t>(state.size()), 0};
+    tsn_err err = detail::empty_err();
+    const auto status = type_.save(self_, &out, &err);
+    state.resize(out.n);
+    if (status == TSN_OK) return state;
+    if (status != TSN_RETRY) throw Failure(Status(status, err));
+  }
+}
+
+Answer FakeInstance::load(std::string_view saved) {
+  tsn_err err = detail::empty_err();
+  const auto status = type_.load ? type_.load(self_, {saved.data(), saved.size()}, &err) : TSN_UNSUPPORTED;
+  return make_answer(status, err);
+}
+
+tsn_token FakeInstance::new_token() {
+  auto& state = *host_.state_;
+  const std::lock_guard lock(state.mutex);
+  const auto token = state.next_handle();
+  state.calls[token].owner = id_;
+  return token;
+}
+
+/// A call that did not answer PENDING is answered by its status; completing its token later is a violation.
+Answer FakeInstance::answered(tsn_token token, tsn_status status, const tsn_err& err) {
+  if (status == TSN_PENDING) return finish(token);
+  auto& state = *host_.state_;
+  {
+    const std::lock_guard lock(state.mutex);
+    auto& call = state.calls[token];
+    if (call.answered) state.violate("a token was completed and the call answered too");
+    call.answered = true;
+    call.answer = make_answer(status, err);
+  }
+  return finish(token);
+}
+
+tsn_token FakeInstance::begin_deliver(const Message& message, std::chrono::nanoseconds time) {
+  const auto token = new_token();
+  auto& call = host_.state_->calls.at(token);
+  call.delivered.size = sizeof call.delivered;
+  AbiValues values;
+  tsn_err err = detail::empty_err();
+  const auto status =
+      type_.notifier->deliver(self_, token, values.message(message), deadline(time), &call.delivered, &err);
+  if (status != TSN_PENDING) answered(token, status, err);
+  return token;
+}
+
+tsn_token FakeInstance::begin_upsert(const Upsert& change, std::chrono::nanoseconds time) {
+  const auto token = new_token();
+  auto& call = host_.state_->calls.at(token);
+  call.ticket.size = sizeof call.ticket;
+  AbiValues values;
+  tsn_err err = detail::empty_err();
+  const auto status = type_.tracker->upsert(self_, token, values.upsert(change), deadline(time), &call.ticket, &err);
+  if (status != TSN_PENDING) answered(token, status, err);
+  return token;
+}
+
+Answer FakeInstance::deliver(const Message& message, std::chrono::nanoseconds time) {
+  return finish(begin_deliver(message, time));
+}
+Answer FakeInstance::upsert(const Upsert& change, std::chrono::nanoseconds time) {
+  return finish(begin_upsert(change, time));
+}
+
+Answer FakeInstance::handle(const HttpRequest& request, std::chrono::nanoseconds time) {
+  const auto token = new_token();
+  auto& call = host_.state_->calls.at(token);
+  constexpr std::uint32_t padding = 64;
+  std::string body = request.body;
+  body.append(padding, '\0');
+  std::vector<tsn_label> headers;
+  for (const auto& [name, value] : request.headers) headers.push_back({str(name), str(value)});
+  const tsn_request from{sizeof(tsn_request),
+                         static_cast<std::uint32_t>(headers.size()),
+                         sizeof(tsn_label),
+                         padding,
+                         str(request.method),
+                         str(request.path),
+                         str(request.query),
+                         str(request.remote),
+                         str(request.user),
+                         headers.data(),
+                         {body.data(), request.body.size()}};
+  HttpResponse filled;
+  call.response = std::make_unique<tsn_response>(
+      tsn_response{sizeof(tsn_response), 200, &filled, &response_header, &response_body});
+  tsn_err err = detail::empty_err();
+  const auto status = type_.routes->handle(self_, token, &from, call.response.get(), deadline(time), &err);
+  auto answer = answered(token, status, err);
+  filled.status = call.response->status;
+  answer.response = std::move(filled);
+  return answer;
+}
+
+bool FakeInstance::completed(tsn_token token) const {
+  const std::lock_guard lock(host_.state_->mutex);
+  return host_.state_->calls.at(token).answered;
+}
+
+Answer FakeInstance::finish(tsn_token token, std::chrono::milliseconds at_most) {
+  auto& state = *host_.state_;
+  std::unique_lock lock(state.mutex);
+  auto& call = state.calls.at(token);
+  if (!state.changed.wait_for(lock, at_most, [&] { return call.answered; })) {
+    state.violate("a pending call was not completed in time");
+    return {TSN_DEADLINE, "not completed", 0, 0, {}, {}, {}};
+  }
+  auto answer = call.answer;
+  if (call.delivered.size) answer.delivered.provider_id.assign(call.delivered.id, call.delivered.id_n);
+  if (call.ticket.size) {
+    const auto& ticket = call.ticket;
+    answer.ticket = {ticket.created != 0, std::string(ticket.key, ticket.key_n), std::string(ticket.url, ticket.url_n),
+                     std::string(ticket.status, ticket.status_n)};
+  }
+  return answer;
+}
+
+void FakeInstance::cancel(tsn_token token) {
+  if (type_.cancel) type_.cancel(self_, token);
+}
+
+std::unique_ptr<FakeInstance::Program> FakeInstance::compile(const RuleSample& rule) {
+  auto program = std::make_unique<Program>();
+  std::vector<tsn_str> by;
+  for (const auto& name : rule.by) by.push_back(str(name));
+  auto table = rule.table;
+  const tsn_rule from{sizeof(tsn_rule),
+                      rule.severity,
+                      str(rule.name),
+                      str(rule.file),
+                      table.view(),
+                      rule.aggregate,
+                      0,
+                      rule.over.count(),
+                      by.data(),
+                      static_cast<std::uint32_t>(by.size()),
+                      sizeof(tsn_str),
+                      rule.script};
+  const auto inputs = inputs_of(*program);
+  tsn_err err = detail::empty_err();
+  const auto status = type_.detector->compile(self_, &from, &inputs, &program->raw, &err);
+  program->answer = make_answer(status, err);
+  return program;
+}
+
+void FakeInstance::release(Program& program) {
+  if (program.raw) type_.detector->release(self_, std::exchange(program.raw, nullptr));
+}
+
+std::vector<Verdict> FakeInstance::evaluate(Program& program, const std::vector<RowSample>& rows, Answer* answer) {
+  const auto columns = program.inputs.size();
+  std::vector<double> cells;
+  std::vector<Time> at;
+  std::vector<std::vector<tsn_label>> labels;
+  std::vector<const tsn_label*> label_rows;
+  for (const auto& row : rows) {
+    for (std::size_t k = 0; k < columns; ++k)
+      cells.push_back(k < row.cells.size() ? row.cells[k] : std::numeric_limits<double>::quiet_NaN());
+    at.push_back(row.at ? row.at : host_.now());
+    auto& list = labels.emplace_back();
+    for (const auto& [name, value] : row.labels) list.push_back({str(name), str(value)});
+  }
+  for (const auto& list : labels) label_rows.push_back(list.data());
+  const auto inputs = inputs_of(program);
+  const tsn_rows from{sizeof(tsn_rows),
+                      static_cast<std::uint32_t>(rows.size()),
+                      static_cast<std::uint32_t>(columns),
+                      rows.empty() ? 0 : static_cast<std::uint32_t>(rows[0].labels.size()),
+                      cells.data(),
+                      at.data(),
+                      label_rows.data(),
+                      &inputs};
+  std::vector<tsn_verdict> items(rows.size());
+  std::string text(16384, '\0');
+  tsn_verdicts to{
+      sizeof(tsn_verdicts), sizeof(tsn_verdict), items.data(), text.data(), static_cast<std::uint32_t>(text.size()), 0};
+  tsn_err err = detail::empty_err();
+  const auto status = type_.detector->evaluate(self_, program.raw, &from, &to, &err);
+  if (answer) *answer = make_answer(status, err);
+  std::vector<Verdict> out;
+  for (const auto& item : items)
+    out.push_back(
+        {item.state, item.severity, item.value, item.threshold, text.substr(item.message_at, item.message_n)});
+  return out;
+}
+
+Answer FakeInstance::load_script(std::string_view file, std::string_view text, std::vector<LoadedRule>& rules) {
+  if (!type_.detector->load) return {TSN_UNSUPPORTED, "the detector has no files of its own", 0, 0, {}, {}, {}};
+  const tsn_rule_sink sink{sizeof(tsn_rule_sink), 0, &rules,
+                           [](const tsn_rule_sink* to, const tsn_value* table, void* script, tsn_err*) -> tsn_status {
+                             static_cast<std::vector<LoadedRule>*>(to->ctx)->push_back({copy(*table), script});
+                             return TSN_OK;
+                           }};
+  tsn_err err = detail::empty_err();
+  const auto status = type_.detector->load(self_, str(file), str(text), &sink, &err);
+  return make_answer(status, err);
+}
+
+void FakeInstance::unload_script(std::string_view file) {
+  if (type_.detector->unload) type_.detector->unload(self_, str(file));
+}
+
+}  // namespace tsn::testing
