@@ -8,10 +8,10 @@
 #
 # NAME_test: GoogleTest, the plugin's objects and the fake host (tocsin/testing/fake_host.hpp).
 include_guard(GLOBAL)
-set(TOCSIN_PLUGIN_MAP ${CMAKE_CURRENT_LIST_DIR}/tocsin_plugin.map)
 
 function(tocsin_add_plugin name)
   cmake_parse_arguments(PLUGIN "" "" "LIBS" ${ARGN})
+  set(map ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/tocsin_plugin.map)
   add_library(${name}_objects OBJECT ${PLUGIN_UNPARSED_ARGUMENTS})
   target_link_libraries(${name}_objects PUBLIC Tocsin::sdk ${PLUGIN_LIBS})
   target_compile_features(${name}_objects PUBLIC cxx_std_20)
@@ -23,8 +23,8 @@ function(tocsin_add_plugin name)
   add_library(${name} MODULE)
   target_link_libraries(${name} PRIVATE ${name}_objects)
   # Visibility alone leaves symbols of linked static libraries; the version script leaves one.
-  target_link_options(${name} PRIVATE LINKER:--version-script=${TOCSIN_PLUGIN_MAP})
-  set_target_properties(${name} PROPERTIES PREFIX "" LINKER_LANGUAGE CXX LINK_DEPENDS ${TOCSIN_PLUGIN_MAP})
+  target_link_options(${name} PRIVATE LINKER:--version-script=${map})
+  set_target_properties(${name} PROPERTIES PREFIX "" LINKER_LANGUAGE CXX LINK_DEPENDS ${map})
   # The sanitizers' symbols come from the program that loads the plugin.
   if(NOT TOCSIN_SANITIZE AND NOT "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_DEBUG} ${CMAKE_MODULE_LINKER_FLAGS}" MATCHES "-fsanitize")
     target_link_options(${name} PRIVATE LINKER:-z,defs)
