@@ -118,7 +118,7 @@ struct SeriesTable::Impl {
 SeriesTable::SeriesTable() : impl_(std::make_unique<Impl>()) {}
 SeriesTable::~SeriesTable() = default;
 
-SeriesId SeriesTable::intern(SeriesKey key) {
+SeriesId SeriesTable::intern(const SeriesKey& key) {
   std::uint32_t hash = hash_of(key);
   if (std::int64_t id = impl_->find(key, hash); id >= 0) return static_cast<SeriesId>(id);
   std::lock_guard lock(impl_->mutex);

@@ -1,4 +1,4 @@
-// All series the agent has seen, interned. Reads by id are lock-free; interning takes a lock.
+// All series the agent has seen, interned. Reads by id and finding a known key are lock-free; a new key takes a lock.
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,8 @@ class SeriesTable {
   SeriesTable(const SeriesTable&) = delete;
   SeriesTable& operator=(const SeriesTable&) = delete;
 
-  /// The id of an equal key, made if it is new. Any thread.
-  SeriesId intern(SeriesKey key);
+  /// The id of an equal key, made from a copy if it is new. Any thread; a known key takes no lock.
+  SeriesId intern(const SeriesKey& key);
   /// The key; valid as long as the table. Any thread; `id` must come from intern().
   const SeriesKey& key(SeriesId id) const;
   /// Ids are 0 … size() - 1. Any thread.

@@ -1,6 +1,7 @@
 // A bounded queue between threads. Never grows past its capacity; what is refused is the caller's to count.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -40,8 +41,11 @@ class Channel {
   }
   /// Waits until there is an item, the channel is closed and empty, or `timeout` has passed.
   std::optional<T> pop(base::Duration timeout) {
+    constexpr base::Duration longest = std::chrono::hours(24 * 365);  // now + more than this may pass the clock's end
     std::unique_lock lock(mutex_);
-    ready_.wait_for(lock, timeout, [&] { return closed_ || !items_.empty(); });
+    if (items_.empty() && !closed_) {  // wait_for reads the clock even where there is nothing to wait for
+      ready_.wait_for(lock, std::min(timeout, longest), [&] { return closed_ || !items_.empty(); });
+    }
     return take(lock);
   }
   std::optional<T> try_pop() {

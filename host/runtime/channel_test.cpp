@@ -41,6 +41,13 @@ TEST(Channel, StopsWaitingWhenTheTimeIsUp) {
   EXPECT_EQ(channel.pop(1ms), std::nullopt);
 }
 
+TEST(Channel, TakesATimeoutWithoutEndAsFromNowOn) {
+  Channel<int> channel(1);
+  std::thread writer([&] { channel.push(1); });
+  EXPECT_EQ(channel.pop(base::Duration::max()), 1);
+  writer.join();
+}
+
 TEST(Channel, WakesAWriterThatWaitsForRoomWhenClosed) {
   Channel<int> channel(1);
   channel.push(1);
