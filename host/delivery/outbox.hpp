@@ -24,8 +24,8 @@ struct Outcome {
   base::Duration retry_after{};  ///< 0: our own backoff
   std::string provider_id;
   std::string error;
-  int code = 0;                  ///< HTTP status, SMTP reply
-  model::TicketRef ticket;       ///< of a tracker
+  int code = 0;             ///< HTTP status, SMTP reply
+  model::TicketRef ticket;  ///< of a tracker
 };
 
 /// A notifier or tracker instance, as the outbox sees it. Declared here, the consumer; adapted in app.
@@ -35,27 +35,29 @@ class Channel {
   /// Sends on the calling pool thread or later; `done` is called exactly once, on any thread, by `deadline` + 1 s.
   virtual void send(const model::Delivery& delivery, const std::string& provider_id, base::Time deadline,
                     std::function<void(Outcome)> done) = 0;
+  /// What kind of channel it is ("email"), for the notification log; empty: the instance's name stands for it.
+  virtual std::string type() const { return {}; }
 };
 
 struct OutboxSettings {
   base::Duration attempt_timeout = std::chrono::seconds(10);
   base::Duration give_up_after = std::chrono::hours(24);  ///< then it is a dead letter
-  std::uint32_t max_attempts = 0;                          ///< 0: until give_up_after
+  std::uint32_t max_attempts = 0;                         ///< 0: until give_up_after
   runtime::BackoffPolicy backoff;
   runtime::Breaker::Policy breaker;
-  std::size_t in_flight_per_instance = 4;                  ///< 1 for trackers
+  std::size_t in_flight_per_instance = 4;  ///< 1 for trackers
 };
 
 struct OutboxPorts {
   const base::Clock* clock = nullptr;
-  runtime::Executor* pool = nullptr;                       ///< for send(), which may block
+  runtime::Executor* pool = nullptr;  ///< for send(), which may block
   /// Runs a task at an instant of the clock (reactor live, manual in tests).
   std::function<void(base::Time, runtime::Task)> at;
   /// Keeps changes durably; called from the outbox's strand, answers there or on any thread.
   std::function<void(model::Changes, std::function<void(base::Result<void>)>)> commit;
   /// A delivery ended (sent, dead, shadow), after it was committed.
   std::function<void(const model::Delivery&, const Outcome&)> ended;
-  std::function<double()> random;                          ///< [0, 1)
+  std::function<double()> random;  ///< [0, 1)
 };
 
 struct InstanceStatus {
@@ -74,7 +76,9 @@ class Outbox {
   /// A channel came, changed or went (null). Deliveries to an instance that is not there wait.
   void set_channel(const std::string& instance, std::shared_ptr<Channel> channel);
   void set_provider_refs(std::vector<model::ProviderRef> refs);
-  /// Deliveries that were committed as pending. Order per (instance, incident) is kept.
+  /// Deliveries that were committed as pending; others, and keys already queued, are passed over. Order is kept per
+  /// (instance, incident, recipient): a later message waits until the earlier one arrived or was given up. Recipients
+  /// do not wait for each other, else one bad address would hold back everybody else on the ladder.
   void enqueue(std::vector<model::Delivery> deliveries);
   /// Drains what is in flight, starts nothing new. Returns when idle or after `limit`.
   void stop(base::Duration limit);

@@ -13,7 +13,9 @@ using model::IncidentStatus;
 using model::Labels;
 using model::Severity;
 
-std::string pool_of(const std::string& base, Severity severity) { return base + "\n" + severity_text(severity); }
+std::string pool_of(const std::string& base, Severity severity) {
+  return base + "\n" + severity_text(severity);
+}
 
 /// The first label that says which part of the system it is.
 std::string component_of(const Labels& labels) {
@@ -123,8 +125,10 @@ void Desk::Impl::take(const Alert& event, base::Time now) {
   out_.alerts.push_back(event);
   if (alert.state != AlertState::firing && alert.state != AlertState::resolved) return;
   const Nodes nodes = tree_->match(alert);
-  if (alert.state == AlertState::firing) fire(alert, nodes, case_of(alert), now);
-  else resolve(alert, case_of(alert), now);
+  if (alert.state == AlertState::firing)
+    fire(alert, nodes, case_of(alert), now);
+  else
+    resolve(alert, case_of(alert), now);
   enter_groups(alert, nodes, now);
 }
 
@@ -305,7 +309,8 @@ void Desk::Impl::reopen(Case& c, const Nodes& nodes, base::Time ladder_from, std
   sync_tickets(c, TicketChange::reopened, actor, why, now);
 }
 
-void Desk::Impl::end(Case& c, IncidentStatus status, const std::string& actor, const std::string& text, base::Time now) {
+void Desk::Impl::end(Case& c, IncidentStatus status, const std::string& actor, const std::string& text,
+                     base::Time now) {
   const IncidentStatus from = c.incident.status;
   const bool was_live = c.live();
   ended_.erase({std::max(c.incident.resolved_at, c.incident.closed_at), c.incident.correlation_id});
@@ -351,9 +356,8 @@ void Desk::Impl::forget_loose(base::Time now) {
     auto pool = loose_of_.find(id);
     if (pool == loose_of_.end()) continue;
     auto& alerts = loose_.at(pool->second);
-    const auto gone = std::erase_if(alerts, [&](const auto& m) {
-      return m.second.id == id && m.second.state == AlertState::resolved;
-    });
+    const auto gone = std::erase_if(
+        alerts, [&](const auto& m) { return m.second.id == id && m.second.state == AlertState::resolved; });
     if (gone == 0) continue;
     if (alerts.empty()) loose_.erase(pool->second);
     loose_of_.erase(pool);
@@ -378,7 +382,8 @@ void Desk::Impl::forget_old(base::Time now) {
       out_.ladders.push_back(std::move(row));
     }
     for (const auto& [fingerprint, alert] : c.members) {
-      if (auto by = by_fingerprint_.find(fingerprint); by != by_fingerprint_.end() && by->second == id) by_fingerprint_.erase(by);
+      if (auto by = by_fingerprint_.find(fingerprint); by != by_fingerprint_.end() && by->second == id)
+        by_fingerprint_.erase(by);
       by_alert_.erase(alert.id);
     }
     unlist(c);
@@ -396,7 +401,8 @@ Nodes Desk::Impl::nodes_of(const Case& c) const {
   alert.labels = c.incident.labels;
   alert.severity = c.incident.severity;
   alert.category = c.incident.category;
-  if (!c.incident.service_name.empty() && !alert.labels.has("service")) alert.labels.set("service", c.incident.service_name);
+  if (!c.incident.service_name.empty() && !alert.labels.has("service"))
+    alert.labels.set("service", c.incident.service_name);
   return tree_->match(alert);
 }
 

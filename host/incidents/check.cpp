@@ -81,14 +81,16 @@ class Check {
 
   void tier(const std::string& where) {
     if (!tier_policy(routing_, model::Severity::critical).steps.empty()) return;
-    report(where + " has neither policy nor notify, and the tiers reach nobody: no email, sms, ivr or slack notifier has "
+    report(where +
+           " has neither policy nor notify, and the tiers reach nobody: no email, sms, ivr or slack notifier has "
            "somebody to tell; give the route a policy or notify, or a contact an address");
   }
 
   void targets(const std::string& where, const std::vector<std::string>& list) {
     for (const std::string& target : list) {
       Found found = find_people(routing_, target);
-      const std::string at = where + ": target \"" + target + "\"" + (found.recipients.empty() ? " leads to nobody" : "");
+      const std::string at =
+          where + ": target \"" + target + "\"" + (found.recipients.empty() ? " leads to nobody" : "");
       for (const std::string& problem : found.problems) report(at + ": " + problem);
       if (found.recipients.empty() && found.problems.empty()) report(at);
     }
@@ -103,6 +105,8 @@ class Check {
 
 }  // namespace
 
-std::vector<std::string> check_routing(const Routing& routing) { return Check(routing).run(); }
+std::vector<std::string> check_routing(const Routing& routing) {
+  return Check(routing).run();
+}
 
 }  // namespace tocsin::incidents

@@ -38,7 +38,8 @@ struct Desk::Impl {
   void fire(const model::Alert& alert, const Nodes& nodes, Case* known, base::Time now);
   void resolve(const model::Alert& alert, Case* known, base::Time now);
   const model::Alert* previous(const model::Alert& alert);
-  static model::Alert* member_of(std::map<std::uint64_t, model::Alert>& members, const model::Alert& alert, bool known_id);
+  static model::Alert* member_of(std::map<std::uint64_t, model::Alert>& members, const model::Alert& alert,
+                                 bool known_id);
   Case* case_of(const model::Alert& alert);
   Case* case_of_group(const std::string& base, model::Severity severity, bool live, base::Time now);
   bool may_reopen(const Case& c, base::Time now) const;
@@ -63,7 +64,8 @@ struct Desk::Impl {
   void leave_group(const std::string& key, const model::Alert& alert, base::Time now);
   void flush(Group& group, base::Time at);
   void flush_target(Group& group, const Node& node, const std::string& target, bool loose_only, base::Time at);
-  void tell_group(Group& group, const Node& node, const std::string& target, std::vector<model::Alert> alerts, base::Time at);
+  void tell_group(Group& group, const Node& node, const std::string& target, std::vector<model::Alert> alerts,
+                  base::Time at);
   bool sweep(Group& group);
   void remove(Group& group);
   void group_delivery_ended(const model::Delivery& delivery, base::Time now);
@@ -107,20 +109,20 @@ struct Desk::Impl {
 
   model::Routing routing_;
   std::unique_ptr<Tree> tree_;
-  std::map<std::string, Case> cases_;                          ///< by correlation id
-  std::unordered_map<std::uint64_t, std::string> numbers_;     ///< number → correlation id
-  std::unordered_map<std::uint64_t, std::string> by_fingerprint_;  ///< the newest case that holds it
-  std::unordered_map<std::string, std::string> by_alert_;          ///< alert id → case
-  std::map<std::string, std::vector<std::string>> by_base_;        ///< group without severity → cases
+  std::map<std::string, Case> cases_;                                   ///< by correlation id
+  std::unordered_map<std::uint64_t, std::string> numbers_;              ///< number → correlation id
+  std::unordered_map<std::uint64_t, std::string> by_fingerprint_;       ///< the newest case that holds it
+  std::unordered_map<std::string, std::string> by_alert_;               ///< alert id → case
+  std::map<std::string, std::vector<std::string>> by_base_;             ///< group without severity → cases
   std::map<std::string, std::map<std::uint64_t, model::Alert>> loose_;  ///< below open_after, by base and severity
-  std::unordered_map<std::string, std::string> loose_of_;      ///< alert id → its pool
+  std::unordered_map<std::string, std::string> loose_of_;               ///< alert id → its pool
   std::set<std::pair<base::Time, std::string>> loose_resolved_;
-  std::set<std::string> settled_;                              ///< alert ids whose incident was closed before a restart
+  std::set<std::string> settled_;  ///< alert ids whose incident was closed before a restart
   std::set<std::pair<base::Time, std::string>> ended_;
   std::map<std::string, Group> groups_;
   std::unordered_map<std::string, std::string> group_by_hash_;
   std::unordered_map<std::string, std::set<std::string>> groups_of_;  ///< alert id → group keys
-  std::set<std::pair<base::Time, std::string>> due_;           ///< "c" + correlation id, or "g" + group key
+  std::set<std::pair<base::Time, std::string>> due_;                  ///< "c" + correlation id, or "g" + group key
 
   model::Changes out_;
   std::set<std::string> touched_cases_, touched_climbs_, touched_groups_;

@@ -17,7 +17,9 @@ using model::IncidentStatus;
 // Later than this, a due entry was missed (suspended machine, stopped process) rather than merely late.
 constexpr base::Duration missed_after = std::chrono::minutes(1);
 
-std::string status_text(IncidentStatus status) { return std::string(model::to_string(status)); }
+std::string status_text(IncidentStatus status) {
+  return std::string(model::to_string(status));
+}
 
 std::string listed(const std::vector<IncidentStatus>& statuses) {
   std::string out;
@@ -31,8 +33,9 @@ std::string name_of(const model::Incident& incident) {
 
 base::Result<void> check_transition(const model::Incident& incident, const StatusChange& change) {
   if (!model::valid_transition(incident.status, change.to)) {
-    return base::fail(Fault::conflict, name_of(incident) + " is " + status_text(incident.status) + " and cannot become " +
-                                           status_text(change.to) + "; from here it can become " +
+    return base::fail(Fault::conflict, name_of(incident) + " is " + status_text(incident.status) +
+                                           " and cannot become " + status_text(change.to) +
+                                           "; from here it can become " +
                                            listed(model::next_statuses(incident.status)));
   }
   if (change.to == IncidentStatus::resolved && base::trim(change.notes).empty()) {
@@ -72,8 +75,8 @@ model::Changes Desk::Impl::finish(base::Time now) {
   return std::exchange(out_, {});
 }
 
-void Desk::Impl::log(const Case& c, base::Time at, std::string actor, std::string what, std::string from, std::string to,
-                     std::string text) {
+void Desk::Impl::log(const Case& c, base::Time at, std::string actor, std::string what, std::string from,
+                     std::string to, std::string text) {
   out_.timeline.push_back({c.incident.correlation_id, at, std::move(actor), std::move(what), std::move(from),
                            std::move(to), std::move(text)});
 }
@@ -125,7 +128,8 @@ void Desk::Impl::learn(Known known, base::Time now) {
     if (kept.id.empty() || event_time(row.alert) >= event_time(kept)) kept = std::move(row.alert);
   }
   for (model::TicketRef& ticket : known.tickets) {
-    if (auto it = cases_.find(ticket.correlation_id); it != cases_.end()) it->second.tickets[ticket.instance] = std::move(ticket);
+    if (auto it = cases_.find(ticket.correlation_id); it != cases_.end())
+      it->second.tickets[ticket.instance] = std::move(ticket);
   }
   for (model::Ladder& row : known.ladders) {
     auto it = cases_.find(row.correlation_id);
@@ -134,7 +138,8 @@ void Desk::Impl::learn(Known known, base::Time now) {
     const base::Time next = row.next_at;
     c.climb = Climb::from_row(std::move(row));
     c.climb.row.next_at = base::no_time;
-    if (next != base::no_time) due_.insert({c.climb.row.next_at = std::max(next, now), "c" + c.incident.correlation_id});
+    if (next != base::no_time)
+      due_.insert({c.climb.row.next_at = std::max(next, now), "c" + c.incident.correlation_id});
   }
 }
 
@@ -183,7 +188,8 @@ void Desk::Impl::learn_loose(const std::vector<model::Alert>& committed) {
     }
   }
   for (const model::Alert& alert : committed) {
-    if (alert.state != model::AlertState::firing || by_alert_.contains(alert.id) || loose_of_.contains(alert.id)) continue;
+    if (alert.state != model::AlertState::firing || by_alert_.contains(alert.id) || loose_of_.contains(alert.id))
+      continue;
     settled_.insert(alert.id);
   }
 }
@@ -304,7 +310,8 @@ base::Result<model::Changes> Desk::assign(const std::string& id, const std::stri
 }
 
 bool Desk::Impl::was_told(const Case& c, const std::string& contact) const {
-  return std::ranges::any_of(c.climb.told, [&](const std::string& exact) { return exact.ends_with(":contact." + contact); });
+  return std::ranges::any_of(c.climb.told,
+                             [&](const std::string& exact) { return exact.ends_with(":contact." + contact); });
 }
 
 base::Result<model::Changes> Desk::note(const std::string& id, const std::string& text, const std::string& actor,
@@ -364,7 +371,8 @@ model::Changes Desk::on_delivery(const model::Delivery& delivery, base::Time now
   if (c && delivery.tracker) {
     impl_->ticket_delivery_ended(*c, delivery, now);
   } else if (c) {
-    const std::string to = delivery.recipient.empty() ? delivery.instance : delivery.instance + " to " + delivery.recipient;
+    const std::string to =
+        delivery.recipient.empty() ? delivery.instance : delivery.instance + " to " + delivery.recipient;
     const std::string how = delivery.state == DeliveryState::dead     ? "could not be sent: " + delivery.last_error
                             : delivery.state == DeliveryState::shadow ? "recorded, not sent (shadow)"
                                                                       : delivery.reason;

@@ -51,8 +51,10 @@ class Desk {
   std::optional<base::Time> next_due() const;
 
   base::Result<model::Changes> set_status(const std::string& id, const StatusChange& change, base::Time now);
-  base::Result<model::Changes> assign(const std::string& id, const std::string& owner, const std::string& actor, base::Time now);
-  base::Result<model::Changes> note(const std::string& id, const std::string& text, const std::string& actor, base::Time now);
+  base::Result<model::Changes> assign(const std::string& id, const std::string& owner, const std::string& actor,
+                                      base::Time now);
+  base::Result<model::Changes> note(const std::string& id, const std::string& text, const std::string& actor,
+                                    base::Time now);
   /// A hand-made incident.
   base::Result<model::Changes> create(model::Incident incident, const std::string& actor, base::Time now);
 

@@ -12,7 +12,9 @@ using model::AlertState;
 
 constexpr base::Duration least_interval = std::chrono::seconds(1);
 
-std::string hashed(std::string_view text) { return base::hex16(base::Fnv1a().add(text).value()); }
+std::string hashed(std::string_view text) {
+  return base::hex16(base::Fnv1a().add(text).value());
+}
 
 /// The hash of the group in a delivery's key "g:HASH:NS:HASH".
 std::string group_hash(const std::string& delivery_key) {
@@ -65,7 +67,8 @@ std::string text_of(const std::string& title, std::size_t firing, std::size_t re
   std::string text = firing > 0 ? "[FIRING:" + std::to_string(firing) + "] " : "[RESOLVED] ";
   text += title;
   if (firing > 0 && resolved > 0) text += " (" + std::to_string(resolved) + " resolved)";
-  if (auto message = example.annotations.get("message"); firing > 0 && !message.empty()) text += ": " + std::string(message);
+  if (auto message = example.annotations.get("message"); firing > 0 && !message.empty())
+    text += ": " + std::string(message);
   return text;
 }
 
@@ -119,7 +122,8 @@ void Desk::Impl::enter(Group& group, const Node& node, const Alert& alert, base:
   // A resolution of something this group never held concerns nobody here.
   if (alert.state != AlertState::firing && !member_of(group.members, alert, groups_of_.contains(alert.id))) return;
   if (const Alert* before = member_of(group.members, alert, groups_of_.contains(alert.id))) {
-    if (const auto fingerprint = before->fingerprint; fingerprint != alert.fingerprint) group.members.erase(fingerprint);
+    if (const auto fingerprint = before->fingerprint; fingerprint != alert.fingerprint)
+      group.members.erase(fingerprint);
   }
   Alert& kept = group.members[alert.fingerprint];
   const bool still_quiet = kept.id == alert.id && kept.silent && kept.state == AlertState::firing &&
@@ -135,8 +139,10 @@ void Desk::Impl::enter(Group& group, const Node& node, const Alert& alert, base:
   if (group.last_flush != base::no_time && group.next_flush != base::no_time) return;
   const base::Time starts = alert.fired_at != base::no_time ? alert.fired_at : now;
   const base::Duration wait = node.route->group_wait;
-  if (starts + wait <= now) schedule(group, now);
-  else if (group.next_flush == base::no_time) schedule(group, now + wait);
+  if (starts + wait <= now)
+    schedule(group, now);
+  else if (group.next_flush == base::no_time)
+    schedule(group, now + wait);
 }
 
 void Desk::Impl::leave_group(const std::string& key, const Alert& alert, base::Time now) {
@@ -179,7 +185,8 @@ void Desk::Impl::flush(Group& group, base::Time at) {
 
 // The stages, in Alertmanager's order: inhibit → active time → mute time → silence → cooldown → dedup → outbox (retry)
 // → record. What holds alerts back is filtered here, between the group's members and the comparison with the record.
-void Desk::Impl::flush_target(Group& group, const Node& node, const std::string& target, bool loose_only, base::Time at) {
+void Desk::Impl::flush_target(Group& group, const Node& node, const std::string& target, bool loose_only,
+                              base::Time at) {
   Record& record = group.records[target];
   std::vector<Alert> alerts;
   std::set<std::uint64_t> firing, resolved;
@@ -208,8 +215,10 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
       return;
     }
   }
-  if (!alerts.empty()) tell_group(group, node, target, std::move(alerts), at);
-  else record.firing.clear();
+  if (!alerts.empty())
+    tell_group(group, node, target, std::move(alerts), at);
+  else
+    record.firing.clear();
 }
 
 void Desk::Impl::tell_group(Group& group, const Node& node, const std::string& target, std::vector<Alert> alerts,
@@ -244,7 +253,8 @@ void Desk::Impl::tell_group(Group& group, const Node& node, const std::string& t
   record.sent = false;
   for (const Recipient& recipient : find_people(routing_, target).recipients) {
     model::Delivery d = base;
-    d.key = "g:" + hashed(group.key) + ":" + std::to_string(base::to_ns(at)) + ":" + hashed(target + "\n" + recipient.exact + base::hex16(content.value()));
+    d.key = "g:" + hashed(group.key) + ":" + std::to_string(base::to_ns(at)) + ":" +
+            hashed(target + "\n" + recipient.exact + base::hex16(content.value()));
     d.instance = recipient.instance;
     d.recipient = recipient.name;
     d.address = recipient.address;

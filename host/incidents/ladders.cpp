@@ -44,8 +44,10 @@ void Desk::Impl::start_climb(Case& c, const Nodes& nodes, base::Time from, base:
   c.climb.row = std::move(row);
   c.climb.exists = true;
   c.climb.hopes.clear();
-  if (from <= now) take_steps(c, now);
-  else schedule(c, from);
+  if (from <= now)
+    take_steps(c, now);
+  else
+    schedule(c, from);
 }
 
 void Desk::Impl::stop_climb(Case& c) {
@@ -64,9 +66,10 @@ void Desk::Impl::take_steps(Case& c, base::Time at) {
     }
     const std::uint32_t step = row.next_step++;
     Telling telling;
-    telling.reason = "ladder step " + std::to_string(step + 1) +
-                     (row.round > 0 ? ", round " + std::to_string(row.round + 1) : "");
-    telling.cause = "s" + std::to_string(row.round) + "." + std::to_string(step) + ":" + std::to_string(base::to_ns(at));
+    telling.reason =
+        "ladder step " + std::to_string(step + 1) + (row.round > 0 ? ", round " + std::to_string(row.round + 1) : "");
+    telling.cause =
+        "s" + std::to_string(row.round) + "." + std::to_string(step) + ":" + std::to_string(base::to_ns(at));
     c.climb.hopes = tell(c, row.steps[step], telling, at);
     c.climb.reached = false;
     const bool silent = c.climb.hopes.empty();
@@ -77,8 +80,10 @@ void Desk::Impl::take_steps(Case& c, base::Time at) {
     const bool last = row.next_step >= row.steps.size();
     // Only the last step waits for the next round; a ladder that reaches nobody must not turn in circles.
     base::Duration wait = row.waits[step];
-    if (last && rounds_left(row)) wait = std::max(wait, least_round);
-    else if (silent) wait = base::Duration::zero();
+    if (last && rounds_left(row))
+      wait = std::max(wait, least_round);
+    else if (silent)
+      wait = base::Duration::zero();
     if (wait > base::Duration::zero()) return schedule(c, at + wait);
   }
 }
@@ -107,7 +112,8 @@ void Desk::Impl::ladder_delivery_ended(Case& c, const model::Delivery& delivery,
   const model::Ladder& row = climb.row;
   const bool last = row.next_step >= row.steps.size();
   if (last && rounds_left(row)) return;
-  log(c, now, "tocsin", "escalated", "", "", "no message of step " + std::to_string(row.next_step) + " could be sent: passed on");
+  log(c, now, "tocsin", "escalated", "", "",
+      "no message of step " + std::to_string(row.next_step) + " could be sent: passed on");
   take_steps(c, now);
 }
 

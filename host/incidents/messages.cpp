@@ -11,8 +11,12 @@ namespace {
 using model::Delivery;
 using model::MessageKind;
 
-std::string hashed(std::string_view text) { return base::hex16(base::Fnv1a().add(text).value()); }
-std::string nanoseconds(base::Time t) { return std::to_string(base::to_ns(t)); }
+std::string hashed(std::string_view text) {
+  return base::hex16(base::Fnv1a().add(text).value());
+}
+std::string nanoseconds(base::Time t) {
+  return std::to_string(base::to_ns(t));
+}
 
 std::string summary(const model::Incident& incident, MessageKind kind) {
   const std::string word = kind == MessageKind::resolved ? "RESOLVED" : severity_text(incident.severity);
@@ -27,7 +31,9 @@ std::string summary(const model::Incident& incident, MessageKind kind) {
 
 }  // namespace
 
-std::string severity_text(model::Severity severity) { return std::string(model::to_string(severity)); }
+std::string severity_text(model::Severity severity) {
+  return std::string(model::to_string(severity));
+}
 
 bool Desk::Impl::is_person(const std::string& actor, const Recipient& recipient) const {
   if (actor.empty() || recipient.name.empty()) return false;
@@ -78,7 +84,8 @@ std::set<std::string> Desk::Impl::tell(Case& c, const std::vector<std::string>& 
           last = at;
         }
       }
-      if (telling.kind == MessageKind::firing && std::ranges::find(c.climb.told, recipient.exact) == c.climb.told.end()) {
+      if (telling.kind == MessageKind::firing &&
+          std::ranges::find(c.climb.told, recipient.exact) == c.climb.told.end()) {
         c.climb.told.push_back(recipient.exact);
         touch_climb(c);
       }
@@ -119,7 +126,8 @@ void Desk::Impl::sync_tickets(Case& c, TicketChange change, const std::string& a
       const std::vector<model::Severity> usual = {model::Severity::critical, model::Severity::high};
       const auto& open_for = channel.open_for.empty() ? usual : channel.open_for;
       const bool due = std::ranges::find(open_for, c.incident.severity) != open_for.end();
-      const bool begins = change == TicketChange::opened || change == TicketChange::reopened || change == TicketChange::updated;
+      const bool begins =
+          change == TicketChange::opened || change == TicketChange::reopened || change == TicketChange::updated;
       if (!due || !begins || !c.live()) continue;
       what = TicketChange::opened;
     }

@@ -15,7 +15,9 @@ using model::Routing;
 // Tried in this order for a contact that names no preference.
 constexpr std::array<std::string_view, 4> plugins_by_default = {"email", "slack", "sms", "ivr"};
 
-std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string in_quotes(std::string_view text) {
+  return "\"" + std::string(text) + "\"";
+}
 
 /// "contact", "group", "rotation" and the name behind the dot.
 struct Person {
@@ -38,8 +40,10 @@ class Search {
   Found run(const std::string& target) {
     const std::size_t colon = target.find(':');
     if (colon == std::string::npos) {
-      if (auto person = parse_person(target)) by_preference(*person);
-      else alone(target);
+      if (auto person = parse_person(target))
+        by_preference(*person);
+      else
+        alone(target);
     } else {
       through(target.substr(0, colon), target.substr(colon + 1));
     }
@@ -99,8 +103,10 @@ class Search {
   void by_preference(const Person& person) {
     for (const Contact* contact : people(person)) {
       const Channel* channel = preferred(*contact);
-      if (channel) add(*channel, contact->name, address_of(*contact, channel->address_field));
-      else problem("contact " + in_quotes(contact->name) + " has no address that any notifier here takes");
+      if (channel)
+        add(*channel, contact->name, address_of(*contact, channel->address_field));
+      else
+        problem("contact " + in_quotes(contact->name) + " has no address that any notifier here takes");
     }
   }
 
@@ -157,8 +163,10 @@ class Search {
 
   void add(const Channel& channel, const std::string& name, const std::string& address, std::string exact = "") {
     if (exact.empty()) {
-      if (name.empty()) exact = channel.instance;
-      else exact = channel.instance + (name.starts_with('#') ? ":" : ":contact.") + name;
+      if (name.empty())
+        exact = channel.instance;
+      else
+        exact = channel.instance + (name.starts_with('#') ? ":" : ":contact.") + name;
     }
     const bool there = std::ranges::any_of(found_.recipients, [&](const Recipient& r) { return r.exact == exact; });
     if (!there) found_.recipients.push_back({channel.instance, name, address, std::move(exact)});
@@ -184,6 +192,8 @@ std::string address_of(const Contact& contact, const std::string& field) {
   return it == contact.fields.end() ? std::string() : it->second;
 }
 
-Found find_people(const Routing& routing, const std::string& target) { return Search(routing).run(target); }
+Found find_people(const Routing& routing, const std::string& target) {
+  return Search(routing).run(target);
+}
 
 }  // namespace tocsin::incidents

@@ -44,7 +44,9 @@ std::vector<model::Alert> Case::alerts() const {
   return out;
 }
 
-bool engaged(const model::TicketRef& ticket) { return !ticket.key.empty() || !ticket.intent.empty(); }
+bool engaged(const model::TicketRef& ticket) {
+  return !ticket.key.empty() || !ticket.intent.empty();
+}
 
 std::vector<model::GroupState> Group::to_rows(bool gone) const {
   std::vector<model::GroupState> rows;

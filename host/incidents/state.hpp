@@ -32,7 +32,7 @@ struct Climb {
 /// An incident and what belongs to it.
 struct Case {
   model::Incident incident;
-  std::map<std::uint64_t, model::Alert> members;    ///< by fingerprint, the newest occurrence
+  std::map<std::uint64_t, model::Alert> members;  ///< by fingerprint, the newest occurrence
   Climb climb;
   std::map<std::string, model::TicketRef> tickets;  ///< by tracker instance
   std::map<std::string, base::Time> notices;        ///< last notice by (recipient, kind of change), for the dedup
@@ -55,10 +55,10 @@ struct Record {
   std::set<std::uint64_t> firing, resolved;  ///< fingerprints last told
   base::Time notified{};                     ///< no_time: never
   // Not kept:
-  std::set<std::string> pending;             ///< keys of deliveries on their way
-  bool sent = false;                         ///< one of them arrived
-  bool failed = false;                       ///< the last ones did not
-  bool missed = false;                       ///< a tick came while they were on their way
+  std::set<std::string> pending;  ///< keys of deliveries on their way
+  bool sent = false;              ///< one of them arrived
+  bool failed = false;            ///< the last ones did not
+  bool missed = false;            ///< a tick came while they were on their way
 };
 
 /// A group of one route. Rows: "PATH\nGROUPKEY\n[shadow]" with members and timer (last_notified holds the last flush),

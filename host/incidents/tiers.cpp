@@ -22,11 +22,15 @@ struct Tier {
 
 Tier tier_of(Severity severity) {
   switch (severity) {
-    case Severity::critical: return {{"ivr", "sms", "email", "slack"}, 5min, true};
-    case Severity::high: return {{"sms", "email", "slack"}, 15min, true};
-    case Severity::medium: return {{"email", "slack"}, 60min, true};
+    case Severity::critical:
+      return {{"ivr", "sms", "email", "slack"}, 5min, true};
+    case Severity::high:
+      return {{"sms", "email", "slack"}, 15min, true};
+    case Severity::medium:
+      return {{"email", "slack"}, 60min, true};
     case Severity::low:
-    case Severity::none: break;
+    case Severity::none:
+      break;
   }
   return {{"slack"}, 0min, false};
 }

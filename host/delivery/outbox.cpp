@@ -1,0 +1,425 @@
+#include "delivery/outbox.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <set>
+#include <unordered_map>
+
+#include "base/text.hpp"
+#include "delivery/queue.hpp"
+#include "delivery/record.hpp"
+
+namespace tocsin::delivery {
+namespace {
+
+using model::Delivery;
+using model::DeliveryState;
+
+// A channel answers by its deadline plus this; then the attempt is over without it.
+constexpr base::Duration answer_grace = std::chrono::seconds(1);
+// Provider ids and tickets remembered at most; beyond it the oldest are forgotten (a thread begins anew).
+constexpr std::size_t most_remembered = 20'000;
+
+/// A map that forgets its oldest entries.
+template <class T>
+class Memory {
+ public:
+  void put(const std::string& key, T value) {
+    auto [it, fresh] = entries_.insert_or_assign(key, std::move(value));
+    if (!fresh) return;
+    order_.push_back(key);
+    if (order_.size() <= most_remembered) return;
+    entries_.erase(order_.front());
+    order_.pop_front();
+  }
+  const T* find(const std::string& key) const {
+    auto it = entries_.find(key);
+    return it == entries_.end() ? nullptr : &it->second;
+  }
+
+ private:
+  std::unordered_map<std::string, T> entries_;
+  std::deque<std::string> order_;
+};
+
+std::string ref_key(const std::string& instance, const std::string& recipient, const std::string& correlation_id) {
+  return instance + "\n" + recipient + "\n" + correlation_id;
+}
+
+struct Instance {
+  explicit Instance(runtime::Breaker::Policy policy) : breaker(policy) {}
+  std::string name;
+  std::shared_ptr<Channel> channel;
+  runtime::Breaker breaker;
+  Queue queue;
+  std::size_t busy = 0;
+  std::uint64_t sent = 0, failed = 0, dead = 0;
+};
+
+/// An attempt under way. Its token is what the channel's answer is known by; a late one finds it gone.
+struct Flight {
+  Instance* instance = nullptr;
+  Item* item = nullptr;
+  std::string type;
+  base::Time began{}, over_at{};
+};
+
+}  // namespace
+
+// Everything below runs on the strand, one task at a time, except where it says otherwise.
+struct Outbox::Impl : std::enable_shared_from_this<Impl> {
+  Impl(OutboxSettings s, OutboxPorts p, runtime::Executor& pool)
+      : settings(std::move(s)), ports(std::move(p)), strand(pool) {}
+
+  /// Any thread.
+  void post(std::function<void(Impl&)> task) {
+    strand.post([self = shared_from_this(), task = std::move(task)] {
+      std::lock_guard lock(self->running);
+      if (self->closed) return;
+      task(*self);
+      self->publish();
+    });
+  }
+
+  Instance& instance(const std::string& name);
+  void enqueue(std::vector<Delivery> deliveries);
+  void pump(Instance& to);
+  bool start(Instance& to, Item& item, base::Time now);
+  void keep_intent(Instance& to, Item& item);
+  void send(Instance& to, Item& item, bool outcome_unknown);
+  void answered(std::uint64_t token, const Outcome& outcome);
+  void end_attempt(const Flight& flight, const Outcome& outcome);
+  void finish(Instance& to, Item& item, Outcome outcome, const Finished& finished);
+  void give_up_expired(Instance& to, base::Time now);
+  void on_time();
+  void wake(base::Time at);
+  void wake_for(const Instance& to, base::Time now);
+  void learn_ticket(Instance& to, const Delivery& delivery, const Outcome& outcome, model::Changes& changes);
+  void commit(model::Changes changes, std::function<void(Impl&)> then);
+  void publish();
+
+  const OutboxSettings settings;
+  const OutboxPorts ports;
+  runtime::Strand strand;
+
+  std::map<std::string, std::unique_ptr<Instance>> instances;
+  std::set<std::string> queued_keys;
+  std::unordered_map<std::uint64_t, Flight> flights;
+  std::set<std::pair<base::Time, std::uint64_t>> flights_over;  ///< when they end without an answer
+  Memory<std::string> refs;
+  Memory<model::TicketRef> tickets;
+  std::uint64_t next_token = 1, next_sequence = 1;
+  base::Time armed{};  ///< the timer that is set; no_time: none
+  bool stopping = false;
+
+  std::mutex running;   ///< held by each strand task, so that the end of the outbox waits for the one that runs
+  bool closed = false;  ///< under `running`: the ports may be gone
+
+  std::mutex idle_mutex;
+  std::condition_variable idle;
+  std::size_t outstanding = 0;  ///< under idle_mutex: attempts and commits under way
+
+  mutable std::mutex status_mutex;
+  std::vector<InstanceStatus> status;
+
+  void begin_work() {
+    std::lock_guard lock(idle_mutex);
+    ++outstanding;
+  }
+  void end_work() {
+    std::lock_guard lock(idle_mutex);
+    if (--outstanding == 0) idle.notify_all();
+  }
+};
+
+Instance& Outbox::Impl::instance(const std::string& name) {
+  auto& slot = instances[name];
+  if (!slot) {
+    slot = std::make_unique<Instance>(settings.breaker);
+    slot->name = name;
+  }
+  return *slot;
+}
+
+void Outbox::Impl::enqueue(std::vector<Delivery> deliveries) {
+  std::ranges::stable_sort(deliveries, {}, &Delivery::created_at);
+  std::set<Instance*> touched;
+  for (Delivery& delivery : deliveries) {
+    if (delivery.state != DeliveryState::pending || !queued_keys.insert(delivery.key).second) continue;
+    Instance& to = instance(delivery.instance);
+    const base::Time give_up_at =
+        delivery.deadline != base::no_time ? delivery.deadline : delivery.created_at + settings.give_up_after;
+    to.queue.add(std::move(delivery), next_sequence++, give_up_at);
+    touched.insert(&to);
+  }
+  for (Instance* to : touched) pump(*to);
+}
+
+/// Starts what may start at this instance, then sets the timer for what may start later.
+void Outbox::Impl::pump(Instance& to) {
+  const base::Time now = ports.clock->now();
+  give_up_expired(to, now);
+  while (!stopping) {
+    Item* item = to.queue.next(now);
+    if (!item || !start(to, *item, now)) break;
+  }
+  wake_for(to, now);
+}
+
+/// False: nothing can start here now.
+bool Outbox::Impl::start(Instance& to, Item& item, base::Time now) {
+  if (item.delivery.shadow) {
+    to.queue.begin(item);
+    Outcome outcome;
+    outcome.ok = true;
+    item.delivery.state = DeliveryState::shadow;
+    finish(to, item, std::move(outcome), {now, now, false, to.channel ? to.channel->type() : ""});
+    return true;
+  }
+  const std::size_t limit = item.delivery.tracker ? 1 : std::max<std::size_t>(settings.in_flight_per_instance, 1);
+  if (!to.channel || to.busy >= limit) return false;
+  if (!to.breaker.allow(now)) return false;
+  to.queue.begin(item);
+  ++to.busy;
+  begin_work();
+  if (item.delivery.tracker && !item.delivery.outcome_unknown)
+    keep_intent(to, item);
+  else
+    send(to, item, item.delivery.outcome_unknown);
+  return true;
+}
+
+/// A tracker's change must not happen twice: that it may have happened is durable before it is asked for.
+void Outbox::Impl::keep_intent(Instance& to, Item& item) {
+  item.delivery.outcome_unknown = true;
+  model::Changes changes;
+  changes.deliveries.push_back(item.delivery);
+  ports.commit(std::move(changes), [weak = weak_from_this(), to = &to, item = &item](const base::Result<void>& kept) {
+    auto self = weak.lock();
+    if (!self) return;
+    self->post([to, item, kept](Impl& my) {
+      if (kept) return my.send(*to, *item, false);
+      Outcome outcome;
+      outcome.error = "its intent could not be kept, so it was not sent: " + kept.error().message();
+      item->delivery.outcome_unknown = false;
+      ++item->delivery.attempts;
+      const base::Time now = my.ports.clock->now();
+      my.end_attempt({to, item, to->channel ? to->channel->type() : "", now, now}, outcome);
+    });
+  });
+}
+
+void Outbox::Impl::send(Instance& to, Item& item, bool outcome_unknown) {
+  const base::Time now = ports.clock->now();
+  const std::uint64_t token = next_token++;
+  const base::Time deadline = now + settings.attempt_timeout;
+  auto channel = to.channel;
+  ++item.delivery.attempts;
+  if (!channel) {
+    Outcome gone;
+    gone.error = "notifier \"" + to.name + "\" was removed";
+    return end_attempt({&to, &item, "", now, now}, gone);
+  }
+  if (item.delivery.tracker && item.delivery.incident.ticket_key.empty()) {
+    if (const auto* ticket = tickets.find(ref_key(to.name, "", item.delivery.correlation_id))) {
+      item.delivery.incident.ticket_key = ticket->key;
+      item.delivery.incident.ticket_url = ticket->url;
+    }
+  }
+  auto message = std::make_shared<Delivery>(item.delivery);
+  message->outcome_unknown = outcome_unknown;
+  const std::string* ref = refs.find(ref_key(to.name, item.delivery.recipient, item.delivery.correlation_id));
+  flights[token] = {&to, &item, channel->type(), now, deadline + answer_grace};
+  flights_over.insert({deadline + answer_grace, token});
+  ports.pool->post(
+      [channel, message, deadline, token, provider_id = ref ? *ref : std::string(), weak = weak_from_this()] {
+        channel->send(*message, provider_id, deadline, [weak, token](Outcome outcome) {
+          auto self = weak.lock();
+          if (!self) return;
+          self->post([token, outcome = std::move(outcome)](Impl& my) { my.answered(token, outcome); });
+        });
+      });
+  // What the attempt's own answer will be compared with: an earlier one may have arrived.
+  item.delivery.outcome_unknown = outcome_unknown;
+  wake(deadline + answer_grace);
+}
+
+void Outbox::Impl::answered(std::uint64_t token, const Outcome& outcome) {
+  auto it = flights.find(token);
+  if (it == flights.end()) return;
+  const Flight flight = std::move(it->second);
+  flights.erase(it);
+  flights_over.erase({flight.over_at, token});
+  end_attempt(flight, outcome);
+}
+
+void Outbox::Impl::end_attempt(const Flight& flight, const Outcome& outcome) {
+  Instance& to = *flight.instance;
+  const base::Time now = ports.clock->now();
+  --to.busy;
+  // A refusal shows that the other side is there; only what a retry may mend counts against it.
+  if (outcome.ok || !outcome.retry || outcome.code == 429)
+    to.breaker.success();
+  else
+    to.breaker.failure(now);
+  if (!outcome.ok) ++to.failed;
+  Item& item = *flight.item;
+  if (outcome.unknown) item.delivery.outcome_unknown = true;
+  finish(to, item, outcome, {flight.began, now, true, flight.type});
+  end_work();
+  pump(to);
+}
+
+/// Judges, keeps and reports what came of an attempt, and lets the lane go on. The item may be gone afterwards.
+void Outbox::Impl::finish(Instance& to, Item& item, Outcome outcome, const Finished& finished) {
+  Delivery& delivery = item.delivery;
+  const bool ended = delivery.state == DeliveryState::shadow ||
+                     settle(delivery, outcome, settings, finished.ended, item.give_up_at, ports.random());
+  if (delivery.state == DeliveryState::sent) ++to.sent;
+  if (delivery.state == DeliveryState::dead) ++to.dead;
+  model::Changes changes = record(delivery, outcome, finished);
+  learn_ticket(to, delivery, outcome, changes);
+  for (const auto& ref : changes.provider_refs) {
+    refs.put(ref_key(ref.instance, ref.recipient, ref.correlation_id), ref.provider_id);
+  }
+  if (!ended) {
+    to.queue.again(item);
+    return commit(std::move(changes), {});
+  }
+  auto done = std::make_shared<const Delivery>(std::move(delivery));
+  item.delivery = *done;
+  queued_keys.erase(done->key);
+  to.queue.pop(item);
+  commit(std::move(changes), [done, outcome = std::move(outcome)](Impl& my) { my.ports.ended(*done, outcome); });
+}
+
+/// Changes that wait behind the one that made the ticket go to that ticket, after a restart too.
+void Outbox::Impl::learn_ticket(Instance& to, const Delivery& delivery, const Outcome& outcome,
+                                model::Changes& changes) {
+  if (!outcome.ok || outcome.ticket.key.empty()) return;
+  tickets.put(ref_key(to.name, "", delivery.correlation_id), outcome.ticket);
+  to.queue.each_of(delivery.correlation_id, [&](Item& waiting) {
+    if (waiting.delivery.key == delivery.key || !waiting.delivery.incident.ticket_key.empty()) return;
+    waiting.delivery.incident.ticket_key = outcome.ticket.key;
+    waiting.delivery.incident.ticket_url = outcome.ticket.url;
+    changes.deliveries.push_back(waiting.delivery);
+  });
+}
+
+void Outbox::Impl::commit(model::Changes changes, std::function<void(Impl&)> then) {
+  begin_work();
+  // A refused commit is reported by the store; what was sent is sent all the same, and a restart repeats it by its key.
+  ports.commit(std::move(changes), [weak = weak_from_this(), then = std::move(then)](const base::Result<void>&) {
+    auto self = weak.lock();
+    if (!self) return;
+    self->post([then](Impl& my) {
+      if (then) then(my);
+      my.end_work();
+    });
+  });
+}
+
+/// What had its attempts and whose time is up is not tried again; what had none is, however late, if it can be.
+void Outbox::Impl::give_up_expired(Instance& to, base::Time now) {
+  while (!stopping) {
+    Item* item = to.queue.expired(now, to.channel == nullptr);
+    if (!item) return;
+    to.queue.begin(*item);
+    Outcome outcome;
+    outcome.error = !to.channel
+                        ? "there is no running notifier \"" + to.name + "\""
+                        : "given up: " + (item->delivery.last_error.empty() ? "never sent" : item->delivery.last_error);
+    finish(to, *item, std::move(outcome), {now, now, false, to.channel ? to.channel->type() : ""});
+  }
+}
+
+void Outbox::Impl::wake_for(const Instance& to, base::Time now) {
+  if (stopping) return;
+  if (auto due = to.queue.next_due()) wake(*due);
+  if (auto expiry = to.queue.next_expiry(); expiry && *expiry > now) wake(*expiry);
+  const bool open = to.breaker.state() == runtime::Breaker::State::open;
+  if (open && to.queue.size() > 0 && to.breaker.retry_at() > now) wake(to.breaker.retry_at());
+}
+
+/// One timer serves everything; it is set again only for something earlier.
+void Outbox::Impl::wake(base::Time at) {
+  if (armed != base::no_time && armed <= at) return;
+  armed = at;
+  ports.at(at, [weak = weak_from_this(), at] {
+    auto self = weak.lock();
+    if (!self) return;
+    self->post([at](Impl& my) {
+      if (my.armed == at) my.armed = base::no_time;
+      my.on_time();
+    });
+  });
+}
+
+void Outbox::Impl::on_time() {
+  const base::Time now = ports.clock->now();
+  while (!flights_over.empty() && flights_over.begin()->first <= now) {
+    Outcome silent;
+    silent.unknown = true;
+    silent.error = "no answer within " + base::format_duration(settings.attempt_timeout);
+    answered(flights_over.begin()->second, silent);
+  }
+  for (auto& [name, to] : instances) pump(*to);
+  if (!flights_over.empty()) wake(flights_over.begin()->first);
+}
+
+void Outbox::Impl::publish() {
+  std::vector<InstanceStatus> now;
+  now.reserve(instances.size());
+  for (const auto& [name, to] : instances) {
+    now.push_back({name, to->queue.size(), to->busy, to->sent, to->failed, to->dead, to->breaker.state()});
+  }
+  std::lock_guard lock(status_mutex);
+  status = std::move(now);
+}
+
+Outbox::Outbox(OutboxSettings settings, OutboxPorts ports, runtime::Executor& strand_pool)
+    : impl_(std::make_shared<Impl>(std::move(settings), std::move(ports), strand_pool)) {}
+
+Outbox::~Outbox() {
+  stop(base::Duration::zero());
+  std::lock_guard lock(impl_->running);
+  impl_->closed = true;
+}
+
+void Outbox::set_channel(const std::string& instance, std::shared_ptr<Channel> channel) {
+  impl_->post([instance, channel = std::move(channel)](Impl& my) {
+    Instance& to = my.instance(instance);
+    to.channel = channel;
+    // Another channel begins with a clean slate: a mended configuration is tried at once.
+    if (to.busy == 0) to.breaker = runtime::Breaker(my.settings.breaker);
+    my.pump(to);
+  });
+}
+
+void Outbox::set_provider_refs(std::vector<model::ProviderRef> refs) {
+  impl_->post([refs = std::move(refs)](Impl& my) {
+    for (const auto& ref : refs) my.refs.put(ref_key(ref.instance, ref.recipient, ref.correlation_id), ref.provider_id);
+  });
+}
+
+void Outbox::enqueue(std::vector<model::Delivery> deliveries) {
+  impl_->post([deliveries = std::move(deliveries)](Impl& my) { my.enqueue(deliveries); });
+}
+
+void Outbox::stop(base::Duration limit) {
+  {
+    std::lock_guard lock(impl_->running);
+    impl_->stopping = true;
+  }
+  std::unique_lock lock(impl_->idle_mutex);
+  impl_->idle.wait_for(lock, limit, [&] { return impl_->outstanding == 0; });
+}
+
+std::vector<InstanceStatus> Outbox::status() const {
+  std::lock_guard lock(impl_->status_mutex);
+  return impl_->status;
+}
+
+}  // namespace tocsin::delivery

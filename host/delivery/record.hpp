@@ -1,0 +1,25 @@
+// What an attempt leaves in the store: the delivery's new state, a row of the notification log, and what follows.
+#pragma once
+
+#include <string>
+
+#include "delivery/outbox.hpp"
+#include "model/changes.hpp"
+
+namespace tocsin::delivery {
+
+/// A finished attempt, or none (shadow, given up before the first).
+struct Finished {
+  base::Time began{}, ended{};
+  bool attempted = true;
+  std::string type;  ///< of the channel
+};
+
+/// Sets state, error and next attempt of the delivery by what came of it. True: it ended.
+bool settle(model::Delivery& delivery, const Outcome& outcome, const OutboxSettings& settings, base::Time now,
+            base::Time give_up_at, double random);
+
+/// The rows to keep for a delivery that settle() has judged.
+model::Changes record(const model::Delivery& delivery, const Outcome& outcome, const Finished& finished);
+
+}  // namespace tocsin::delivery
