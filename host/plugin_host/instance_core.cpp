@@ -1,0 +1,203 @@
+// Making, starting, stopping and leaving behind.
+#include "plugin_host/instance_core.hpp"
+
+#include <algorithm>
+
+#include "plugin_host/value_view.hpp"
+
+namespace tocsin::plugin_host {
+
+using base::fail;
+using base::Fault;
+using base::Result;
+
+namespace {
+
+/// "auth" of "source.auth".
+std::string after_dot(const std::string& name) {
+  std::size_t dot = name.find('.');
+  return dot == std::string::npos ? name : name.substr(dot + 1);
+}
+
+/// Numbers of instances are never used again; they mark handles as theirs.
+std::uint32_t next_number() {
+  static std::atomic<std::uint32_t> last{0};
+  return ++last;
+}
+
+/// Cores whose plugin still runs something: never destroyed, reachable for ever.
+void keep_for_ever(std::shared_ptr<InstanceCore> core) {
+  static auto& kept = *new std::vector<std::shared_ptr<InstanceCore>>;
+  static std::mutex mutex;
+  std::lock_guard lock(mutex);
+  kept.push_back(std::move(core));
+}
+
+}  // namespace
+
+InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& type, InstanceSettings settings, Port& port,
+                           std::uint32_t number)
+    : library_(std::move(library)), type_(type), settings_(std::move(settings)), short_name_(after_dot(settings_.name)),
+      port_(port), number_(number), host_(make_host_table(*this)),
+      series_(port.series(), settings_.labels, settings_.max_series, number), sequence_(settings_.next_seq),
+      tokens_(number << 12), threads_(number << 12), strand_(port.pool()),
+      callbacks_(port.reactor(), number << 12) {}
+
+Result<std::shared_ptr<Instance>> Instance::create(std::shared_ptr<Library> library, InstanceSettings settings, Port& port) {
+  const LibraryType* type = library->find(settings.type);
+  if (type == nullptr) {
+    return fail(Fault::not_found, settings.name + ": " + library->path() + " has no plugin type \"" + settings.type + "\"");
+  }
+  auto core = std::make_shared<InstanceCore>(std::move(library), *type, std::move(settings), port, next_number());
+  TRY_VOID(core->create_self());
+  // Whoever lets go of the last handle stops and destroys, on that thread; tasks in flight only keep the memory.
+  Instance* face = core.get();
+  return std::shared_ptr<Instance>(face, [core = std::move(core)](Instance*) mutable {
+    if (!core->shut_down()) keep_for_ever(core);
+    core.reset();
+  });
+}
+
+Result<void> InstanceCore::create_self() {
+  callbacks_.set_runner([weak = weak_from_this()](runtime::Task task) {
+    if (auto core = weak.lock()) core->run_later(std::move(task));
+  });
+  ValueView config(settings_.config);
+  tsn_create create{};
+  create.size = sizeof create;
+  create.replay = settings_.replay;
+  create.instance = handle_of_instance();
+  create.name = str(short_name_);
+  create.config = config.root();
+  create.data_dir = str(settings_.data_dir);
+  tsn_err err = new_err();
+  tsn_status status = call(err, [&](tsn_err& e) { return type_.table.create(&host_, &create, &self_, &e); });
+  if (status == TSN_OK) return self_made_ = true, Result<void>();
+  stopping_ = true;
+  sweep();  // a plugin may have begun something before it failed
+  if (state_ == State::abandoned) keep_for_ever(shared_from_this());
+  return fail(error(status, err, "create"));
+}
+
+Result<void> InstanceCore::start(std::string_view cursor) {
+  std::lock_guard life(life_);
+  if (state_ == State::running) return {};
+  if (state_ != State::created && state_ != State::stopped) {
+    return fail(Fault::conflict, settings_.name + ": cannot be started again; make a new instance");
+  }
+  stopping_ = false;
+  gate_.open();
+  tsn_err err = new_err();
+  tsn_status status = TSN_OK;
+  if (type_.table.start != nullptr) {
+    tsn_bytes at{cursor.data(), cursor.size()};
+    status = call(err, [&](tsn_err& e) { return type_.table.start(self_, at, &e); });
+  }
+  if (status == TSN_OK) return state_ = State::running, Result<void>();
+  // A failed start has nothing to stop; what it left behind is taken from it.
+  stopping_ = true;
+  sweep();
+  if (state_ != State::abandoned) stopping_ = false;
+  return fail(error(status, err, "start"));
+}
+
+void InstanceCore::stop() {
+  std::lock_guard life(life_);
+  if (state_ != State::created && state_ != State::running) return;
+  stopping_ = true;
+  if (type_.table.cancel != nullptr) {
+    for (tsn_token token : tokens_.open_tokens()) type_.table.cancel(self_, token);
+  }
+  gate_.close(grace);  // requests under way get a moment to end by themselves
+  std::unique_lock seq(seq_, std::defer_lock);
+  if (!seq.try_lock_for(patience)) return abandon("a call into it has not returned for 10 s");
+  if (state_ == State::running && type_.table.stop != nullptr) type_.table.stop(self_);
+  seq.unlock();
+  sweep();
+  if (state_ != State::abandoned) state_ = State::stopped;
+}
+
+/// Takes from the plugin what it may not hold any more, and says what that was.
+void InstanceCore::sweep() {
+  if (!threads_.join_all(grace)) {
+    violation("after stop " + std::to_string(threads_.running()) + " of its threads still run; they must end when stopping() is 1");
+    if (!threads_.join_all(patience)) return abandon("its threads have not ended for 10 s");
+  }
+  Callbacks::Held held = callbacks_.cancel_all();
+  if (held.timers + held.watches > 0) {
+    violation("after stop it still held " + std::to_string(held.timers) + " timers and " + std::to_string(held.watches) +
+              " watches; stop must cancel them");
+  }
+  if (!tokens_.wait_empty(grace)) {
+    for (tsn_token token : tokens_.open_tokens()) force(token, TSN_CANCELLED, "the instance stopped and the plugin had not completed the call");
+  }
+  if (!gate_.close(patience)) return abandon("a request into it has not returned for 10 s");
+  // A callback that began before the sweep runs under seq_; after this none does.
+  std::unique_lock seq(seq_, std::defer_lock);
+  if (!seq.try_lock_for(patience)) return abandon("a callback of it has not returned for 10 s");
+}
+
+void InstanceCore::abandon(const std::string& why) {
+  state_ = State::abandoned;
+  for (tsn_token token : tokens_.open_tokens()) force(token, TSN_CANCELLED, "the instance hangs and was left behind");
+  callbacks_.cancel_all();
+  violation("it is left behind, because " + why + "; restart the agent to be rid of it");
+}
+
+bool InstanceCore::shut_down() {
+  stop();
+  std::lock_guard life(life_);
+  if (state_ == State::abandoned) return false;
+  if (state_ != State::destroyed && type_.table.destroy != nullptr) type_.table.destroy(self_);
+  self_made_ = false;
+  state_ = State::destroyed;
+  return true;
+}
+
+Result<bool> InstanceCore::reconfigure(const base::Value& config) {
+  if (type_.table.reconfigure == nullptr) return false;
+  ValueView view(config);
+  tsn_err err = new_err();
+  tsn_status status = call(err, [&](tsn_err& e) {
+    return accepts_calls() ? type_.table.reconfigure(self_, view.root(), &e) : refuse(&e, TSN_CANCELLED, "the instance is stopping");
+  });
+  if (status == TSN_OK) return true;
+  if (status == TSN_NEEDS_RESTART) return false;
+  return fail(error(status, err, "reconfigure"));
+}
+
+InstanceCounters InstanceCore::counters() const {
+  return {calls_.load(std::memory_order_relaxed), errors_.load(std::memory_order_relaxed),
+          signals_.load(std::memory_order_relaxed), rejected_.load(std::memory_order_relaxed)};
+}
+
+tsn_status InstanceCore::counted(tsn_status status) {
+  calls_.fetch_add(1, std::memory_order_relaxed);
+  if (status < 0) errors_.fetch_add(1, std::memory_order_relaxed);
+  return status;
+}
+
+base::Error InstanceCore::error(tsn_status status, const tsn_err& err, std::string_view call) {
+  return error_of(status, text_of(err), settings_.name, call);
+}
+
+/// A breach of the contract. A plugin that does nothing else must not fill the log: the first ten, then powers of two.
+void InstanceCore::violation(std::string text) {
+  errors_.fetch_add(1, std::memory_order_relaxed);
+  std::uint64_t n = ++violations_;
+  if (n > 10 && (n & (n - 1)) != 0) return;
+  port_.log(settings_.name, TSN_LOG_ERROR, "plugin " + type_.description.id + " breaks its contract (" + std::to_string(n) +
+                                               " times so far): " + text);
+}
+
+/// Callbacks of the reactor come here: they run on the pool, one at a time with all other calls.
+void InstanceCore::run_later(runtime::Task task) {
+  strand_.post([weak = weak_from_this(), task = std::move(task)] {
+    auto alive = weak.lock();
+    if (!alive) return;
+    std::lock_guard seq(alive->seq_);
+    if (alive->self_made_) task();
+  });
+}
+
+}  // namespace tocsin::plugin_host

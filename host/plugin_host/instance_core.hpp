@@ -1,0 +1,156 @@
+// One instance of a plugin: the calls into it (Instance) and the calls out of it (the host table's functions).
+//
+// Threads. Calls tagged [seq] hold `seq_`: the agent's calls, timers and watches. `handle` and `cancel` are [any] and
+// pass `gate_` instead, so that stop() can wait for them. `evaluate` takes no lock: a detector belongs to one shard's
+// thread; only if it ever asked for a timer or a watch does evaluate lock too. Calls out are [any].
+//
+// Stopping is bounded. An instance whose plugin does not come back within `patience` is left behind: it is reported, its
+// memory and its library stay, and the agent goes on.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "plugin_host/abi_text.hpp"
+#include "plugin_host/batch_pool.hpp"
+#include "plugin_host/call_gate.hpp"
+#include "plugin_host/callbacks.hpp"
+#include "plugin_host/library.hpp"
+#include "plugin_host/response_box.hpp"
+#include "plugin_host/sequence.hpp"
+#include "plugin_host/series_registry.hpp"
+#include "plugin_host/session.hpp"
+#include "plugin_host/thread_group.hpp"
+#include "plugin_host/tokens.hpp"
+
+namespace tocsin::plugin_host {
+
+struct DecodedBatch;
+
+class InstanceCore final : public Instance, public std::enable_shared_from_this<InstanceCore> {
+ public:
+  InstanceCore(std::shared_ptr<Library> library, const LibraryType& type, InstanceSettings settings, Port& port,
+               std::uint32_t number);
+
+  base::Result<void> create_self();
+  /// Stops and destroys; false: the plugin holds on, and this object must stay for ever.
+  bool shut_down();
+
+  // --- Instance ---
+  base::Result<void> start(std::string_view cursor) override;
+  void stop() override;
+  base::Result<bool> reconfigure(const base::Value& config) override;
+  const std::string& name() const override { return settings_.name; }
+  const model::PluginType& type() const override { return type_.description; }
+  InstanceCounters counters() const override;
+  bool polled() const override { return type_.source.pull != nullptr; }
+  base::Result<bool> pull(base::Time deadline) override;
+  base::Result<std::vector<LoadedRule>> load_script(const std::string& file, std::string_view text) override;
+  void unload_script(const std::string& file) override;
+  base::Result<void*> compile(const model::Rule& rule, void* script, const tsn_inputs& inputs) override;
+  void release(void* program) override;
+  base::Result<void> evaluate(void* program, const tsn_rows& rows, tsn_verdicts& verdicts) override;
+  void deliver(const model::Delivery& delivery, const std::string& provider_id, const std::string& external_url,
+               base::Time deadline, std::function<void(Sent)> done) override;
+  void upsert(const model::Delivery& delivery, const std::string& external_url, base::Time deadline,
+              std::function<void(Sent)> done) override;
+  void handle(const Request& request, base::Time deadline, std::function<void(Response)> done) override;
+
+  // --- the host table (host_table.cpp); any thread ---
+  tsn_instance handle_of_instance() const { return std::uint64_t{number_} << 32 | 1; }
+  std::int64_t now() const { return base::to_ns(port_.clock().now()); }
+  void log(int level, std::string_view text);
+  tsn_status intern(tsn_str name, const tsn_label* labels, std::uint32_t count, tsn_series* out, tsn_err* err);
+  tsn_status submit(const tsn_batch* batch, const tsn_bytes* cursor, tsn_submitted* out, tsn_err* err);
+  void reject(const tsn_reject& reject);
+  tsn_status complete(tsn_token token, tsn_status status, const void* result, const tsn_err* err);
+  tsn_status spawn(tsn_str name, void (*fn)(void*), void* arg, tsn_thread* out, tsn_err* err);
+  tsn_status join(tsn_thread thread) { return threads_.join(thread); }
+  bool stopping() const { return stopping_.load(std::memory_order_acquire); }
+  tsn_status watch(int descriptor, std::uint32_t events, void (*fn)(void*, std::uint32_t), void* arg, tsn_watch* out, tsn_err* err);
+  tsn_status unwatch(tsn_watch watch) { return callbacks_.unwatch(watch); }
+  tsn_status timer(std::int64_t after_ns, void (*fn)(void*), void* arg, tsn_timer* out, tsn_err* err);
+  tsn_status cancel_timer(tsn_timer timer) { return callbacks_.cancel_timer(timer); }
+  void metric(tsn_metric_kind kind, tsn_str name, const tsn_label* labels, std::uint32_t count, double value);
+  tsn_status kv_get(tsn_str key, tsn_out* value, tsn_err* err);
+  tsn_status kv_put(tsn_str key, tsn_bytes value, tsn_err* err);
+  tsn_status kv_remove(tsn_str key, tsn_err* err);
+
+ private:
+  static constexpr std::chrono::seconds patience{10};
+  static constexpr std::chrono::seconds grace{1};
+  enum class State : std::uint8_t { created, running, stopped, abandoned, destroyed };
+
+  // Calls in. `f(err)` runs under seq_; the status is counted.
+  template <class F>
+  tsn_status call(tsn_err& err, F&& f) {
+    std::lock_guard lock(seq_);
+    return counted(f(err));
+  }
+  tsn_status counted(tsn_status status);
+  base::Error error(tsn_status status, const tsn_err& err, std::string_view call);
+  void violation(std::string text);
+  bool accepts_calls() const { return self_made_ && !stopping(); }
+
+  // Asynchronous calls.
+  /// What a plugin's answer means for this kind of call; a status the call does not have becomes TSN_FAILED.
+  Answer answer_of(CallKind kind, tsn_status status, const tsn_err& err);
+  void read_result(CallKind kind, const void* result, Answer& answer) const;
+  /// After the plugin's function has returned: finishes the call, or arms the deadline of a pending one.
+  void returned(tsn_token token, tsn_status status, Answer answer);
+  void arm(tsn_token token);
+  void deadline_passed(tsn_token token);
+  void force(tsn_token token, tsn_status status, const std::string& why);
+  /// `later`: not on this thread, which may hold locks of the plugin's.
+  void finish(Call call, Answer answer, bool later);
+  void send(CallKind kind, const model::Delivery& delivery, const std::string& provider_id, const std::string& external_url,
+            base::Time deadline, std::function<void(Sent)> done);
+
+  // Life cycle.
+  void sweep();
+  void abandon(const std::string& why);
+  void run_later(runtime::Task task);
+
+  // Submitting.
+  tsn_status take(std::shared_ptr<model::SignalBatch> batch, const DecodedBatch& decoded, tsn_submitted* out, tsn_err* err);
+  void report_rejected(const DecodedBatch& decoded);
+
+  const std::shared_ptr<Library> library_;  ///< first in, last out: the plugin's code
+  const LibraryType& type_;
+  const InstanceSettings settings_;
+  const std::string short_name_;
+  Port& port_;
+  const std::uint32_t number_;
+  tsn_host host_{};
+  void* self_ = nullptr;
+  std::atomic<bool> self_made_{false};
+
+  std::mutex life_;  ///< start, stop, destroy, one at a time
+  State state_ = State::created;
+  std::timed_mutex seq_;
+  CallGate gate_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> has_callbacks_{false};
+
+  SeriesRegistry series_;
+  Sequence sequence_;
+  std::shared_ptr<BatchPool> batches_ = std::make_shared<BatchPool>();
+  TokenTable tokens_;
+  ThreadGroup threads_;
+  runtime::Strand strand_;
+  Callbacks callbacks_;
+  std::mutex late_mutex_;
+  std::vector<std::shared_ptr<ResponseBox>> late_;  ///< of calls ended by force: the plugin may still write to them
+
+  std::atomic<std::uint64_t> calls_{0}, errors_{0}, signals_{0}, rejected_{0}, violations_{0};
+  std::atomic<bool> cardinality_told_{false};
+};
+
+/// The table handed to a plugin; `ctx` is the core.
+tsn_host make_host_table(InstanceCore& core);
+
+}  // namespace tocsin::plugin_host
