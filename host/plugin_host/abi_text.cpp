@@ -45,20 +45,34 @@ tsn_status refuse(tsn_err* err, tsn_status status, std::string_view message, std
 
 std::string status_name(tsn_status status) {
   switch (status) {
-    case TSN_OK: return "TSN_OK";
-    case TSN_RETRY: return "TSN_RETRY";
-    case TSN_PENDING: return "TSN_PENDING";
-    case TSN_NEEDS_RESTART: return "TSN_NEEDS_RESTART";
-    case TSN_END: return "TSN_END";
-    case TSN_FAILED: return "TSN_FAILED";
-    case TSN_INVALID: return "TSN_INVALID";
-    case TSN_CARDINALITY: return "TSN_CARDINALITY";
-    case TSN_UNSUPPORTED: return "TSN_UNSUPPORTED";
-    case TSN_CANCELLED: return "TSN_CANCELLED";
-    case TSN_DENIED: return "TSN_DENIED";
-    case TSN_DEADLINE: return "TSN_DEADLINE";
-    case TSN_UNKNOWN: return "TSN_UNKNOWN";
-    default: return "status " + std::to_string(status);
+    case TSN_OK:
+      return "TSN_OK";
+    case TSN_RETRY:
+      return "TSN_RETRY";
+    case TSN_PENDING:
+      return "TSN_PENDING";
+    case TSN_NEEDS_RESTART:
+      return "TSN_NEEDS_RESTART";
+    case TSN_END:
+      return "TSN_END";
+    case TSN_FAILED:
+      return "TSN_FAILED";
+    case TSN_INVALID:
+      return "TSN_INVALID";
+    case TSN_CARDINALITY:
+      return "TSN_CARDINALITY";
+    case TSN_UNSUPPORTED:
+      return "TSN_UNSUPPORTED";
+    case TSN_CANCELLED:
+      return "TSN_CANCELLED";
+    case TSN_DENIED:
+      return "TSN_DENIED";
+    case TSN_DEADLINE:
+      return "TSN_DEADLINE";
+    case TSN_UNKNOWN:
+      return "TSN_UNKNOWN";
+    default:
+      return "status " + std::to_string(status);
   }
 }
 
@@ -67,15 +81,23 @@ namespace {
 Fault fault_of(tsn_status status) {
   switch (status) {
     case TSN_RETRY:
-    case TSN_FAILED: return Fault::unavailable;
-    case TSN_INVALID: return Fault::invalid;
-    case TSN_CARDINALITY: return Fault::exhausted;
-    case TSN_UNSUPPORTED: return Fault::unsupported;
-    case TSN_CANCELLED: return Fault::cancelled;
-    case TSN_DENIED: return Fault::denied;
+    case TSN_FAILED:
+      return Fault::unavailable;
+    case TSN_INVALID:
+      return Fault::invalid;
+    case TSN_CARDINALITY:
+      return Fault::exhausted;
+    case TSN_UNSUPPORTED:
+      return Fault::unsupported;
+    case TSN_CANCELLED:
+      return Fault::cancelled;
+    case TSN_DENIED:
+      return Fault::denied;
     case TSN_DEADLINE:
-    case TSN_UNKNOWN: return Fault::deadline;
-    default: return Fault::internal;
+    case TSN_UNKNOWN:
+      return Fault::deadline;
+    default:
+      return Fault::internal;
   }
 }
 
@@ -84,7 +106,8 @@ Fault fault_of(tsn_status status) {
 base::Error error_of(tsn_status status, const std::string& text, std::string_view instance, std::string_view call) {
   std::string message = std::string(instance) + ": " + std::string(call) + ": ";
   if (fault_of(status) == Fault::internal) {
-    message += "answered with " + status_name(status) + ", which this call does not have; report it to the plugin's author";
+    message +=
+        "answered with " + status_name(status) + ", which this call does not have; report it to the plugin's author";
     if (!text.empty()) message += " (" + text + ")";
   } else if (text.empty()) {
     message += "failed with " + status_name(status) + " and no text; the plugin's log lines may say more";
@@ -97,13 +120,20 @@ base::Error error_of(tsn_status status, const std::string& text, std::string_vie
 tsn_status status_of(Fault fault) {
   switch (fault) {
     case Fault::exhausted:
-    case Fault::unavailable: return TSN_RETRY;
-    case Fault::cancelled: return TSN_CANCELLED;
-    case Fault::invalid: return TSN_INVALID;
-    case Fault::denied: return TSN_DENIED;
-    case Fault::deadline: return TSN_DEADLINE;
-    case Fault::unsupported: return TSN_UNSUPPORTED;
-    default: return TSN_FAILED;
+    case Fault::unavailable:
+      return TSN_RETRY;
+    case Fault::cancelled:
+      return TSN_CANCELLED;
+    case Fault::invalid:
+      return TSN_INVALID;
+    case Fault::denied:
+      return TSN_DENIED;
+    case Fault::deadline:
+      return TSN_DEADLINE;
+    case Fault::unsupported:
+      return TSN_UNSUPPORTED;
+    default:
+      return TSN_FAILED;
   }
 }
 

@@ -18,37 +18,54 @@ using base::Result;
 constexpr std::uint32_t column_ids = TSN_COL_ORIGIN_LINE + 1;
 constexpr std::uint32_t max_columns = 256;
 
-std::unexpected<base::Error> bad(std::string what) { return fail(Fault::invalid, "batch: " + std::move(what)); }
-std::string named(std::uint32_t id) { return "column " + std::to_string(id); }
+std::unexpected<base::Error> bad(std::string what) {
+  return fail(Fault::invalid, "batch: " + std::move(what));
+}
+std::string named(std::uint32_t id) {
+  return "column " + std::to_string(id);
+}
 
 /// The type a known column must have; 0: its id is unknown or reserved and the column is skipped.
 constexpr std::uint32_t type_of(std::uint32_t id) {
   switch (id) {
-    case TSN_COL_TS: return TSN_TYPE_I64;
-    case TSN_COL_VALUE: return TSN_TYPE_F64;
+    case TSN_COL_TS:
+      return TSN_TYPE_I64;
+    case TSN_COL_VALUE:
+      return TSN_TYPE_F64;
     case TSN_COL_SERIES:
     case TSN_COL_ORIGIN_OFFSET:
-    case TSN_COL_ORIGIN_LINE: return TSN_TYPE_U64;
+    case TSN_COL_ORIGIN_LINE:
+      return TSN_TYPE_U64;
     case TSN_COL_FLAGS:
-    case TSN_COL_SEVERITY: return TSN_TYPE_U32;
+    case TSN_COL_SEVERITY:
+      return TSN_TYPE_U32;
     case TSN_COL_TEXT:
     case TSN_COL_ATTRIBUTES:
     case TSN_COL_BODY:
-    case TSN_COL_ORIGIN_FILE: return TSN_TYPE_BYTES;
-    case TSN_COL_SUMMARY: return TSN_TYPE_F64X5;
-    case TSN_COL_TRACE_ID: return TSN_TYPE_FIXED16;
-    case TSN_COL_SPAN_ID: return TSN_TYPE_FIXED8;
-    default: return 0;
+    case TSN_COL_ORIGIN_FILE:
+      return TSN_TYPE_BYTES;
+    case TSN_COL_SUMMARY:
+      return TSN_TYPE_F64X5;
+    case TSN_COL_TRACE_ID:
+      return TSN_TYPE_FIXED16;
+    case TSN_COL_SPAN_ID:
+      return TSN_TYPE_FIXED8;
+    default:
+      return 0;
   }
 }
 
 constexpr std::uint64_t width_of(std::uint32_t type) {
   switch (type) {
     case TSN_TYPE_U32:
-    case TSN_TYPE_BYTES: return 4;  // of its table of ends
-    case TSN_TYPE_F64X5: return 40;
-    case TSN_TYPE_FIXED16: return 16;
-    default: return 8;
+    case TSN_TYPE_BYTES:
+      return 4;  // of its table of ends
+    case TSN_TYPE_F64X5:
+      return 40;
+    case TSN_TYPE_FIXED16:
+      return 16;
+    default:
+      return 8;
   }
 }
 
@@ -67,11 +84,15 @@ struct Columns {
 Result<void> add_column(const char* block, std::uint64_t block_bytes, const tsn_column& column, Columns& out) {
   std::uint32_t type = column.id < column_ids ? type_of(column.id) : 0;
   if (type == 0) return {};
-  if (column.type != type) return bad(named(column.id) + " has the type " + std::to_string(column.type) + " instead of " + std::to_string(type));
+  if (column.type != type)
+    return bad(named(column.id) + " has the type " + std::to_string(column.type) + " instead of " +
+               std::to_string(type));
   if (out.at[column.id] != nullptr) return bad(named(column.id) + " is there twice");
   if (column.offset % 8 != 0) return bad(named(column.id) + " is not aligned to 8 bytes");
-  if (column.offset > block_bytes || column.bytes > block_bytes - column.offset) return bad(named(column.id) + " lies outside the block");
-  if (column.bytes < out.rows * width_of(type)) return bad(named(column.id) + " is too short for " + std::to_string(out.rows) + " rows");
+  if (column.offset > block_bytes || column.bytes > block_bytes - column.offset)
+    return bad(named(column.id) + " lies outside the block");
+  if (column.bytes < out.rows * width_of(type))
+    return bad(named(column.id) + " is too short for " + std::to_string(out.rows) + " rows");
   out.at[column.id] = block + column.offset;
   out.bytes[column.id] = column.bytes;
   return {};
@@ -85,14 +106,17 @@ Result<Columns> locate(const tsn_batch* block) {
   if (block->size < head) return bad("its header has only " + std::to_string(block->size) + " bytes");
   std::memcpy(&header, block, head);
   if (header.rows > max_batch_rows) return bad("it has " + std::to_string(header.rows) + " rows, 1048576 are possible");
-  if (header.bytes > max_batch_bytes) return bad("it has " + std::to_string(header.bytes) + " bytes, 256 MiB are possible");
+  if (header.bytes > max_batch_bytes)
+    return bad("it has " + std::to_string(header.bytes) + " bytes, 256 MiB are possible");
   if (header.bytes < header.size) return bad("its length is less than its header's");
-  if (header.columns > max_columns) return bad("it has " + std::to_string(header.columns) + " columns, 256 are possible");
+  if (header.columns > max_columns)
+    return bad("it has " + std::to_string(header.columns) + " columns, 256 are possible");
   if (header.columns > 0 && (header.column_stride < sizeof(tsn_column) || header.column_stride % 8 != 0)) {
     return bad("its column stride is " + std::to_string(header.column_stride));
   }
   std::uint64_t directory_bytes = std::uint64_t{header.columns} * header.column_stride;
-  if (header.directory % 8 != 0 || header.directory > header.bytes || directory_bytes > header.bytes - header.directory) {
+  if (header.directory % 8 != 0 || header.directory > header.bytes ||
+      directory_bytes > header.bytes - header.directory) {
     return bad("its directory lies outside the block or is not aligned to 8 bytes");
   }
   Columns out;
@@ -120,7 +144,8 @@ Result<void> each_bytes(const Columns& columns, std::uint32_t id, Take&& take) {
   std::uint64_t from = 0;
   for (std::uint32_t r = 0; r < columns.rows; ++r) {
     std::uint64_t end = ends[r];
-    if (end < from || end > room) return bad(named(id) + ": the end of row " + std::to_string(r) + " lies before its start or outside");
+    if (end < from || end > room)
+      return bad(named(id) + ": the end of row " + std::to_string(r) + " lies before its start or outside");
     take(r, std::string_view(data + from, end - from));
     from = end;
   }
@@ -165,8 +190,10 @@ bool any_not_finite(const std::vector<double>& values) {
 template <class T>
 void copy_column(const Columns& columns, std::uint32_t id, std::vector<T>& out) {
   const T* from = columns.get<T>(id);
-  if (from == nullptr) out.clear();
-  else out.assign(from, from + columns.rows);
+  if (from == nullptr)
+    out.clear();
+  else
+    out.assign(from, from + columns.rows);
 }
 
 Result<void> copy_files(const Columns& columns, model::SignalBatch& out) {
@@ -191,8 +218,10 @@ Result<void> copy_files(const Columns& columns, model::SignalBatch& out) {
 Result<void> copy_columns(const Columns& columns, model::SignalBatch& out) {
   static_assert(sizeof(model::Summary) == 40, "copied as 5 x f64");
   copy_column(columns, TSN_COL_TS, out.ts);
-  if (columns.at[TSN_COL_VALUE] != nullptr) copy_column(columns, TSN_COL_VALUE, out.value);
-  else out.value.assign(columns.rows, std::numeric_limits<double>::quiet_NaN());
+  if (columns.at[TSN_COL_VALUE] != nullptr)
+    copy_column(columns, TSN_COL_VALUE, out.value);
+  else
+    out.value.assign(columns.rows, std::numeric_limits<double>::quiet_NaN());
   copy_column(columns, TSN_COL_FLAGS, out.flags);
   copy_column(columns, TSN_COL_SUMMARY, out.summary);
   copy_column(columns, TSN_COL_ORIGIN_LINE, out.line);
@@ -209,7 +238,8 @@ Result<void> copy_columns(const Columns& columns, model::SignalBatch& out) {
 }
 
 bool finite(const model::Summary& s) {
-  return std::isfinite(s.count) && std::isfinite(s.min) && std::isfinite(s.max) && std::isfinite(s.avg) && std::isfinite(s.sum);
+  return std::isfinite(s.count) && std::isfinite(s.min) && std::isfinite(s.max) && std::isfinite(s.avg) &&
+         std::isfinite(s.sum);
 }
 
 /// Why a row cannot be taken; 0: it can.
@@ -259,8 +289,8 @@ void sift(model::SignalBatch& batch, std::int64_t latest, DecodedBatch& result) 
 
 }  // namespace
 
-Result<void> decode_batch(const tsn_batch* block, const SeriesRegistry::View& series, base::Time now, model::SignalBatch& out,
-                          DecodedBatch& result) {
+Result<void> decode_batch(const tsn_batch* block, const SeriesRegistry::View& series, base::Time now,
+                          model::SignalBatch& out, DecodedBatch& result) {
   TRY(const Columns columns, locate(block));
   TRY_VOID(copy_columns(columns, out));
   const std::int64_t latest = base::to_ns(now) + std::chrono::nanoseconds(std::chrono::minutes(1)).count();

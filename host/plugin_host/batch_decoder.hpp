@@ -23,9 +23,10 @@ struct DecodedBatch {
 };
 constexpr model::SeriesId no_series = ~model::SeriesId{0};
 
-/// Validates the block and fills the columns of `out` (which keeps its capacity); rows that cannot be taken are left out
-/// and described. Timestamps may be up to one minute ahead of `now`. Fault::invalid: the block is not a batch; nothing is
-/// taken. Severity, attributes, body and trace columns are checked and not kept, because the model has no place for them.
+/// Validates the block and fills the columns of `out` (which keeps its capacity); rows that cannot be taken are left
+/// out and described. Timestamps may be up to one minute ahead of `now`. Fault::invalid: the block is not a batch;
+/// nothing is taken. Severity, attributes, body and trace columns are checked and not kept, because the model has no
+/// place for them.
 base::Result<void> decode_batch(const tsn_batch* block, const SeriesRegistry::View& series, base::Time now,
                                 model::SignalBatch& out, DecodedBatch& result);
 

@@ -18,23 +18,25 @@ base::Result<tsn_timer> Callbacks::timer(base::Duration delay, void (*fn)(void*)
   if (timers_.size() >= most) return fail(Fault::exhausted, "timer: the instance has 65536 timers already");
   tsn_timer handle = timers_.put({fn, arg, 0});
   // `this` is used only inside the task that run_later_ runs, which it does only while this object lives.
-  timers_.find(handle)->id = reactor_.after(delay, [this, later = run_later_, handle] {
-    later([this, handle] { run_timer(handle); });
-  });
+  timers_.find(handle)->id =
+      reactor_.after(delay, [this, later = run_later_, handle] { later([this, handle] { run_timer(handle); }); });
   return handle;
 }
 
-base::Result<tsn_watch> Callbacks::watch(int descriptor, std::uint32_t events, void (*fn)(void*, std::uint32_t), void* arg) {
-  if (events == 0 || events > 3) return fail(Fault::invalid, "watch_fd: events must be 1 (readable), 2 (writable) or 3");
+base::Result<tsn_watch> Callbacks::watch(int descriptor, std::uint32_t events, void (*fn)(void*, std::uint32_t),
+                                         void* arg) {
+  if (events == 0 || events > 3)
+    return fail(Fault::invalid, "watch_fd: events must be 1 (readable), 2 (writable) or 3");
   if (::fcntl(descriptor, F_GETFD) < 0) {
     return fail(Fault::invalid, "watch_fd: descriptor " + std::to_string(descriptor) + ": " + std::strerror(errno));
   }
   std::lock_guard lock(mutex_);
   if (watches_.size() >= most) return fail(Fault::exhausted, "watch_fd: the instance has 65536 watches already");
   tsn_watch handle = watches_.put({fn, arg, 0});
-  watches_.find(handle)->id = reactor_.watch(descriptor, events, [this, later = run_later_, handle](std::uint32_t ready) {
-    later([this, handle, ready] { run_watch(handle, ready); });
-  });
+  watches_.find(handle)->id =
+      reactor_.watch(descriptor, events, [this, later = run_later_, handle](std::uint32_t ready) {
+        later([this, handle, ready] { run_watch(handle, ready); });
+      });
   return handle;
 }
 

@@ -27,7 +27,9 @@ bool possible(CallKind kind, tsn_status status) {
   return known(status) && status != TSN_NEEDS_RESTART && status != TSN_PENDING;
 }
 
-std::string first(const char* text, std::uint32_t n, std::size_t most) { return std::string(text, std::min<std::size_t>(n, most)); }
+std::string first(const char* text, std::uint32_t n, std::size_t most) {
+  return std::string(text, std::min<std::size_t>(n, most));
+}
 
 }  // namespace
 
@@ -40,7 +42,8 @@ Answer InstanceCore::answer_of(CallKind kind, tsn_status status, const tsn_err& 
   if (!possible(kind, status)) {
     out.status = TSN_FAILED;
     out.error = std::string(to_string(kind)) + " was answered with " + status_name(status) +
-                ", which this call does not have; report it to the plugin's author" + (out.error.empty() ? "" : " (" + out.error + ")");
+                ", which this call does not have; report it to the plugin's author" +
+                (out.error.empty() ? "" : " (" + out.error + ")");
     violation(out.error);
   } else if (status < 0 && out.error.empty()) {
     out.error = std::string(to_string(kind)) + " failed with " + status_name(status) + " and no text";

@@ -9,7 +9,9 @@ namespace tocsin::plugin_host {
 namespace {
 
 /// The ABI counts 0 as "not yet", and so does base::no_time.
-std::int64_t ns(base::Time t) { return base::to_ns(t); }
+std::int64_t ns(base::Time t) {
+  return base::to_ns(t);
+}
 
 std::string without_last_slash(std::string url) {
   while (!url.empty() && url.back() == '/') url.pop_back();
@@ -19,7 +21,9 @@ std::string without_last_slash(std::string url) {
 }  // namespace
 
 DeliveryView::DeliveryView(const model::Delivery& delivery, std::string provider_id, std::string external_url)
-    : delivery_(delivery), provider_id_(std::move(provider_id)), external_url_(without_last_slash(std::move(external_url))) {
+    : delivery_(delivery),
+      provider_id_(std::move(provider_id)),
+      external_url_(without_last_slash(std::move(external_url))) {
   fill_alerts();
   fill_incident();
   fill_group();
@@ -27,7 +31,9 @@ DeliveryView::DeliveryView(const model::Delivery& delivery, std::string provider
   fill_upsert();
 }
 
-tsn_str DeliveryView::keep(std::string text) { return str(texts_.emplace_back(std::move(text))); }
+tsn_str DeliveryView::keep(std::string text) {
+  return str(texts_.emplace_back(std::move(text)));
+}
 
 const std::vector<tsn_label>& DeliveryView::labels_of(const model::Labels& labels) {
   auto& out = labels_.emplace_back();
@@ -79,7 +85,8 @@ void DeliveryView::fill_incident() {
   out.suggestion = str(in.suggestion);
   out.resolution_notes = str(in.resolution_notes);
   out.owner = str(in.owner);
-  if (!external_url_.empty() && in.number != 0) out.url = keep(external_url_ + "/incidents/" + std::to_string(in.number));
+  if (!external_url_.empty() && in.number != 0)
+    out.url = keep(external_url_ + "/incidents/" + std::to_string(in.number));
   out.runbook_url = str(in.runbook_url);
   out.ticket_key = str(in.ticket_key);
   out.ticket_url = str(in.ticket_url);

@@ -46,14 +46,13 @@ Result<model::PluginDescriptor> read_descriptor(const std::string& path) {
     return fail(fault, path + ": cannot be opened: " + std::strerror(errno) +
                            "; check that the file is there and readable by this user");
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.fd, &status) != 0) return fail(Fault::unavailable, path + ": " + std::strerror(errno));
   if (!S_ISREG(status.st_mode)) {
     return fail(Fault::invalid, path + ": is not a regular file; put the plugin's .so itself there");
   }
-  ByteSource source{static_cast<std::uint64_t>(status.st_size), [&file](std::uint64_t at, void* to, std::size_t n) {
-                      return read_all(file.fd, at, to, n);
-                    }};
+  ByteSource source{static_cast<std::uint64_t>(status.st_size),
+                    [&file](std::uint64_t at, void* to, std::size_t n) { return read_all(file.fd, at, to, n); }};
   TRY(auto text, read_note(source, path));
   return parse_descriptor(text, path);
 }

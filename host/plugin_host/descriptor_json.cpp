@@ -38,8 +38,9 @@ class Reader {
                                     "; build the plugin again with tocsin_add_plugin()");
   }
   std::unexpected<base::Error> other_version(std::uint32_t abi) const {
-    return fail(Fault::unsupported, path_ + ": was built for plugin ABI " + std::to_string(abi) + ", this agent has ABI " +
-                                        std::to_string(TSN_ABI_VERSION) + "; install the plugin's build for this agent");
+    return fail(Fault::unsupported, path_ + ": was built for plugin ABI " + std::to_string(abi) +
+                                        ", this agent has ABI " + std::to_string(TSN_ABI_VERSION) +
+                                        "; install the plugin's build for this agent");
   }
   void note(const std::string& where, const std::string& what) {
     if (error_.empty()) error_ = where + ": " + what;
@@ -81,15 +82,17 @@ class Reader {
     if (value == nullptr) return out;
     if (value->is_string()) return split_list(value->get_ref<const std::string&>(), separator);
     for (const Json& one : array(parent, key, where)) {
-      if (one.is_string()) out.push_back(one.get<std::string>());
-      else note(where, std::string("\"") + key + "\" has an entry that is not a string");
+      if (one.is_string())
+        out.push_back(one.get<std::string>());
+      else
+        note(where, std::string("\"") + key + "\" has an entry that is not a string");
     }
     return out;
   }
 
   /// A set of bits: a number, or their names.
-  std::uint32_t bits(const Json& parent, const char* key, std::initializer_list<std::pair<const char*, std::uint32_t>> names,
-                     const std::string& where) {
+  std::uint32_t bits(const Json& parent, const char* key,
+                     std::initializer_list<std::pair<const char*, std::uint32_t>> names, const std::string& where) {
     const Json* value = member(parent, key);
     if (value == nullptr || value->is_number()) return number(parent, key, where);
     std::uint32_t out = 0;
@@ -109,9 +112,9 @@ class Reader {
     if (value == nullptr) return base::OptionType::any;
     if (!value->is_string()) return option_type(number(option, "type", where));
     static const std::pair<const char*, std::uint32_t> names[] = {
-        {"bool", TSN_BOOL},     {"boolean", TSN_BOOL},   {"int", TSN_INT},     {"integer", TSN_INT},
-        {"float", TSN_FLOAT},   {"number", TSN_FLOAT},   {"string", TSN_STRING}, {"array", TSN_ARRAY},
-        {"table", TSN_TABLE},   {"duration", TSN_DURATION}, {"size", TSN_SIZE}, {"any", TSN_ANY}};
+        {"bool", TSN_BOOL},   {"boolean", TSN_BOOL},      {"int", TSN_INT},       {"integer", TSN_INT},
+        {"float", TSN_FLOAT}, {"number", TSN_FLOAT},      {"string", TSN_STRING}, {"array", TSN_ARRAY},
+        {"table", TSN_TABLE}, {"duration", TSN_DURATION}, {"size", TSN_SIZE},     {"any", TSN_ANY}};
     for (const auto& [name, number] : names) {
       if (value->get_ref<const std::string&>() == name) return option_type(number);
     }
@@ -126,8 +129,9 @@ class Reader {
     std::string where = type + ": option \"" + out.key + "\"";
     if (out.key.empty()) note(where, "has no \"key\"");
     out.type = type_of(in, where);
-    std::uint32_t flags = bits(in, "flags", {{"required", TSN_OPT_REQUIRED}, {"secret", TSN_OPT_SECRET},
-                                             {"reloadable", TSN_OPT_RELOADABLE}}, where);
+    std::uint32_t flags =
+        bits(in, "flags",
+             {{"required", TSN_OPT_REQUIRED}, {"secret", TSN_OPT_SECRET}, {"reloadable", TSN_OPT_RELOADABLE}}, where);
     out.required = flags & TSN_OPT_REQUIRED;
     out.secret = flags & TSN_OPT_SECRET;
     out.reloadable = flags & TSN_OPT_RELOADABLE;
@@ -156,8 +160,12 @@ class Reader {
     std::string where = "type \"" + out.id + "\"";
     out.version = text(in, "version", where);
     out.doc = text(in, "doc", where);
-    out.kinds = bits(in, "kinds", {{"source", TSN_KIND_SOURCE}, {"detector", TSN_KIND_DETECTOR},
-                                   {"notifier", TSN_KIND_NOTIFIER}, {"tracker", TSN_KIND_TRACKER}}, where);
+    out.kinds = bits(in, "kinds",
+                     {{"source", TSN_KIND_SOURCE},
+                      {"detector", TSN_KIND_DETECTOR},
+                      {"notifier", TSN_KIND_NOTIFIER},
+                      {"tracker", TSN_KIND_TRACKER}},
+                     where);
     out.needs = words(in, "needs", ',', where);
     out.address_field = text(in, "address_field", where);
     out.extension = text(in, "extension", where);
@@ -165,7 +173,8 @@ class Reader {
     for (const Json& option : array(in, "rule_options", where)) out.rule_options.push_back(read_option(option, where));
     for (const Json& signal : array(in, "signals", where)) out.signals.push_back(read_signal(signal, where));
     for (const Json& route : array(in, "routes", where)) out.routes.push_back(read_route(route, where));
-    if (const Json* features = member(in, "features"); features != nullptr && object(*features, where + ": \"features\"")) {
+    if (const Json* features = member(in, "features");
+        features != nullptr && object(*features, where + ": \"features\"")) {
       out.source_features = number(*features, "source", where);
       out.detector_features = number(*features, "detector", where);
       out.notifier_features = number(*features, "notifier", where);
@@ -189,22 +198,32 @@ std::vector<std::string> split_list(std::string_view text, char separator) {
 
 base::OptionType option_type(std::uint32_t abi_type) {
   switch (abi_type) {
-    case TSN_BOOL: return base::OptionType::boolean;
-    case TSN_INT: return base::OptionType::integer;
-    case TSN_FLOAT: return base::OptionType::number;
-    case TSN_STRING: return base::OptionType::string;
-    case TSN_ARRAY: return base::OptionType::array;
-    case TSN_TABLE: return base::OptionType::table;
-    case TSN_DURATION: return base::OptionType::duration;
-    case TSN_SIZE: return base::OptionType::size;
-    default: return base::OptionType::any;
+    case TSN_BOOL:
+      return base::OptionType::boolean;
+    case TSN_INT:
+      return base::OptionType::integer;
+    case TSN_FLOAT:
+      return base::OptionType::number;
+    case TSN_STRING:
+      return base::OptionType::string;
+    case TSN_ARRAY:
+      return base::OptionType::array;
+    case TSN_TABLE:
+      return base::OptionType::table;
+    case TSN_DURATION:
+      return base::OptionType::duration;
+    case TSN_SIZE:
+      return base::OptionType::size;
+    default:
+      return base::OptionType::any;
   }
 }
 
 Result<model::PluginDescriptor> parse_descriptor(std::string_view json, const std::string& path) {
   while (!json.empty() && json.back() == '\0') json.remove_suffix(1);  // linkers and assemblers pad
   if (!base::valid_utf8(json)) {
-    return fail(Fault::corrupt, path + ": its " TSN_NOTE_SECTION " note is damaged: the description is not UTF-8; build the "
+    return fail(Fault::corrupt, path + ": its " TSN_NOTE_SECTION
+                                       " note is damaged: the description is not UTF-8; build the "
                                        "plugin again");
   }
   return Reader(path).read(json);

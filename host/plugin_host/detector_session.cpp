@@ -32,7 +32,8 @@ tsn_status add_rule(const tsn_rule_sink* sink, const tsn_value* table, void* scr
 /// What a plugin may have written into a verdict, made into what detection expects.
 bool sound(tsn_verdict& verdict, std::uint32_t text_used) {
   bool good = verdict.state <= TSN_VERDICT_AGAIN && verdict.severity <= TSN_SEV_CRITICAL &&
-              (verdict.message_n == 0 || (verdict.message_at <= text_used && verdict.message_n <= text_used - verdict.message_at));
+              (verdict.message_n == 0 ||
+               (verdict.message_at <= text_used && verdict.message_n <= text_used - verdict.message_at));
   if (good) return true;
   verdict = {TSN_VERDICT_KEEP, TSN_SEV_NONE, verdict.value, verdict.threshold, 0, 0};
   return false;
@@ -41,14 +42,16 @@ bool sound(tsn_verdict& verdict, std::uint32_t text_used) {
 }  // namespace
 
 Result<std::vector<Instance::LoadedRule>> InstanceCore::load_script(const std::string& file, std::string_view text) {
-  if (type_.detector.load == nullptr) return fail(Fault::unsupported, settings_.name + ": this detector has no script files");
+  if (type_.detector.load == nullptr)
+    return fail(Fault::unsupported, settings_.name + ": this detector has no script files");
   ScriptRules rules{file, {}};
   tsn_rule_sink sink{};
   sink.size = sizeof sink;
   sink.ctx = &rules;
   sink.add_rule = &add_rule;
   tsn_err err = new_err();
-  tsn_status status = call(err, [&](tsn_err& e) { return type_.detector.load(self_, str(file), str(text), &sink, &e); });
+  tsn_status status =
+      call(err, [&](tsn_err& e) { return type_.detector.load(self_, str(file), str(text), &sink, &e); });
   if (status != TSN_OK) return fail(error(status, err, file));
   return std::move(rules.rules);
 }
@@ -78,7 +81,8 @@ Result<void*> InstanceCore::compile(const model::Rule& rule, void* script, const
   view.script = script;
   void* program = nullptr;
   tsn_err err = new_err();
-  tsn_status status = call(err, [&](tsn_err& e) { return type_.detector.compile(self_, &view, &inputs, &program, &e); });
+  tsn_status status =
+      call(err, [&](tsn_err& e) { return type_.detector.compile(self_, &view, &inputs, &program, &e); });
   if (status != TSN_OK) return fail(error(status, err, "rule " + rule.name));
   return program;
 }
@@ -110,7 +114,8 @@ Result<void> InstanceCore::evaluate(void* program, const tsn_rows& rows, tsn_ver
     auto& verdict = *reinterpret_cast<tsn_verdict*>(item);
     if (verdict.state != TSN_VERDICT_OK) good &= sound(verdict, verdicts.text_used);
   }
-  if (!good) [[unlikely]] violation("evaluate wrote a verdict that the ABI does not know; the rule's state is kept");
+  if (!good) [[unlikely]]
+    violation("evaluate wrote a verdict that the ABI does not know; the rule's state is kept");
   return {};
 }
 

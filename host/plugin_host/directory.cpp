@@ -19,17 +19,20 @@ namespace tocsin::plugin_host {
 namespace {
 
 constexpr auto burst = std::chrono::milliseconds(100);
-constexpr std::uint32_t plugin_events = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                                        IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr std::uint32_t plugin_events = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
+                                        IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 constexpr std::uint32_t ancestor_events = IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
-bool is_plugin_name(std::string_view name) { return name.size() > 3 && name.ends_with(".so"); }
+bool is_plugin_name(std::string_view name) {
+  return name.size() > 3 && name.ends_with(".so");
+}
 
 std::uint64_t identity_of(const struct stat& status) {
   base::Fnv1a hash;
-  for (std::uint64_t part : {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino),
-                             static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_mtim.tv_sec),
-                             static_cast<std::uint64_t>(status.st_mtim.tv_nsec)}) {
+  for (std::uint64_t part :
+       {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino),
+        static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_mtim.tv_sec),
+        static_cast<std::uint64_t>(status.st_mtim.tv_nsec)}) {
     for (int shift = 0; shift < 64; shift += 8) hash.add_byte(static_cast<unsigned char>(part >> shift));
   }
   return hash.value();
@@ -49,7 +52,7 @@ std::vector<std::string> plugin_names(const std::string& directory) {
 
 /// The nearest directory above `path` that exists.
 std::string existing_ancestor(std::string path) {
-  struct stat status {};
+  struct stat status{};
   while (path.size() > 1) {
     std::size_t slash = path.rfind('/');
     path = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
@@ -60,8 +63,8 @@ std::string existing_ancestor(std::string path) {
 
 }  // namespace
 
-/// Inotify events are read by the reactor's thread and by scan(), which thereby knows of every file that was begun before
-/// it listed the directory. All members below `mutex` are under it.
+/// Inotify events are read by the reactor's thread and by scan(), which thereby knows of every file that was begun
+/// before it listed the directory. All members below `mutex` are under it.
 struct Directory::Impl : std::enable_shared_from_this<Directory::Impl> {
   Impl(std::vector<std::string> given, runtime::Reactor& r) : directories(std::move(given)), reactor(r) {
     for (std::string& one : directories) {
@@ -87,11 +90,11 @@ struct Directory::Impl : std::enable_shared_from_this<Directory::Impl> {
   std::vector<std::string> directories;
   runtime::Reactor& reactor;
   std::mutex mutex;
-  std::map<std::string, Found> known;     ///< by path: what was last read of it
-  std::set<std::string> written;          ///< paths that somebody is writing
+  std::map<std::string, Found> known;  ///< by path: what was last read of it
+  std::set<std::string> written;       ///< paths that somebody is writing
   int inotify = -1;
-  std::map<int, std::string> watched;     ///< watch descriptor → directory
-  std::map<int, std::string> ancestors;   ///< watch descriptor → what a missing directory would appear in
+  std::map<int, std::string> watched;    ///< watch descriptor → directory
+  std::map<int, std::string> ancestors;  ///< watch descriptor → what a missing directory would appear in
   Changed changed;
   bool closed = false;
   runtime::Reactor::Id listening = 0, pending = 0;
@@ -101,18 +104,21 @@ Found Directory::Impl::read(const std::string& path, bool bundled) {
   Found found;
   found.path = path;
   found.bundled = bundled;
-  struct stat status {};
+  struct stat status{};
   if (::lstat(path.c_str(), &status) == 0) found.identity = identity_of(status);
   auto fd = open_trusted(path, status);
   if (!fd) return found.error = fd.error().message(), found;
   ::close(*fd);
   found.identity = identity_of(status);
-  if (auto it = known.find(path); it != known.end() && it->second.identity == found.identity && it->second.error.empty()) {
+  if (auto it = known.find(path);
+      it != known.end() && it->second.identity == found.identity && it->second.error.empty()) {
     return found.descriptor = it->second.descriptor, found;
   }
   auto descriptor = read_descriptor(path);
-  if (descriptor) found.descriptor = std::move(*descriptor);
-  else found.error = descriptor.error().message();
+  if (descriptor)
+    found.descriptor = std::move(*descriptor);
+  else
+    found.error = descriptor.error().message();
   return found;
 }
 
@@ -120,7 +126,8 @@ std::vector<Found> Directory::Impl::scan() {
   std::lock_guard lock(mutex);
   std::vector<std::pair<std::string, bool>> paths;
   for (std::size_t i = 0; i < directories.size(); ++i) {
-    for (const std::string& name : plugin_names(directories[i])) paths.emplace_back(directories[i] + "/" + name, i == 0);
+    for (const std::string& name : plugin_names(directories[i]))
+      paths.emplace_back(directories[i] + "/" + name, i == 0);
   }
   if (drain()) changed_soon();
   std::vector<Found> out;
@@ -158,7 +165,8 @@ void Directory::Impl::close() {
   if (pending != 0) reactor.cancel(pending);
 }
 
-/// Watches every directory that is there, and for one that is not, the place where it would appear. Caller holds the lock.
+/// Watches every directory that is there, and for one that is not, the place where it would appear. Caller holds the
+/// lock.
 void Directory::Impl::arm_directories() {
   for (auto& [descriptor, path] : ancestors) {
     if (!watched.contains(descriptor)) ::inotify_rm_watch(inotify, descriptor);
@@ -232,7 +240,7 @@ bool Directory::Impl::apply(const inotify_event& event) {
   std::string path = directory->second + "/" + event.name;
   if (event.mask & IN_CREATE) {
     // A link appears whole; a new file is empty until somebody has written and closed it.
-    struct stat status {};
+    struct stat status{};
     bool empty = ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
     if (empty) written.insert(path);
     return !empty || appeared;
@@ -263,9 +271,15 @@ void Directory::Impl::fire() {
 
 Directory::Directory(std::vector<std::string> directories, runtime::Reactor& reactor)
     : impl_(std::make_shared<Impl>(std::move(directories), reactor)) {}
-Directory::~Directory() { impl_->close(); }
-std::vector<Found> Directory::scan() { return impl_->scan(); }
-void Directory::watch(Changed changed) { impl_->start(std::move(changed)); }
+Directory::~Directory() {
+  impl_->close();
+}
+std::vector<Found> Directory::scan() {
+  return impl_->scan();
+}
+void Directory::watch(Changed changed) {
+  impl_->start(std::move(changed));
+}
 
 const Found* find_type(const std::vector<Found>& found, const std::string& plugin) {
   for (auto it = found.rbegin(); it != found.rend(); ++it) {

@@ -16,10 +16,10 @@ namespace tocsin::plugin_host {
 
 struct Found {
   std::string path;
-  bool bundled = false;         ///< in the first, bundled directory
-  std::uint64_t identity = 0;   ///< of device, inode, size, mtime: changes when the file is exchanged
+  bool bundled = false;        ///< in the first, bundled directory
+  std::uint64_t identity = 0;  ///< of device, inode, size, mtime: changes when the file is exchanged
   model::PluginDescriptor descriptor;
-  std::string error;            ///< why it cannot be used; empty: it can
+  std::string error;  ///< why it cannot be used; empty: it can
 };
 
 class Directory {

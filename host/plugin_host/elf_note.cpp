@@ -28,14 +28,22 @@ constexpr std::uint16_t own_machine = EM_AARCH64;
 
 std::string machine_name(std::uint16_t machine) {
   switch (machine) {
-    case EM_X86_64: return "x86_64";
-    case EM_AARCH64: return "aarch64";
-    case EM_386: return "i386";
-    case EM_ARM: return "arm";
-    case EM_PPC64: return "ppc64";
-    case EM_S390: return "s390x";
-    case EM_RISCV: return "riscv";
-    default: return "machine " + std::to_string(machine);
+    case EM_X86_64:
+      return "x86_64";
+    case EM_AARCH64:
+      return "aarch64";
+    case EM_386:
+      return "i386";
+    case EM_ARM:
+      return "arm";
+    case EM_PPC64:
+      return "ppc64";
+    case EM_S390:
+      return "s390x";
+    case EM_RISCV:
+      return "riscv";
+    default:
+      return "machine " + std::to_string(machine);
   }
 }
 
@@ -56,9 +64,8 @@ class Parser {
     TRY(auto segments, note_segments());
     TRY(auto from_segment, search(segments));
     if (from_segment) return std::move(*from_segment);
-    return fail(Fault::invalid, path_ +
-                                    ": is a shared object but not a Tocsin plugin: it has no " TSN_NOTE_SECTION
-                                    " note; build it with tocsin_add_plugin(), and do not strip notes from it");
+    return fail(Fault::invalid, path_ + ": is a shared object but not a Tocsin plugin: it has no " TSN_NOTE_SECTION
+                                        " note; build it with tocsin_add_plugin(), and do not strip notes from it");
   }
 
  private:
@@ -67,7 +74,8 @@ class Parser {
                                     std::to_string(source_.size) + " bytes; copy or build the file again");
   }
   std::unexpected<base::Error> damaged(const std::string& what) const {
-    return fail(Fault::corrupt, path_ + ": its " TSN_NOTE_SECTION " note is damaged: " + what + "; build the plugin again");
+    return fail(Fault::corrupt,
+                path_ + ": its " TSN_NOTE_SECTION " note is damaged: " + what + "; build the plugin again");
   }
   bool inside(std::uint64_t offset, std::uint64_t bytes) const {
     return offset <= source_.size && bytes <= source_.size - offset;
@@ -84,14 +92,17 @@ class Parser {
     std::size_t have = std::min<std::uint64_t>(source_.size, sizeof ident);
     TRY_VOID(read(0, ident, have, "the ELF identification"));
     if (std::memcmp(ident, ELFMAG, std::min<std::size_t>(have, SELFMAG)) != 0) {
-      return fail(Fault::invalid, path_ + ": is not an ELF file; a plugin is a shared object built with tocsin_add_plugin()");
+      return fail(Fault::invalid,
+                  path_ + ": is not an ELF file; a plugin is a shared object built with tocsin_add_plugin()");
     }
     if (have < sizeof ident) return truncated("the ELF identification");
     if (ident[EI_CLASS] != ELFCLASS64) {
-      return fail(Fault::invalid, path_ + ": is not a 64-bit ELF file; build the plugin for " + machine_name(own_machine));
+      return fail(Fault::invalid,
+                  path_ + ": is not a 64-bit ELF file; build the plugin for " + machine_name(own_machine));
     }
     if (ident[EI_DATA] != ELFDATA2LSB) {
-      return fail(Fault::invalid, path_ + ": is a big-endian ELF file; build the plugin for " + machine_name(own_machine));
+      return fail(Fault::invalid,
+                  path_ + ": is a big-endian ELF file; build the plugin for " + machine_name(own_machine));
     }
     TRY_VOID(read(0, &header_, sizeof header_, "the ELF header"));
     if (header_.e_machine != own_machine) {
@@ -105,7 +116,8 @@ class Parser {
     return {};
   }
 
-  /// Sections of type SHT_NOTE named .note.tocsin. A file without section headers has none, which is no defect.
+  /// Sections named .note.tocsin, of whatever type: some assemblers make SHT_PROGBITS of it. A file without section
+  /// headers has none, which is no defect.
   Result<std::vector<Stretch>> note_sections() {
     std::vector<Stretch> found;
     if (header_.e_shoff == 0) return found;
@@ -120,7 +132,7 @@ class Parser {
     TRY(auto names, section(names_at));
     for (std::uint64_t i = 1; i < count; ++i) {
       TRY(auto one, section(i));
-      if (one.sh_type != SHT_NOTE || !is_named(names, one.sh_name)) continue;
+      if (one.sh_type == SHT_NOBITS || !is_named(names, one.sh_name)) continue;
       if (!inside(one.sh_offset, one.sh_size)) return truncated("the section " TSN_NOTE_SECTION);
       found.push_back({one.sh_offset, one.sh_size, one.sh_addralign});
     }
@@ -152,7 +164,8 @@ class Parser {
     }
     for (std::uint64_t i = 0; i < header_.e_phnum; ++i) {
       Elf64_Phdr one;
-      TRY_VOID(read(header_.e_phoff + i * header_.e_phentsize, &one, sizeof one, "program header " + std::to_string(i)));
+      TRY_VOID(
+          read(header_.e_phoff + i * header_.e_phentsize, &one, sizeof one, "program header " + std::to_string(i)));
       if (one.p_type != PT_NOTE) continue;
       if (!inside(one.p_offset, one.p_filesz)) return truncated("a note segment");
       found.push_back({one.p_offset, one.p_filesz, one.p_align});
@@ -179,7 +192,8 @@ class Parser {
       std::memcpy(&note, bytes.data() + at, sizeof note);
       std::uint64_t name_at = at + sizeof note;
       std::uint64_t text_at = padded(name_at + note.n_namesz);
-      if (text_at > bytes.size() || note.n_descsz > bytes.size() - text_at) return damaged("a size reaches past its end");
+      if (text_at > bytes.size() || note.n_descsz > bytes.size() - text_at)
+        return damaged("a size reaches past its end");
       bool ours = note.n_namesz == sizeof TSN_NOTE_NAME && note.n_type == TSN_NOTE_DESCRIPTOR &&
                   std::memcmp(bytes.data() + name_at, TSN_NOTE_NAME, sizeof TSN_NOTE_NAME) == 0;
       if (ours) return bytes.substr(text_at, note.n_descsz);

@@ -1,8 +1,9 @@
 // Finds the Tocsin note in an ELF64 shared object without mapping or running it.
 //
-// Formats: the System V gABI, "Object Files" (header, sections, program header, note section). Parsed by hand because the
-// input is hostile: every offset is checked against the size of the file before anything is read, and libelf would be one
-// more library in every agent. Rejected: dlopen() and a look at a symbol, which would run the plugin's constructors.
+// Formats: the System V gABI, "Object Files" (header, sections, program header, note section). Parsed by hand because
+// the input is hostile: every offset is checked against the size of the file before anything is read, and libelf would
+// be one more library in every agent. Rejected: dlopen() and a look at a symbol, which would run the plugin's
+// constructors.
 #pragma once
 
 #include <cstdint>

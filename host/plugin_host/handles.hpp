@@ -8,7 +8,8 @@
 
 namespace tocsin::plugin_host {
 
-/// Slots behind handles: generation in the upper half, slot number from 1 in the lower. Not thread-safe: the owner locks.
+/// Slots behind handles: generation in the upper half, slot number from 1 in the lower. Not thread-safe: the owner
+/// locks.
 template <class T>
 class HandleTable {
  public:

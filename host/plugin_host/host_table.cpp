@@ -40,8 +40,8 @@ void log(const tsn_host* host, tsn_instance instance, tsn_log_level level, tsn_s
   });
 }
 
-tsn_status series(const tsn_host* host, tsn_instance instance, tsn_str name, const tsn_label* labels, std::uint32_t count,
-                  tsn_series* out, tsn_err* err) noexcept {
+tsn_status series(const tsn_host* host, tsn_instance instance, tsn_str name, const tsn_label* labels,
+                  std::uint32_t count, tsn_series* out, tsn_err* err) noexcept {
   return with(host, instance, err, [&](InstanceCore& core) { return core.intern(name, labels, count, out, err); });
 }
 
@@ -62,8 +62,8 @@ tsn_status complete(const tsn_host* host, tsn_instance instance, tsn_token token
   return with(host, instance, nullptr, [&](InstanceCore& core) { return core.complete(token, status, result, err); });
 }
 
-tsn_status spawn(const tsn_host* host, tsn_instance instance, tsn_str name, void (*fn)(void*), void* arg, tsn_thread* out,
-                 tsn_err* err) noexcept {
+tsn_status spawn(const tsn_host* host, tsn_instance instance, tsn_str name, void (*fn)(void*), void* arg,
+                 tsn_thread* out, tsn_err* err) noexcept {
   return with(host, instance, err, [&](InstanceCore& core) { return core.spawn(name, fn, arg, out, err); });
 }
 
@@ -96,7 +96,8 @@ tsn_status cancel_timer(const tsn_host* host, tsn_instance instance, tsn_timer t
 
 void metric(const tsn_host* host, tsn_instance instance, tsn_metric_kind kind, tsn_str name, const tsn_label* labels,
             std::uint32_t count, double value) noexcept {
-  with(host, instance, nullptr, [&](InstanceCore& core) { return core.metric(kind, name, labels, count, value), TSN_OK; });
+  with(host, instance, nullptr,
+       [&](InstanceCore& core) { return core.metric(kind, name, labels, count, value), TSN_OK; });
 }
 
 tsn_status kv_get(const tsn_host* host, tsn_instance instance, tsn_str key, tsn_out* value, tsn_err* err) noexcept {
@@ -152,7 +153,8 @@ void InstanceCore::log(int level, std::string_view text) {
 }
 
 tsn_status InstanceCore::spawn(tsn_str name, void (*fn)(void*), void* arg, tsn_thread* out, tsn_err* err) {
-  if (fn == nullptr || !sound(name)) return refuse(err, TSN_INVALID, "spawn: there is no function, or the name has no bytes");
+  if (fn == nullptr || !sound(name))
+    return refuse(err, TSN_INVALID, "spawn: there is no function, or the name has no bytes");
   if (stopping()) return refuse(err, TSN_CANCELLED, "spawn: the instance is stopping");
   auto thread = threads_.spawn(std::string(view(name).substr(0, 15)), fn, arg);
   if (!thread) return refuse(err, TSN_FAILED, thread.error().message());
@@ -176,7 +178,9 @@ tsn_status InstanceCore::watch(int descriptor, std::uint32_t events, void (*fn)(
   if (stopping()) return refuse(err, TSN_CANCELLED, "watch_fd: the instance is stopping");
   has_callbacks_.store(true, std::memory_order_relaxed);
   auto watch = callbacks_.watch(descriptor, events, fn, arg);
-  if (!watch) return refuse(err, watch.error().fault() == base::Fault::invalid ? TSN_INVALID : TSN_FAILED, watch.error().message());
+  if (!watch)
+    return refuse(err, watch.error().fault() == base::Fault::invalid ? TSN_INVALID : TSN_FAILED,
+                  watch.error().message());
   if (out != nullptr) *out = *watch;
   return TSN_OK;
 }

@@ -35,18 +35,28 @@ void keep_for_ever(std::shared_ptr<InstanceCore> core) {
 
 }  // namespace
 
-InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& type, InstanceSettings settings, Port& port,
-                           std::uint32_t number)
-    : library_(std::move(library)), type_(type), settings_(std::move(settings)), short_name_(after_dot(settings_.name)),
-      port_(port), number_(number), host_(make_host_table(*this)),
-      series_(port.series(), settings_.labels, settings_.max_series, number), sequence_(settings_.next_seq),
-      tokens_(number << 12), threads_(number << 12), strand_(port.pool()),
+InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& type, InstanceSettings settings,
+                           Port& port, std::uint32_t number)
+    : library_(std::move(library)),
+      type_(type),
+      settings_(std::move(settings)),
+      short_name_(after_dot(settings_.name)),
+      port_(port),
+      number_(number),
+      host_(make_host_table(*this)),
+      series_(port.series(), settings_.labels, settings_.max_series, number),
+      sequence_(settings_.next_seq),
+      tokens_(number << 12),
+      threads_(number << 12),
+      strand_(port.pool()),
       callbacks_(port.reactor(), number << 12) {}
 
-Result<std::shared_ptr<Instance>> Instance::create(std::shared_ptr<Library> library, InstanceSettings settings, Port& port) {
+Result<std::shared_ptr<Instance>> Instance::create(std::shared_ptr<Library> library, InstanceSettings settings,
+                                                   Port& port) {
   const LibraryType* type = library->find(settings.type);
   if (type == nullptr) {
-    return fail(Fault::not_found, settings.name + ": " + library->path() + " has no plugin type \"" + settings.type + "\"");
+    return fail(Fault::not_found,
+                settings.name + ": " + library->path() + " has no plugin type \"" + settings.type + "\"");
   }
   auto core = std::make_shared<InstanceCore>(std::move(library), *type, std::move(settings), port, next_number());
   TRY_VOID(core->create_self());
@@ -120,16 +130,18 @@ void InstanceCore::stop() {
 /// Takes from the plugin what it may not hold any more, and says what that was.
 void InstanceCore::sweep() {
   if (!threads_.join_all(grace)) {
-    violation("after stop " + std::to_string(threads_.running()) + " of its threads still run; they must end when stopping() is 1");
+    violation("after stop " + std::to_string(threads_.running()) +
+              " of its threads still run; they must end when stopping() is 1");
     if (!threads_.join_all(patience)) return abandon("its threads have not ended for 10 s");
   }
   Callbacks::Held held = callbacks_.cancel_all();
   if (held.timers + held.watches > 0) {
-    violation("after stop it still held " + std::to_string(held.timers) + " timers and " + std::to_string(held.watches) +
-              " watches; stop must cancel them");
+    violation("after stop it still held " + std::to_string(held.timers) + " timers and " +
+              std::to_string(held.watches) + " watches; stop must cancel them");
   }
   if (!tokens_.wait_empty(grace)) {
-    for (tsn_token token : tokens_.open_tokens()) force(token, TSN_CANCELLED, "the instance stopped and the plugin had not completed the call");
+    for (tsn_token token : tokens_.open_tokens())
+      force(token, TSN_CANCELLED, "the instance stopped and the plugin had not completed the call");
   }
   if (!gate_.close(patience)) return abandon("a request into it has not returned for 10 s");
   // A callback that began before the sweep runs under seq_; after this none does.
@@ -159,7 +171,8 @@ Result<bool> InstanceCore::reconfigure(const base::Value& config) {
   ValueView view(config);
   tsn_err err = new_err();
   tsn_status status = call(err, [&](tsn_err& e) {
-    return accepts_calls() ? type_.table.reconfigure(self_, view.root(), &e) : refuse(&e, TSN_CANCELLED, "the instance is stopping");
+    return accepts_calls() ? type_.table.reconfigure(self_, view.root(), &e)
+                           : refuse(&e, TSN_CANCELLED, "the instance is stopping");
   });
   if (status == TSN_OK) return true;
   if (status == TSN_NEEDS_RESTART) return false;
@@ -186,8 +199,9 @@ void InstanceCore::violation(std::string text) {
   errors_.fetch_add(1, std::memory_order_relaxed);
   std::uint64_t n = ++violations_;
   if (n > 10 && (n & (n - 1)) != 0) return;
-  port_.log(settings_.name, TSN_LOG_ERROR, "plugin " + type_.description.id + " breaks its contract (" + std::to_string(n) +
-                                               " times so far): " + text);
+  port_.log(
+      settings_.name, TSN_LOG_ERROR,
+      "plugin " + type_.description.id + " breaks its contract (" + std::to_string(n) + " times so far): " + text);
 }
 
 /// Callbacks of the reactor come here: they run on the pool, one at a time with all other calls.

@@ -4,8 +4,8 @@
 // pass `gate_` instead, so that stop() can wait for them. `evaluate` takes no lock: a detector belongs to one shard's
 // thread; only if it ever asked for a timer or a watch does evaluate lock too. Calls out are [any].
 //
-// Stopping is bounded. An instance whose plugin does not come back within `patience` is left behind: it is reported, its
-// memory and its library stay, and the agent goes on.
+// Stopping is bounded. An instance whose plugin does not come back within `patience` is left behind: it is reported,
+// its memory and its library stay, and the agent goes on.
 #pragma once
 
 #include <atomic>
@@ -71,7 +71,8 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   tsn_status spawn(tsn_str name, void (*fn)(void*), void* arg, tsn_thread* out, tsn_err* err);
   tsn_status join(tsn_thread thread) { return threads_.join(thread); }
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
-  tsn_status watch(int descriptor, std::uint32_t events, void (*fn)(void*, std::uint32_t), void* arg, tsn_watch* out, tsn_err* err);
+  tsn_status watch(int descriptor, std::uint32_t events, void (*fn)(void*, std::uint32_t), void* arg, tsn_watch* out,
+                   tsn_err* err);
   tsn_status unwatch(tsn_watch watch) { return callbacks_.unwatch(watch); }
   tsn_status timer(std::int64_t after_ns, void (*fn)(void*), void* arg, tsn_timer* out, tsn_err* err);
   tsn_status cancel_timer(tsn_timer timer) { return callbacks_.cancel_timer(timer); }
@@ -107,8 +108,8 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   void force(tsn_token token, tsn_status status, const std::string& why);
   /// `later`: not on this thread, which may hold locks of the plugin's.
   void finish(Call call, Answer answer, bool later);
-  void send(CallKind kind, const model::Delivery& delivery, const std::string& provider_id, const std::string& external_url,
-            base::Time deadline, std::function<void(Sent)> done);
+  void send(CallKind kind, const model::Delivery& delivery, const std::string& provider_id,
+            const std::string& external_url, base::Time deadline, std::function<void(Sent)> done);
 
   // Life cycle.
   void sweep();
@@ -116,7 +117,8 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   void run_later(runtime::Task task);
 
   // Submitting.
-  tsn_status take(std::shared_ptr<model::SignalBatch> batch, const DecodedBatch& decoded, tsn_submitted* out, tsn_err* err);
+  tsn_status take(std::shared_ptr<model::SignalBatch> batch, const DecodedBatch& decoded, tsn_submitted* out,
+                  tsn_err* err);
   void report_rejected(const DecodedBatch& decoded);
 
   const std::shared_ptr<Library> library_;  ///< first in, last out: the plugin's code

@@ -40,11 +40,12 @@ constexpr off_t max_library_bytes = off_t{1} << 30;
 
 /// The whole file, read once: note, content hash and private copy are of the same bytes, whatever happens to the file.
 Result<std::string> read_file(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   TRY(int fd, open_trusted(path, status));
   if (status.st_size > max_library_bytes) {
     ::close(fd);
-    return fail(Fault::exhausted, path + ": has " + std::to_string(status.st_size) + " bytes, more than the 1 GiB a plugin may have");
+    return fail(Fault::exhausted,
+                path + ": has " + std::to_string(status.st_size) + " bytes, more than the 1 GiB a plugin may have");
   }
   std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
   std::size_t have = 0;
@@ -56,7 +57,8 @@ Result<std::string> read_file(const std::string& path) {
   }
   ::close(fd);
   if (have == bytes.size()) return bytes;
-  return fail(Fault::corrupt, path + ": became shorter while it was read; copy the file again under another name and rename it");
+  return fail(Fault::corrupt,
+              path + ": became shorter while it was read; copy the file again under another name and rename it");
 }
 
 /// FNV-1a over words of eight bytes: to tell contents apart, not against an adversary.
@@ -105,8 +107,9 @@ Result<std::unique_ptr<Library::Mapping>> map(std::string_view bytes, const std:
 
 Result<const tsn_plugin*> call_entry(const boost::dll::shared_library& library, const std::string& path) {
   if (!library.has(TSN_ENTRY_SYMBOL)) {
-    return fail(Fault::invalid, path + ": does not export the symbol " TSN_ENTRY_SYMBOL
-                                       "; end the plugin's source with TOCSIN_PLUGIN(…) and link it with tocsin_add_plugin()");
+    return fail(Fault::invalid,
+                path + ": does not export the symbol " TSN_ENTRY_SYMBOL
+                       "; end the plugin's source with TOCSIN_PLUGIN(…) and link it with tocsin_add_plugin()");
   }
   try {
     return library.get<const tsn_plugin*()>(TSN_ENTRY_SYMBOL)();
@@ -123,8 +126,8 @@ Result<void> check_against_note(const model::PluginDescriptor& note, const std::
   return fail(Fault::corrupt, path + ": its note names other types than its code has; build the plugin again");
 }
 
-Result<std::vector<LibraryType>> types_of(const boost::dll::shared_library& library, const model::PluginDescriptor& note,
-                                          const std::string& path) {
+Result<std::vector<LibraryType>> types_of(const boost::dll::shared_library& library,
+                                          const model::PluginDescriptor& note, const std::string& path) {
   TRY(const tsn_plugin* plugin, call_entry(library, path));
   TRY(auto types, read_types(plugin, path));
   TRY_VOID(check_against_note(note, types, path));

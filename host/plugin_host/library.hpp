@@ -50,7 +50,8 @@ T copy_sized(const T* in, std::size_t least = sizeof(std::uint32_t)) {
   return out;
 }
 
-/// The types of an entry's answer, checked: ABI version, sizes, ids, the functions each kind needs. `path` is for messages.
+/// The types of an entry's answer, checked: ABI version, sizes, ids, the functions each kind needs. `path` is for
+/// messages.
 base::Result<std::vector<LibraryType>> read_types(const tsn_plugin* plugin, const std::string& path);
 
 }  // namespace tocsin::plugin_host

@@ -24,13 +24,16 @@ bool each(const T* items, std::uint32_t count, std::uint32_t stride, std::size_t
   if (items == nullptr || stride < least || stride % alignof(T) != 0 || count > max_entries) return false;
   for (std::uint32_t i = 0; i < count; ++i) {
     T one{};
-    std::memcpy(&one, reinterpret_cast<const char*>(items) + std::size_t{i} * stride, std::min<std::size_t>(stride, sizeof one));
+    std::memcpy(&one, reinterpret_cast<const char*>(items) + std::size_t{i} * stride,
+                std::min<std::size_t>(stride, sizeof one));
     take(one);
   }
   return true;
 }
 
-std::string text(tsn_str s) { return std::string(view(s)); }
+std::string text(tsn_str s) {
+  return std::string(view(s));
+}
 
 base::Option option_of(const tsn_option& in) {
   base::Option out;
@@ -51,8 +54,8 @@ bool read_lists(const LibraryType& in, model::PluginType& out) {
   const tsn_type& t = in.table;
   return each(t.options, t.option_count, t.option_stride, sizeof(tsn_option),
               [&](const tsn_option& o) { out.options.push_back(option_of(o)); }) &&
-         each(in.detector.rule_options, in.detector.rule_option_count, in.detector.rule_option_stride, sizeof(tsn_option),
-              [&](const tsn_option& o) { out.rule_options.push_back(option_of(o)); }) &&
+         each(in.detector.rule_options, in.detector.rule_option_count, in.detector.rule_option_stride,
+              sizeof(tsn_option), [&](const tsn_option& o) { out.rule_options.push_back(option_of(o)); }) &&
          each(t.signals, t.signal_count, t.signal_stride, sizeof(tsn_signal_doc),
               [&](const tsn_signal_doc& s) {
                 out.signals.push_back({text(s.name), text(s.unit), text(s.labels), text(s.doc)});
@@ -90,17 +93,20 @@ Result<LibraryType> read_type(const tsn_type* in, const std::string& path) {
   out.routes = copy_sized(out.table.routes);
   model::PluginType& type = out.description;
   type.id = text(out.table.id);
-  if (type.id.empty() || type.id.size() > 128 || !base::valid_utf8(type.id)) return defect("one of its types has no valid id");
+  if (type.id.empty() || type.id.size() > 128 || !base::valid_utf8(type.id))
+    return defect("one of its types has no valid id");
   constexpr std::uint32_t all_kinds = TSN_KIND_SOURCE | TSN_KIND_DETECTOR | TSN_KIND_NOTIFIER | TSN_KIND_TRACKER;
   type.kinds = out.table.kinds;
   if (type.kinds == 0 || (type.kinds & ~all_kinds) != 0) {
-    return defect("the type " + type.id + " has the kinds " + std::to_string(type.kinds) + ", which this agent does not know");
+    return defect("the type " + type.id + " has the kinds " + std::to_string(type.kinds) +
+                  ", which this agent does not know");
   }
   if (const char* name = missing_function(out)) return defect("the type " + type.id + " has no function " + name);
   type.version = text(out.table.version);
   type.doc = text(out.table.doc);
   type.address_field = text(out.notifier.address_field);
-  if (out.detector.extension != nullptr) type.extension.assign(out.detector.extension, strnlen(out.detector.extension, 32));
+  if (out.detector.extension != nullptr)
+    type.extension.assign(out.detector.extension, strnlen(out.detector.extension, 32));
   type.source_features = out.source.features;
   type.detector_features = out.detector.features;
   type.notifier_features = out.notifier.features;
@@ -112,7 +118,8 @@ Result<LibraryType> read_type(const tsn_type* in, const std::string& path) {
 
 Result<std::vector<LibraryType>> read_types(const tsn_plugin* plugin, const std::string& path) {
   constexpr std::size_t least = offsetof(tsn_plugin, type_count) + sizeof(std::uint32_t);
-  if (plugin == nullptr) return fail(Fault::internal, path + ": its entry returned nothing; report it to the plugin's author");
+  if (plugin == nullptr)
+    return fail(Fault::internal, path + ": its entry returned nothing; report it to the plugin's author");
   if (plugin->size < least) {
     return fail(Fault::internal, path + ": its entry returned a table of " + std::to_string(plugin->size) +
                                      " bytes, less than ABI 1 has; build the plugin again");
@@ -120,17 +127,20 @@ Result<std::vector<LibraryType>> read_types(const tsn_plugin* plugin, const std:
   tsn_plugin table = copy_sized(plugin);
   if (table.abi != TSN_ABI_VERSION) {
     return fail(Fault::unsupported, path + ": has plugin ABI " + std::to_string(table.abi) + ", this agent has ABI " +
-                                        std::to_string(TSN_ABI_VERSION) + "; install the plugin's build for this agent");
+                                        std::to_string(TSN_ABI_VERSION) +
+                                        "; install the plugin's build for this agent");
   }
   if (table.type_count == 0 || table.type_count > 64 || table.types == nullptr) {
-    return fail(Fault::internal, path + ": declares " + std::to_string(table.type_count) + " types; 1 to 64 are possible");
+    return fail(Fault::internal,
+                path + ": declares " + std::to_string(table.type_count) + " types; 1 to 64 are possible");
   }
   std::vector<LibraryType> out;
   std::set<std::string> ids;
   for (std::uint32_t i = 0; i < table.type_count; ++i) {
     TRY(auto type, read_type(table.types[i], path));
     if (!ids.insert(type.description.id).second) {
-      return fail(Fault::invalid, path + ": declares the type " + type.description.id + " twice; give each an id of its own");
+      return fail(Fault::invalid,
+                  path + ": declares the type " + type.description.id + " twice; give each an id of its own");
     }
     out.push_back(std::move(type));
   }

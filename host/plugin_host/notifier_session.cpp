@@ -4,8 +4,8 @@
 
 namespace tocsin::plugin_host {
 
-void InstanceCore::deliver(const model::Delivery& delivery, const std::string& provider_id, const std::string& external_url,
-                           base::Time deadline, std::function<void(Sent)> done) {
+void InstanceCore::deliver(const model::Delivery& delivery, const std::string& provider_id,
+                           const std::string& external_url, base::Time deadline, std::function<void(Sent)> done) {
   send(CallKind::deliver, delivery, provider_id, external_url, deadline, std::move(done));
 }
 

@@ -17,7 +17,7 @@ using base::Fault;
 using base::Result;
 
 bool executable(int fd) {
-  struct statvfs status {};
+  struct statvfs status{};
   return ::fstatvfs(fd, &status) == 0 && (status.f_flag & ST_NOEXEC) == 0;
 }
 
@@ -57,8 +57,9 @@ int filled(int fd, std::string_view bytes) {
 Result<int> private_copy(std::string_view bytes, const std::string& path) {
   std::size_t slash = path.rfind('/');
   const char* temporary = std::getenv("TMPDIR");
-  for (const std::string& directory : {slash == std::string::npos ? std::string(".") : path.substr(0, slash),
-                                       std::string(temporary != nullptr ? temporary : "/tmp"), std::string("/var/tmp")}) {
+  for (const std::string& directory :
+       {slash == std::string::npos ? std::string(".") : path.substr(0, slash),
+        std::string(temporary != nullptr ? temporary : "/tmp"), std::string("/var/tmp")}) {
     if (directory.empty()) continue;
     errno = 0;
     if (int fd = filled(unnamed_file(directory), bytes); fd >= 0) return fd;

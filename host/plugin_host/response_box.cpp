@@ -16,14 +16,21 @@ struct Problem {
 Problem problem_of(tsn_status status) {
   switch (status) {
     case TSN_RETRY:
-    case TSN_CANCELLED: return {503, "Service Unavailable"};
-    case TSN_INVALID: return {400, "Bad Request"};
-    case TSN_DENIED: return {403, "Forbidden"};
-    case TSN_CARDINALITY: return {429, "Too Many Requests"};
-    case TSN_UNSUPPORTED: return {501, "Not Implemented"};
+    case TSN_CANCELLED:
+      return {503, "Service Unavailable"};
+    case TSN_INVALID:
+      return {400, "Bad Request"};
+    case TSN_DENIED:
+      return {403, "Forbidden"};
+    case TSN_CARDINALITY:
+      return {429, "Too Many Requests"};
+    case TSN_UNSUPPORTED:
+      return {501, "Not Implemented"};
     case TSN_DEADLINE:
-    case TSN_UNKNOWN: return {504, "Gateway Timeout"};
-    default: return {500, "Internal Server Error"};
+    case TSN_UNKNOWN:
+      return {504, "Gateway Timeout"};
+    default:
+      return {500, "Internal Server Error"};
   }
 }
 
@@ -35,7 +42,8 @@ bool valid_name(std::string_view name) {
   });
 }
 bool valid_value(std::string_view value) {
-  return std::none_of(value.begin(), value.end(), [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; });
+  return std::none_of(value.begin(), value.end(),
+                      [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; });
 }
 
 }  // namespace
@@ -95,7 +103,8 @@ Instance::Response ResponseBox::close(const Answer& answer) {
   bool forced = answer.status == TSN_DEADLINE || answer.status == TSN_CANCELLED;
   std::uint32_t status = forced ? 0 : abi_.status;
   if (answer.status != TSN_OK && status < 400) return problem(answer.status, answer.error, answer.retry_after_ms);
-  if (status < 200 || status > 599) return problem(TSN_FAILED, "the plugin set the HTTP status " + std::to_string(status));
+  if (status < 200 || status > 599)
+    return problem(TSN_FAILED, "the plugin set the HTTP status " + std::to_string(status));
   out_.status = status;
   return std::move(out_);
 }

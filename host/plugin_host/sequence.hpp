@@ -29,8 +29,10 @@ class Sequence {
   void give_back(std::uint64_t first, std::uint32_t count) {
     if (count == 0) return;
     std::lock_guard lock(mutex_);
-    if (first + count == next_) next_ = first;
-    else holes_.push_back({first, count});
+    if (first + count == next_)
+      next_ = first;
+    else
+      holes_.push_back({first, count});
   }
 
  private:

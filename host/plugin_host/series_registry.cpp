@@ -42,16 +42,22 @@ void write_key(std::string_view name, const Pairs& pairs, std::string& key) {
 
 }  // namespace
 
-SeriesRegistry::SeriesRegistry(model::SeriesTable& table, model::Labels added, std::uint32_t limit, std::uint32_t generation)
-    : table_(table), added_(std::move(added)), limit_(std::max(limit, 1u)), generation_(generation),
+SeriesRegistry::SeriesRegistry(model::SeriesTable& table, model::Labels added, std::uint32_t limit,
+                               std::uint32_t generation)
+    : table_(table),
+      added_(std::move(added)),
+      limit_(std::max(limit, 1u)),
+      generation_(generation),
       ids_(new model::SeriesId[limit_]) {
   ids_[0] = 0;  // decoding reads it for handles it then rejects
 }
 
-tsn_status SeriesRegistry::intern(tsn_str name, const tsn_label* labels, std::uint32_t count, tsn_series* out, tsn_err* err) {
+tsn_status SeriesRegistry::intern(tsn_str name, const tsn_label* labels, std::uint32_t count, tsn_series* out,
+                                  tsn_err* err) {
   if (out == nullptr) return refuse(err, TSN_INVALID, "series: no place for the handle was given");
   *out = 0;
-  if (const char* defect = defect_of(name, false)) return refuse(err, TSN_INVALID, std::string("series: the name ") + defect);
+  if (const char* defect = defect_of(name, false))
+    return refuse(err, TSN_INVALID, std::string("series: the name ") + defect);
   if (count > max_labels || (labels == nullptr && count > 0)) {
     return refuse(err, TSN_INVALID, "series: there are " + std::to_string(count) + " labels, 256 are possible");
   }
@@ -62,7 +68,9 @@ tsn_status SeriesRegistry::intern(tsn_str name, const tsn_label* labels, std::ui
     const char* defect = defect_of(labels[i].name, false);
     if (defect == nullptr) defect = defect_of(labels[i].value, true);
     if (defect != nullptr) {
-      return refuse(err, TSN_INVALID, "series " + std::string(view(name)) + ": name or value of label " + std::to_string(i) + " " + defect);
+      return refuse(
+          err, TSN_INVALID,
+          "series " + std::string(view(name)) + ": name or value of label " + std::to_string(i) + " " + defect);
     }
     pairs.emplace_back(view(labels[i].name), view(labels[i].value));
   }
@@ -83,8 +91,9 @@ tsn_status SeriesRegistry::add(const std::string& key, model::SeriesKey series, 
   if (auto it = known_.find(std::string_view(key)); it != known_.end()) return *out = handle_of(it->second), TSN_OK;
   std::uint32_t index = count_.load(std::memory_order_relaxed);
   if (index == limit_) {
-    return refuse(err, TSN_CARDINALITY, "series: the source's limit of " + std::to_string(limit_) +
-                                            " series is reached; drop labels with many values, or raise max_series");
+    return refuse(err, TSN_CARDINALITY,
+                  "series: the source's limit of " + std::to_string(limit_) +
+                      " series is reached; drop labels with many values, or raise max_series");
   }
   ids_[index] = table_.intern(std::move(series));
   known_.emplace(key, index);

@@ -53,11 +53,11 @@ class Library;
 base::Result<std::shared_ptr<Library>> load_library(const std::string& path);
 
 struct InstanceSettings {
-  std::string name;             ///< "source.auth"
-  std::string type;             ///< plugin id, "logtail"
-  base::Value config;           ///< validated, defaults filled in, secrets resolved
+  std::string name;    ///< "source.auth"
+  std::string type;    ///< plugin id, "logtail"
+  base::Value config;  ///< validated, defaults filled in, secrets resolved
   std::string data_dir;
-  model::Labels labels;         ///< the agent's and the instance's, added to every series
+  model::Labels labels;  ///< the agent's and the instance's, added to every series
   std::uint32_t max_series = 100'000;
   bool replay = false;
   std::uint64_t next_seq = 1;
@@ -70,7 +70,8 @@ struct InstanceCounters {
 class Instance {
  public:
   /// Creates; does not start.
-  static base::Result<std::shared_ptr<Instance>> create(std::shared_ptr<Library> library, InstanceSettings settings, Port& port);
+  static base::Result<std::shared_ptr<Instance>> create(std::shared_ptr<Library> library, InstanceSettings settings,
+                                                        Port& port);
   virtual ~Instance() = default;  ///< stops and destroys; waits for its threads and tokens
 
   virtual base::Result<void> start(std::string_view cursor) = 0;
@@ -105,8 +106,8 @@ class Instance {
     std::string error;
     int code = 0;
     std::uint32_t retry_after_ms = 0;
-    std::string provider_id;                  ///< notifier
-    bool created = false;                     ///< tracker
+    std::string provider_id;  ///< notifier
+    bool created = false;     ///< tracker
     std::string ticket_key, ticket_url, ticket_status;
   };
   /// Blocks at most until the plugin answers or returns PENDING; `done` exactly once, on any thread. A token not

@@ -15,16 +15,22 @@ constexpr std::uint32_t max_labels = 32;
 /// Prometheus' rule for names, without the colon that is kept for recording rules.
 bool valid_metric_name(std::string_view name) {
   if (name.empty() || name.size() > 128 || std::isdigit(static_cast<unsigned char>(name[0]))) return false;
-  return std::all_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x80 && (std::isalnum(c) || c == '_'); });
+  return std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return c < 0x80 && (std::isalnum(c) || c == '_'); });
 }
 
-bool valid_key(tsn_str key) { return sound(key) && key.n > 0 && key.n <= max_key && base::valid_utf8(view(key)); }
+bool valid_key(tsn_str key) {
+  return sound(key) && key.n > 0 && key.n <= max_key && base::valid_utf8(view(key));
+}
 
-tsn_status bad_key(tsn_err* err) { return refuse(err, TSN_INVALID, "kv: a key is UTF-8 text of 1 to 256 bytes"); }
+tsn_status bad_key(tsn_err* err) {
+  return refuse(err, TSN_INVALID, "kv: a key is UTF-8 text of 1 to 256 bytes");
+}
 
 }  // namespace
 
-void InstanceCore::metric(tsn_metric_kind kind, tsn_str name, const tsn_label* labels, std::uint32_t count, double value) {
+void InstanceCore::metric(tsn_metric_kind kind, tsn_str name, const tsn_label* labels, std::uint32_t count,
+                          double value) {
   bool good = sound(name) && valid_metric_name(view(name)) && kind <= TSN_METRIC_GAUGE && count <= max_labels &&
               (labels != nullptr || count == 0);
   std::vector<model::Labels::Pair> pairs;
@@ -39,7 +45,8 @@ void InstanceCore::metric(tsn_metric_kind kind, tsn_str name, const tsn_label* l
 
 tsn_status InstanceCore::kv_get(tsn_str key, tsn_out* value, tsn_err* err) {
   if (!valid_key(key)) return bad_key(err);
-  if (value == nullptr || (value->p == nullptr && value->cap > 0)) return refuse(err, TSN_INVALID, "kv: there is no buffer");
+  if (value == nullptr || (value->p == nullptr && value->cap > 0))
+    return refuse(err, TSN_INVALID, "kv: there is no buffer");
   auto found = port_.kv_get(settings_.name, std::string(view(key)));
   if (!found) return refuse(err, status_of(found.error().fault()), found.error().message());
   if (!*found) return TSN_END;
@@ -59,6 +66,8 @@ tsn_status InstanceCore::kv_put(tsn_str key, tsn_bytes value, tsn_err* err) {
 }
 
 /// An empty value is none (model::Changes::kv).
-tsn_status InstanceCore::kv_remove(tsn_str key, tsn_err* err) { return kv_put(key, tsn_bytes{}, err); }
+tsn_status InstanceCore::kv_remove(tsn_str key, tsn_err* err) {
+  return kv_put(key, tsn_bytes{}, err);
+}
 
 }  // namespace tocsin::plugin_host

@@ -19,25 +19,34 @@ constexpr std::size_t max_raw = 1024;
 std::string limited(tsn_str s, std::size_t most) {
   if (!sound(s)) return {};
   std::string_view text = view(s).substr(0, most);
-  while (text.size() == most && !text.empty() && (static_cast<unsigned char>(text.back()) & 0x80)) text.remove_suffix(1);
+  while (text.size() == most && !text.empty() && (static_cast<unsigned char>(text.back()) & 0x80))
+    text.remove_suffix(1);
   return std::string(text);
 }
 
 const char* word_of(tsn_reject_reason reason) {
   switch (reason) {
-    case TSN_REJECT_FUTURE: return "future";
-    case TSN_REJECT_SERIES: return "series";
-    case TSN_REJECT_VALUE: return "value";
-    default: return "timestamp";
+    case TSN_REJECT_FUTURE:
+      return "future";
+    case TSN_REJECT_SERIES:
+      return "series";
+    case TSN_REJECT_VALUE:
+      return "value";
+    default:
+      return "timestamp";
   }
 }
 
 const char* sentence_of(tsn_reject_reason reason) {
   switch (reason) {
-    case TSN_REJECT_FUTURE: return "the timestamp is more than a minute ahead of the agent's clock; check the clocks of both machines";
-    case TSN_REJECT_SERIES: return "the series handle is unknown or stale; it must come from the series() of this instance";
-    case TSN_REJECT_VALUE: return "the value is not a finite number, and there is no summary";
-    default: return "the timestamp lies outside 1970 to 2262; check its unit";
+    case TSN_REJECT_FUTURE:
+      return "the timestamp is more than a minute ahead of the agent's clock; check the clocks of both machines";
+    case TSN_REJECT_SERIES:
+      return "the series handle is unknown or stale; it must come from the series() of this instance";
+    case TSN_REJECT_VALUE:
+      return "the value is not a finite number, and there is no summary";
+    default:
+      return "the timestamp lies outside 1970 to 2262; check its unit";
   }
 }
 
@@ -59,7 +68,8 @@ Result<bool> InstanceCore::pull(base::Time deadline) {
   if (!polled()) return fail(Fault::unsupported, settings_.name + ": this source is not polled");
   auto answered = std::make_shared<std::promise<Answer>>();
   auto answer = answered->get_future();
-  tsn_token token = tokens_.open({CallKind::pull, deadline, [answered](Answer a) { answered->set_value(std::move(a)); }, {}, 0});
+  tsn_token token =
+      tokens_.open({CallKind::pull, deadline, [answered](Answer a) { answered->set_value(std::move(a)); }, {}, 0});
   tsn_err err = new_err();
   tsn_status status = call(err, [&](tsn_err& e) {
     if (!accepts_calls()) return refuse(&e, TSN_CANCELLED, "the instance is stopping");
@@ -74,7 +84,8 @@ Result<bool> InstanceCore::pull(base::Time deadline) {
 
 tsn_status InstanceCore::submit(const tsn_batch* batch, const tsn_bytes* cursor, tsn_submitted* out, tsn_err* err) {
   if (cursor != nullptr && (cursor->n > max_cursor || (cursor->p == nullptr && cursor->n > 0))) {
-    return refuse(err, TSN_INVALID, "submit: the cursor has " + std::to_string(cursor->n) + " bytes, 65536 are possible");
+    return refuse(err, TSN_INVALID,
+                  "submit: the cursor has " + std::to_string(cursor->n) + " bytes, 65536 are possible");
   }
   thread_local DecodedBatch decoded;
   auto columns = batches_->get();
@@ -92,8 +103,8 @@ tsn_status InstanceCore::submit(const tsn_batch* batch, const tsn_bytes* cursor,
   return take(std::move(columns), decoded, out, err);
 }
 
-tsn_status InstanceCore::take(std::shared_ptr<model::SignalBatch> batch, const DecodedBatch& decoded, tsn_submitted* out,
-                              tsn_err* err) {
+tsn_status InstanceCore::take(std::shared_ptr<model::SignalBatch> batch, const DecodedBatch& decoded,
+                              tsn_submitted* out, tsn_err* err) {
   auto rows = static_cast<std::uint32_t>(batch->rows());
   if (rows == 0 && !batch->has_cursor) {
     report_rejected(decoded);
@@ -156,11 +167,13 @@ void InstanceCore::reject(const tsn_reject& in) {
   port_.rejected(std::move(out));
 }
 
-tsn_status InstanceCore::intern(tsn_str name, const tsn_label* labels, std::uint32_t count, tsn_series* out, tsn_err* err) {
+tsn_status InstanceCore::intern(tsn_str name, const tsn_label* labels, std::uint32_t count, tsn_series* out,
+                                tsn_err* err) {
   tsn_status status = series_.intern(name, labels, count, out, err);
   if (status == TSN_CARDINALITY && !cardinality_told_.exchange(true)) {
     log(TSN_LOG_WARN, "the limit of " + std::to_string(settings_.max_series) +
-                          " series is reached, signals of new series are rejected; drop labels with many values, or raise max_series");
+                          " series is reached, signals of new series are rejected; drop labels with many values, or "
+                          "raise max_series");
   }
   return status;
 }

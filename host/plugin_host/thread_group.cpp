@@ -31,7 +31,8 @@ base::Result<tsn_thread> ThreadGroup::spawn(std::string name, void (*fn)(void*),
   std::lock_guard lock(mutex_);
   if (threads_.size() >= most) reap_ended();
   if (threads_.size() >= most) {
-    return base::fail(base::Fault::exhausted, "spawn: the instance has 256 threads already; use fewer, or timers and watches");
+    return base::fail(base::Fault::exhausted,
+                      "spawn: the instance has 256 threads already; use fewer, or timers and watches");
   }
   auto ended = std::make_shared<std::atomic<bool>>(false);
   try {

@@ -4,10 +4,14 @@ namespace tocsin::plugin_host {
 
 std::string_view to_string(CallKind kind) {
   switch (kind) {
-    case CallKind::pull: return "pull";
-    case CallKind::deliver: return "deliver";
-    case CallKind::upsert: return "upsert";
-    case CallKind::handle: return "handle";
+    case CallKind::pull:
+      return "pull";
+    case CallKind::deliver:
+      return "deliver";
+    case CallKind::upsert:
+      return "upsert";
+    case CallKind::handle:
+      return "handle";
   }
   return "call";
 }

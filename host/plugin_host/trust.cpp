@@ -21,7 +21,8 @@ std::string directory_of(const std::string& path) {
 
 std::unexpected<base::Error> cannot_open(const std::string& path, int error) {
   if (error == ELOOP) {
-    return fail(Fault::denied, path + ": is a symbolic link, which is not followed for plugins; put the .so itself there");
+    return fail(Fault::denied,
+                path + ": is a symbolic link, which is not followed for plugins; put the .so itself there");
   }
   Fault fault = error == ENOENT ? Fault::not_found : error == EACCES ? Fault::denied : Fault::unavailable;
   return fail(fault, path + ": cannot be opened: " + std::strerror(error) +
@@ -36,10 +37,11 @@ Result<void> check(const std::string& path, const struct stat& status) {
     return fail(Fault::denied, path + ": anybody may write this file, so it is not trusted; run: chmod o-w " + path);
   }
   std::string directory = directory_of(path);
-  struct stat around {};
+  struct stat around{};
   if (::stat(directory.c_str(), &around) != 0) return cannot_open(directory, errno);
   if (around.st_mode & S_IWOTH) {
-    return fail(Fault::denied, path + ": anybody may write its directory, so it is not trusted; run: chmod o-w " + directory);
+    return fail(Fault::denied,
+                path + ": anybody may write its directory, so it is not trusted; run: chmod o-w " + directory);
   }
   return {};
 }
@@ -51,8 +53,10 @@ Result<int> open_trusted(const std::string& path, struct stat& status) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
   if (fd < 0) return cannot_open(path, errno);
   Result<void> trusted;
-  if (::fstat(fd, &status) != 0) trusted = fail(Fault::unavailable, path + ": " + std::strerror(errno));
-  else trusted = check(path, status);
+  if (::fstat(fd, &status) != 0)
+    trusted = fail(Fault::unavailable, path + ": " + std::strerror(errno));
+  else
+    trusted = check(path, status);
   if (trusted) return fd;
   ::close(fd);
   return fail(trusted.error());

@@ -31,8 +31,8 @@ class TreeReader {
 
  private:
   std::unexpected<base::Error> bad(const tsn_value& in, const std::string& what) const {
-    return fail(Fault::invalid, base::Place{file_, in.line, in.column}.text() + ": the plugin gave a table where " + what +
-                                    "; report it to the plugin's author");
+    return fail(Fault::invalid, base::Place{file_, in.line, in.column}.text() + ": the plugin gave a table where " +
+                                    what + "; report it to the plugin's author");
   }
 
   Result<std::string> string_of(const tsn_value& at, tsn_str s) const {
@@ -43,26 +43,34 @@ class TreeReader {
 
   Result<base::Value> convert(const tsn_value& in, std::uint32_t depth) {
     switch (in.type) {
-      case TSN_NULL: return base::Value();
-      case TSN_BOOL: return base::Value(in.i != 0);
+      case TSN_NULL:
+        return base::Value();
+      case TSN_BOOL:
+        return base::Value(in.i != 0);
       case TSN_INT:
       case TSN_DURATION:
-      case TSN_SIZE: return base::Value(in.i);
-      case TSN_FLOAT: return base::Value(in.f);
+      case TSN_SIZE:
+        return base::Value(in.i);
+      case TSN_FLOAT:
+        return base::Value(in.f);
       case TSN_STRING: {
         TRY(auto text, string_of(in, in.s));
         return base::Value(std::move(text));
       }
-      case TSN_ARRAY: return array(in, depth);
-      case TSN_TABLE: return table(in, depth);
-      default: return bad(in, "a value has the unknown type " + std::to_string(in.type));
+      case TSN_ARRAY:
+        return array(in, depth);
+      case TSN_TABLE:
+        return table(in, depth);
+      default:
+        return bad(in, "a value has the unknown type " + std::to_string(in.type));
     }
   }
 
   /// Item `index` copied into a zeroed local, as arrays with a stride are read.
   Result<tsn_value> item(const tsn_value& in, std::uint32_t index) const {
     constexpr std::size_t least = offsetof(tsn_value, stride);
-    if (in.items == nullptr || in.stride < least || in.stride % alignof(tsn_value) != 0) return bad(in, "items have no place");
+    if (in.items == nullptr || in.stride < least || in.stride % alignof(tsn_value) != 0)
+      return bad(in, "items have no place");
     if (in.count > max_values) return bad(in, "there are more than 100000 values");
     tsn_value out{};
     std::memcpy(&out, reinterpret_cast<const char*>(in.items) + std::size_t{index} * in.stride,
@@ -137,7 +145,8 @@ void ValueView::fill(const base::Value& in, tsn_value& out) {
 }
 
 Result<base::Value> read_value(const tsn_value* value, const std::string& file) {
-  if (value == nullptr) return fail(Fault::invalid, file + ": the plugin gave no table; report it to the plugin's author");
+  if (value == nullptr)
+    return fail(Fault::invalid, file + ": the plugin gave no table; report it to the plugin's author");
   return TreeReader(file).read(*value, 0);
 }
 
