@@ -1,8 +1,8 @@
-# tocsin_add_plugin(NAME source… [LIBS target…])
+# tocsin_add_plugin(NAME source… [LIBS target…] [NO_INSTALL])
 #
-# One plugin: NAME.so with the one exported symbol tsn_plugin_entry_v1. In the tree it lands in TOCSIN_PLUGIN_DIR and gets
-# the conformance suite; outside (find_package(TocsinSDK)) in the current binary directory. Installed to
-# lib/tocsin/plugins. Its objects are a library of their own, NAME_objects, so that a test links what the .so is made of.
+# One plugin: NAME.so with the one exported symbol tsn_plugin_entry_v1. In the tree it lands in TOCSIN_PLUGIN_DIR, outside
+# (find_package(TocsinSDK)) in the current binary directory. Installed to lib/tocsin/plugins. The conformance suite is
+# added as a test. Its objects are a library of their own, NAME_objects, so that a test links what the .so is made of.
 #
 # tocsin_add_plugin_test(NAME source… [LIBS target…])
 #
@@ -10,7 +10,7 @@
 include_guard(GLOBAL)
 
 function(tocsin_add_plugin name)
-  cmake_parse_arguments(PLUGIN "" "" "LIBS" ${ARGN})
+  cmake_parse_arguments(PLUGIN "NO_INSTALL" "" "LIBS" ${ARGN})
   set(map ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/tocsin_plugin.map)
   add_library(${name}_objects OBJECT ${PLUGIN_UNPARSED_ARGUMENTS})
   target_link_libraries(${name}_objects PUBLIC Tocsin::sdk ${PLUGIN_LIBS})
@@ -32,9 +32,11 @@ function(tocsin_add_plugin name)
   if(TOCSIN_PLUGIN_DIR)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${TOCSIN_PLUGIN_DIR})
   endif()
-  set_property(GLOBAL APPEND PROPERTY TOCSIN_PLUGINS ${name})
-  install(TARGETS ${name} LIBRARY DESTINATION lib/tocsin/plugins)
-  if(TOCSIN_TESTS AND TARGET tocsin_conformance)
+  if(NOT PLUGIN_NO_INSTALL)
+    set_property(GLOBAL APPEND PROPERTY TOCSIN_PLUGINS ${name})
+    install(TARGETS ${name} LIBRARY DESTINATION lib/tocsin/plugins)
+  endif()
+  if(TARGET tocsin_conformance AND (TOCSIN_TESTS OR NOT DEFINED TOCSIN_TESTS))
     add_test(NAME conformance_${name} COMMAND tocsin_conformance $<TARGET_FILE:${name}>)
     set_tests_properties(conformance_${name} PROPERTIES LABELS "plugin;conformance" TIMEOUT 120)
   endif()
@@ -51,6 +53,9 @@ function(tocsin_add_plugin_test name)
   add_executable(${name}_test ${TEST_UNPARSED_ARGUMENTS})
   target_link_libraries(${name}_test PRIVATE ${name}_objects Tocsin::testing ${TEST_LIBS} GTest::gtest GTest::gtest_main)
   target_compile_definitions(${name}_test PRIVATE TESTDATA="${CMAKE_CURRENT_SOURCE_DIR}/testdata")
+  if(TARGET tocsin_conformance)
+    add_dependencies(${name}_test tocsin_conformance)  # outside the tree it is built only for tests
+  endif()
   add_test(NAME plugin_${name} COMMAND ${name}_test)
   set_tests_properties(plugin_${name} PROPERTIES LABELS plugin TIMEOUT 300)
 endfunction()

@@ -1,5 +1,5 @@
-# find_package(TocsinSDK): Tocsin::sdk (headers), Tocsin::testing (the fake host, built from source with your compiler),
-# tocsin_add_plugin() and tocsin_add_plugin_test().
+# find_package(TocsinSDK): Tocsin::sdk (headers), Tocsin::testing (the fake host) and tocsin_conformance (the suite), both
+# built from source with your compiler when nlohmann_json is there, tocsin_add_plugin() and tocsin_add_plugin_test().
 get_filename_component(TOCSIN_SDK_PREFIX ${CMAKE_CURRENT_LIST_DIR}/../../.. ABSOLUTE)
 if(NOT TARGET Tocsin::sdk)
   add_library(Tocsin::sdk INTERFACE IMPORTED GLOBAL)
@@ -9,11 +9,15 @@ if(NOT TARGET Tocsin::testing)
   find_package(Threads QUIET)
   find_package(nlohmann_json QUIET)
   if(Threads_FOUND AND nlohmann_json_FOUND)
-    file(GLOB tocsin_testing_sources ${TOCSIN_SDK_PREFIX}/share/tocsin/testing/*.cpp)
+    set(tocsin_testing ${TOCSIN_SDK_PREFIX}/share/tocsin/testing)
+    file(GLOB tocsin_testing_sources ${tocsin_testing}/*.cpp)
+    file(GLOB tocsin_conformance_sources ${tocsin_testing}/conformance/*.cpp)
     add_library(tocsin_sdk_testing STATIC EXCLUDE_FROM_ALL ${tocsin_testing_sources})
     target_link_libraries(tocsin_sdk_testing PUBLIC Tocsin::sdk Threads::Threads ${CMAKE_DL_LIBS} PRIVATE nlohmann_json::nlohmann_json)
     target_compile_features(tocsin_sdk_testing PUBLIC cxx_std_20)
     add_library(Tocsin::testing ALIAS tocsin_sdk_testing)
+    add_executable(tocsin_conformance EXCLUDE_FROM_ALL ${tocsin_conformance_sources})
+    target_link_libraries(tocsin_conformance PRIVATE tocsin_sdk_testing nlohmann_json::nlohmann_json)
   endif()
 endif()
 include(${CMAKE_CURRENT_LIST_DIR}/TocsinPlugin.cmake)

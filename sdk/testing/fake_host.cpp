@@ -256,26 +256,36 @@ const tsn_type& FakeHost::type(std::string_view id) const {
   throw std::invalid_argument("the plugin has no type \"" + std::string(id) + "\"");
 }
 
-std::unique_ptr<FakeInstance> FakeHost::create(std::string_view type_id, const Value& config, std::string_view name) {
-  const auto& made_of = type(type_id);
-  auto whole = completed(config, made_of);
-  std::unique_ptr<FakeInstance> made;
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->max_series = max_series;
-    made.reset(new FakeInstance(*this, made_of, state_->next_handle()));
-    state_->live.insert(made->id_);
-  }
+tsn_instance FakeHost::register_instance() {
+  const std::lock_guard lock(state_->mutex);
+  state_->max_series = max_series;
+  return *state_->live.insert(state_->next_handle()).first;
+}
+
+std::unique_ptr<FakeInstance> FakeHost::create_raw(const tsn_type& made_of, Value config, Answer& answer,
+                                                   std::string_view name) {
+  std::unique_ptr<FakeInstance> made(new FakeInstance(*this, made_of, register_instance()));
   tsn_create args{};
   args.size = sizeof args;
   args.replay = replay;
   args.instance = made->id_;
   args.name = str(name);
-  args.config = whole.view();
+  args.config = config.view();
   args.data_dir = str(data_dir);
   tsn_err err = detail::empty_err();
-  const auto status = made_of.create(table(), &args, &made->self_, &err);
-  if (status != TSN_OK) throw Failure(Status(status, err));
+  answer.status = made_of.create(table(), &args, &made->self_, &err);
+  answer.text.assign(err.msg, err.n);
+  answer.code = err.code;
+  if (answer.status == TSN_OK) return made;
+  made->self_ = nullptr;
+  return nullptr;
+}
+
+std::unique_ptr<FakeInstance> FakeHost::create(std::string_view type_id, const Value& config, std::string_view name) {
+  const auto& made_of = type(type_id);
+  Answer answer;
+  auto made = create_raw(made_of, completed(config, made_of), answer, name);
+  if (!made) throw Failure(Status(answer.status, answer.text, answer.code));
   return made;
 }
 

@@ -86,6 +86,11 @@ class FakeHost {
   /// Throws tsn::Failure with what create() answered.
   std::unique_ptr<FakeInstance> create(std::string_view type = {}, const Value& config = Value::table(),
                                        std::string_view name = "test");
+  /// The same with `config` as it stands, unchecked; null when create() refuses, which `answer` then tells.
+  std::unique_ptr<FakeInstance> create_raw(const tsn_type& type, Value config, Answer& answer,
+                                           std::string_view name = "test");
+  /// A handle for a test that calls create() itself.
+  tsn_instance register_instance();
   const tsn_type& type(std::string_view id = {}) const;
 
   // --- settings, before create() ---

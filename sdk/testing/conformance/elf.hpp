@@ -1,0 +1,21 @@
+// What can be said of a plugin's file without running any of its code.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace tsn::conformance {
+
+struct ElfFacts {
+  std::vector<std::string> exported;  ///< defined dynamic symbols that are not local
+  std::vector<std::string> unique;    ///< GNU_UNIQUE symbols
+  bool static_tls = false;
+  bool has_note = false;
+  bool note_loaded = false;  ///< a PT_NOTE segment covers it
+  std::string note;          ///< the description of the note "Tocsin"
+};
+
+/// Throws std::runtime_error when the file is no ELF library of this machine.
+ElfFacts read_elf(const std::string& path);
+
+}  // namespace tsn::conformance
