@@ -10,9 +10,15 @@ using model::Aggregate;
 
 constexpr std::int64_t minute = 60'000'000'000;
 
-bool sums(Aggregate a) { return a == Aggregate::sum || a == Aggregate::avg; }
-bool finds_extreme(Aggregate a) { return a == Aggregate::min || a == Aggregate::max; }
-bool reads_newest(Aggregate a) { return a == Aggregate::last || a == Aggregate::last_seen; }
+bool sums(Aggregate a) {
+  return a == Aggregate::sum || a == Aggregate::avg;
+}
+bool finds_extreme(Aggregate a) {
+  return a == Aggregate::min || a == Aggregate::max;
+}
+bool reads_newest(Aggregate a) {
+  return a == Aggregate::last || a == Aggregate::last_seen;
+}
 
 /// Neumaier's variant of Kahan's summation: what rounding loses is carried.
 void accumulate(double& sum, double& carry, double x) {
@@ -21,7 +27,9 @@ void accumulate(double& sum, double& carry, double x) {
   sum = next;
 }
 
-double seconds(std::int64_t ns) { return static_cast<double>(ns) / 1e9; }
+double seconds(std::int64_t ns) {
+  return static_cast<double>(ns) / 1e9;
+}
 
 }  // namespace
 
@@ -50,7 +58,7 @@ void WindowPlan::settle() {
 
 // ---- signals in ----------------------------------------------------------------------------------------------------
 
-void Window::add(const WindowPlan& plan, std::int64_t ts, double value, std::uint32_t series,
+bool Window::add(const WindowPlan& plan, std::int64_t ts, double value, std::uint32_t series,
                  const model::Summary* summary) {
   if (series == newest_series_ && latest_.empty()) {
     if (ts >= newest_ts_) {
@@ -60,7 +68,7 @@ void Window::add(const WindowPlan& plan, std::int64_t ts, double value, std::uin
   } else {
     note_latest(ts, value, series);
   }
-  if (plan.retention != 0) keep(plan, ts, value, series, summary);
+  return plan.retention != 0 && keep(plan, ts, value, series, summary);
 }
 
 void Window::note_latest(std::int64_t ts, double value, std::uint32_t series) {
@@ -111,17 +119,22 @@ void Window::find_newest() {
   }
 }
 
-void Window::keep(const WindowPlan& plan, std::int64_t ts, double value, std::uint32_t series,
+bool Window::keep(const WindowPlan& plan, std::int64_t ts, double value, std::uint32_t series,
                   const model::Summary* summary) {
-  if (ts <= floor_) return;
-  if (samples_.full()) trim(plan, ts);
+  if (ts <= floor_) return false;
+  if (samples_.full() && !samples_.empty()) trim(plan, ts);
   if (plan.by_series || summary) demand_extras(plan, summary != nullptr);
-  const Parts parts = summary ? Parts{summary->count, summary->sum, summary->min, summary->max} : Parts{1, value, value, value};
-  if (!samples_.empty() && ts < samples_.back().ts) return insert_late(plan, {ts, value}, series, parts);
+  const Parts parts =
+      summary ? Parts{summary->count, summary->sum, summary->min, summary->max} : Parts{1, value, value, value};
+  if (!samples_.empty() && ts < samples_.back().ts) {
+    insert_late(plan, {ts, value}, series, parts);
+    return true;
+  }
   samples_.push_back({ts, value});
-  if (!extras_) return;
+  if (!extras_) return false;
   if (extras_->has_series) extras_->series.push_back(series);
   if (extras_->has_parts) extras_->parts.push_back(parts);
+  return false;
 }
 
 void Window::insert_late(const WindowPlan& plan, Sample sample, std::uint32_t series, const Parts& parts) {
@@ -179,7 +192,8 @@ void Window::prepend(const WindowPlan& plan, const std::vector<Past>& past) {
   }
   if (extras_ && extras_->has_parts) {
     Ring<Parts> parts;
-    for (std::uint32_t i = 0; i < added; ++i) parts.push_back({1, samples[i].value, samples[i].value, samples[i].value});
+    for (std::uint32_t i = 0; i < added; ++i)
+      parts.push_back({1, samples[i].value, samples[i].value, samples[i].value});
     for (std::uint32_t i = 0; i < extras_->parts.size(); ++i) parts.push_back(extras_->parts[i]);
     extras_->parts = std::move(parts);
   }
@@ -225,6 +239,11 @@ void Window::settle(const WindowPlan& plan) {
   }
 }
 
+void Window::replan() {
+  columns_.clear();
+  floor_ = long_ago;
+}
+
 // ---- cells out -----------------------------------------------------------------------------------------------------
 
 void Window::read(const WindowPlan& plan, std::int64_t t, double* cells) {
@@ -260,8 +279,10 @@ void Window::move_to(const ColumnPlan& plan, Column& column, std::int64_t t) con
   while (column.end < n && samples_[column.end].ts <= upper) take(plan, column, column.end++);
   while (column.begin < column.end && samples_[column.begin].ts <= column.lower) drop(plan, column, column.begin++);
   if (!sums(plan.aggregate)) return;
-  if (column.begin == column.end) column.sum = column.carry = column.weight = 0;
-  else if (column.churn > 64 + 2 * (column.end - column.begin) || !std::isfinite(column.sum)) rebuild_sum(column);
+  if (column.begin == column.end)
+    column.sum = column.carry = column.weight = 0;
+  else if (column.churn > 64 + 2 * (column.end - column.begin) || !std::isfinite(column.sum))
+    rebuild_sum(column);
 }
 
 void Window::take(const ColumnPlan& plan, Column& column, std::uint32_t i) const {
@@ -323,20 +344,32 @@ double Window::finish(const ColumnPlan& plan, const Column& column) const {
   if (plan.aggregate == Aggregate::count) return n;
   if (n == 0) return no_value;
   switch (plan.aggregate) {
-    case Aggregate::last: return samples_[column.end - 1].value;
-    case Aggregate::last_seen: return seconds(samples_[column.end - 1].ts);
-    case Aggregate::sum: return column.sum + column.carry;
-    case Aggregate::avg: return column.weight > 0 ? (column.sum + column.carry) / column.weight : no_value;
+    case Aggregate::last:
+      return samples_[column.end - 1].value;
+    case Aggregate::last_seen:
+      return seconds(samples_[column.end - 1].ts);
+    case Aggregate::sum:
+      return column.sum + column.carry;
+    case Aggregate::avg:
+      return column.weight > 0 ? (column.sum + column.carry) / column.weight : no_value;
     case Aggregate::min:
-    case Aggregate::max: return column.extremes->front().value;
+    case Aggregate::max:
+      return column.extremes->front().value;
     case Aggregate::rate:
-    case Aggregate::delta: return per_series(plan, column);
-    case Aggregate::stddev: return deviation(column);
-    case Aggregate::p50: return quantile(0.5, column);
-    case Aggregate::p90: return quantile(0.9, column);
-    case Aggregate::p95: return quantile(0.95, column);
-    case Aggregate::p99: return quantile(0.99, column);
-    case Aggregate::count: break;
+    case Aggregate::delta:
+      return per_series(plan, column);
+    case Aggregate::stddev:
+      return deviation(column);
+    case Aggregate::p50:
+      return quantile(0.5, column);
+    case Aggregate::p90:
+      return quantile(0.9, column);
+    case Aggregate::p95:
+      return quantile(0.95, column);
+    case Aggregate::p99:
+      return quantile(0.99, column);
+    case Aggregate::count:
+      break;
   }
   return no_value;
 }
@@ -368,9 +401,12 @@ double Window::per_series(const ColumnPlan& plan, const Column& column) const {
   bool any = false;
   for (const Track& track : tracks) {
     if (track.n < 2) continue;
-    if (plan.aggregate == Aggregate::delta) sum += track.last - track.first;
-    else if (track.last_ts > track.first_ts) sum += track.increase / seconds(track.last_ts - track.first_ts);
-    else continue;
+    if (plan.aggregate == Aggregate::delta)
+      sum += track.last - track.first;
+    else if (track.last_ts > track.first_ts)
+      sum += track.increase / seconds(track.last_ts - track.first_ts);
+    else
+      continue;
     any = true;
   }
   return any ? sum : no_value;
@@ -417,8 +453,10 @@ std::uint32_t Window::first_after(std::int64_t ts) const {
   std::uint32_t low = 0, high = samples_.size();
   while (low < high) {
     const std::uint32_t middle = low + (high - low) / 2;
-    if (samples_[middle].ts <= ts) low = middle + 1;
-    else high = middle;
+    if (samples_[middle].ts <= ts)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return low;
 }
@@ -446,8 +484,10 @@ std::int64_t Window::due(const WindowPlan& plan) const {
     if (column.begin == column.end) continue;
     // Only the leaving of a sample that the value depends on changes it.
     std::int64_t first = samples_[column.begin].ts;
-    if (reads_newest(column_plan.aggregate)) first = samples_[column.end - 1].ts;
-    else if (finds_extreme(column_plan.aggregate)) first = column.extremes->front().ts;
+    if (reads_newest(column_plan.aggregate))
+      first = samples_[column.end - 1].ts;
+    else if (finds_extreme(column_plan.aggregate))
+      first = column.extremes->front().ts;
     due = std::min(due, first + column_plan.over);
   }
   return due;

@@ -55,7 +55,8 @@ struct WindowPlan {
 class Window {
  public:
   /// `series` counts the series of this window from 0. Null summary: a plain value.
-  void add(const WindowPlan& plan, std::int64_t ts, double value, std::uint32_t series, const model::Summary* summary);
+  /// True: older than what was there, so that something may now be due earlier.
+  bool add(const WindowPlan& plan, std::int64_t ts, double value, std::uint32_t series, const model::Summary* summary);
   /// A staleness marker: the series has no newest value until it comes again.
   void end_series(std::uint32_t series, std::int64_t ts);
   /// Writes the plan's cells for the instant `t`. Instants may not go back.
@@ -80,6 +81,8 @@ class Window {
   std::int64_t oldest_sample() const { return samples_.empty() ? never : samples_.front().ts; }
   /// Gives up samples that the plan no longer needs.
   void settle(const WindowPlan& plan);
+  /// The plan is another one: columns are built anew from what is held.
+  void replan();
 
  private:
   static constexpr std::uint32_t none = 0xffffffffu;
@@ -109,7 +112,7 @@ class Window {
     bool ended = true;
   };
 
-  void keep(const WindowPlan& plan, std::int64_t ts, double value, std::uint32_t series, const model::Summary* summary);
+  bool keep(const WindowPlan& plan, std::int64_t ts, double value, std::uint32_t series, const model::Summary* summary);
   void insert_late(const WindowPlan& plan, Sample sample, std::uint32_t series, const Parts& parts);
   void note_latest(std::int64_t ts, double value, std::uint32_t series);
   void find_newest();
@@ -134,7 +137,7 @@ class Window {
   Ring<Sample> samples_;
   std::vector<Column> columns_;  ///< one for each column of the plan that reads samples, in its order
   std::uint32_t newest_series_ = none;
-  std::uint32_t living_ = 0;  ///< series that have a newest value
+  std::uint32_t living_ = 0;       ///< series that have a newest value
   std::int64_t floor_ = long_ago;  ///< samples at or before this are of no use to any column
   std::unique_ptr<Extras> extras_;
   std::vector<Latest> latest_;  ///< per series; empty while there is only one and it has never ended
