@@ -1,0 +1,305 @@
+#include "app/backend.hpp"
+
+#include <condition_variable>
+#include <optional>
+
+#include "app/history_query.hpp"
+#include "app/version.hpp"
+#include "base/id.hpp"
+#include "base/text.hpp"
+
+namespace tocsin::app {
+namespace {
+
+constexpr base::Duration trial_patience = std::chrono::seconds(25);
+
+storage::Page page_of(const api::Page& page) { return {page.limit, page.after}; }
+
+template <class T>
+api::Listed<T> listed(storage::Listed<T>&& from) {
+  return {std::move(from.items), std::move(from.next)};
+}
+
+}  // namespace
+
+struct Backend::Waiting {
+  std::mutex mutex;
+  std::condition_variable ended;
+  std::map<std::string, std::optional<std::pair<model::Delivery, delivery::Outcome>>> by_key;
+};
+
+Backend::Backend(Parts parts) : parts_(std::move(parts)), waiting_(std::make_shared<Waiting>()) {
+  parts_.pipeline->on_delivered([waiting = waiting_](const model::Delivery& delivery, const delivery::Outcome& outcome) {
+    std::lock_guard lock(waiting->mutex);
+    if (const auto it = waiting->by_key.find(delivery.key); it != waiting->by_key.end()) {
+      it->second.emplace(delivery, outcome);
+      waiting->ended.notify_all();
+    }
+  });
+}
+
+Backend::~Backend() = default;
+
+base::Result<std::vector<api::HistorySeries>> Backend::history(const api::HistoryQuery& query) {
+  storage::SampleQuery samples;
+  samples.name = query.name;
+  samples.matchers = query.matchers;
+  samples.from = query.from;
+  samples.to = query.to;
+  for (const auto& [label, value] : {std::pair{"loader", query.loader}, {"segment", query.segment}}) {
+    if (value.empty()) continue;
+    TRY(auto matcher, model::Matcher::make(label, model::MatchOp::equal, value));
+    samples.matchers.push_back(std::move(matcher));
+  }
+  TRY(const auto found, parts_.pipeline->store().samples(samples));
+  std::vector<api::HistorySeries> answer;
+  for (const auto& series : found) {
+    TRY(auto points, aggregate(series, query.aggregation, query.bucket));
+    answer.push_back({series.key.name, series.key.labels, downsample(std::move(points), query.limit)});
+  }
+  return answer;
+}
+
+base::Result<std::vector<api::SeriesInfo>> Backend::series(const std::string& pattern) {
+  TRY(auto found, parts_.pipeline->store().series(pattern));
+  std::vector<api::SeriesInfo> answer;
+  for (auto& series : found) answer.push_back({series.key.name, series.key.labels, series.first, series.last, series.samples});
+  return answer;
+}
+
+std::vector<api::RuleInfo> Backend::rules() {
+  std::map<std::string, detection::RuleStatus> by_name;
+  for (auto& status : parts_.pipeline->rule_status()) by_name[status.rule] = status;
+  std::vector<api::RuleInfo> answer;
+  for (const auto& rule : parts_.rules()) {
+    const auto& status = by_name[rule->name];
+    answer.push_back({rule, status.health.empty() ? "unknown" : status.health, status.last_error, status.evaluations, status.failures,
+                      status.groups, status.pending, status.firing, status.last_evaluation});
+  }
+  return answer;
+}
+
+base::Result<api::Listed<model::Alert>> Backend::alerts(bool history, const std::string& rule, base::Time from, base::Time to,
+                                                        const api::Page& page) {
+  storage::AlertQuery query;
+  if (!history) query.states = {model::AlertState::pending, model::AlertState::firing};
+  query.rule = rule;
+  query.from = from;
+  query.to = to;
+  query.page = page_of(page);
+  TRY(auto found, parts_.pipeline->store().alerts(query));
+  return listed(std::move(found));
+}
+
+base::Result<api::Listed<model::Incident>> Backend::incidents(const api::IncidentFilter& filter) {
+  TRY(auto found, parts_.pipeline->store().incidents({filter.status, filter.severity, filter.text, filter.from, filter.to, page_of(filter.page)}));
+  return listed(std::move(found));
+}
+
+base::Result<std::string> Backend::correlation_of(const std::string& id) {
+  TRY(const auto found, parts_.pipeline->store().incident(id));
+  if (!found) return base::fail(base::Fault::not_found, "there is no incident " + id);
+  return found->correlation_id;
+}
+
+base::Result<api::IncidentView> Backend::incident(const std::string& id) {
+  auto& store = parts_.pipeline->store();
+  TRY(auto found, store.incident(id));
+  if (!found) return base::fail(base::Fault::not_found, "there is no incident " + id);
+  api::IncidentView view;
+  TRY(view.alerts, store.incident_alerts(found->correlation_id));
+  TRY(view.timeline, store.timeline(found->correlation_id));
+  view.incident = std::move(*found);
+  return view;
+}
+
+base::Result<model::Incident> Backend::decide(const std::string& id, pipeline::Pipeline::Decide decide) {
+  TRY_VOID(parts_.pipeline->decide(std::move(decide)));
+  TRY(auto found, parts_.pipeline->store().incident(id));
+  if (!found) return base::fail(base::Fault::not_found, "there is no incident " + id);
+  return std::move(*found);
+}
+
+base::Result<model::Incident> Backend::create_incident(model::Incident incident, const std::string& actor) {
+  if (incident.correlation_id.empty()) incident.correlation_id = base::uuid_v7(now());
+  return decide(incident.correlation_id, [incident, actor](incidents::Desk& desk, base::Time at) { return desk.create(incident, actor, at); });
+}
+
+base::Result<model::Incident> Backend::set_status(const std::string& id, model::IncidentStatus to, const std::string& notes,
+                                                  const std::string& reason, const std::string& actor) {
+  TRY(const auto known, correlation_of(id));
+  const incidents::StatusChange change{to, actor, notes, reason};
+  return decide(known, [known, change](incidents::Desk& desk, base::Time at) { return desk.set_status(known, change, at); });
+}
+
+base::Result<model::Incident> Backend::assign(const std::string& id, const std::string& owner, const std::string& actor) {
+  TRY(const auto known, correlation_of(id));
+  return decide(known, [=](incidents::Desk& desk, base::Time at) { return desk.assign(known, owner, actor, at); });
+}
+
+base::Result<model::Incident> Backend::note(const std::string& id, const std::string& text, const std::string& actor) {
+  TRY(const auto known, correlation_of(id));
+  return decide(known, [=](incidents::Desk& desk, base::Time at) { return desk.note(known, text, actor, at); });
+}
+
+base::Result<model::Incident> Backend::acknowledge_alert(const std::string& alert_id, const std::string& actor) {
+  storage::IncidentQuery open;
+  open.status = {model::IncidentStatus::open, model::IncidentStatus::acknowledged, model::IncidentStatus::in_progress};
+  open.page.limit = 1000;
+  do {
+    TRY(auto page, parts_.pipeline->store().incidents(open));
+    for (const auto& incident : page.items) {
+      TRY(const auto alerts, parts_.pipeline->store().incident_alerts(incident.correlation_id));
+      for (const auto& member : alerts) {
+        if (member.alert.id == alert_id || base::hex16(member.alert.fingerprint) == alert_id) {
+          return set_status(incident.correlation_id, model::IncidentStatus::acknowledged, "", "", actor);
+        }
+      }
+    }
+    open.page.after = page.next;
+  } while (!open.page.after.empty());
+  return base::fail(base::Fault::not_found, "no open incident has an alert " + alert_id);
+}
+
+base::Result<api::Listed<model::Attempt>> Backend::notifications(const std::string& incident, const std::string& instance,
+                                                                 const std::string& status, const api::Page& page) {
+  storage::LogQuery query;
+  if (!incident.empty()) {
+    TRY(query.correlation_id, correlation_of(incident));
+  }
+  query.instance = instance;
+  query.status = status;
+  query.page = page_of(page);
+  TRY(auto found, parts_.pipeline->store().attempts(query));
+  return listed(std::move(found));
+}
+
+base::Result<model::Delivery> Backend::trial(const std::string& instance, const std::string& to) {
+  const auto routing = parts_.routing();
+  const auto channel = routing.channels.find(instance);
+  if (channel == routing.channels.end() || channel->second.tracker) {
+    std::vector<std::string> names;
+    for (const auto& [name, each] : routing.channels) {
+      if (!each.tracker) names.push_back(name);
+    }
+    const auto near = base::nearest(instance, names);
+    return base::fail(base::Fault::not_found, "there is no [notifier." + instance + "]" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  }
+  model::Delivery delivery;
+  delivery.instance = instance;
+  delivery.kind = model::MessageKind::test;
+  delivery.reason = "test";
+  delivery.target = to.empty() ? instance : instance + ":" + to;
+  delivery.created_at = delivery.next_attempt_at = now();
+  delivery.key = "test/" + base::uuid_v7(now());
+  delivery.title = "Trial message from Tocsin";
+  delivery.text = "Trial message from Tocsin on " + parts_.name + ": if you can read this, [notifier." + instance + "] works.";
+  delivery.incident.title = delivery.title;
+  delivery.incident.description = delivery.text;
+  delivery.incident.severity = model::Severity::low;
+  delivery.incident.detected_at = now();
+  if (to.starts_with("contact.")) {
+    const auto contact = routing.contacts.find(to.substr(8));
+    if (contact == routing.contacts.end()) return base::fail(base::Fault::not_found, "there is no [" + to + "]");
+    const auto& person = contact->second;
+    const auto& field = channel->second.address_field;
+    const auto other = person.fields.find(field);
+    delivery.recipient = person.name;
+    delivery.address = field == "email" ? person.email : field == "phone" ? person.phone : field == "slack" ? person.slack
+                       : other != person.fields.end() ? other->second : "";
+    if (delivery.address.empty()) return base::fail(base::Fault::invalid, "[" + to + "] has no \"" + field + "\"");
+  } else {
+    if (to.empty() && !channel->second.no_recipient && channel->second.default_recipient.empty()) {
+      return base::fail(base::Fault::invalid, "[notifier." + instance + "] needs a recipient: --to contact.NAME" +
+                                                  (channel->second.takes_channels ? " or #channel" : ""));
+    }
+    delivery.recipient = delivery.address = to.empty() ? channel->second.default_recipient : to;
+  }
+  return delivery;
+}
+
+base::Result<model::Attempt> Backend::send_test(const std::string& instance, const std::string& to) {
+  TRY(auto delivery, trial(instance, to));
+  // A trial is not worth insisting on: one attempt's outcome is the answer.
+  delivery.deadline = now() + std::chrono::seconds(20);
+  const std::string key = delivery.key;
+  {
+    std::lock_guard lock(waiting_->mutex);
+    waiting_->by_key[key];
+  }
+  auto forget = [&] { waiting_->by_key.erase(key); };
+  if (auto sent = parts_.pipeline->send({delivery}); !sent) {
+    std::lock_guard lock(waiting_->mutex);
+    forget();
+    return base::fail(sent.error());
+  }
+  std::unique_lock lock(waiting_->mutex);
+  const bool ended = waiting_->ended.wait_for(lock, trial_patience, [&] { return waiting_->by_key[key].has_value(); });
+  model::Attempt attempt;
+  attempt.delivery_key = key;
+  attempt.instance = instance;
+  attempt.type = instance;
+  attempt.recipient = delivery.recipient;
+  attempt.sent_at = now();
+  if (ended) {
+    const auto& [last, outcome] = *waiting_->by_key[key];
+    attempt.status = outcome.ok ? "SENT" : last.state == model::DeliveryState::shadow ? "SHADOW" : "FAILED";
+    attempt.error = outcome.error.empty() ? last.last_error : outcome.error;
+    attempt.provider_id = outcome.provider_id;
+    attempt.attempt = last.attempts;
+  } else {
+    attempt.status = "RETRYING";
+    attempt.error = "no answer within 25 s; see `tocsin notify log`";
+  }
+  forget();
+  return attempt;
+}
+
+std::vector<model::PluginStatus> Backend::plugins() {
+  auto lines = parts_.fleet->status();
+  for (auto& detector : parts_.detectors->status()) {
+    std::erase_if(lines, [&](const auto& line) { return line.id == detector.id && line.state == "available"; });
+    lines.push_back(std::move(detector));
+  }
+  for (const auto& channel : parts_.pipeline->channel_status()) {
+    for (auto& line : lines) {
+      if (line.instance == "notifier." + channel.instance || line.instance == "tracker." + channel.instance) line.queue_depth = channel.queued;
+    }
+  }
+  return lines;
+}
+
+base::Result<api::Listed<model::DeadLetter>> Backend::dead_letters(const api::Page& page) {
+  TRY(auto found, parts_.pipeline->store().dead_letters(page_of(page)));
+  return listed(std::move(found));
+}
+
+base::Result<void> Backend::replay_dead_letter(std::uint64_t id) {
+  TRY(auto letter, parts_.pipeline->store().dead_letter(id));
+  if (!letter) return base::fail(base::Fault::not_found, "there is no dead letter " + std::to_string(id));
+  auto again = letter->delivery;
+  again.state = model::DeliveryState::pending;
+  again.attempts = 0;
+  again.next_attempt_at = now();
+  again.deadline = base::no_time;
+  again.last_error.clear();
+  model::Changes changes;
+  changes.dead_letters_replayed.push_back(id);
+  TRY_VOID(parts_.pipeline->keep(std::move(changes)));
+  return parts_.pipeline->send({std::move(again)});
+}
+
+base::Result<std::vector<model::TicketRef>> Backend::tickets() { return parts_.pipeline->store().tickets(); }
+
+std::map<std::string, std::string> Backend::version() {
+  return {{"name", parts_.name}, {"version", tocsin_version}, {"abi", "1"}, {"store", parts_.pipeline->store().describe()}};
+}
+
+bool Backend::plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) {
+  plugin_host::Instance::Request inner{request.method, request.path, request.query, request.remote, request.user, request.headers, request.body, 64};
+  return parts_.fleet->handle(inner, [done = std::move(done)](plugin_host::Instance::Response response) {
+    done({response.status, std::move(response.headers), std::move(response.body)});
+  });
+}
+
+}  // namespace tocsin::app

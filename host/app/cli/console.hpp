@@ -1,0 +1,52 @@
+// What every command shares: where the agent is, how to ask it, how to show an answer, how to end.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace tocsin::app {
+
+/// Exit codes of every command.
+enum Exit : int { exit_done = 0, exit_no = 1, exit_usage = 2, exit_unreachable = 3 };
+
+/// Ends a command from wherever it is; caught once, in main.
+struct CommandEnd {
+  int code = exit_done;
+  std::string message;  ///< to standard error
+};
+
+class Console {
+ public:
+  std::string url;         ///< --url, TOCSIN_URL, http://127.0.0.1:7676
+  std::string token_file;  ///< --token-file
+  bool json = false;       ///< --json
+  int exit_code = exit_done;
+
+  /// Asks the agent. An answer that is a problem document ends the command: 1 for a refusal, 3 when it is unreachable.
+  nlohmann::json get(const std::string& target) const;
+  nlohmann::json send(std::string_view method, const std::string& target, const nlohmann::json& body) const;
+  std::string raw(std::string_view method, const std::string& target, std::string_view body) const;
+  /// Every page of a list.
+  nlohmann::json get_all(const std::string& target, std::size_t most) const;
+
+ private:
+  std::string token() const;
+};
+
+/// Columns aligned by their widest cell; the first row is the heading.
+void print_table(const std::vector<std::vector<std::string>>& rows);
+/// A JSON member as people read it: strings bare, null as "-".
+std::string cell(const nlohmann::json& object, std::string_view key);
+/// Percent-encodes a query value or path segment (RFC 3986, unreserved kept).
+std::string encode(std::string_view text);
+[[noreturn]] void end_with(int code, std::string message);
+/// "user@host" of the person at the terminal: who acted.
+std::string whoami();
+
+}  // namespace tocsin::app

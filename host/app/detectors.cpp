@@ -1,0 +1,159 @@
+#include "app/detectors.hpp"
+
+#include "base/id.hpp"
+
+namespace tocsin::app {
+
+std::uint64_t script_hash(const std::string& file, const std::string& text) {
+  return base::Fnv1a().add(file).add_byte(0).add(text).value();
+}
+
+Detectors::Detectors(plugin_host::Port& port, std::string data_dir, std::uint32_t shards, Configure configure)
+    : port_(port), data_dir_(std::move(data_dir)), shards_(shards), configure_(std::move(configure)) {}
+
+Detectors::~Detectors() { stop(); }
+
+void Detectors::stop() {
+  std::lock_guard lock(mutex_);
+  for (auto& [key, site] : sites_) site->instance->stop();
+  for (auto& site : retired_) site->instance->stop();
+}
+
+bool Detectors::set_found(const std::vector<plugin_host::Found>& found) {
+  std::lock_guard lock(mutex_);
+  std::map<std::string, plugin_host::Found> now;
+  for (const auto& file : found) {
+    if (!file.error.empty()) continue;
+    for (const auto& type : file.descriptor.types) {
+      if (type.kinds & model::kind_detector) now[type.id] = file;
+    }
+  }
+  bool changed = false;
+  for (auto it = sites_.begin(); it != sites_.end();) {
+    const auto there = now.find(it->first.first);
+    if (there != now.end() && there->second.identity == it->second->identity) {
+      ++it;
+      continue;
+    }
+    changed = true;
+    retired_.push_back(std::move(it->second));
+    it = sites_.erase(it);
+  }
+  found_ = std::move(now);
+  return changed;
+}
+
+std::map<std::string, std::string> Detectors::extensions() const {
+  std::lock_guard lock(mutex_);
+  std::map<std::string, std::string> by_extension;
+  for (const auto& [id, file] : found_) {
+    for (const auto& type : file.descriptor.types) {
+      if (type.id == id && !type.extension.empty()) by_extension[type.extension] = id;
+    }
+  }
+  return by_extension;
+}
+
+base::Result<Detectors::Site*> Detectors::site(const std::string& detector, std::uint32_t shard) {
+  std::lock_guard lock(mutex_);
+  auto& slot = sites_[{detector, shard}];
+  if (slot) return slot.get();
+  auto forget = [&](base::Error error) -> base::Result<Site*> {
+    sites_.erase({detector, shard});
+    return base::fail(std::move(error));
+  };
+  const auto file = found_.find(detector);
+  if (file == found_.end()) {
+    return forget({base::Fault::not_found, "there is no detector \"" + detector + "\" in the plugin directories"});
+  }
+  const model::PluginType* type = nullptr;
+  for (const auto& each : file->second.descriptor.types) {
+    if (each.id == detector) type = &each;
+  }
+  auto config = configure_(*type);
+  if (!config) return forget(config.error());
+  auto library = plugin_host::load_library(file->second.path);
+  if (!library) return forget(library.error());
+  plugin_host::InstanceSettings settings;
+  settings.name = "detector." + detector;
+  settings.type = detector;
+  settings.config = std::move(*config);
+  settings.data_dir = data_dir_ + "/plugins/detector." + detector;
+  auto instance = plugin_host::Instance::create(*library, std::move(settings), port_);
+  if (!instance) return forget(instance.error());
+  if (auto started = (*instance)->start({}); !started) return forget(started.error());
+  auto made = std::make_unique<Site>();
+  made->instance = std::move(*instance);
+  made->identity = file->second.identity;
+  made->adapter = std::make_unique<DetectorAdapter>(
+      made->instance, [this, site = made.get()](const model::Rule& rule) { return script_of(*site, rule); });
+  slot = std::move(made);
+  return slot.get();
+}
+
+base::Result<std::vector<plugin_host::Instance::LoadedRule>> Detectors::read(Site& site, const Script& script) {
+  TRY(auto rules, site.instance->load_script(script.file, script.text));
+  for (const auto& rule : rules) {
+    const auto* name = rule.table.find("name");
+    if (name && name->string()) site.scripts[{script.hash, *name->string()}] = rule.script;
+  }
+  return rules;
+}
+
+base::Result<std::vector<base::Value>> Detectors::load(const Script& script) {
+  TRY(Site * reader, site(script.detector, shards_));
+  TRY(auto rules, read(*reader, script));
+  {
+    std::lock_guard lock(mutex_);
+    scripts_[script.hash] = script;
+  }
+  std::vector<base::Value> tables;
+  for (auto& rule : rules) tables.push_back(std::move(rule.table));
+  return tables;
+}
+
+// On the shard's thread: the shard's own instance reads the script when the first of its rules is compiled.
+void* Detectors::script_of(Site& site, const model::Rule& rule) {
+  const auto known = site.scripts.find({rule.script, rule.name});
+  if (known != site.scripts.end()) return known->second;
+  Script script;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = scripts_.find(rule.script);
+    if (it == scripts_.end()) return nullptr;
+    script = it->second;
+  }
+  if (!read(site, script)) return nullptr;
+  const auto loaded = site.scripts.find({rule.script, rule.name});
+  return loaded == site.scripts.end() ? nullptr : loaded->second;
+}
+
+detection::FindEvaluator Detectors::for_shard(std::uint32_t shard) {
+  return [this, shard](const std::string& detector) -> base::Result<detection::Evaluator*> {
+    TRY(Site * found, site(detector, shard));
+    return found->adapter.get();
+  };
+}
+
+std::vector<model::PluginStatus> Detectors::status() const {
+  std::lock_guard lock(mutex_);
+  std::map<std::string, model::PluginStatus> by_id;
+  for (const auto& [key, site] : sites_) {
+    auto& line = by_id[key.first];
+    const auto& type = site->instance->type();
+    const auto counters = site->instance->counters();
+    line.id = type.id;
+    line.version = type.version;
+    line.kind = "detector";
+    line.instance = site->instance->name();
+    line.state = "running";
+    line.calls += counters.calls;
+    line.errors += counters.errors;
+    if (auto file = found_.find(key.first); file != found_.end()) line.path = file->second.path;
+  }
+  std::vector<model::PluginStatus> lines;
+  for (auto& [id, line] : by_id) lines.push_back(std::move(line));
+  return lines;
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,89 @@
+// The running instances of sources, notifiers and trackers, kept in step with the configuration and with what lies in
+// the plugin directories: started, polled, reconfigured, exchanged, stopped.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "model/plugin.hpp"
+#include "pipeline/pipeline.hpp"
+#include "plugin_host/directory.hpp"
+#include "plugin_host/session.hpp"
+#include "runtime/executor.hpp"
+#include "storage/journal.hpp"
+
+namespace tocsin::app {
+
+/// One instance as configured. `options` is validated and resolved by Fleet's Prepare when the type is known.
+struct Wanted {
+  std::string kind;    ///< "source", "notifier", "tracker"
+  std::string name;    ///< "auth" of [source.auth]
+  std::string plugin;  ///< type id
+  base::Duration every{};    ///< 0: the kind's default
+  base::Duration timeout{};  ///< 0: 30 s
+  model::Labels labels;      ///< the agent's and the instance's
+  std::uint32_t max_series = 100'000;
+  base::Value options;
+  std::string full() const { return kind + "." + name; }
+};
+
+class Fleet {
+ public:
+  /// Checks options against the type's and resolves secrets; the error holds every finding.
+  using Prepare = std::function<base::Result<base::Value>(const Wanted&, const model::PluginType&)>;
+  struct Parts {
+    plugin_host::Port* port = nullptr;
+    pipeline::Pipeline* pipeline = nullptr;
+    storage::Journal* journal = nullptr;
+    runtime::Reactor* reactor = nullptr;
+    runtime::Executor* pool = nullptr;
+    const base::Clock* clock = nullptr;
+    std::string data_dir, external_url;
+    Prepare prepare;
+  };
+  explicit Fleet(Parts parts);
+  ~Fleet();
+
+  /// Returns one line for each thing that was done or could not be done. One call at a time; blocks.
+  std::vector<std::string> reconcile(const std::vector<Wanted>& wanted, const std::vector<plugin_host::Found>& found);
+  /// Sources stop, then the rest; idempotent.
+  void stop_sources();
+  void stop();
+
+  /// Hands a request to the instance that serves its path; false: none does. Any thread.
+  bool handle(const plugin_host::Instance::Request& request, std::function<void(plugin_host::Instance::Response)> done);
+  std::vector<model::PluginStatus> status() const;
+  std::shared_ptr<plugin_host::Instance> instance(const std::string& full) const;
+
+ private:
+  struct Member;
+  class Poller;
+  using Lines = std::vector<std::string>;
+
+  void bring_up(Member& member, const plugin_host::Found& file, const model::PluginType& type, base::Value config, Lines& lines);
+  base::Result<std::shared_ptr<plugin_host::Instance>> make(const Member& member, const plugin_host::Found& file, base::Value config);
+  base::Result<void> begin(Member& member, const std::shared_ptr<plugin_host::Instance>& instance);
+  void end(Member& member);
+  void publish_routes();
+
+  Parts parts_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<Member>> members_;  ///< by full name
+  std::vector<model::PluginStatus> available_;
+  struct Route {
+    std::string method, path;
+    bool prefix = false;
+    std::shared_ptr<plugin_host::Instance> instance;
+  };
+  mutable std::shared_mutex routes_mutex_;
+  std::vector<Route> routes_;
+};
+
+}  // namespace tocsin::app
