@@ -1,0 +1,58 @@
+#include "http_client/http_client.hpp"
+#include "payload.hpp"
+#include "tocsin/plugin.hpp"
+
+namespace tocsin_plugins {
+
+class Webhook {
+ public:
+  static constexpr auto id = "webhook", version = "1.0.0", doc = "Posts Alertmanager's webhook payload v4 to a URL";
+  static constexpr tsn::Option options[] = {
+      {.key = "url", .flags = tsn::required | tsn::secret, .doc = "Where to post; may hold a token, so it is treated as a secret"},
+      {.key = "headers", .type = tsn::table, .flags = tsn::secret, .doc = "Further headers, such as Authorization"},
+      {.key = "ca_file", .doc = "PEM file with a root certificate of your own, beside the system's"},
+      {.key = "proxy_url", .doc = "Proxy for outgoing calls; default: [http] proxy_url"},
+      {.key = "no_proxy", .type = tsn::array, .doc = "Hosts reached without the proxy"},
+  };
+  static constexpr const char* needs[] = {"network"};
+  static constexpr std::uint32_t features = tsn::no_recipient;
+
+  Webhook() : client_(settings(ctx_.config())), url_(ctx_.config().str("url")) {
+    if (!url_.starts_with("http://") && !url_.starts_with("https://")) {
+      throw tsn::Failure(tsn::invalid("url: expected http:// or https://"));
+    }
+    const auto headers = ctx_.config().table("headers");
+    for (std::uint32_t i = 0; i < headers.count(); ++i) {
+      headers_.push_back(std::string(headers.key(i)) + ": " + std::string(headers.at(i).as_str()));
+    }
+  }
+
+  tsn::Status deliver(const tsn::Message& message, tsn::Deadline deadline) {
+    HttpRequest request;
+    request.url = url_;
+    request.body = webhook_payload(message);
+    request.headers = headers_;
+    request.headers.push_back("Content-Type: application/json");
+    request.headers.push_back("Idempotency-Key: " + std::string(message.key));
+    HttpAnswer answer;
+    if (auto status = client_.perform(request, deadline, answer); !status) return status;
+    return status_of(answer, "webhook: POST to " + host_of(url_), ctx_.now());
+  }
+
+ private:
+  static HttpSettings settings(const tsn::Config& config) {
+    std::string no_proxy;
+    for (const auto& host : config.strings("no_proxy")) no_proxy += (no_proxy.empty() ? "" : ",") + host;
+    return {std::string(config.str("ca_file")), std::string(config.str("proxy_url")), no_proxy};
+  }
+
+  tsn::Context ctx_;
+  HttpClient client_;
+  std::string url_;
+  std::vector<std::string> headers_;
+};
+
+}  // namespace tocsin_plugins
+
+using tocsin_plugins::Webhook;
+TOCSIN_PLUGIN(Webhook)

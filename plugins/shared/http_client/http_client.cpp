@@ -1,0 +1,178 @@
+#include "http_client/http_client.hpp"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cctype>
+#include <mutex>
+
+namespace tocsin_plugins {
+namespace {
+
+constexpr std::size_t most_body = 4u << 20;
+
+// curl_global_init is not thread-safe in 7.88 without care; every plugin that links this does it once.
+void init_once() {
+  static std::once_flag once;
+  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+}
+
+std::size_t take_body(char* data, std::size_t size, std::size_t count, void* to) {
+  auto& body = static_cast<HttpAnswer*>(to)->body;
+  if (body.size() + size * count > most_body) return 0;
+  body.append(data, size * count);
+  return size * count;
+}
+
+std::size_t take_header(char* data, std::size_t size, std::size_t count, void* to) {
+  std::string_view line(data, size * count);
+  auto& headers = static_cast<HttpAnswer*>(to)->headers;
+  if (line.starts_with("HTTP/")) headers.clear();  // of an interim answer, or before a redirect
+  const auto colon = line.find(':');
+  if (colon != line.npos) {
+    std::string name(line.substr(0, colon));
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    auto value = line.substr(colon + 1);
+    while (!value.empty() && std::isspace(static_cast<unsigned char>(value.front()))) value.remove_prefix(1);
+    while (!value.empty() && std::isspace(static_cast<unsigned char>(value.back()))) value.remove_suffix(1);
+    headers[std::move(name)] = std::string(value);
+  }
+  return size * count;
+}
+
+/// Failures at which no byte of the request was accepted by the other side.
+bool never_sent(CURLcode code) {
+  switch (code) {
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR: return true;
+    default: return false;
+  }
+}
+
+std::string remedy(CURLcode code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY: return "; check the name and the resolver";
+    case CURLE_COULDNT_CONNECT: return "; check that it is running and reachable from here";
+    case CURLE_PEER_FAILED_VERIFICATION: return "; its certificate is not trusted here: set ca_file to the issuer's certificate";
+    case CURLE_SSL_CACERT_BADFILE: return "; ca_file is not a readable PEM file";
+    case CURLE_URL_MALFORMAT: return "; check url";
+    default: return "";
+  }
+}
+
+}  // namespace
+
+struct HttpClient::Impl {
+  HttpSettings settings;
+  CURL* curl = nullptr;
+  char error[CURL_ERROR_SIZE] = {};
+};
+
+HttpClient::HttpClient(HttpSettings settings) : impl_(std::make_unique<Impl>()) {
+  init_once();
+  impl_->settings = std::move(settings);
+  impl_->curl = curl_easy_init();
+  if (!impl_->curl) throw tsn::Failure("cannot make an HTTP client");
+}
+
+HttpClient::~HttpClient() { curl_easy_cleanup(impl_->curl); }
+
+tsn::Status HttpClient::perform(const HttpRequest& request, tsn::Deadline deadline, HttpAnswer& answer) {
+  CURL* curl = impl_->curl;
+  curl_easy_reset(curl);  // options only; the open connection stays
+  answer = HttpAnswer{};
+  impl_->error[0] = 0;
+  struct curl_slist* headers = curl_slist_append(nullptr, "Expect:");
+  for (const auto& header : request.headers) headers = curl_slist_append(headers, header.c_str());
+  curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  if (request.method != "GET" || !request.body.empty()) {
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.c_str());
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+  }
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "tocsin/1");
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, deadline.milliseconds());
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, std::min(deadline.milliseconds(), 10'000L));
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answer);
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, impl_->error);
+  curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  curl_easy_setopt(curl, CURLOPT_PROXY, impl_->settings.proxy_url.c_str());
+  if (!impl_->settings.no_proxy.empty()) curl_easy_setopt(curl, CURLOPT_NOPROXY, impl_->settings.no_proxy.c_str());
+  if (!impl_->settings.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, impl_->settings.ca_file.c_str());
+  if (!request.username.empty()) {
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    curl_easy_setopt(curl, CURLOPT_USERNAME, request.username.c_str());
+    curl_easy_setopt(curl, CURLOPT_PASSWORD, request.password.c_str());
+  }
+  const CURLcode code = curl_easy_perform(curl);
+  curl_slist_free_all(headers);
+  if (code == CURLE_OK) {
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
+    return tsn::ok;
+  }
+  const std::string why = impl_->error[0] ? impl_->error : curl_easy_strerror(code);
+  const std::string text = host_of(request.url) + ": " + why + remedy(code);
+  if (never_sent(code)) return tsn::fail(text);
+  // A time-out before the connection stood sent nothing either.
+  double connected = 0;
+  curl_easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME, &connected);
+  return connected == 0 ? tsn::fail(text) : tsn::unknown(text);
+}
+
+std::chrono::milliseconds HttpAnswer::retry_after(tsn::Time now) const {
+  const auto it = headers.find("retry-after");
+  if (it == headers.end() || it->second.empty()) return {};
+  const auto& text = it->second;
+  if (std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); })) {
+    return std::chrono::seconds(std::min(std::strtoll(text.c_str(), nullptr, 10), 86'400LL));
+  }
+  const time_t at = curl_getdate(text.c_str(), nullptr);
+  if (at < 0) return {};
+  return std::chrono::seconds(std::clamp<std::int64_t>(at - now / 1'000'000'000, 0, 86'400));
+}
+
+tsn::Status status_of(const HttpAnswer& answer, std::string_view what, tsn::Time now) {
+  if (answer.status >= 200 && answer.status < 300) return tsn::ok;
+  const int code = static_cast<int>(answer.status);
+  std::string text(what);
+  text += ": HTTP " + std::to_string(code);
+  if (!answer.body.empty()) {
+    std::string extract = answer.body.substr(0, tsn::detail::fitting(answer.body, 120));
+    std::replace_if(extract.begin(), extract.end(), [](unsigned char c) { return c < 0x20; }, ' ');
+    text += ": " + extract;
+  }
+  if (code == 401 || code == 403) return tsn::denied(text + "; check its credentials").with_code(code);
+  if (code == 429 || code >= 500 || code == 408 || code == 425) {
+    const auto wait = answer.retry_after(now);
+    if (wait.count() > 0) return tsn::retry_later(text, wait).with_code(code);
+    return tsn::fail(text).with_code(code);
+  }
+  return tsn::invalid(text).with_code(code);
+}
+
+std::string host_of(std::string_view url) {
+  const auto scheme = url.find("://");
+  const auto begin = scheme == url.npos ? 0 : scheme + 3;
+  const auto end = std::min(url.find_first_of("/?#", begin), url.size());
+  auto host = url.substr(begin, end - begin);
+  if (const auto at = host.rfind('@'); at != host.npos) host.remove_prefix(at + 1);
+  return std::string(url.substr(0, begin)) + std::string(host);
+}
+
+}  // namespace tocsin_plugins

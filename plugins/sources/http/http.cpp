@@ -1,0 +1,154 @@
+// Bulk JSON push. Requests come on any thread: each takes a free desk (parser, series cache, batch) and gives it back,
+// so that nothing is shared while a body is read.
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "bulk_parser.hpp"
+#include "tocsin/plugin.hpp"
+
+namespace tocsin_plugins {
+namespace {
+
+constexpr std::size_t most_idle_desks = 8;
+
+void append_json(std::string& out, std::string_view text) {
+  static constexpr char hex[] = "0123456789abcdef";
+  out += '"';
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20) {
+      out += "\\u00";
+      out += hex[byte >> 4];
+      out += hex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+std::string problem(int status, std::string_view title, std::string_view detail) {
+  std::string out = "{\"type\":\"about:blank\",\"title\":";
+  append_json(out, title);
+  out += ",\"status\":" + std::to_string(status) + ",\"detail\":";
+  append_json(out, detail);
+  return out + ",\"instance\":\"/api/v1/signals/bulk\"}";
+}
+
+const char* reason_word(tsn_reject_reason reason) {
+  switch (reason) {
+    case TSN_REJECT_FUTURE: return "future";
+    case TSN_REJECT_SERIES: return "series";
+    case TSN_REJECT_VALUE: return "value";
+    default: return "timestamp";
+  }
+}
+
+const char* reason_text(tsn_reject_reason reason) {
+  switch (reason) {
+    case TSN_REJECT_FUTURE: return "more than a minute ahead of the agent's clock";
+    case TSN_REJECT_SERIES: return "the agent no longer knows the series; send it again";
+    case TSN_REJECT_VALUE: return "not a finite number, and no summary";
+    default: return "outside of the years 1970 to 2262";
+  }
+}
+
+struct Desk {
+  explicit Desk(tsn::Context& ctx) : parser(ctx), batch(ctx, 1024) {}
+  BulkParser parser;
+  tsn::Batch batch;
+  std::vector<std::uint32_t> item_of_row;
+  std::vector<Rejection> rejections;
+};
+
+}  // namespace
+
+class Http {
+ public:
+  static constexpr auto id = "http", version = "1.0.0", doc = "Bulk JSON push of signals over the agent's HTTP listener";
+  static constexpr tsn::Route routes[] = {
+      {.method = "POST", .path = "/api/v1/signals/bulk", .doc = "Takes signals in; answers 202 with what was accepted and why the rest was not"}};
+  static constexpr tsn::Signal signals[] = {{.name = "*", .unit = "", .labels = "*", .doc = "Whatever is pushed"}};
+
+  void handle(const tsn::Request& request, tsn::Response& response) {
+    auto desk = take_desk();
+    desk->item_of_row.clear();
+    desk->rejections.clear();
+    desk->batch.clear();
+    const std::string refused = read(request, *desk);
+    if (!refused.empty()) {
+      answer_problem(response, 400, "Bad Request", refused);
+    } else {
+      submit(*desk, response);
+    }
+    give_back(std::move(desk));
+  }
+
+ private:
+  std::unique_ptr<Desk> take_desk() {
+    std::lock_guard lock(mutex_);
+    if (idle_.empty()) return std::make_unique<Desk>(ctx_);
+    auto desk = std::move(idle_.back());
+    idle_.pop_back();
+    return desk;
+  }
+  void give_back(std::unique_ptr<Desk> desk) {
+    std::lock_guard lock(mutex_);
+    if (idle_.size() < most_idle_desks) idle_.push_back(std::move(desk));
+  }
+
+  std::string read(const tsn::Request& request, Desk& desk) {
+    // The parser reads up to 64 bytes past the end; the host promises them.
+    if (request.body_padding() < 64) throw tsn::Failure(tsn::fail("the host gave a body without padding"));
+    desk.batch.reserve(static_cast<std::uint32_t>(std::min<std::size_t>(request.body().size() / 48 + 1, 65'536)));
+    return desk.parser.parse(request.body(), ctx_.now(), desk.batch, desk.item_of_row, desk.rejections);
+  }
+
+  void submit(Desk& desk, tsn::Response& response) {
+    const auto done = desk.batch.submit();
+    if (done.status.value() == TSN_RETRY) {
+      response.header("retry-after", "1");
+      return answer_problem(response, 503, "Service Unavailable", "the agent is busy; send the same body again");
+    }
+    if (!done.status) return answer_problem(response, 503, "Service Unavailable", done.status.text());
+    for (const auto& reject : done.rejects) {
+      desk.rejections.push_back({desk.item_of_row[reject.row], reason_word(reject.reason), reason_text(reject.reason), {}, {}, {}});
+    }
+    std::sort(desk.rejections.begin(), desk.rejections.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
+    std::string out = "{\"accepted\":" + std::to_string(done.accepted) + ",\"rejected\":[";
+    for (std::size_t i = 0; i < desk.rejections.size(); ++i) append(out, desk.rejections[i], i == 0);
+    out += "]}";
+    response.json(202, out);
+  }
+
+  void append(std::string& out, const Rejection& item, bool first) {
+    // Rows that the host refused are counted by the host.
+    if (!item.raw.empty() || !item.name.empty() || item.error_type == "name") {
+      ctx_.reject({item.error_type, item.reason, item.name, item.loader, item.raw, 1});
+    }
+    if (!first) out += ',';
+    out += "{\"index\":" + std::to_string(item.index) + ",\"error_type\":";
+    append_json(out, item.error_type);
+    out += ",\"reason\":";
+    append_json(out, item.reason);
+    out += '}';
+  }
+
+  static void answer_problem(tsn::Response& response, int status, std::string_view title, std::string_view detail) {
+    response.status(static_cast<std::uint32_t>(status)).header("content-type", "application/problem+json").body(problem(status, title, detail));
+  }
+
+  tsn::Context ctx_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Desk>> idle_;
+};
+
+}  // namespace tocsin_plugins
+
+using tocsin_plugins::Http;
+TOCSIN_PLUGIN(Http)
