@@ -98,13 +98,15 @@ std::string BulkParser::parse(std::string_view body, tsn::Time now, tsn::Batch& 
 std::string BulkParser::Impl::parse(std::string_view body, tsn::Time now, tsn::Batch& batch,
                                     std::vector<std::uint32_t>& item_of_row, std::vector<Rejection>& rejections) {
   od::document document;
+  bool open = false;  // a document that could not be opened has no location
   const auto refuse = [&](error_code error) {
     const char* at = nullptr;
-    if (document.current_location().get(at) || at < body.data() || at > body.data() + body.size()) at = body.data();
+    if (!open || document.current_location().get(at) || at < body.data() || at > body.data() + body.size()) at = body.data();
     return std::string("the body is not valid JSON at byte ") + std::to_string(at - body.data()) + ": " + simdjson::error_message(error);
   };
   if (body.empty()) return "the body is empty; expected {\"signals\": […]}";
   if (auto error = document_parser.iterate(body.data(), body.size(), body.size() + simdjson::SIMDJSON_PADDING).get(document)) return refuse(error);
+  open = true;
   od::object root;
   if (auto error = document.get_object().get(root)) {
     return error == simdjson::INCORRECT_TYPE ? "expected an object, {\"signals\": […]}" : refuse(error);
@@ -137,6 +139,8 @@ std::string BulkParser::Impl::parse(std::string_view body, tsn::Time now, tsn::B
       rejections.push_back(rejection(index, item, is_object ? &object : nullptr));
     } else {
       const tsn::Time ts = item.has_ts ? item.ts : now;
+      // The batch grows and is submitted as a whole: the answer tells of every item by its index.
+      if (batch.full()) batch.reserve(batch.rows());
       if (item.has_value) {
         batch.push(ts, series, item.value);
       } else {
