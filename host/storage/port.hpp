@@ -24,10 +24,10 @@ struct CommitResult {
 /// What the agent continues with after a start.
 struct Restored {
   std::uint64_t journal_position = 0;
-  std::vector<model::Alert> alerts;            ///< pending or firing, and resolved within the last hour
-  std::vector<model::Incident> incidents;      ///< not CLOSED, and resolved ones that may reopen
+  std::vector<model::Alert> alerts;                   ///< pending or firing, and resolved within the last hour
+  std::vector<model::Incident> incidents;             ///< not CLOSED, and resolved ones that may reopen
   std::vector<model::IncidentAlert> incident_alerts;  ///< of those incidents
-  std::vector<model::Delivery> deliveries;     ///< pending
+  std::vector<model::Delivery> deliveries;            ///< pending
   std::vector<model::GroupState> groups;
   std::vector<model::Ladder> ladders;
   std::vector<model::ProviderRef> provider_refs;
@@ -36,7 +36,7 @@ struct Restored {
 
 /// Cursor paging: `after` is the last answer's `next`, empty for the first page.
 struct Page {
-  std::size_t limit = 100;
+  std::size_t limit = 100;  ///< 1 to 10 000; what lies outside is moved to the bound
   std::string after;
 };
 template <class T>
@@ -73,13 +73,13 @@ struct Sample {
 };
 struct SeriesSamples {
   model::SeriesKey key;
-  std::vector<Sample> samples;           ///< by time
-  std::vector<model::Summary> summaries; ///< empty, or as long as samples
+  std::vector<Sample> samples;            ///< by time
+  std::vector<model::Summary> summaries;  ///< empty, or as long as samples
 };
 struct SampleQuery {
-  std::string name;                 ///< exact, or with a `*` at its end; empty: any
-  model::Matchers matchers;         ///< on labels
-  base::Time from{}, to{};          ///< both inclusive
+  std::string name;                       ///< exact, or with a `*` at its end; empty: any
+  model::Matchers matchers;               ///< on labels
+  base::Time from{}, to{};                ///< both inclusive; no_time: unbounded
   std::size_t most_samples = 20'000'000;  ///< Fault::exhausted beyond it
 };
 struct SeriesInfo {
@@ -89,7 +89,9 @@ struct SeriesInfo {
 };
 
 struct Retention {
-  base::Duration raw = std::chrono::hours(24 * 7);
+  base::Duration raw = std::chrono::hours(24 * 7);          ///< samples, rejected signals
+  base::Duration decisions = std::chrono::hours(24 * 400);  ///< alert history, notification log, resolved alerts
+  base::Duration deliveries = std::chrono::hours(24 * 35);  ///< finished outbox rows and replayed dead letters
 };
 
 class Store {
@@ -97,13 +99,15 @@ class Store {
   virtual ~Store() = default;
 
   // --- decisions -------------------------------------------------------------------------------------------------
-  /// All of it in one transaction, or nothing.
+  /// All of it in one transaction, or nothing. A pending delivery without an attempt whose key is there already is left
+  /// alone (a journal read again), unless its dead letter is replayed in the same changes.
   virtual base::Result<CommitResult> commit(const model::Changes& changes) = 0;
   virtual base::Result<Restored> restore(base::Time now) = 0;
 
   // --- history ---------------------------------------------------------------------------------------------------
-  /// Takes journalled batches towards history. Cheap: full chunks are written at once, the rest waits in memory and is
-  /// found by samples() all the same.
+  /// Takes journalled batches towards history. Cheap: they wait in memory, where samples() finds them all the same,
+  /// until flush_history() or until some MiB of them are together. A position counts once, also when it is offered
+  /// again; batches may come out of order. On an error offer the same batches again.
   virtual base::Result<void> append_history(const std::vector<model::SharedBatch>& batches) = 0;
   /// Writes what waits in memory; returns the journal position through which history is in the store.
   virtual base::Result<std::uint64_t> flush_history() = 0;
@@ -124,6 +128,7 @@ class Store {
   virtual base::Result<Listed<model::Alert>> alerts(const AlertQuery& query) = 0;
   virtual base::Result<Listed<model::Attempt>> attempts(const LogQuery& query) = 0;
   virtual base::Result<std::vector<model::Delivery>> deliveries(const std::string& correlation_id) = 0;
+  /// Those not replayed yet; newest first, as all lists.
   virtual base::Result<Listed<model::DeadLetter>> dead_letters(const Page& page) = 0;
   virtual base::Result<std::optional<model::DeadLetter>> dead_letter(std::uint64_t id) = 0;
   virtual base::Result<std::vector<model::TicketRef>> tickets() = 0;
@@ -137,8 +142,9 @@ struct StoreSettings {
   std::string url = "sqlite:tocsin.db";  ///< relative to data_dir; or postgres://user@host:port/database
   std::string password;
   std::string data_dir;
-  std::string module_dir;                ///< where the PostgreSQL module lies
-  bool sync = false;                     ///< fsync every commit
+  std::string module_dir;         ///< where the PostgreSQL module lies
+  bool sync = false;              ///< fsync every commit
+  std::string agent = "default";  ///< whose journal state, alerts, groups, ladders, deliveries and kv these are
 };
 /// Opens the store the url names and migrates its schema. Series found in it are interned into `series`.
 base::Result<std::unique_ptr<Store>> open_store(const StoreSettings& settings, model::SeriesTable& series);

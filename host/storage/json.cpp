@@ -1,0 +1,262 @@
+#include "storage/json.hpp"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace tocsin::storage::json {
+namespace {
+
+using Json = nlohmann::json;
+
+// One function per type says what its fields are; writing and reading walk the same list.
+
+void write(Json& j, bool v) {
+  j = v;
+}
+void write(Json& j, int v) {
+  j = v;
+}
+void write(Json& j, std::uint32_t v) {
+  j = v;
+}
+void write(Json& j, std::uint64_t v) {
+  j = v;
+}
+void write(Json& j, double v) {
+  j = std::isnan(v) ? Json(nullptr) : Json(v);
+}
+/// PostgreSQL's jsonb has no NUL character.
+void write(Json& j, const std::string& v) {
+  if (v.find('\0') == v.npos) {
+    j = v;
+    return;
+  }
+  std::string clean;
+  for (char c : v) c == '\0' ? clean.append("\xef\xbf\xbd") : clean.append(1, c);
+  j = std::move(clean);
+}
+void write(Json& j, base::Time v) {
+  j = base::to_ns(v);
+}
+void write(Json& j, base::Duration v) {
+  j = v.count();
+}
+void write(Json& j, const model::Labels& v) {
+  j = Json::object();
+  for (const auto& [name, value] : v) write(j[name], value);
+}
+template <class E>
+  requires std::is_enum_v<E>
+void write(Json& j, E v) {
+  j = static_cast<std::uint32_t>(v);
+}
+
+void read(const Json& j, bool& v) {
+  v = j.get<bool>();
+}
+void read(const Json& j, int& v) {
+  v = j.get<int>();
+}
+void read(const Json& j, std::uint32_t& v) {
+  v = j.get<std::uint32_t>();
+}
+void read(const Json& j, std::uint64_t& v) {
+  v = j.get<std::uint64_t>();
+}
+void read(const Json& j, double& v) {
+  v = j.is_null() ? std::nan("") : j.get<double>();
+}
+void read(const Json& j, std::string& v) {
+  v = j.get<std::string>();
+}
+void read(const Json& j, base::Time& v) {
+  v = base::from_ns(j.get<std::int64_t>());
+}
+void read(const Json& j, base::Duration& v) {
+  v = base::Duration(j.get<std::int64_t>());
+}
+void read(const Json& j, model::Labels& v) {
+  std::vector<model::Labels::Pair> pairs;
+  for (const auto& [name, value] : j.items()) pairs.emplace_back(name, value.get<std::string>());
+  v = model::Labels(std::move(pairs));
+}
+template <class E>
+  requires std::is_enum_v<E>
+void read(const Json& j, E& v) {
+  v = static_cast<E>(j.get<std::uint32_t>());
+}
+
+template <class F, class V>
+concept Value = requires(F f, V& v) { fields(f, v); };
+struct AnyField {
+  template <class T>
+  void operator()(const char*, T&) {}
+};
+
+template <class T>
+void write(Json& j, const std::vector<T>& v);
+template <class T>
+void read(const Json& j, std::vector<T>& v);
+
+template <class F>
+void fields(F&& f, auto& v)
+  requires std::is_same_v<std::remove_cvref_t<decltype(v)>, model::Link>
+{
+  f("text", v.text), f("href", v.href);
+}
+template <class F>
+void fields(F&& f, auto& v)
+  requires std::is_same_v<std::remove_cvref_t<decltype(v)>, model::Origin>
+{
+  f("file", v.file), f("offset", v.offset), f("line", v.line);
+}
+template <class F>
+void fields(F&& f, auto& v)
+  requires std::is_same_v<std::remove_cvref_t<decltype(v)>, model::Alert>
+{
+  f("id", v.id), f("rule", v.rule), f("fingerprint", v.fingerprint), f("state", v.state), f("severity", v.severity);
+  f("category", v.category), f("labels", v.labels), f("group", v.group), f("annotations", v.annotations);
+  f("links", v.links), f("value", v.value), f("threshold", v.threshold), f("active_at", v.active_at);
+  f("fired_at", v.fired_at), f("resolved_at", v.resolved_at), f("updated_at", v.updated_at);
+  f("cooldown_until", v.cooldown_until), f("shadow", v.shadow), f("silent", v.silent), f("origin", v.origin);
+  f("title", v.title);
+}
+template <class F>
+void fields(F&& f, auto& v)
+  requires std::is_same_v<std::remove_cvref_t<decltype(v)>, model::Incident>
+{
+  f("number", v.number), f("correlation_id", v.correlation_id), f("title", v.title), f("description", v.description);
+  f("severity", v.severity), f("category", v.category), f("status", v.status), f("service_name", v.service_name);
+  f("affected_component", v.affected_component), f("metric_name", v.metric_name), f("impact", v.impact);
+  f("suggestion", v.suggestion), f("resolution_notes", v.resolution_notes), f("close_reason", v.close_reason);
+  f("owner", v.owner), f("metric_value", v.metric_value), f("threshold_value", v.threshold_value);
+  f("ticket_key", v.ticket_key), f("ticket_url", v.ticket_url), f("group_key", v.group_key), f("route", v.route);
+  f("labels", v.labels), f("tags", v.tags), f("links", v.links), f("runbook_url", v.runbook_url);
+  f("shadow", v.shadow), f("detected_at", v.detected_at), f("acknowledged_at", v.acknowledged_at);
+  f("resolved_at", v.resolved_at), f("closed_at", v.closed_at), f("created_at", v.created_at);
+  f("updated_at", v.updated_at);
+}
+template <class F>
+void fields(F&& f, auto& v)
+  requires std::is_same_v<std::remove_cvref_t<decltype(v)>, model::Delivery>
+{
+  f("key", v.key), f("instance", v.instance), f("tracker", v.tracker), f("kind", v.kind), f("change", v.change);
+  f("correlation_id", v.correlation_id), f("target", v.target), f("recipient", v.recipient), f("address", v.address);
+  f("reason", v.reason), f("receiver", v.receiver), f("group_key", v.group_key), f("group_labels", v.group_labels);
+  f("incident", v.incident), f("alerts", v.alerts), f("title", v.title), f("text", v.text), f("note", v.note);
+  f("note_author", v.note_author), f("shadow", v.shadow), f("state", v.state), f("attempts", v.attempts);
+  f("outcome_unknown", v.outcome_unknown), f("created_at", v.created_at), f("next_attempt_at", v.next_attempt_at);
+  f("deadline", v.deadline), f("last_error", v.last_error);
+}
+template <class F>
+void fields(F&& f, auto& v)
+  requires std::is_same_v<std::remove_cvref_t<decltype(v)>, model::GroupState>
+{
+  f("key", v.key), f("labels", v.labels), f("next_flush", v.next_flush), f("last_notified", v.last_notified);
+  f("told_firing", v.told_firing), f("told_resolved", v.told_resolved), f("members", v.members);
+}
+template <class F>
+void fields(F&& f, auto& v)
+  requires std::is_same_v<std::remove_cvref_t<decltype(v)>, model::Ladder>
+{
+  f("correlation_id", v.correlation_id), f("steps", v.steps), f("waits", v.waits), f("next_step", v.next_step);
+  f("round", v.round), f("repeat", v.repeat), f("on_exhausted", v.on_exhausted), f("next_at", v.next_at);
+}
+
+template <class T>
+  requires Value<AnyField, const T>
+void write(Json& j, const T& v) {
+  j = Json::object();
+  fields([&j](const char* name, const auto& field) { write(j[name], field); }, v);
+}
+template <class T>
+  requires Value<AnyField, T>
+void read(const Json& j, T& v) {
+  fields(
+      [&j](const char* name, auto& field) {
+        if (const auto it = j.find(name); it != j.end()) read(*it, field);
+      },
+      v);
+}
+template <class T>
+void write(Json& j, const std::vector<T>& v) {
+  j = Json::array();
+  for (const T& item : v) write(j.emplace_back(), item);
+}
+template <class T>
+void read(const Json& j, std::vector<T>& v) {
+  for (const Json& item : j) read(item, v.emplace_back());
+}
+
+template <class T>
+std::string text_of(const T& v) {
+  Json j;
+  write(j, v);
+  return j.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+template <class T>
+base::Result<T> value_of(std::string_view text, const char* what) {
+  T v;
+  if (text.empty()) return v;
+  try {
+    read(Json::parse(text), v);
+  } catch (const Json::exception& e) {
+    return base::fail(base::Fault::corrupt, std::string("store: a stored ") + what + " does not parse: " + e.what());
+  }
+  return v;
+}
+
+}  // namespace
+
+std::string of(const model::Labels& v) {
+  return text_of(v);
+}
+std::string of(const std::vector<std::string>& v) {
+  return text_of(v);
+}
+std::string of(const std::vector<model::Link>& v) {
+  return text_of(v);
+}
+std::string of(const model::Alert& v) {
+  return text_of(v);
+}
+std::string of(const model::Incident& v) {
+  return text_of(v);
+}
+std::string of(const model::Delivery& v) {
+  return text_of(v);
+}
+std::string of(const model::GroupState& v) {
+  return text_of(v);
+}
+std::string of(const model::Ladder& v) {
+  return text_of(v);
+}
+
+base::Result<model::Labels> labels(std::string_view t) {
+  return value_of<model::Labels>(t, "label set");
+}
+base::Result<std::vector<std::string>> texts(std::string_view t) {
+  return value_of<std::vector<std::string>>(t, "list");
+}
+base::Result<std::vector<model::Link>> links(std::string_view t) {
+  return value_of<std::vector<model::Link>>(t, "list of links");
+}
+base::Result<model::Alert> alert(std::string_view t) {
+  return value_of<model::Alert>(t, "alert");
+}
+base::Result<model::Incident> incident(std::string_view t) {
+  return value_of<model::Incident>(t, "incident");
+}
+base::Result<model::Delivery> delivery(std::string_view t) {
+  return value_of<model::Delivery>(t, "delivery");
+}
+base::Result<model::GroupState> group(std::string_view t) {
+  return value_of<model::GroupState>(t, "group");
+}
+base::Result<model::Ladder> ladder(std::string_view t) {
+  return value_of<model::Ladder>(t, "ladder");
+}
+
+}  // namespace tocsin::storage::json

@@ -1,0 +1,307 @@
+// One decision, one transaction. Each part of the changes has its function; the order only matters where a row is
+// looked up by a later one (incidents before what belongs to them).
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/id.hpp"
+#include "storage/json.hpp"
+#include "storage/sql/store.hpp"
+
+namespace tocsin::storage::sql {
+namespace {
+
+using base::fail;
+using base::Fault;
+using base::Result;
+
+template <class T>
+std::int64_t number(T v) {
+  return static_cast<std::int64_t>(v);
+}
+Param severity_param(model::Severity s) {
+  return s == model::Severity::none ? Param() : Param(model::to_string(s));
+}
+Param category_param(model::Category c) {
+  return c == model::Category::none ? Param() : Param(model::to_string(c));
+}
+
+constexpr std::array incident_fields =
+    std::to_array<std::string_view>({"correlation_id",  "agent",        "title",
+                                     "description",     "severity",     "category",
+                                     "status",          "service_name", "affected_component",
+                                     "metric_name",     "metric_value", "threshold_value",
+                                     "impact",          "suggestion",   "resolution_notes",
+                                     "close_reason",    "owner",        "jira_ticket_key",
+                                     "jira_ticket_url", "group_key",    "route",
+                                     "labels",          "tags",         "links",
+                                     "runbook_url",     "shadow",       "detected_at",
+                                     "acknowledged_at", "resolved_at",  "closed_at",
+                                     "created_at",      "updated_at"});
+
+std::string update_incident_text() {
+  // The first field is the key, the second never changes.
+  std::string out = "UPDATE incidents SET correlation_id = $1, agent = COALESCE(agent, $2)";
+  for (std::size_t i = 2; i < incident_fields.size(); ++i)
+    out += ", " + std::string(incident_fields[i]) + " = $" + std::to_string(i + 1);
+  return out + " WHERE correlation_id = $1 RETURNING id";
+}
+std::string insert_incident_text() {
+  std::string names, values;
+  for (std::size_t i = 0; i < incident_fields.size(); ++i) {
+    names += (i ? ", " : "") + std::string(incident_fields[i]);
+    values += (i ? ", $" : "$") + std::to_string(i + 1);
+  }
+  return "INSERT INTO incidents (" + names + ") VALUES (" + values + ") RETURNING id";
+}
+
+/// Writes one Changes within a transaction.
+class Writer {
+ public:
+  Writer(Transaction& t, std::string_view agent) : t_(t), agent_(agent) {}
+
+  Result<CommitResult> write(const model::Changes& c) {
+    if (c.journal_position != 0) TRY_VOID(position(c.journal_position));
+    TRY_VOID(each(c.alerts, &Writer::alert));
+    TRY_VOID(each(c.incidents, &Writer::incident));
+    TRY_VOID(each(c.timeline, &Writer::timeline));
+    TRY_VOID(each(c.incident_alerts, &Writer::incident_alert));
+    TRY_VOID(each(c.dead_letters_replayed, &Writer::replayed));
+    TRY_VOID(each(c.deliveries, &Writer::delivery));
+    TRY_VOID(each(c.attempts, &Writer::attempt));
+    TRY_VOID(each(c.provider_refs, &Writer::provider_ref));
+    TRY_VOID(each(c.tickets, &Writer::ticket));
+    TRY_VOID(each(c.dead_letters, &Writer::dead_letter));
+    TRY_VOID(each(c.groups, &Writer::group));
+    TRY_VOID(each(c.ladders, &Writer::ladder));
+    for (const auto& [key, value] : c.kv) TRY_VOID(kv(key, value));
+    return std::move(result_);
+  }
+
+ private:
+  template <class T>
+  Result<void> each(const std::vector<T>& items, Result<void> (Writer::*one)(const T&)) {
+    for (const T& item : items) TRY_VOID((this->*one)(item));
+    return {};
+  }
+  Result<void> run(std::string_view text, std::initializer_list<Param> params) {
+    auto done = t_.run(text, params);
+    if (!done) return fail(std::move(done).error());
+    return {};
+  }
+
+  Result<void> position(std::uint64_t decided) {
+    return run(
+        "INSERT INTO journal_state (agent, decided) VALUES ($1, $2) "
+        "ON CONFLICT (agent) DO UPDATE SET decided = excluded.decided",
+        {agent_, number(decided)});
+  }
+
+  Result<void> alert(const model::Alert& a) {
+    const std::string fingerprint = base::hex16(a.fingerprint);
+    const std::string_view state = model::to_string(a.state);
+    bool same = false;
+    TRY_VOID(
+        t_.run("SELECT state, severity FROM alerts WHERE agent = $1 AND id = $2", {agent_, a.id}, [&](const Row& row) {
+          same = row.text(0) == state &&
+                 row.text(1) == (a.severity == model::Severity::none ? "" : model::to_string(a.severity));
+        }));
+    TRY_VOID(run(
+        "INSERT INTO alerts (agent, id, rule_name, fingerprint, state, severity, active_at, resolved_at, updated_at, "
+        "cooldown_until, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (agent, id) DO UPDATE "
+        "SET "
+        "state = excluded.state, severity = excluded.severity, resolved_at = excluded.resolved_at, updated_at = "
+        "excluded.updated_at, cooldown_until = excluded.cooldown_until, body = excluded.body",
+        {agent_, a.id, a.rule, fingerprint, state, severity_param(a.severity), time_param(a.active_at),
+         time_param(a.resolved_at), time_param(a.updated_at), time_param(a.cooldown_until), json::of(a)}));
+    if (same) return {};
+    return run(
+        "INSERT INTO alert_history (agent, alert_id, rule_name, fingerprint, state, severity, metric_value, "
+        "threshold_value, "
+        "labels, message, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        {agent_, a.id, a.rule, fingerprint, state, severity_param(a.severity), real_param(a.value),
+         real_param(a.threshold), json::of(a.labels), text_param(a.annotations.get("message")),
+         time_param(a.updated_at)});
+  }
+
+  Result<void> incident(const model::Incident& i) {
+    static const std::string update = update_incident_text(), insert = insert_incident_text();
+    const std::string labels = json::of(i.labels), tags = json::of(i.tags), links = json::of(i.links);
+    const std::array<Param, incident_fields.size()> params{i.correlation_id,
+                                                           agent_,
+                                                           i.title,
+                                                           text_param(i.description),
+                                                           severity_param(i.severity),
+                                                           category_param(i.category),
+                                                           model::to_string(i.status),
+                                                           text_param(i.service_name),
+                                                           text_param(i.affected_component),
+                                                           text_param(i.metric_name),
+                                                           real_param(i.metric_value),
+                                                           real_param(i.threshold_value),
+                                                           text_param(i.impact),
+                                                           text_param(i.suggestion),
+                                                           text_param(i.resolution_notes),
+                                                           text_param(i.close_reason),
+                                                           text_param(i.owner),
+                                                           text_param(i.ticket_key),
+                                                           text_param(i.ticket_url),
+                                                           text_param(i.group_key),
+                                                           text_param(i.route),
+                                                           labels,
+                                                           tags,
+                                                           links,
+                                                           text_param(i.runbook_url),
+                                                           i.shadow,
+                                                           time_param(i.detected_at),
+                                                           time_param(i.acknowledged_at),
+                                                           time_param(i.resolved_at),
+                                                           time_param(i.closed_at),
+                                                           time_param(i.created_at),
+                                                           time_param(i.updated_at)};
+    std::uint64_t id = 0;
+    const auto take = [&id](const Row& row) { id = static_cast<std::uint64_t>(row.integer(0)); };
+    // Updating first, because an insert that turns into an update would use a number up.
+    TRY_VOID(t_.run(update, params, take));
+    if (id == 0) TRY_VOID(t_.run(insert, params, take));
+    if (i.number != id) result_.numbers[i.correlation_id] = id;
+    return {};
+  }
+
+  Result<void> timeline(const model::TimelineEntry& e) {
+    return of_incident(
+        e.correlation_id,
+        run("INSERT INTO incident_timeline (correlation_id, incident_id, created_at, actor, event_type, old_value, "
+            "new_value, "
+            "description) VALUES ($1, (SELECT id FROM incidents WHERE correlation_id = $1), $2, $3, $4, $5, $6, $7)",
+            {e.correlation_id, time_param(e.at), e.actor, e.what, text_param(e.from), text_param(e.to),
+             text_param(e.text)}));
+  }
+
+  Result<void> incident_alert(const model::IncidentAlert& m) {
+    const model::Alert& a = m.alert;
+    return of_incident(m.correlation_id,
+                       run("INSERT INTO incident_alerts (correlation_id, incident_id, alert_id, rule_name, "
+                           "fingerprint, state, severity, body) "
+                           "VALUES ($1, (SELECT id FROM incidents WHERE correlation_id = $1), $2, $3, $4, $5, $6, $7) "
+                           "ON CONFLICT (correlation_id, alert_id) DO UPDATE SET state = excluded.state, severity = "
+                           "excluded.severity, "
+                           "body = excluded.body",
+                           {m.correlation_id, a.id, a.rule, base::hex16(a.fingerprint), model::to_string(a.state),
+                            severity_param(a.severity), json::of(a)}));
+  }
+
+  /// What belongs to an incident needs the incident; say so instead of naming a constraint.
+  static Result<void> of_incident(const std::string& id, Result<void> written) {
+    if (written || written.error().fault() != Fault::conflict) return written;
+    return fail(written.error().in("incident " + id + ", which must be in the store or in the same changes"));
+  }
+
+  Result<void> replayed(const std::uint64_t& id) {
+    auto done = t_.run("UPDATE dead_letters SET replayed = $1 WHERE id = $2 RETURNING key", {true, number(id)},
+                       [this](const Row& row) { replayed_.insert(std::string(row.text(0))); });
+    if (!done) return fail(std::move(done).error());
+    return {};
+  }
+
+  Result<void> delivery(const model::Delivery& d) {
+    const bool fresh = d.state == model::DeliveryState::pending && d.attempts == 0 && !d.outcome_unknown;
+    const bool keep = fresh && !replayed_.contains(d.key);
+    static constexpr std::string_view insert =
+        "INSERT INTO deliveries (agent, key, instance, correlation_id, state, attempts, created_at, next_attempt_at, "
+        "body) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (agent, key) DO NOTHING";
+    static constexpr std::string_view upsert =
+        "INSERT INTO deliveries (agent, key, instance, correlation_id, state, attempts, created_at, next_attempt_at, "
+        "body) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (agent, key) DO UPDATE SET state = excluded.state, "
+        "attempts = excluded.attempts, next_attempt_at = excluded.next_attempt_at, body = excluded.body";
+    return run(keep ? insert : upsert,
+               {agent_, d.key, d.instance, text_param(d.correlation_id), model::to_string(d.state), number(d.attempts),
+                time_param(d.created_at), time_param(d.next_attempt_at), json::of(d)});
+  }
+
+  Result<void> attempt(const model::Attempt& a) {
+    return run(
+        "INSERT INTO notification_log (agent, correlation_id, incident_id, delivery_key, instance, channel, recipient, "
+        "status, "
+        "attempt, sent_at, delivered_at, provider_id, error_message) VALUES ($1, $2, (SELECT id FROM incidents WHERE "
+        "correlation_id = $2), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        {agent_, text_param(a.correlation_id), a.delivery_key, a.instance, text_param(a.type), text_param(a.recipient),
+         a.status, number(a.attempt), time_param(a.sent_at), time_param(a.delivered_at), text_param(a.provider_id),
+         text_param(a.error)});
+  }
+
+  Result<void> provider_ref(const model::ProviderRef& r) {
+    return run(
+        "INSERT INTO provider_refs (agent, instance, recipient, correlation_id, provider_id) VALUES ($1, $2, $3, $4, "
+        "$5) "
+        "ON CONFLICT (agent, instance, recipient, correlation_id) DO UPDATE SET provider_id = excluded.provider_id",
+        {agent_, r.instance, r.recipient, r.correlation_id, r.provider_id});
+  }
+
+  Result<void> ticket(const model::TicketRef& r) {
+    TRY_VOID(
+        run("INSERT INTO jira_mappings (agent, correlation_id, incident_id, instance, jira_key, jira_url, status, "
+            "intent, synced_at) "
+            "VALUES ($1, $2, (SELECT id FROM incidents WHERE correlation_id = $2), $3, $4, $5, $6, $7, $8) "
+            "ON CONFLICT (correlation_id, instance) DO UPDATE SET jira_key = excluded.jira_key, jira_url = "
+            "excluded.jira_url, "
+            "status = excluded.status, intent = excluded.intent, synced_at = excluded.synced_at",
+            {agent_, r.correlation_id, r.instance, text_param(r.key), text_param(r.url), text_param(r.status),
+             text_param(r.intent), time_param(r.synced_at)}));
+    return run(
+        "INSERT INTO jira_sync_log (correlation_id, incident_id, instance, jira_key, status, intent, synced_at) "
+        "VALUES ($1, (SELECT id FROM incidents WHERE correlation_id = $1), $2, $3, $4, $5, $6)",
+        {r.correlation_id, r.instance, text_param(r.key), text_param(r.status), text_param(r.intent),
+         time_param(r.synced_at)});
+  }
+
+  Result<void> dead_letter(const model::DeadLetter& d) {
+    return run(
+        "INSERT INTO dead_letters (agent, what, key, instance, cause, created_at, body) VALUES ($1, $2, $3, $4, $5, "
+        "$6, $7)",
+        {agent_, d.what, d.key, d.instance, text_param(d.cause), time_param(d.at), json::of(d.delivery)});
+  }
+
+  Result<void> group(const model::GroupState& g) {
+    if (g.gone) return run("DELETE FROM alert_groups WHERE agent = $1 AND key = $2", {agent_, g.key});
+    return run(
+        "INSERT INTO alert_groups (agent, key, body) VALUES ($1, $2, $3) ON CONFLICT (agent, key) DO UPDATE SET body = "
+        "excluded.body",
+        {agent_, g.key, json::of(g)});
+  }
+
+  Result<void> ladder(const model::Ladder& l) {
+    if (l.done) return run("DELETE FROM ladders WHERE agent = $1 AND correlation_id = $2", {agent_, l.correlation_id});
+    return run(
+        "INSERT INTO ladders (agent, correlation_id, body) VALUES ($1, $2, $3) "
+        "ON CONFLICT (agent, correlation_id) DO UPDATE SET body = excluded.body",
+        {agent_, l.correlation_id, json::of(l)});
+  }
+
+  Result<void> kv(const std::string& key, const std::string& value) {
+    if (value.empty()) return run("DELETE FROM kv WHERE agent = $1 AND key = $2", {agent_, key});
+    return run(
+        "INSERT INTO kv (agent, key, value) VALUES ($1, $2, $3) ON CONFLICT (agent, key) DO UPDATE SET value = "
+        "excluded.value",
+        {agent_, key, Blob{value}});
+  }
+
+  Transaction& t_;
+  const std::string_view agent_;
+  std::set<std::string> replayed_;  ///< keys whose dead letter is replayed in these changes
+  CommitResult result_;
+};
+
+}  // namespace
+
+Result<CommitResult> SqlStore::commit(const model::Changes& changes) {
+  if (changes.empty()) return CommitResult();
+  TRY(auto t, database_->write());
+  TRY(CommitResult result, Writer(*t, agent_).write(changes));
+  TRY_VOID(t->commit());
+  return result;
+}
+
+}  // namespace tocsin::storage::sql

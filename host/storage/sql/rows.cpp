@@ -1,0 +1,95 @@
+#include "storage/sql/rows.hpp"
+
+#include "storage/json.hpp"
+
+namespace tocsin::storage::sql {
+namespace {
+
+/// Columns left to right.
+class Columns {
+ public:
+  explicit Columns(const Row& row) : row_(row) {}
+  Columns& operator>>(std::string& v) {
+    v = std::string(row_.text(at_++));
+    return *this;
+  }
+  Columns& operator>>(double& v) {
+    v = row_.real(at_++);
+    return *this;
+  }
+  Columns& operator>>(bool& v) {
+    v = row_.boolean(at_++);
+    return *this;
+  }
+  Columns& operator>>(base::Time& v) {
+    v = row_.time(at_++);
+    return *this;
+  }
+  Columns& operator>>(std::uint64_t& v) {
+    v = static_cast<std::uint64_t>(row_.integer(at_++));
+    return *this;
+  }
+  Columns& operator>>(std::uint32_t& v) {
+    v = static_cast<std::uint32_t>(row_.integer(at_++));
+    return *this;
+  }
+  std::string_view text() { return row_.text(at_++); }
+
+ private:
+  const Row& row_;
+  int at_ = 0;
+};
+
+}  // namespace
+
+base::Result<model::Incident> read_incident(const Row& row) {
+  model::Incident i;
+  Columns in(row);
+  in >> i.number >> i.correlation_id >> i.title >> i.description;
+  if (const std::string_view word = in.text(); !word.empty()) {
+    TRY(i.severity, model::parse_severity(word));
+  }
+  if (const std::string_view word = in.text(); !word.empty()) {
+    TRY(i.category, model::parse_category(word));
+  }
+  TRY(i.status, model::parse_incident_status(in.text()));
+  in >> i.service_name >> i.affected_component >> i.metric_name >> i.metric_value >> i.threshold_value >> i.impact;
+  in >> i.suggestion >> i.resolution_notes >> i.close_reason >> i.owner >> i.ticket_key >> i.ticket_url >> i.group_key;
+  in >> i.route;
+  TRY(i.labels, json::labels(in.text()));
+  TRY(i.tags, json::texts(in.text()));
+  TRY(i.links, json::links(in.text()));
+  in >> i.runbook_url >> i.shadow >> i.detected_at >> i.acknowledged_at >> i.resolved_at >> i.closed_at >> i.created_at;
+  in >> i.updated_at;
+  return i;
+}
+
+model::TimelineEntry read_timeline(const Row& row) {
+  model::TimelineEntry e;
+  Columns(row) >> e.correlation_id >> e.at >> e.actor >> e.what >> e.from >> e.to >> e.text;
+  return e;
+}
+
+model::Attempt read_attempt(const Row& row) {
+  model::Attempt a;
+  std::uint64_t id = 0;
+  Columns(row) >> id >> a.delivery_key >> a.correlation_id >> a.instance >> a.type >> a.recipient >> a.status >>
+      a.sent_at >> a.delivered_at >> a.provider_id >> a.error >> a.attempt;
+  return a;
+}
+
+base::Result<model::DeadLetter> read_dead_letter(const Row& row) {
+  model::DeadLetter d;
+  Columns in(row);
+  in >> d.id >> d.at >> d.what >> d.key >> d.instance >> d.cause;
+  TRY(d.delivery, json::delivery(in.text()));
+  return d;
+}
+
+model::TicketRef read_ticket(const Row& row) {
+  model::TicketRef t;
+  Columns(row) >> t.correlation_id >> t.instance >> t.key >> t.url >> t.status >> t.intent >> t.synced_at;
+  return t;
+}
+
+}  // namespace tocsin::storage::sql

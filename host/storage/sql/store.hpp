@@ -1,0 +1,56 @@
+// The store over any sql::Database: decisions, what a start continues with, questions. History is a part of its own.
+#pragma once
+
+#include "storage/port.hpp"
+#include "storage/sql/database.hpp"
+#include "storage/sql/history.hpp"
+
+namespace tocsin::storage::sql {
+
+class SqlStore final : public Store {
+ public:
+  SqlStore(std::unique_ptr<Database> database, std::unique_ptr<History> history, std::string agent, int schema)
+      : database_(std::move(database)), history_(std::move(history)), agent_(std::move(agent)), schema_(schema) {}
+
+  base::Result<CommitResult> commit(const model::Changes& changes) override;
+  base::Result<Restored> restore(base::Time now) override;
+
+  base::Result<void> append_history(const std::vector<model::SharedBatch>& batches) override {
+    return history_->append(batches);
+  }
+  base::Result<std::uint64_t> flush_history() override { return history_->flush(); }
+  std::uint64_t history_position() const override { return history_->position_at_open(); }
+  base::Result<std::vector<SeriesSamples>> samples(const SampleQuery& query) override {
+    return history_->samples(query);
+  }
+  base::Result<std::vector<SeriesInfo>> series(const std::string& pattern) override {
+    return history_->series(pattern);
+  }
+  base::Result<void> append_rejected(const std::vector<model::RejectedSignal>& rejected) override {
+    return history_->append_rejected(rejected);
+  }
+  base::Result<Listed<model::RejectedSignal>> rejected(const Page& page) override { return history_->rejected(page); }
+  base::Result<void> expire(base::Time now, const Retention& retention) override;
+
+  base::Result<Listed<model::Incident>> incidents(const IncidentQuery& query) override;
+  base::Result<std::optional<model::Incident>> incident(const std::string& id) override;
+  base::Result<std::vector<model::TimelineEntry>> timeline(const std::string& correlation_id) override;
+  base::Result<std::vector<model::IncidentAlert>> incident_alerts(const std::string& correlation_id) override;
+  base::Result<Listed<model::Alert>> alerts(const AlertQuery& query) override;
+  base::Result<Listed<model::Attempt>> attempts(const LogQuery& query) override;
+  base::Result<std::vector<model::Delivery>> deliveries(const std::string& correlation_id) override;
+  base::Result<Listed<model::DeadLetter>> dead_letters(const Page& page) override;
+  base::Result<std::optional<model::DeadLetter>> dead_letter(std::uint64_t id) override;
+  base::Result<std::vector<model::TicketRef>> tickets() override;
+  base::Result<std::optional<std::string>> kv(const std::string& key) override;
+
+  std::string describe() const override { return database_->describe() + ", schema " + std::to_string(schema_); }
+
+ private:
+  const std::unique_ptr<Database> database_;
+  const std::unique_ptr<History> history_;
+  const std::string agent_;
+  const int schema_;
+};
+
+}  // namespace tocsin::storage::sql
