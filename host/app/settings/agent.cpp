@@ -1,0 +1,252 @@
+#include "settings/agent.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "base/text.hpp"
+#include "config/schema.hpp"
+#include "settings/values.hpp"
+
+namespace tocsin::settings {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Value;
+using config::Diagnostics;
+using config::error_at;
+
+class Reader {
+ public:
+  Reader(const Value& root, const config::Environment& environment, Diagnostics& diagnostics)
+      : root_(root), environment_(environment), diagnostics_(diagnostics) {}
+
+  Agent run() {
+    agent();
+    http();
+    storage();
+    rules();
+    out_.shadow = text_of(section("delivery", delivery_options()), "mode") == "shadow";
+    const Value log = section("log", log_options());
+    out_.log = {text_of(log, "level"), text_of(log, "format")};
+    return std::move(out_);
+  }
+
+ private:
+  Value section(const std::string& name, std::span<const base::Option> options) {
+    const Value* table = root_.find(name);
+    return config::validate(table ? *table : Value(), options, "[" + name + "]", diagnostics_);
+  }
+
+  void agent() {
+    const Value table = section("agent", agent_options());
+    out_.name = text_of(table, "name");
+    if (out_.name.empty()) out_.name = host_name();
+    out_.data_dir = beside(text_of(table, "data_dir"), place_of(table, "data_dir"));
+    if (out_.data_dir.empty()) out_.data_dir = default_data_dir(environment_);
+    out_.plugin_dirs = {bundled_plugin_dir()};
+    for (const std::string& directory : list_of(table, "plugin_dirs")) {
+      const std::string path = fs::path(beside(directory, place_of(table, "plugin_dirs"))).lexically_normal().string();
+      if (std::ranges::find(out_.plugin_dirs, path) == out_.plugin_dirs.end()) out_.plugin_dirs.push_back(path);
+    }
+    out_.labels = labels_of(table, "labels", "[agent]", diagnostics_);
+    out_.max_series = static_cast<std::uint32_t>(*table.find("max_series")->integer());
+  }
+
+  static std::string host_name() {
+    char name[256] = {};
+    return gethostname(name, sizeof name - 1) == 0 && *name ? name : "localhost";
+  }
+
+  void http() {
+    const Value table = section("http", http_options());
+    Http& http = out_.http;
+    http.listen = text_of(table, "listen");
+    http.health_listen = text_of(table, "health_listen");
+    http.insecure = flag_of(table, "insecure");
+    http.proxy_url = text_of(table, "proxy_url");
+    http.no_proxy = list_of(table, "no_proxy");
+    if (const Value* tls = table.find("tls")) http.tls = this->tls(*tls);
+    no_password(table, "proxy_url", "[http]");
+    listener(table, http);
+    http.external_url = text_of(table, "external_url");
+    if (http.external_url.empty())
+      http.external_url = (http.tls ? "https://" : "http://") + http.listen;
+    else if (!http.external_url.starts_with("http://") && !http.external_url.starts_with("https://")) {
+      error_at(diagnostics_, place_of(table, "external_url"), "[http] external_url: expected http://… or https://…");
+    }
+    while (http.external_url.ends_with('/')) http.external_url.pop_back();
+  }
+
+  Tls tls(const Value& table) {
+    Tls tls;
+    for (auto [key, member] : {std::pair("cert", &Tls::cert), {"key", &Tls::key}, {"client_ca", &Tls::client_ca}}) {
+      tls.*member = beside(text_of(table, key), place_of(table, key));
+      if (tls.*member == "" || ::access((tls.*member).c_str(), R_OK) == 0) continue;
+      error_at(diagnostics_, place_of(table, key),
+               std::string("[http] tls.") + key + ": cannot read \"" + tls.*member + "\"");
+    }
+    return tls;
+  }
+
+  void listener(const Value& table, const Http& http) {
+    for (const char* key : {"listen", "health_listen"}) {
+      const std::string text = text_of(table, key);
+      if (text.empty() && std::string_view(key) == "health_listen") continue;
+      auto endpoint = parse_endpoint(text);
+      const bool open =
+          endpoint && !endpoint->loopback() && std::string_view(key) == "listen" && !http.tls && !http.insecure;
+      if (!endpoint)
+        error_at(diagnostics_, place_of(table, key), std::string("[http] ") + key + ": " + endpoint.error().message());
+      if (open) {
+        error_at(diagnostics_, place_of(table, key),
+                 "[http] listen: " + text +
+                     " can be reached by others; give tls = { cert = …, key = … }, listen on 127.0.0.1, or say "
+                     "insecure = true");
+      }
+    }
+  }
+
+  void no_password(const Value& table, const char* key, const std::string& where) {
+    if (!holds_password(text_of(table, key))) return;
+    error_at(diagnostics_, place_of(table, key),
+             where + " " + key + ": a password in a URL ends up in logs; take it out" +
+                 (where == "[storage]" ? " and write password = \"file:PATH\" or \"env:NAME\"" : ""));
+  }
+
+  void storage() {
+    const Value raw = section("storage", storage_options());
+    const Value table = config::resolve_secrets(raw, storage_options(), environment_, diagnostics_);
+    Storage& storage = out_.storage;
+    storage.url = text_of(table, "url");
+    storage.password = text_of(table, "password");
+    storage.sync = flag_of(table, "sync");
+    no_password(table, "url", "[storage]");
+    const bool known = storage.url.starts_with("sqlite:") || storage.url.starts_with("postgres://") ||
+                       storage.url.starts_with("postgresql://");
+    if (!known) {
+      error_at(diagnostics_, place_of(table, "url"),
+               "[storage] url: expected sqlite:FILE or postgres://user@host/database");
+    }
+    if (const Value* retention = table.find("retention")) this->retention(*retention);
+  }
+
+  void retention(const Value& table) {
+    for (const Value::Member& member : *table.table()) {
+      if (member.key != "raw") {
+        if (!base::parse_duration(member.key)) {
+          error_at(diagnostics_, member.key_place,
+                   "[storage] retention: \"" + member.key + "\" is neither raw nor a width such as 5m");
+        } else {
+          config::warn_at(
+              diagnostics_, member.key_place,
+              "[storage] retention." + member.key +
+                  ": rollups are not available in this version; raw signals are kept for as long as `raw` says");
+        }
+      }
+      out_.storage.retention[member.key] = duration_of(table, member.key);
+    }
+  }
+
+  void rules() {
+    const Value table = section("rules", rules_options());
+    out_.rules.pack = text_of(table, "pack");
+    if (const Value* paths = table.find("paths")) {
+      for (const Value& path : *paths->array()) out_.rules.paths.push_back(beside(*path.string(), path.place));
+    }
+    for (const Value::Member* member : named_tables(root_, "pack", diagnostics_)) {
+      if (member->key == "default") {
+        pack(member->value);
+      } else {
+        error_at(diagnostics_, member->key_place,
+                 "there is no shipped pack \"" + member->key + "\"; did you mean \"default\"?");
+      }
+    }
+  }
+
+  void pack(const Value& written) {
+    const Value table = config::validate(written, pack_options(), "[pack.default]", diagnostics_);
+    out_.pack.mode = text_of(table, "mode");
+    out_.pack.disable = list_of(table, "disable");
+    if (const Value* rules = table.find("rule")) out_.pack.overrides = *rules;
+    out_.pack.table = table;
+  }
+
+  const Value& root_;
+  const config::Environment& environment_;
+  Diagnostics& diagnostics_;
+  Agent out_;
+};
+
+bool writable_or_creatable(const fs::path& directory) {
+  if (::access(directory.c_str(), F_OK) == 0) return ::access(directory.c_str(), W_OK | X_OK) == 0;
+  return ::access(directory.parent_path().c_str(), W_OK | X_OK) == 0;
+}
+
+}  // namespace
+
+base::Duration Storage::raw_retention() const {
+  auto raw = retention.find("raw");
+  return raw == retention.end() ? std::chrono::hours(24 * 7) : raw->second;
+}
+
+Agent read_agent(const Value& root, const config::Environment& environment, Diagnostics& diagnostics) {
+  return Reader(root, environment, diagnostics).run();
+}
+
+std::string default_data_dir(const config::Environment& environment) {
+  const auto variable = [&](const char* name) { return environment ? environment(name).value_or("") : std::string(); };
+  if (std::string given = variable("TOCSIN_DATA_DIR"); !given.empty()) return given;
+  if (writable_or_creatable("/var/lib/tocsin")) return "/var/lib/tocsin";
+  if (std::string state = variable("XDG_STATE_HOME"); !state.empty()) return state + "/tocsin";
+  if (std::string home = variable("HOME"); !home.empty()) return home + "/.local/state/tocsin";
+  return "tocsin-data";
+}
+
+std::string bundled_plugin_dir() {
+  std::error_code problem;
+  const fs::path program = fs::read_symlink("/proc/self/exe", problem);
+  if (problem) return "plugins";
+  const fs::path top = program.parent_path().parent_path();
+  return (fs::is_directory(top / "plugins", problem) ? top / "plugins" : top / "lib/tocsin/plugins").string();
+}
+
+bool Endpoint::loopback() const {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+base::Result<Endpoint> parse_endpoint(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  Endpoint endpoint;
+  std::string_view host = text.substr(0, colon), port = colon == text.npos ? "" : text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']'))
+    host = host.substr(1, host.size() - 2);
+  else if (host.find(':') != host.npos)
+    port = "";
+  const auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
+  if (port.empty() || problem != std::errc() || end != port.data() + port.size()) {
+    return base::fail(
+        base::Fault::invalid,
+        "expected ADDRESS:PORT such as \"127.0.0.1:7676\" or \"[::1]:7676\", got \"" + std::string(text) + "\"");
+  }
+  endpoint.host = host;
+  return endpoint;
+}
+
+bool holds_password(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  if (scheme == text.npos || scheme > 32) return false;
+  const std::string_view rest = text.substr(scheme + 3);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+  const std::size_t at = authority.rfind('@');
+  const std::size_t colon = authority.find(':');
+  if (at != authority.npos && colon < at && colon + 1 < at) return true;
+  for (std::string_view key : {"?password=", "&password="}) {
+    if (rest.find(key) != rest.npos) return true;
+  }
+  return false;
+}
+
+}  // namespace tocsin::settings

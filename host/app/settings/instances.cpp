@@ -1,0 +1,315 @@
+#include "settings/instances.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+#include "config/schema.hpp"
+#include "settings/values.hpp"
+
+namespace tocsin::settings {
+namespace {
+
+using base::Option;
+using base::Value;
+using config::Diagnostics;
+using config::error_at;
+using config::warn_at;
+
+struct Kind {
+  const char* name;
+  std::uint32_t bit;
+};
+constexpr std::array<Kind, 4> kinds = {{{"source", model::kind_source},
+                                        {"notifier", model::kind_notifier},
+                                        {"tracker", model::kind_tracker},
+                                        {"plugin", 0}}};
+
+const Option* host_option(std::string_view key, std::string_view kind) {
+  if (key == "fallback" && kind != "notifier") return nullptr;
+  if (key == "open_for" && kind != "tracker") return nullptr;
+  auto found = std::ranges::find(instance_options(), key, &Option::key);
+  return found == instance_options().end() ? nullptr : &*found;
+}
+
+std::string heading(const Instance& instance) {
+  return "[" + instance.full_name() + "]";
+}
+
+/// A URL with a password anywhere in the options would end up in logs.
+void no_passwords(const Value& value, const std::string& path, const std::string& where, Diagnostics& diagnostics) {
+  if (value.string() && holds_password(*value.string())) {
+    error_at(
+        diagnostics, value.place,
+        where + " " + path +
+            ": a password in a URL ends up in logs; give it in an option of its own, as \"file:PATH\" or \"env:NAME\"");
+  }
+  if (value.array()) {
+    for (const Value& item : *value.array()) no_passwords(item, path, where, diagnostics);
+  }
+  if (value.table()) {
+    for (const auto& member : *value.table()) {
+      no_passwords(member.value, path.empty() ? member.key : path + "." + member.key, where, diagnostics);
+    }
+  }
+}
+
+class Reader {
+ public:
+  Reader(const config::Environment& environment, Diagnostics& diagnostics)
+      : environment_(environment), diagnostics_(diagnostics) {}
+
+  Instance read(const char* kind, const Value::Member& member) {
+    Instance out;
+    out.kind = kind;
+    out.name = member.key;
+    out.place = member.value.place;
+    out.section = member.value;
+    Value host = split(out, member.value);
+    host = config::validate(host, instance_options(), heading(out), diagnostics_);
+    out.plugin = text_of(host, "plugin", out.name);
+    if (out.plugin.empty())
+      error_at(diagnostics_, place_of(host, "plugin"), heading(out) + " plugin: must not be empty");
+    out.every = duration_of(host, "every");
+    out.timeout = duration_of(host, "timeout");
+    out.labels = labels_of(host, "labels", heading(out), diagnostics_);
+    out.enabled = flag_of(host, "enabled", true);
+    out.proxy_url = text_of(host, "proxy_url");
+    if (host.find("no_proxy")) out.no_proxy = list_of(host, "no_proxy");
+    out.fallback = text_of(host, "fallback");
+    out.needs = list_of(host, "needs");
+    severities(out, host);
+    isolation(out, host);
+    auth(out, host);
+    no_passwords(out.section, "", heading(out), diagnostics_);
+    return out;
+  }
+
+ private:
+  /// The host's keys of a section; the others become its options.
+  static Value split(Instance& out, const Value& section) {
+    Value::Table host, options;
+    for (const Value::Member& member : *section.table()) {
+      (host_option(member.key, out.kind) ? host : options).push_back(member);
+    }
+    out.options = Value(std::move(options));
+    out.options.place = section.place;
+    Value value(std::move(host));
+    value.place = section.place;
+    return value;
+  }
+
+  void severities(Instance& out, const Value& host) {
+    if (out.kind != "tracker") return;
+    out.open_for = {model::Severity::critical, model::Severity::high};
+    const Value* list = host.find("open_for");
+    if (!list) return;
+    out.open_for.clear();
+    for (const Value& word : *list->array()) {
+      auto severity = model::parse_severity(*word.string());
+      if (severity)
+        out.open_for.push_back(*severity);
+      else
+        error_at(diagnostics_, word.place, heading(out) + " open_for: " + severity.error().message());
+    }
+  }
+
+  void isolation(Instance& out, const Value& host) {
+    out.isolation = text_of(host, "isolation");
+    if (out.isolation != "process") return;
+    warn_at(diagnostics_, place_of(host, "isolation"),
+            heading(out) +
+                " isolation: processes of their own are not available in this version; the plugin runs in the agent");
+  }
+
+  void auth(Instance& out, const Value& host) {
+    const Value* auth = host.find("auth");
+    if (!auth) return;
+    static const std::vector<Option> undeclared;
+    Value wrapped;
+    wrapped.set("auth", *auth);
+    wrapped = config::resolve_secrets(std::move(wrapped), undeclared, environment_, diagnostics_);
+    out.auth = *wrapped.find("auth");
+  }
+
+  const config::Environment& environment_;
+  Diagnostics& diagnostics_;
+};
+
+}  // namespace
+
+std::span<const Option> instance_options() {
+  using enum base::OptionType;
+  static const std::vector<Option> options = {
+      {.key = "plugin", .type = string, .doc = "The plugin's id; default: the instance's name."},
+      {.key = "every", .type = duration, .min = "10ms", .doc = "How often a source is asked."},
+      {.key = "timeout",
+       .type = duration,
+       .min = "10ms",
+       .max = "1h",
+       .doc = "How long one call may take; default 10 s."},
+      {.key = "labels",
+       .type = table,
+       .doc = "Added to its signals.",
+       .children = {{.key = "*", .type = string, .doc = "The label's value."}}},
+      {.key = "enabled", .type = boolean, .fallback = "true", .doc = "false: the section is kept and nothing runs."},
+      {.key = "auth",
+       .type = table,
+       .doc = "What requests to its routes must show: `bearer`, or `type`, `secret`, `token`, `username`, `password`, "
+              "`allow_from`.",
+       .children =
+           {{.key = "type", .type = string, .choices = {"bearer", "basic", "hmac", "mtls"}, .doc = "How."},
+            {.key = "bearer", .type = string, .secret = true, .doc = "A token."},
+            {.key = "token", .type = string, .secret = true, .doc = "A token."},
+            {.key = "secret", .type = string, .secret = true, .doc = "The key of an HMAC."},
+            {.key = "username", .type = string, .doc = "Of basic."},
+            {.key = "password", .type = string, .secret = true, .doc = "Of basic."},
+            {.key = "allow_from", .type = array, .doc = "Networks.", .children = {{.key = "[]", .type = string}}}}},
+      {.key = "isolation",
+       .type = string,
+       .choices = {"process", "none"},
+       .doc = "Whether the plugin gets a process of its own."},
+      {.key = "needs",
+       .type = array,
+       .doc = "Widens what the plugin declares it needs.",
+       .children = {{.key = "[]", .type = string}}},
+      {.key = "proxy_url", .type = string, .doc = "Proxy for its outgoing calls; default: that of [http]."},
+      {.key = "no_proxy",
+       .type = array,
+       .doc = "Hosts reached without the proxy.",
+       .children = {{.key = "[]", .type = string}}},
+      {.key = "fallback", .type = string, .doc = "A notifier's: the notifier that takes over when this one gives up."},
+      {.key = "open_for",
+       .type = array,
+       .doc = "A tracker's: severities that open a ticket; default CRITICAL and HIGH.",
+       .children = {{.key = "[]", .type = string}}},
+  };
+  return options;
+}
+
+const model::PluginType* find_type(std::span<const KnownPlugin> known, std::string_view id) {
+  const model::PluginType* found = nullptr;  // a later directory wins
+  for (const KnownPlugin& plugin : known) {
+    if (plugin.type.id == id) found = &plugin.type;
+  }
+  return found;
+}
+
+std::vector<Instance> read_instances(const Value& root, const config::Environment& environment,
+                                     Diagnostics& diagnostics) {
+  std::vector<Instance> out;
+  Reader reader(environment, diagnostics);
+  for (const Kind& kind : kinds) {
+    for (const Value::Member* member : named_tables(root, kind.name, diagnostics))
+      out.push_back(reader.read(kind.name, *member));
+  }
+  for (const Instance& instance : out) {
+    if (instance.fallback.empty()) continue;
+    std::vector<std::string> notifiers;
+    for (const Instance& other : out) {
+      if (other.kind == "notifier" && other.name != instance.name) notifiers.push_back(other.name);
+    }
+    if (std::ranges::find(notifiers, instance.fallback) != notifiers.end()) continue;
+    error_at(diagnostics, place_of(instance.section, "fallback"),
+             heading(instance) + " fallback: there is no other notifier \"" + instance.fallback + "\"" +
+                 config::did_you_mean(instance.fallback, notifiers));
+  }
+  return out;
+}
+
+Value check_instance(const Instance& instance, const model::PluginType& type, const Agent& agent,
+                     const config::Environment& environment, Diagnostics& diagnostics) {
+  auto kind = std::ranges::find_if(kinds, [&](const Kind& k) { return k.name == instance.kind; });
+  if (kind != kinds.end() && kind->bit && !(type.kinds & kind->bit)) {
+    error_at(diagnostics, instance.place, heading(instance) + " the plugin \"" + type.id + "\" is no " + instance.kind);
+  }
+  std::vector<Option> options = type.options;
+  Value table = instance.options;
+  for (const Option& option : type.options) {
+    const Value* shared = host_option(option.key, instance.kind) ? instance.section.find(option.key) : nullptr;
+    if (shared) table.table()->push_back({option.key, *shared, shared->place});
+    if (option.key == "proxy_url" && !shared && !agent.http.proxy_url.empty())
+      table.set("proxy_url", agent.http.proxy_url);
+    if (option.key == "no_proxy" && !shared && !agent.http.no_proxy.empty()) {
+      Value::Array list(agent.http.no_proxy.begin(), agent.http.no_proxy.end());
+      table.set("no_proxy", Value(std::move(list)));
+    }
+  }
+  // The host's keys are known keys too, so that a misspelt one gets its hint.
+  for (const Option& option : instance_options()) {
+    if (!host_option(option.key, instance.kind) ||
+        std::ranges::find(options, option.key, &Option::key) != options.end())
+      continue;
+    Option known = option;
+    known.fallback.clear();
+    options.push_back(std::move(known));
+  }
+  Value checked = config::validate(table, options, heading(instance), diagnostics);
+  Diagnostics found;
+  checked = config::resolve_secrets(std::move(checked), type.options, environment, found);
+  for (config::Diagnostic& d : found) {
+    d.message = heading(instance) + " " + d.message;
+    diagnostics.push_back(std::move(d));
+  }
+  return checked;
+}
+
+base::Duration poll_every(const Instance& instance, const model::PluginType& type) {
+  if (instance.every.count() > 0) return instance.every;
+  auto declared = std::ranges::find(type.options, "every", &Option::key);
+  if (declared != type.options.end()) {
+    std::string_view text = declared->fallback;
+    if (text.size() >= 2 && text.starts_with('"')) text = text.substr(1, text.size() - 2);
+    auto every = base::parse_duration(text);
+    if (every && every->count() > 0) return *every;
+  }
+  return std::chrono::seconds(15);
+}
+
+base::Duration call_timeout(const Instance& instance) {
+  return instance.timeout.count() > 0 ? instance.timeout : base::Duration(std::chrono::seconds(10));
+}
+
+model::Channel channel_of(const Instance& instance, const model::PluginType& type) {
+  constexpr std::uint32_t no_recipient = 1, takes_channels = 2;  // TSN_NOTIFIER_*
+  model::Channel channel;
+  channel.instance = instance.name;
+  channel.plugin = instance.plugin;
+  channel.tracker = instance.kind == "tracker";
+  channel.no_recipient = type.notifier_features & no_recipient;
+  channel.takes_channels = type.notifier_features & takes_channels;
+  channel.address_field = type.address_field;
+  for (const char* key : {"channel", "to"}) {
+    if (channel.default_recipient.empty()) channel.default_recipient = text_of(instance.options, key);
+  }
+  channel.open_for = instance.open_for;
+  return channel;
+}
+
+std::vector<Instance> self_starting(std::span<const KnownPlugin> known, const std::vector<Instance>& named) {
+  std::vector<Instance> out;
+  const auto is_named = [&](const std::string& id) {
+    const auto names = [&](const Instance& instance) { return instance.plugin == id && instance.kind != "plugin"; };
+    return std::ranges::any_of(named, names) || std::ranges::any_of(out, names);
+  };
+  const auto add = [&](const char* kind, const std::string& id) {
+    if (is_named(id)) return;
+    Instance instance;
+    instance.kind = kind;
+    instance.name = instance.plugin = id;
+    instance.section = instance.options = Value(Value::Table());
+    out.push_back(std::move(instance));
+  };
+  add("source", "http");
+  for (const KnownPlugin& plugin : known) {
+    const bool needs_options = std::ranges::any_of(plugin.type.options, &Option::required);
+    if (plugin.bundled || needs_options) continue;
+    if (plugin.type.kinds & model::kind_source)
+      add("source", plugin.type.id);
+    else if (plugin.type.kinds & model::kind_notifier)
+      add("notifier", plugin.type.id);
+  }
+  return out;
+}
+
+}  // namespace tocsin::settings

@@ -1,0 +1,78 @@
+// Instances of plugins: [source.X] [notifier.X] [tracker.X] [plugin.X].
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/option.hpp"
+#include "base/value.hpp"
+#include "config/document.hpp"
+#include "model/labels.hpp"
+#include "model/plugin.hpp"
+#include "model/routing.hpp"
+#include "settings/agent.hpp"
+
+namespace tocsin::settings {
+
+/// A type that some .so in the plugin directories offers.
+struct KnownPlugin {
+  model::PluginType type;
+  bool bundled = true;  ///< lies in the bundled directory
+};
+/// The type of that id, or null.
+const model::PluginType* find_type(std::span<const KnownPlugin> known, std::string_view id);
+
+struct Instance {
+  std::string kind;          ///< "source", "notifier", "tracker", "plugin"
+  std::string name;          ///< "auth" of [source.auth]
+  std::string plugin;        ///< the type's id; defaults to the name
+  base::Duration every{};    ///< 0: not given
+  base::Duration timeout{};  ///< 0: not given
+  model::Labels labels;      ///< added to its signals, after the agent's
+  bool enabled = true;
+  base::Value auth;       ///< for its routes, secrets resolved; null: none
+  std::string isolation;  ///< "process", "none" or empty
+  std::vector<std::string> needs;
+  std::string proxy_url;  ///< empty: the agent's
+  std::optional<std::vector<std::string>> no_proxy;
+  std::string fallback;                   ///< a notifier's: the instance that takes over
+  std::vector<model::Severity> open_for;  ///< a tracker's
+  base::Value section;                    ///< as written
+  base::Value options;                    ///< `section` without the host's keys
+  base::Place place;
+  bool waiting = false;  ///< its plugin was not there when the configuration was loaded
+  base::Value config;    ///< checked options, ready for the plugin; null while waiting
+
+  std::string full_name() const { return kind + "." + name; }  ///< "source.auth"
+};
+
+/// The host's keys, valid in every instance.
+std::span<const base::Option> instance_options();
+
+/// Every instance section of the tree. Options of the plugins themselves are left for check_instance().
+std::vector<Instance> read_instances(const base::Value& root, const config::Environment& environment,
+                                     config::Diagnostics& diagnostics);
+
+/// Checks an instance's options against its type, resolves secrets, fills defaults in; what the plugin is to get. Keys
+/// of the host that the type declares too (`every`, `proxy_url`, …) are handed to it as well; proxy_url and no_proxy
+/// default to the agent's.
+base::Value check_instance(const Instance& instance, const model::PluginType& type, const Agent& agent,
+                           const config::Environment& environment, config::Diagnostics& diagnostics);
+
+/// The period of a polled source: its `every`, else the default its type declares, else 15 s.
+base::Duration poll_every(const Instance& instance, const model::PluginType& type);
+/// How long one call may take: its `timeout`, else 10 s.
+base::Duration call_timeout(const Instance& instance);
+
+/// What routing needs to know of a notifier or tracker. An option `channel` or `to` names its default recipient.
+model::Channel channel_of(const Instance& instance, const model::PluginType& type);
+
+/// Plugins that start without a section: sources and notifiers outside the bundled directory, without required options
+/// and not named by any section. The `http` source is added always, unless a section names it.
+std::vector<Instance> self_starting(std::span<const KnownPlugin> known, const std::vector<Instance>& named);
+
+}  // namespace tocsin::settings

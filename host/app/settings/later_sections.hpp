@@ -1,0 +1,26 @@
+// Sections of the format that this version checks and names, and does not act on.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/value.hpp"
+#include "config/document.hpp"
+
+namespace tocsin::settings {
+
+/// [time_interval.*] [silence.*] [heartbeat.*] [watchdog]: checked like all others; one warning each.
+void check_later_sections(const base::Value& root, config::Diagnostics& diagnostics);
+/// Whether the time zone is known on this machine; always true where there is no zone database.
+bool known_zone(const std::string& zone);
+
+struct Rotation {
+  std::string name;
+  std::vector<std::string> members;
+  std::string fallback;
+  base::Place place;
+};
+/// [rotation.*], checked.
+std::vector<Rotation> read_rotations(const base::Value& root, config::Diagnostics& diagnostics);
+
+}  // namespace tocsin::settings

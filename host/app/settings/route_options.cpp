@@ -1,0 +1,112 @@
+#include "settings/routes.hpp"
+
+namespace tocsin::settings {
+
+using base::Option;
+using enum base::OptionType;
+
+namespace {
+const std::vector<Option> strings = {{.key = "[]", .type = string}};
+}
+
+std::span<const Option> severity_options() {
+  static const std::vector<Option> options = {
+      {.key = "map",
+       .type = table,
+       .doc = "Their words, compared without case, to ours.",
+       .children = {{.key = "*", .type = string, .doc = "CRITICAL, HIGH, MEDIUM or LOW."}}},
+      {.key = "unknown", .type = string, .fallback = "\"HIGH\"", .doc = "For a word that is absent or not mapped."},
+  };
+  return options;
+}
+
+std::span<const Option> route_options() {
+  static const std::vector<Option> options = {
+      {.key = "name", .type = string, .doc = "A child's name; part of its path."},
+      {.key = "matchers",
+       .type = array,
+       .doc = "Which alerts: `team=\"payments\"`, also `!=`, `=~`, `!~`. Not at the root.",
+       .children = strings},
+      {.key = "continue", .type = boolean, .fallback = "false", .doc = "Try the siblings after it too."},
+      {.key = "policy", .type = string, .doc = "The ladder begun when an incident opens."},
+      {.key = "notify",
+       .type = array,
+       .doc = "Targets told at every flush of the group, besides the ladder.",
+       .children = strings},
+      {.key = "group_by",
+       .type = array,
+       .doc = "Labels that make a group; default alertname and service; `...` is every label.",
+       .children = strings},
+      {.key = "group_wait", .type = duration, .doc = "Before a new group is told; default 30s."},
+      {.key = "group_interval", .type = duration, .min = "1s", .doc = "Between flushes of a group; default 5m."},
+      {.key = "repeat_interval",
+       .type = duration,
+       .min = "1s",
+       .doc = "Before an unchanged group is told again; default 4h."},
+      {.key = "send_resolved", .type = boolean, .doc = "Tell also that it is over; default true."},
+      {.key = "open_after",
+       .type = table,
+       .doc = "How many distinct firing alerts within what time open an incident; default 1, for CRITICAL always 1.",
+       .children =
+           {{.key = "alerts", .type = integer, .required = true, .min = "1", .max = "100000", .doc = "How many."},
+            {.key = "within", .type = duration, .fallback = "\"10m\"", .min = "1s", .doc = "In what time."}}},
+      {.key = "shadow", .type = boolean, .doc = "Everything happens and is recorded, nothing leaves."},
+      {.key = "active_time_intervals",
+       .type = array,
+       .doc = "Only within these. Not in this version.",
+       .children = strings},
+      {.key = "mute_time_intervals",
+       .type = array,
+       .doc = "Not within these. Not in this version.",
+       .children = strings},
+      {.key = "reopen_window",
+       .type = duration,
+       .doc = "At the root: a re-fire within it continues the same incident; default 10m."},
+      {.key = "routes", .type = array, .doc = "Children, depth first; siblings stop at the first match."},
+  };
+  return options;
+}
+
+std::span<const Option> contact_options() {
+  static const std::vector<Option> options = {
+      {.key = "email", .type = string, .doc = "An address."},
+      {.key = "phone", .type = string, .doc = "In international form, +966…"},
+      {.key = "slack", .type = string, .doc = "A member id, U…"},
+      {.key = "zone", .type = string, .doc = "A time zone such as Asia/Riyadh."},
+      {.key = "prefer",
+       .type = array,
+       .doc = "By which notifier first.",
+       .children = {{.key = "by", .type = string, .required = true, .doc = "A notifier, or its plugin."},
+                    {.key = "after", .type = duration, .doc = "How long to wait before it."}}},
+      {.key = "*", .type = string, .doc = "An address for a notifier of one's own."},
+  };
+  return options;
+}
+
+std::span<const Option> group_options() {
+  static const std::vector<Option> options = {
+      {.key = "members", .type = array, .required = true, .doc = "Contacts.", .children = strings},
+  };
+  return options;
+}
+
+std::span<const Option> policy_options() {
+  static const std::vector<Option> options = {
+      {.key = "steps",
+       .type = array,
+       .required = true,
+       .doc = "In order; the first is immediate.",
+       .children = {{.key = "notify", .type = array, .required = true, .doc = "Targets.", .children = strings},
+                    {.key = "escalate_after", .type = duration, .doc = "How long to wait for an acknowledgement."}}},
+      {.key = "repeat",
+       .type = integer,
+       .fallback = "0",
+       .min = "-1",
+       .max = "1000",
+       .doc = "How often again from the first step; -1: for ever."},
+      {.key = "on_exhausted", .type = array, .doc = "Targets told when nobody answered.", .children = strings},
+  };
+  return options;
+}
+
+}  // namespace tocsin::settings

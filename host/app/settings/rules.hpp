@@ -1,0 +1,92 @@
+// Rules as people write them: [[rule]] tables of agent.toml, of rule files, of scripts and of the shipped pack.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/option.hpp"
+#include "base/value.hpp"
+#include "config/document.hpp"
+#include "model/plugin.hpp"
+#include "model/rule.hpp"
+#include "settings/agent.hpp"
+#include "settings/instances.hpp"
+
+namespace tocsin::settings {
+
+/// The host's keys of a rule; the detector's own are its type's rule_options.
+std::span<const base::Option> rule_options();
+
+/// The detector type of an id; null while no plugin offers it.
+using FindDetector = std::function<const model::PluginType*(const std::string& id)>;
+
+/// Where a rule that no file holds as TOML comes from.
+struct RuleOrigin {
+  base::Place place;                   ///< stands in where the table's values know no place
+  std::string detector = "threshold";  ///< unless the table names one
+  std::string script_file;             ///< of a script's rule
+  std::uint64_t script = 0;
+};
+
+/// A typed rule from a table in the form of [[rule]], or nothing: then the diagnostics say why, or the rule is not for
+/// this version (a warning), or it is switched off. The rule's `table` keeps the host's keys as they were written; the
+/// detector's own keys are checked against its rule_options (durations and sizes as integers, defaults filled in).
+std::optional<model::Rule> rule_from_table(const base::Value& table, const RuleOrigin& origin, const FindDetector& find,
+                                           config::Diagnostics& diagnostics);
+
+/// Signals that the configured sources emit, as far as they declare or configure them.
+class Emitters {
+ public:
+  Emitters(const std::vector<Instance>& instances, std::span<const KnownPlugin> known, const Agent& agent);
+  /// Whether a source is configured that says it emits the signal.
+  bool emits(const model::Selector& selector) const;
+  /// The default category of a rule on that signal.
+  model::Category category(const std::string& signal) const;
+  /// Warns of a rule on a signal that no source emits, and of a `by` label that the signal lacks.
+  void check(const model::Rule& rule, config::Diagnostics& diagnostics) const;
+
+ private:
+  struct Signal {
+    std::string name;  ///< may end in `*`
+    std::string plugin;
+    std::vector<std::string> labels;
+    bool any_label = false;
+  };
+  void add(const Instance& instance, const model::PluginType* type);
+  std::vector<const Signal*> matching(const std::string& name) const;
+  std::vector<std::string> names() const;
+
+  std::vector<Signal> signals_;
+  std::vector<std::string> common_;  ///< labels that every signal has
+  bool anything_ = false;            ///< a source takes whatever is pushed
+};
+
+struct RuleSet {
+  std::vector<model::Rule> rules;
+  std::vector<std::string> files;    ///< rule files that were read
+  std::vector<std::string> scripts;  ///< files of [rules] paths that are not TOML: for detectors
+};
+
+struct RuleSources {
+  const Agent& agent;
+  const base::Value& root;
+  const config::Environment& environment;
+  const FindDetector& find;
+  const Emitters& emitters;
+  bool routed = false;  ///< there is a [route]
+};
+/// All rules: those of the tree, of the files, of the pack. A bad rule file keeps its last good content. A rule of the
+/// user's replaces the shipped one of its name; other doubled names are errors that name both places.
+RuleSet read_rules(const RuleSources& sources, std::map<std::string, std::string>& last_good,
+                   config::Diagnostics& diagnostics);
+
+/// The shipped pack as TOML text.
+std::string_view default_pack();
+/// Files that a glob names, sorted.
+std::vector<std::string> files_of(const std::string& glob);
+
+}  // namespace tocsin::settings
