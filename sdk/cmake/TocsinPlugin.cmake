@@ -1,8 +1,9 @@
 # tocsin_add_plugin(NAME source… [LIBS target…] [NO_INSTALL])
 #
 # One plugin: NAME.so with the one exported symbol tsn_plugin_entry_v1. In the tree it lands in TOCSIN_PLUGIN_DIR, outside
-# (find_package(TocsinSDK)) in the current binary directory. Installed to lib/tocsin/plugins. The conformance suite is
-# added as a test. Its objects are a library of their own, NAME_objects, so that a test links what the .so is made of.
+# (find_package(TocsinSDK)) in the current binary directory. Installed to lib/tocsin/plugins. In the tree the conformance
+# suite is added as a test (outside, tocsin_add_plugin_test() adds it). Its objects are a library of their own,
+# NAME_objects, so that a test links what the .so is made of.
 #
 # tocsin_add_plugin_test(NAME source… [LIBS target…])
 #
@@ -36,7 +37,13 @@ function(tocsin_add_plugin name)
     set_property(GLOBAL APPEND PROPERTY TOCSIN_PLUGINS ${name})
     install(TARGETS ${name} LIBRARY DESTINATION lib/tocsin/plugins)
   endif()
-  if(TARGET tocsin_conformance AND (TOCSIN_TESTS OR NOT DEFINED TOCSIN_TESTS))
+  if(TOCSIN_TESTS)
+    tocsin_add_conformance_test(${name})
+  endif()
+endfunction()
+
+function(tocsin_add_conformance_test name)
+  if(TARGET tocsin_conformance AND NOT TEST conformance_${name})
     add_test(NAME conformance_${name} COMMAND tocsin_conformance $<TARGET_FILE:${name}>)
     set_tests_properties(conformance_${name} PROPERTIES LABELS "plugin;conformance" TIMEOUT 120)
   endif()
@@ -55,6 +62,7 @@ function(tocsin_add_plugin_test name)
   target_compile_definitions(${name}_test PRIVATE TESTDATA="${CMAKE_CURRENT_SOURCE_DIR}/testdata")
   if(TARGET tocsin_conformance)
     add_dependencies(${name}_test tocsin_conformance)  # outside the tree it is built only for tests
+    tocsin_add_conformance_test(${name})
   endif()
   add_test(NAME plugin_${name} COMMAND ${name}_test)
   set_tests_properties(plugin_${name} PROPERTIES LABELS plugin TIMEOUT 300)

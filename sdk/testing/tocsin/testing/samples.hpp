@@ -23,9 +23,9 @@ Message sample_message();
 Upsert sample_upsert();
 
 struct HttpRequest {
-  std::string method = "POST", path, query, remote = "127.0.0.1:40000", user;
-  std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
-  std::string body;
+  std::string method = "POST", path = {}, query = {}, remote = "127.0.0.1:40000", user = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< names in lower case
+  std::string body = {};
 };
 struct HttpResponse {
   std::uint32_t status = 200;
@@ -43,14 +43,14 @@ struct RuleSample {
   tsn_severity severity = TSN_SEV_HIGH;
   tsn_aggregate aggregate = TSN_AGG_LAST;
   std::chrono::nanoseconds over{0};
-  std::vector<std::string> by;
+  std::vector<std::string> by = {};
   Value table = Value::table();
   void* script = nullptr;
 };
 
 /// One group to judge.
 struct RowSample {
-  std::vector<double> cells;
+  std::vector<double> cells = {};
   std::vector<std::pair<std::string, std::string>> labels = {};
   Time at = 0;
 };
