@@ -10,6 +10,7 @@
 #include <cstring>
 #include <mutex>
 #include <set>
+#include <utility>
 
 #include "base/id.hpp"
 #include "plugin_host/descriptor.hpp"
@@ -91,6 +92,7 @@ struct Directory::Impl : std::enable_shared_from_this<Directory::Impl> {
   runtime::Reactor& reactor;
   std::mutex mutex;
   std::map<std::string, Found> known;  ///< by path: what was last read of it
+  std::set<std::string> touched;       ///< paths that changed, as far as the events at hand tell
   std::set<std::string> written;       ///< paths that somebody is writing
   int inotify = -1;
   std::map<int, std::string> watched;    ///< watch descriptor → directory
@@ -168,10 +170,7 @@ void Directory::Impl::close() {
 /// Watches every directory that is there, and for one that is not, the place where it would appear. Caller holds the
 /// lock.
 void Directory::Impl::arm_directories() {
-  for (auto& [descriptor, path] : ancestors) {
-    if (!watched.contains(descriptor)) ::inotify_rm_watch(inotify, descriptor);
-  }
-  ancestors.clear();
+  std::map<int, std::string> before = std::exchange(ancestors, {});
   for (const std::string& directory : directories) {
     int descriptor = ::inotify_add_watch(inotify, directory.c_str(), plugin_events);
     if (descriptor >= 0) {
@@ -181,6 +180,9 @@ void Directory::Impl::arm_directories() {
     std::string above = existing_ancestor(directory);
     descriptor = ::inotify_add_watch(inotify, above.c_str(), ancestor_events | IN_MASK_ADD);
     if (descriptor >= 0) ancestors[descriptor] = above;
+  }
+  for (const auto& [descriptor, path] : before) {
+    if (!ancestors.contains(descriptor) && !watched.contains(descriptor)) ::inotify_rm_watch(inotify, descriptor);
   }
 }
 
@@ -198,7 +200,7 @@ void Directory::Impl::readable() {
   listen();
 }
 
-/// Reads what events there are; true if a plugin may have changed. Caller holds the lock.
+/// Reads what events there are; true if a directory or a whole file changed. Caller holds the lock.
 bool Directory::Impl::drain() {
   if (inotify < 0) return false;
   bool any = false;
@@ -206,7 +208,7 @@ bool Directory::Impl::drain() {
   for (;;) {
     ssize_t n = ::read(inotify, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return any;
+    if (n <= 0) return any || !std::exchange(touched, {}).empty();
     for (char* at = buffer; at < buffer + n;) {
       const auto& event = *reinterpret_cast<const inotify_event*>(at);
       any |= apply(event);
@@ -224,6 +226,7 @@ bool Directory::Impl::apply(const inotify_event& event) {
   auto directory = watched.find(event.wd);
   if (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) {
     bool ours = directory != watched.end();
+    if (!ours && !ancestors.contains(event.wd)) return false;  // the end of a watch that is given up already
     if (event.mask & IN_MOVE_SELF) ::inotify_rm_watch(inotify, event.wd);
     watched.erase(event.wd);
     ancestors.erase(event.wd);
@@ -239,15 +242,19 @@ bool Directory::Impl::apply(const inotify_event& event) {
   if (directory == watched.end() || event.len == 0 || !is_plugin_name(event.name)) return appeared;
   std::string path = directory->second + "/" + event.name;
   if (event.mask & IN_CREATE) {
-    // A link appears whole; a new file is empty until somebody has written and closed it.
+    // A new file is empty until somebody writes it (more events follow); a link appears whole.
     struct stat status{};
     bool empty = ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
-    if (empty) written.insert(path);
-    return !empty || appeared;
+    if (empty)
+      written.insert(path);
+    else
+      touched.insert(path);
+    return appeared;
   }
-  if (event.mask & IN_MODIFY) return written.insert(path), appeared;
+  if (event.mask & IN_MODIFY) return written.insert(path), touched.erase(path), appeared;
   written.erase(path);
-  return true;
+  touched.insert(path);
+  return appeared;
 }
 
 /// (Re)starts the quiet time that ends a burst. Caller holds the lock.
