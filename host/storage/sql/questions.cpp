@@ -116,10 +116,10 @@ Result<Listed<model::Alert>> SqlStore::alerts(const AlertQuery& query) {
   if (query.to != base::no_time) q.where("active_at <= ?", query.to);
   if (const std::string& after = query.page.after; !after.empty()) {
     const std::size_t slash = after.find('/');
-    TRY(const std::int64_t ns, page_after(Page{1, after.substr(0, slash)}));
-    const std::string_view id = slash == after.npos ? std::string_view() : std::string_view(after).substr(slash + 1);
+    // Without a slash the whole of it stands for the number, and is refused as none.
+    TRY(const std::int64_t ns, page_after(Page{1, slash == after.npos ? after + "/" : after.substr(0, slash)}));
     q.where("(active_at, id) < (?, ", base::from_ns(ns));
-    q.add_param(id);
+    q.add_param(std::string_view(after).substr(slash + 1));
     q.add(")");
   }
   q.add(" ORDER BY active_at DESC, id DESC");

@@ -1,6 +1,7 @@
 #include "storage/sqlite/history.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "storage/json.hpp"
 
@@ -174,10 +175,13 @@ Result<void> SqliteHistory::expire(base::Time before) {
   TRY(auto t, database_.write());
   TRY_VOID(t->run("DELETE FROM chunks WHERE last_ts < $1", {base::to_ns(before)}));
   TRY_VOID(t->run("DELETE FROM rejected WHERE captured_at < $1", {before}));
-  TRY_VOID(t->run("DELETE FROM series WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.series_id = series.id)", {}));
+  std::unordered_set<std::int64_t> gone;
+  TRY_VOID(t->run(
+      "DELETE FROM series WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.series_id = series.id) RETURNING id", {},
+      [&](const Row& row) { gone.insert(row.integer(0)); }));
   TRY_VOID(t->commit());
-  // Rows may be gone: the next flush looks each series and its last chunk up again.
-  std::fill(stored_.begin(), stored_.end(), Stored());
+  // Last chunks may be gone: the next flush looks them up again.
+  for (Stored& stored : stored_) stored = {gone.contains(stored.id) ? 0 : stored.id, 0, 0};
   return {};
 }
 

@@ -30,11 +30,10 @@ Result<void> back_up(SqliteDatabase& database, const std::string& path, int vers
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path, const StoreSettings& settings,
-                                           model::SeriesTable& series, int upto) {
+                                           model::SeriesTable& series) {
   TRY(auto database, SqliteDatabase::open(path, settings.sync));
   sql::MigrationPlan plan;
   plan.migrations = migrations::sqlite;
-  if (upto > 0) plan.migrations = plan.migrations.first(static_cast<std::size_t>(upto));
   plan.backup = [&](int version) { return back_up(*database, path, version); };
   TRY(const int schema, sql::migrate(*database, plan));
   TRY(auto history, SqliteHistory::open(*database, series, settings.agent));

@@ -4,8 +4,8 @@
 
 namespace tocsin::storage::sqlite {
 
-/// Opens, or makes, the file. `upto`: the newest migration to run, for tests of older databases; 0: all.
+/// Opens, or makes, the file, and migrates it; a backup of an older one stays beside it ("tocsin.db.schema-1.bak").
 base::Result<std::unique_ptr<Store>> open_sqlite(const std::string& path, const StoreSettings& settings,
-                                                 model::SeriesTable& series, int upto = 0);
+                                                 model::SeriesTable& series);
 
 }  // namespace tocsin::storage::sqlite

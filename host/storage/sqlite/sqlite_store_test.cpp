@@ -1,0 +1,157 @@
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <fstream>
+
+#include "storage/scratch_test.hpp"
+#include "storage/sql/migrations.hpp"
+#include "storage/sqlite/database.hpp"
+#include "storage/sqlite/open.hpp"
+#include "storage_migrations.hpp"
+
+namespace tocsin::storage::sqlite {
+namespace {
+
+namespace fs = std::filesystem;
+
+class SqliteStore : public ::testing::Test {
+ protected:
+  base::Result<std::unique_ptr<Store>> try_open() {
+    series = std::make_unique<model::SeriesTable>();
+    return open_sqlite(path, {}, *series);
+  }
+  /// First column of the first row, read as any program would.
+  std::string ask(const std::string& statement) const {
+    sqlite3* db = nullptr;
+    std::string out;
+    EXPECT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
+    const auto first = [](void* to, int n, char** values, char**) {
+      if (n > 0 && values[0] && static_cast<std::string*>(to)->empty()) *static_cast<std::string*>(to) = values[0];
+      return 0;
+    };
+    EXPECT_EQ(sqlite3_exec(db, statement.c_str(), first, &out, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+    sqlite3_close(db);
+    return out;
+  }
+  static model::Changes with_incident(const std::string& id) {
+    model::Changes c;
+    c.incidents.emplace_back();
+    c.incidents[0].correlation_id = id;
+    c.incidents[0].title = "kept";
+    return c;
+  }
+
+  Scratch scratch;
+  const std::string path = scratch / "tocsin.db";
+  std::unique_ptr<model::SeriesTable> series;
+};
+
+TEST_F(SqliteStore, MigratesAnOlderDatabaseAndKeepsABackupOfIt) {
+  must(sql::migrate(*must(SqliteDatabase::open(path, false)), {.migrations = migrations::sqlite.first(1)}));
+  ask("INSERT INTO incidents (correlation_id, agent, title, status, labels, tags, links, shadow) "
+      "VALUES ('old', 'default', 'kept', 'OPEN', '{}', '[]', '[]', 0)");
+  ASSERT_EQ(ask("SELECT max(version) FROM schema_version"), "1");
+  auto store = must(try_open());
+  EXPECT_EQ(must(store->incident("old"))->title, "kept");
+  EXPECT_TRUE(must(store->samples({})).empty());
+  EXPECT_EQ(ask("SELECT max(version) FROM schema_version"), "2");
+  const fs::path backup = path + ".schema-1.bak";
+  ASSERT_TRUE(fs::exists(backup));
+  store.reset();
+  fs::copy_file(backup, path, fs::copy_options::overwrite_existing);
+  EXPECT_EQ(ask("SELECT max(version) FROM schema_version"), "1");
+  EXPECT_EQ(ask("SELECT title FROM incidents"), "kept");
+}
+
+TEST_F(SqliteStore, MakesNoBackupOfANewDatabase) {
+  must(try_open());
+  for (const auto& entry : fs::directory_iterator(scratch.path())) EXPECT_NE(entry.path().extension(), ".bak");
+}
+
+TEST_F(SqliteStore, RefusesADatabaseOfANewerVersion) {
+  must(try_open());
+  ask("INSERT INTO schema_version (version, name) VALUES (99, 'future')");
+  const auto opened = try_open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().fault(), base::Fault::unsupported);
+  EXPECT_NE(opened.error().message().find("schema 99"), std::string::npos);
+}
+
+TEST_F(SqliteStore, SaysThatAFileIsNoDatabase) {
+  std::ofstream(path) << std::string(5000, 'x');
+  const auto opened = try_open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().fault(), base::Fault::corrupt);
+  EXPECT_NE(opened.error().message().find(path), std::string::npos);
+}
+
+TEST_F(SqliteStore, SaysThatAFolderIsMissing) {
+  model::SeriesTable table;
+  const auto opened = open_sqlite(scratch / "missing/tocsin.db", {}, table);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().fault(), base::Fault::unavailable);
+}
+
+TEST_F(SqliteStore, WritesAnAlertHistoryRowPerTransition) {
+  auto store = must(try_open());
+  model::Changes c;
+  c.alerts.emplace_back();
+  c.alerts[0].id = "a1";
+  for (auto state : {model::AlertState::pending, model::AlertState::firing, model::AlertState::firing,
+                     model::AlertState::resolved}) {
+    c.alerts[0].state = state;
+    must(store->commit(c));
+  }
+  EXPECT_EQ(ask("SELECT group_concat(state) FROM (SELECT state FROM alert_history ORDER BY id)"),
+            "pending,firing,resolved");
+  EXPECT_EQ(ask("SELECT count(*) FROM alerts"), "1");
+}
+
+TEST_F(SqliteStore, RefusesAnEnumerationThatIsNone) {
+  auto store = must(try_open());
+  must(store->commit(with_incident("i")));
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(db, "UPDATE incidents SET status = 'GONE'", nullptr, nullptr, nullptr), SQLITE_CONSTRAINT);
+  sqlite3_close(db);
+}
+
+TEST_F(SqliteStore, FrequentFlushesLeaveFullChunks) {
+  auto store = must(try_open());
+  const model::SeriesId id = series->intern({"cpu", {}});
+  for (std::uint64_t position = 1; position <= 300; ++position) {
+    auto batch = batch_of(id, 10, static_cast<std::int64_t>(position) * 10'000'000'000);
+    batch.position = position;
+    must(store->append_history({std::make_shared<const model::SignalBatch>(std::move(batch))}));
+    must(store->flush_history());
+  }
+  EXPECT_EQ(ask("SELECT count(*) FROM chunks"), "3");
+  EXPECT_EQ(ask("SELECT sum(samples) FROM chunks"), "3000");
+}
+
+TEST_F(SqliteStore, FlushesByItselfWhenMuchIsTogether) {
+  auto store = must(try_open());
+  const model::SeriesId id = series->intern({"noise", {}});
+  std::uint64_t position = 0, seed = 1;
+  while (ask("SELECT count(*) FROM chunks") == "0" && position < 200) {
+    auto batch = batch_of(id, 20'000);
+    for (double& v : batch.value)
+      v = static_cast<double>(seed = seed * 6364136223846793005ull + 1442695040888963407ull);
+    batch.position = ++position;
+    must(store->append_history({std::make_shared<const model::SignalBatch>(std::move(batch))}));
+  }
+  EXPECT_LT(position, 200u);
+  EXPECT_EQ(must(store->samples({.name = "noise"}))[0].samples.size(), position * 20'000);
+}
+
+TEST_F(SqliteStore, RegistersTheLoadersItSees) {
+  auto store = must(try_open());
+  auto batch = batch_of(series->intern({"etl.run", {{"loader", "DAILY_SALES"}}}), 1);
+  batch.position = 1;
+  must(store->append_history({std::make_shared<const model::SignalBatch>(std::move(batch))}));
+  must(store->flush_history());
+  EXPECT_EQ(ask("SELECT loader_code || version FROM loader"), "DAILY_SALESACTIVE");
+}
+
+}  // namespace
+}  // namespace tocsin::storage::sqlite
