@@ -120,6 +120,8 @@ class Backend {
   };
   /// False: no plugin serves it. `done` exactly once, on any thread; the request is valid until then.
   virtual bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) = 0;
+  /// The routes plugin_route() serves now; a last segment "*" takes any rest. For OpenAPI, 404, 405 and metrics.
+  virtual std::vector<model::RouteDoc> plugin_routes() { return {}; }
 };
 
 }  // namespace tocsin::api

@@ -25,6 +25,9 @@ struct ServerSettings {
   std::size_t max_connections = 1024;
   base::Duration header_timeout = std::chrono::seconds(10);
   base::Duration idle_timeout = std::chrono::seconds(75);
+  /// Host names besides loopback's that browsers may reach a loopback listener by: the host of [http] external_url.
+  std::vector<std::string> own_names;
+  std::string service = "tocsin";    ///< label `service` of http_server_requests_seconds
 };
 
 class Server {

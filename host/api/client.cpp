@@ -1,0 +1,238 @@
+#include "api/client.hpp"
+
+#include <array>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <optional>
+
+#include "api/tls.hpp"
+
+namespace tocsin::api {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using base::fail;
+using base::Fault;
+using base::Result;
+using boost::system::error_code;
+
+constexpr std::uint64_t most_answered = 1ull << 30;
+
+struct Address {
+  bool tls = false;
+  std::string host, port, prefix;  ///< prefix: path of the base url without a slash at its end
+};
+
+Result<Address> parse_url(const std::string& url) {
+  Address out;
+  std::string_view rest = url;
+  if (rest.starts_with("https://")) out.tls = true;
+  else if (!rest.starts_with("http://")) {
+    return fail(Fault::invalid, "\"" + url + "\" is no address of an agent; expected http://HOST:PORT or https://HOST:PORT");
+  }
+  rest.remove_prefix(out.tls ? 8 : 7);
+  std::size_t slash = std::min(rest.find('/'), rest.size());
+  std::string_view authority = rest.substr(0, slash), path = rest.substr(slash);
+  while (path.ends_with('/')) path.remove_suffix(1);
+  out.prefix = path;
+  std::size_t bracket = authority.find(']');
+  std::size_t colon = authority.find(':', bracket == authority.npos ? 0 : bracket);
+  out.port = colon == authority.npos ? (out.tls ? "443" : "80") : std::string(authority.substr(colon + 1));
+  out.host = authority.substr(0, colon);
+  if (out.host.starts_with('[') && out.host.ends_with(']')) out.host = out.host.substr(1, out.host.size() - 2);
+  bool digits = !out.port.empty() && out.port.find_first_not_of("0123456789") == std::string::npos;
+  if (out.host.empty() || !digits) return fail(Fault::invalid, "\"" + url + "\": expected http://HOST:PORT");
+  return out;
+}
+
+/// One request over one connection, with one deadline over all of it.
+class Call {
+ public:
+  Call(const std::string& url, Address address, base::Duration timeout)
+      : url_(url), address_(std::move(address)), deadline_(std::chrono::steady_clock::now() + timeout) {}
+
+  Result<Answer> run(const std::string& request, bool head) {
+    TRY_VOID(connect());
+    if (address_.tls) {
+      TRY(std::shared_ptr<const TlsContext> context, client_tls());
+      TRY(tls_, context->session(address_.host));
+      TRY_VOID(shake_hands());
+      tls_->write(request);
+      TRY_VOID(send_wire());
+    } else {
+      TRY_VOID(send(request));
+    }
+    return receive(head);
+  }
+
+ private:
+  /// Runs one operation of Asio to its end, or to the deadline.
+  template <class Start>
+  Result<error_code> wait(Start&& start) {
+    std::optional<error_code> done;
+    start([&done](const error_code& ec, auto&&...) { done = ec; });
+    context_.restart();
+    context_.run_until(deadline_);
+    if (done) return *done;
+    error_code ignored;
+    resolver_.cancel();
+    socket_.close(ignored);
+    context_.restart();
+    context_.run();
+    return fail(Fault::unavailable, "the agent at " + url_ + " did not answer in time; is it overloaded? `tocsin status` "
+                                    "and its log tell");
+  }
+
+  std::unexpected<base::Error> unreachable(const std::string& why) const {
+    return fail(Fault::unavailable, "cannot reach the agent at " + url_ + ": " + why +
+                                        "; is it running, and is --url (or TOCSIN_URL) right?");
+  }
+
+  Result<void> connect() {
+    tcp::resolver::results_type found;
+    TRY(error_code resolved, wait([&](auto done) {
+          resolver_.async_resolve(address_.host, address_.port,
+                                  [&found, done](const error_code& ec, tcp::resolver::results_type results) {
+                                    found = std::move(results);
+                                    done(ec);
+                                  });
+        }));
+    if (resolved) return unreachable(resolved.message());
+    TRY(error_code connected, wait([&](auto done) { asio::async_connect(socket_, found, done); }));
+    if (connected) return unreachable(connected.message());
+    error_code ignored;
+    socket_.set_option(tcp::no_delay(true), ignored);
+    return {};
+  }
+
+  Result<void> shake_hands() {
+    std::array<char, 1> none{};
+    while (!tls_->ready()) {
+      TlsSession::Read got = tls_->read(none.data(), 0);
+      TRY_VOID(send_wire());
+      if (got.state == TlsSession::State::failed || !tls_->error().empty()) {
+        return unreachable("TLS: " + tls_->error() + "; SSL_CERT_FILE names the certificate to trust");
+      }
+      if (tls_->ready()) break;
+      TRY(std::size_t size, read_wire());
+      if (size == 0) return unreachable("TLS: it closed the connection during the handshake; does it speak TLS there?");
+      tls_->feed({buffer_.data(), size});
+    }
+    return {};
+  }
+
+  Result<void> send(const std::string& bytes) {
+    TRY(error_code ec, wait([&](auto done) { asio::async_write(socket_, asio::buffer(bytes), done); }));
+    // A server that refuses early answers and closes: what it said is worth more than "broken pipe".
+    if (ec && ec != asio::error::broken_pipe && ec != asio::error::connection_reset) return unreachable(ec.message());
+    return {};
+  }
+
+  Result<void> send_wire() {
+    std::string wire;
+    tls_->take(wire);
+    return wire.empty() ? Result<void>() : send(wire);
+  }
+
+  /// 0: the peer closed.
+  Result<std::size_t> read_wire() {
+    std::size_t size = 0;
+    TRY(error_code ec, wait([&](auto done) {
+          socket_.async_read_some(asio::buffer(buffer_), [&size, done](const error_code& result, std::size_t n) {
+            size = n;
+            done(result);
+          });
+        }));
+    if (ec == asio::error::eof) return std::size_t{0};
+    if (ec) return unreachable(ec.message());
+    return size;
+  }
+
+  /// Plain text as it comes; empty: the peer closed.
+  Result<std::string> read_plain() {
+    if (!tls_) {
+      TRY(std::size_t size, read_wire());
+      return std::string(buffer_.data(), size);
+    }
+    std::string plain(buffer_.size(), '\0');
+    for (;;) {
+      TlsSession::Read got = tls_->read(plain.data(), plain.size());
+      if (got.state == TlsSession::State::ok || got.state == TlsSession::State::closed) {
+        plain.resize(got.size);
+        return plain;
+      }
+      if (got.state == TlsSession::State::failed) return unreachable("TLS: " + tls_->error());
+      TRY(std::size_t size, read_wire());
+      if (size == 0) return std::string();
+      tls_->feed({buffer_.data(), size});
+    }
+  }
+
+  Result<Answer> receive(bool head) {
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(most_answered);
+    parser.eager(true);
+    parser.skip(head);
+    std::string pending;
+    while (!parser.is_done()) {
+      TRY(std::string more, read_plain());
+      error_code ec;
+      if (more.empty()) {
+        if (!parser.got_some()) return unreachable("it closed the connection without an answer");
+        parser.put_eof(ec);
+        if (ec) return unreachable("its answer ends in the middle");
+        break;
+      }
+      pending += more;
+      pending.erase(0, parser.put(asio::buffer(pending), ec));
+      if (ec && ec != http::error::need_more) return unreachable("what answers there is no agent (" + ec.message() + ")");
+    }
+    auto& message = parser.get();
+    return Answer{message.result_int(), std::string(message[http::field::content_type]), std::move(message.body())};
+  }
+
+  const std::string& url_;
+  const Address address_;
+  const std::chrono::steady_clock::time_point deadline_;
+  asio::io_context context_{1};
+  tcp::resolver resolver_{context_};
+  tcp::socket socket_{context_};
+  std::unique_ptr<TlsSession> tls_;
+  std::array<char, 16 * 1024> buffer_{};
+};
+
+bool one_line(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos; }
+
+std::string request_text(const Address& address, std::string_view method, std::string_view target,
+                         std::string_view body, const std::string& token) {
+  bool v6 = address.host.find(':') != std::string::npos;
+  std::string out(method);
+  out.append(" ").append(address.prefix).append(target).append(" HTTP/1.1\r\nHost: ");
+  out.append(v6 ? "[" + address.host + "]" : address.host).append(":").append(address.port);
+  out.append("\r\nUser-Agent: tocsin\r\nAccept: application/json, */*\r\nConnection: close\r\n");
+  if (!token.empty()) out.append("Authorization: Bearer ").append(token).append("\r\n");
+  if (!body.empty()) out += "Content-Type: application/json\r\n";
+  bool carries = !body.empty() || (method != "GET" && method != "HEAD");
+  if (carries) out.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
+  return out.append("\r\n").append(body);
+}
+
+}  // namespace
+
+Result<Answer> call(const std::string& url, std::string_view method, std::string_view target, std::string_view body,
+                    const std::string& token, base::Duration timeout) {
+  TRY(Address address, parse_url(url));
+  if (!one_line(method) || !one_line(target) || !one_line(token) || target.find(' ') != target.npos) {
+    return fail(Fault::invalid, "the request to " + url + " holds a line break or a space where none may be");
+  }
+  std::string request = request_text(address, method, target, body, token);
+  return Call(url, std::move(address), timeout).run(request, method == "HEAD");
+}
+
+}  // namespace tocsin::api

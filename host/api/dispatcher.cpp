@@ -1,0 +1,155 @@
+#include "api/dispatcher.hpp"
+
+#include <exception>
+
+#include "api/json_writer.hpp"
+#include "base/text.hpp"
+
+namespace tocsin::api {
+namespace {
+
+bool covers(std::string_view pattern, std::string_view path) {
+  if (pattern.ends_with("/*")) return path.starts_with(pattern.substr(0, pattern.size() - 1));
+  return pattern == path;
+}
+
+Checked<Query> checked_query(const Route& route, const Request& request) {
+  CHECKED(Query query, Query::parse(request.query));
+  if ((route.flags & route_lenient) != 0) return query;
+  for (const auto& [name, value] : query.all()) {
+    std::vector<std::string> known;
+    for (const Parameter& parameter : route.query) known.emplace_back(parameter.name);
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    std::string valid, near = base::nearest(name, known);
+    for (const std::string& k : known) valid += (valid.empty() ? "" : " ") + k;
+    std::string detail = "parameter \"" + name + "\" is not known here";
+    if (!near.empty()) detail += " (did you mean \"" + near + "\"?)";
+    detail += valid.empty() ? "; this route takes none" : "; valid: " + valid;
+    return std::unexpected(Problem(400, detail).with("parameter", json_text(name)).with("given", json_text(value)));
+  }
+  return query;
+}
+
+/// Runs the handler; whatever the backend or a library throws is a problem document, not the end of the agent.
+Outcome outcome(Backend& backend, const Route& route, const Request& request, std::vector<std::string> path) {
+  CHECKED(Query query, checked_query(route, request));
+  try {
+    return route.handler(backend, Call{request, query, std::move(path), routes()});
+  } catch (const std::exception& error) {
+    return std::unexpected(Problem(500, std::string("the answer could not be made: ") + error.what()));
+  }
+}
+
+Reply make_reply(Backend& backend, const Route& route, const Request& request, std::vector<std::string> path) {
+  Outcome result = outcome(backend, route, request, std::move(path));
+  Reply reply = result ? std::move(*result) : to_reply(result.error(), request.path);
+  reply.uri = route.pattern;
+  return reply;
+}
+
+Reply options(const std::string& allow, std::string_view uri) {
+  Reply reply;
+  reply.status = 204;
+  reply.content_type = {};
+  reply.headers.emplace_back("Allow", allow);
+  reply.uri = uri;
+  return reply;
+}
+
+Reply wrong_method(const Request& request, const std::string& allow) {
+  Problem problem(405, std::string(request.method) + " is not a method of " + std::string(request.path) +
+                           "; valid: " + allow);
+  problem.headers.emplace_back("Allow", allow);
+  return to_reply(problem, request.path);
+}
+
+std::string allowed_by_plugins(const std::vector<model::RouteDoc>& docs, std::string_view path) {
+  std::string allow;
+  for (const model::RouteDoc& doc : docs) {
+    if (!covers(doc.path, path)) continue;
+    if (!allow.empty()) allow += ", ";
+    allow += doc.method;
+  }
+  return allow.empty() ? allow : allow + ", OPTIONS";
+}
+
+Reply from_plugin(Backend::PluginResponse response) {
+  Reply reply;
+  reply.status = response.status >= 200 && response.status <= 599 ? response.status : 500;
+  reply.content_type = {};
+  reply.headers = std::move(response.headers);
+  reply.body = std::move(response.body);
+  reply.uri = plugin_path;
+  return reply;
+}
+
+}  // namespace
+
+void Dispatcher::handle(const Request& request, const Door& door, const std::shared_ptr<Responder>& responder) {
+  if (std::optional<Problem> refusal = access_.refuse(request, door)) {
+    return responder->answer(to_reply(*refusal, request.path));
+  }
+  if (request.path == "*" && request.method == "OPTIONS") {
+    return responder->answer(options("GET, HEAD, POST, PUT, OPTIONS", "*"));
+  }
+  if (!request.path.starts_with('/')) {
+    return responder->answer(to_reply(Problem(400, "the request target must be a path that begins with /"), request.path));
+  }
+  Match match = find_route(request.method, request.path, door.health_only);
+  if (match.route != nullptr) return run(*match.route, std::move(match.path), request, responder);
+  if (!match.allow.empty()) {
+    bool asks = request.method == "OPTIONS";
+    return responder->answer(asks ? options(match.allow, "OPTIONS") : wrong_method(request, match.allow));
+  }
+  if (!door.health_only && pass_to_plugin(request, responder)) return;
+  responder->answer(answer_unknown(request, door));
+}
+
+void Dispatcher::run(const Route& route, std::vector<std::string> path, const Request& request,
+                     const std::shared_ptr<Responder>& responder) {
+  if ((route.flags & route_inline) != 0) {
+    return responder->answer(make_reply(backend_, route, request, std::move(path)));
+  }
+  // The request outlives the task: the connection keeps it until the answer.
+  bool queued = worker_.submit([this, &route, path = std::move(path), &request, responder] {
+    responder->answer(make_reply(backend_, route, request, path));
+  });
+  if (queued) return;
+  Problem busy(503, "too many requests wait for the store; try again in a moment");
+  busy.headers.emplace_back("Retry-After", "1");
+  Reply reply = to_reply(busy, request.path);
+  reply.uri = route.pattern;
+  responder->answer(std::move(reply));
+}
+
+bool Dispatcher::pass_to_plugin(const Request& request, const std::shared_ptr<Responder>& responder) {
+  return backend_.plugin_route(request, [responder](Backend::PluginResponse response) {
+    responder->answer(from_plugin(std::move(response)));
+  });
+}
+
+Reply Dispatcher::answer_unknown(const Request& request, const Door& door) {
+  if (door.health_only) {
+    return to_reply(Problem(404, "this listener serves /healthz, /readyz and /metrics alone"), request.path);
+  }
+  std::vector<model::RouteDoc> docs = backend_.plugin_routes();
+  if (std::string allow = allowed_by_plugins(docs, request.path); !allow.empty()) {
+    return request.method == "OPTIONS" ? options(allow, "OPTIONS") : wrong_method(request, allow);
+  }
+  std::vector<std::string> further;
+  for (const model::RouteDoc& doc : docs) further.push_back(doc.path);
+  std::string near = nearest_route(request.path, further);
+  Problem problem(404, "there is no " + std::string(request.path) +
+                           (near.empty() ? "; GET /api/v1/openapi.json lists every route" : "; did you mean " + near + "?"));
+  if (!near.empty()) problem.with("nearest", json_text(near));
+  return to_reply(problem, request.path);
+}
+
+std::string Dispatcher::plugin_uri(std::string_view path) {
+  for (const model::RouteDoc& doc : backend_.plugin_routes()) {
+    if (covers(doc.path, path)) return doc.path;
+  }
+  return std::string(path);
+}
+
+}  // namespace tocsin::api

@@ -1,0 +1,46 @@
+// From a whole request to whoever answers it: access, the route table, the plugins' routes, or a problem document.
+#pragma once
+
+#include <memory>
+
+#include "api/access.hpp"
+#include "api/backend.hpp"
+#include "api/message.hpp"
+#include "api/routes.hpp"
+#include "api/worker.hpp"
+
+namespace tocsin::api {
+
+/// Takes the one answer to a request. Any thread; a second answer is ignored. When the last reference goes without an
+/// answer, the request is answered 500.
+class Responder {
+ public:
+  virtual ~Responder() = default;
+  virtual void answer(Reply reply) = 0;
+};
+
+class Dispatcher {
+ public:
+  Dispatcher(Backend& backend, Access access, Worker& worker)
+      : backend_(backend), access_(std::move(access)), worker_(worker) {}
+
+  /// Called on an io thread; never blocks but in a plugin's route. The request stays valid until it is answered.
+  void handle(const Request& request, const Door& door, const std::shared_ptr<Responder>& responder);
+  /// The documented path of a plugin's route for the label `uri`, or the path as it is.
+  std::string plugin_uri(std::string_view path);
+
+ private:
+  void run(const Route& route, std::vector<std::string> path, const Request& request,
+           const std::shared_ptr<Responder>& responder);
+  Reply answer_unknown(const Request& request, const Door& door);
+  bool pass_to_plugin(const Request& request, const std::shared_ptr<Responder>& responder);
+
+  Backend& backend_;
+  Access access_;
+  Worker& worker_;
+};
+
+/// `Reply::uri` of answers of plugins; the server puts the path in its place.
+constexpr std::string_view plugin_path = "*";
+
+}  // namespace tocsin::api

@@ -1,0 +1,51 @@
+// The handlers behind the table in routes.cpp. Each turns a checked call into one question to the backend and its
+// answer into JSON; none keeps state. They run on a worker unless the table says inline.
+#pragma once
+
+#include "api/routes.hpp"
+
+namespace tocsin::api::handlers {
+
+// handlers_signals.cpp
+Outcome query_signals(Backend& backend, const Call& call);
+Outcome list_series(Backend& backend, const Call& call);
+Outcome list_rules(Backend& backend, const Call& call);
+Outcome show_rule(Backend& backend, const Call& call);
+Outcome list_alerts(Backend& backend, const Call& call);
+Outcome list_alert_history(Backend& backend, const Call& call);
+Outcome acknowledge_alert(Backend& backend, const Call& call);
+
+// handlers_incidents.cpp
+Outcome list_incidents(Backend& backend, const Call& call);
+Outcome create_incident(Backend& backend, const Call& call);
+Outcome show_incident(Backend& backend, const Call& call);
+Outcome set_incident_status(Backend& backend, const Call& call);
+Outcome assign_incident(Backend& backend, const Call& call);
+Outcome add_incident_note(Backend& backend, const Call& call);
+Outcome show_incident_timeline(Backend& backend, const Call& call);
+
+// handlers_delivery.cpp
+Outcome list_notifications(Backend& backend, const Call& call);
+Outcome send_notification(Backend& backend, const Call& call);
+Outcome list_dead_letters(Backend& backend, const Call& call);
+Outcome replay_dead_letter(Backend& backend, const Call& call);
+Outcome list_jira_mappings(Backend& backend, const Call& call);
+
+// handlers_agent.cpp
+Outcome list_plugins(Backend& backend, const Call& call);
+Outcome reload(Backend& backend, const Call& call);
+Outcome show_version(Backend& backend, const Call& call);
+Outcome show_openapi(Backend& backend, const Call& call);
+Outcome show_metrics(Backend& backend, const Call& call);
+Outcome healthy(Backend& backend, const Call& call);
+Outcome ready(Backend& backend, const Call& call);
+
+// page.cpp
+Outcome show_page(Backend& backend, const Call& call);
+
+/// A JSON answer.
+Reply json_reply(std::string body, unsigned status = 200);
+/// The `by` of a body, or "api".
+Checked<std::string> actor(const Body& body);
+
+}  // namespace tocsin::api::handlers

@@ -1,0 +1,184 @@
+// Incidents: what people work on.
+#include <array>
+
+#include "api/handlers.hpp"
+#include "api/present.hpp"
+#include "base/text.hpp"
+
+namespace tocsin::api::handlers {
+namespace {
+
+using model::Category;
+using model::IncidentStatus;
+using model::Severity;
+
+const std::array<std::string, 5> status_words{"OPEN", "ACKNOWLEDGED", "IN_PROGRESS", "RESOLVED", "CLOSED"};
+const std::array<std::string, 4> severity_words{"CRITICAL", "HIGH", "MEDIUM", "LOW"};
+const std::array<std::string, 4> category_words{"TRANSACTION", "LOG", "INTEGRATION", "INFRASTRUCTURE"};
+constexpr std::array statuses{IncidentStatus::open, IncidentStatus::acknowledged, IncidentStatus::in_progress,
+                              IncidentStatus::resolved, IncidentStatus::closed};
+constexpr std::array severities{Severity::critical, Severity::high, Severity::medium, Severity::low};
+constexpr std::array categories{Category::transaction, Category::log, Category::integration, Category::infrastructure};
+
+/// An export reads page by page up to here; a table of this length is already more than a spreadsheet is good for.
+constexpr std::size_t most_exported = 100'000;
+
+Checked<IncidentFilter> filter(const Query& query, base::Time now) {
+  IncidentFilter out;
+  for (const std::string& given : query.list("status")) {
+    CHECKED(std::size_t which, pick("status", given, status_words));
+    out.status.push_back(statuses[which]);
+  }
+  for (const std::string& given : query.list("severity")) {
+    CHECKED(std::size_t which, pick("severity", given, severity_words));
+    out.severity.push_back(severities[which]);
+  }
+  out.text = query.text("q");
+  CHECKED(out.from, query.time("from", now));
+  CHECKED(out.to, query.time("to", now));
+  CHECKED(out.page, query.page());
+  return out;
+}
+
+Outcome export_csv(Backend& backend, IncidentFilter filter, std::size_t most) {
+  Reply reply;
+  reply.content_type = "text/csv; charset=utf-8; header=present";
+  reply.headers.emplace_back("Content-Disposition", "attachment; filename=\"incidents.csv\"");
+  reply.body = incident_csv_header();
+  for (std::size_t rows = 0; rows < most;) {
+    filter.page.limit = std::min<std::size_t>(1000, most - rows);
+    TRY(Listed<model::Incident> listed, backend.incidents(filter));
+    for (const model::Incident& incident : listed.items) append_incident_csv(reply.body, incident);
+    rows += listed.items.size();
+    if (listed.next.empty() || listed.items.empty()) break;
+    filter.page.after = listed.next;
+  }
+  return reply;
+}
+
+Checked<std::vector<model::Link>> links(const Body& body) {
+  std::vector<model::Link> out;
+  const base::Value* value = body.find("links");
+  if (value == nullptr || value->is_null()) return out;
+  auto wrong = [] { return std::unexpected(Problem(400, "member \"links\": expected [{\"text\": …, \"href\": …}]")); };
+  if (value->array() == nullptr) return wrong();
+  for (const base::Value& item : *value->array()) {
+    const base::Value* text = item.find("text");
+    const base::Value* href = item.find("href");
+    if (href == nullptr || href->string() == nullptr) return wrong();
+    if (text != nullptr && text->string() == nullptr) return wrong();
+    out.push_back({text == nullptr ? *href->string() : *text->string(), *href->string()});
+  }
+  return out;
+}
+
+Checked<model::Incident> new_incident(const Body& body) {
+  model::Incident out;
+  CHECKED(out.title, body.required("title"));
+  CHECKED(std::string severity, body.required("severity"));
+  CHECKED(std::size_t which, pick("severity", severity, severity_words));
+  out.severity = severities[which];
+  CHECKED(std::string category, body.text("category"));
+  if (!category.empty()) {
+    CHECKED(std::size_t index, pick("category", category, category_words));
+    out.category = categories[index];
+  }
+  CHECKED(out.description, body.text("description"));
+  CHECKED(out.service_name, body.text("service_name"));
+  CHECKED(out.affected_component, body.text("affected_component"));
+  CHECKED(out.impact, body.text("impact"));
+  CHECKED(out.suggestion, body.text("suggestion"));
+  CHECKED(out.owner, body.text("owner"));
+  CHECKED(out.runbook_url, body.text("runbook_url"));
+  CHECKED(out.metric_name, body.text("metric_name"));
+  CHECKED(out.metric_value, body.number("metric_value"));
+  CHECKED(out.threshold_value, body.number("threshold_value"));
+  CHECKED(out.labels, body.labels("labels"));
+  CHECKED(out.tags, body.texts("tags"));
+  CHECKED(out.links, links(body));
+  return out;
+}
+
+/// A refused transition names the valid ones, for programs too.
+Problem with_valid_transitions(Backend& backend, const std::string& id, const base::Error& error) {
+  Problem problem(error);
+  if (error.fault() != base::Fault::conflict) return problem;
+  base::Result<IncidentView> view = backend.incident(id);
+  if (!view) return problem;
+  std::vector<std::string> words;
+  for (IncidentStatus status : model::next_statuses(view->incident.status)) words.emplace_back(model::to_string(status));
+  return problem.with("valid_transitions", object_json(words));
+}
+
+}  // namespace
+
+Outcome list_incidents(Backend& backend, const Call& call) {
+  CHECKED(IncidentFilter wanted, filter(call.query, backend.now()));
+  if (const std::string* format = call.query.find("format")) {
+    const std::array<std::string, 2> formats{"json", "csv"};
+    CHECKED(std::size_t which, pick("format", *format, formats));
+    bool limited = call.query.find("limit") != nullptr;
+    if (which == 1) return export_csv(backend, wanted, limited ? wanted.page.limit : most_exported);
+  }
+  TRY(Listed<model::Incident> listed, backend.incidents(wanted));
+  return json_reply(list_json(listed));
+}
+
+Outcome create_incident(Backend& backend, const Call& call) {
+  CHECKED(Body body, Body::parse(call.request, {"title", "description", "severity", "category", "service_name",
+                                                "affected_component", "impact", "suggestion", "owner", "runbook_url",
+                                                "metric_name", "metric_value", "threshold_value", "labels", "tags",
+                                                "links", "by"}));
+  CHECKED(std::string by, actor(body));
+  CHECKED(model::Incident wanted, new_incident(body));
+  TRY(model::Incident made, backend.create_incident(std::move(wanted), by));
+  Reply reply = json_reply(object_json(made), 201);
+  std::string id = made.number == 0 ? made.correlation_id : std::to_string(made.number);
+  reply.headers.emplace_back("Location", "/api/v1/incidents/" + id);
+  return reply;
+}
+
+Outcome show_incident(Backend& backend, const Call& call) {
+  TRY(IncidentView view, backend.incident(call.path[0]));
+  return json_reply(object_json(view));
+}
+
+Outcome set_incident_status(Backend& backend, const Call& call) {
+  CHECKED(Body body, Body::parse(call.request, {"status", "notes", "reason", "by"}));
+  CHECKED(std::string by, actor(body));
+  CHECKED(std::string given, body.required("status"));
+  CHECKED(std::size_t which, pick("status", given, status_words));
+  CHECKED(std::string notes, body.text("notes"));
+  CHECKED(std::string reason, body.text("reason"));
+  base::Result<model::Incident> changed = backend.set_status(call.path[0], statuses[which], notes, reason, by);
+  if (!changed) return std::unexpected(with_valid_transitions(backend, call.path[0], changed.error()));
+  return json_reply(object_json(*changed));
+}
+
+Outcome assign_incident(Backend& backend, const Call& call) {
+  CHECKED(Body body, Body::parse(call.request, {"owner", "by"}));
+  CHECKED(std::string by, actor(body));
+  if (body.find("owner") == nullptr) {
+    return std::unexpected(Problem(400, "member \"owner\" is missing; an empty owner unassigns"));
+  }
+  CHECKED(std::string owner, body.text("owner"));
+  TRY(model::Incident changed, backend.assign(call.path[0], owner, by));
+  return json_reply(object_json(changed));
+}
+
+Outcome add_incident_note(Backend& backend, const Call& call) {
+  CHECKED(Body body, Body::parse(call.request, {"text", "by"}));
+  CHECKED(std::string by, actor(body));
+  CHECKED(std::string text, body.required("text"));
+  TRY(model::Incident changed, backend.note(call.path[0], text, by));
+  return json_reply(object_json(changed));
+}
+
+Outcome show_incident_timeline(Backend& backend, const Call& call) {
+  CHECKED(Page page, call.query.page());
+  TRY(IncidentView view, backend.incident(call.path[0]));
+  CHECKED(Listed<model::TimelineEntry> listed, slice(std::move(view.timeline), page));
+  return json_reply(list_json(listed));
+}
+
+}  // namespace tocsin::api::handlers

@@ -1,0 +1,219 @@
+#include "api/present.hpp"
+
+#include <array>
+
+#include "base/id.hpp"
+#include "base/text.hpp"
+
+namespace tocsin::api {
+namespace {
+
+void word(JsonWriter& json, std::string_view name, model::Severity severity) {
+  json.key(name);
+  if (severity == model::Severity::none) json.null();
+  else json.text(model::to_string(severity));
+}
+
+void word(JsonWriter& json, std::string_view name, model::Category category) {
+  json.key(name);
+  if (category == model::Category::none) json.null();
+  else json.text(model::to_string(category));
+}
+
+/// The members of an incident without the braces, so that a view can add its own.
+void members(JsonWriter& json, const model::Incident& i) {
+  json.field("id", i.number).field("number", i.number).field("title", i.title).field("description", i.description);
+  word(json, "severity", i.severity);
+  word(json, "category", i.category);
+  json.field("status", model::to_string(i.status)).field("service_name", i.service_name);
+  json.field("correlation_id", i.correlation_id).field("affected_component", i.affected_component);
+  json.field("metric_name", i.metric_name).field("metric_value", i.metric_value);
+  json.field("threshold_value", i.threshold_value).field("impact", i.impact).field("suggestion", i.suggestion);
+  json.field("resolution_notes", i.resolution_notes).field("close_reason", i.close_reason);
+  json.field("jira_ticket_key", i.ticket_key).field("jira_ticket_url", i.ticket_url);
+  json.field("detected_at", i.detected_at).field("acknowledged_at", i.acknowledged_at);
+  json.field("resolved_at", i.resolved_at).field("closed_at", i.closed_at);
+  json.field("created_at", i.created_at).field("updated_at", i.updated_at);
+  json.field("owner", i.owner).field("route", i.route).field("group_key", i.group_key);
+  json.field("runbook_url", i.runbook_url).field("shadow", i.shadow);
+  write(json.key("tags"), i.tags);
+  write(json.key("labels"), i.labels);
+  write(json.key("links"), i.links);
+}
+
+void origin(JsonWriter& json, const model::Origin& from) {
+  json.key("origin");
+  if (from.file.empty()) {
+    json.null();
+    return;
+  }
+  json.open_object().field("file", from.file).field("line", from.line).field("offset", from.offset).close_object();
+}
+
+/// A quote, comma or line break needs quotes. A cell that a spreadsheet would take for a formula gets an apostrophe:
+/// titles carry label values, which whoever writes the logs chooses.
+void cell(std::string& out, std::string_view text, bool first = false) {
+  if (!first) out += ',';
+  bool formula = !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
+  if (!formula && text.find_first_of("\",\r\n") == text.npos) {
+    out += text;
+    return;
+  }
+  out += formula ? "\"'" : "\"";
+  for (char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  out += '"';
+}
+
+void cell(std::string& out, base::Time time) { cell(out, time == base::no_time ? "" : base::format_rfc3339(time)); }
+
+void cell(std::string& out, double value) {
+  out += ',';
+  if (value == value) JsonWriter(out).number(value);
+}
+
+}  // namespace
+
+void write(JsonWriter& json, const model::Labels& labels) {
+  json.open_object();
+  for (const auto& [name, value] : labels) json.field(name, value);
+  json.close_object();
+}
+
+void write(JsonWriter& json, const std::vector<model::Link>& links) {
+  json.open_array();
+  for (const model::Link& link : links) {
+    json.open_object().field("text", link.text).field("href", link.href).close_object();
+  }
+  json.close_array();
+}
+
+void write(JsonWriter& json, const std::vector<std::string>& texts) {
+  json.open_array();
+  for (const std::string& text : texts) json.text(text);
+  json.close_array();
+}
+
+void write(JsonWriter& json, const model::Alert& a) {
+  json.open_object().field("id", a.id).field("rule", a.rule).field("title", a.title);
+  json.field("fingerprint", base::hex16(a.fingerprint)).field("state", model::to_string(a.state));
+  word(json, "severity", a.severity);
+  word(json, "category", a.category);
+  write(json.key("labels"), a.labels);
+  write(json.key("annotations"), a.annotations);
+  write(json.key("links"), a.links);
+  json.field("value", a.value).field("threshold", a.threshold);
+  json.field("active_at", a.active_at).field("fired_at", a.fired_at).field("resolved_at", a.resolved_at);
+  json.field("updated_at", a.updated_at).field("shadow", a.shadow);
+  origin(json, a.origin);
+  json.close_object();
+}
+
+void write(JsonWriter& json, const model::TimelineEntry& e) {
+  json.open_object().field("at", e.at).field("actor", e.actor).field("what", e.what);
+  json.field("from", e.from).field("to", e.to).field("text", e.text).close_object();
+}
+
+void write(JsonWriter& json, const model::Incident& incident) {
+  json.open_object();
+  members(json, incident);
+  json.close_object();
+}
+
+void write(JsonWriter& json, const IncidentView& view) {
+  json.open_object();
+  members(json, view.incident);
+  json.key("alerts").open_array();
+  for (const model::IncidentAlert& member : view.alerts) write(json, member.alert);
+  json.close_array().key("timeline").open_array();
+  for (const model::TimelineEntry& entry : view.timeline) write(json, entry);
+  json.close_array().close_object();
+}
+
+void write(JsonWriter& json, const RuleInfo& info) {
+  const model::Rule& r = *info.rule;
+  auto span = [&](std::string_view name, base::Duration d) { json.field(name, base::format_duration(d)); };
+  json.open_object().field("name", r.name).field("detector", r.detector);
+  word(json, "severity", r.severity);
+  word(json, "category", r.category);
+  json.field("signal", r.signal_text).field("aggregate", model::to_string(r.aggregate));
+  write(json.key("by"), r.by);
+  span("over", r.over);
+  span("for", r.for_);
+  span("keep_firing_for", r.keep_firing_for);
+  span("cooldown", r.effective_cooldown());
+  span("every", r.every);
+  json.field("no_data", r.no_data == model::NoData::alert ? "alert" : r.no_data == model::NoData::ok ? "ok" : "keep");
+  json.field("scope", r.fleet ? "fleet" : "agent").field("shadow", r.shadow).field("pack", r.pack);
+  write(json.key("labels"), r.labels);
+  json.field("message", r.message).field("suggestion", r.suggestion).field("runbook_url", r.runbook_url);
+  write(json.key("links"), r.links);
+  json.field("source", r.script_file.empty() ? r.place.text() : r.script_file);
+  json.field("health", info.health).field("last_error", info.last_error);
+  json.field("evaluations", info.evaluations).field("failures", info.failures).field("groups", info.groups);
+  json.field("pending", info.pending).field("firing", info.firing).field("last_evaluation", info.last_evaluation);
+  json.close_object();
+}
+
+void write(JsonWriter& json, const SeriesInfo& s) {
+  json.open_object().field("name", s.name);
+  write(json.key("labels"), s.labels);
+  json.field("first", s.first).field("last", s.last).field("samples", s.samples).close_object();
+}
+
+void write(JsonWriter& json, const model::Attempt& a) {
+  json.open_object().field("key", a.delivery_key).field("type", a.type).field("recipient", a.recipient);
+  json.field("status", a.status).field("sent_at", a.sent_at).field("delivered_at", a.delivered_at);
+  json.field("provider_id", a.provider_id).field("error", a.error).field("incident", a.correlation_id);
+  json.field("instance", a.instance).field("attempt", a.attempt).close_object();
+}
+
+void write(JsonWriter& json, const model::PluginStatus& p) {
+  json.open_object().field("id", p.id).field("version", p.version).field("kind", p.kind);
+  json.field("instance", p.instance).field("path", p.path).field("state", p.state).field("error", p.error);
+  json.field("calls", p.calls).field("errors", p.errors).field("signals", p.signals).field("rejected", p.rejected);
+  json.field("queue_depth", p.queue_depth).field("dropped", p.dropped).close_object();
+}
+
+void write(JsonWriter& json, const model::DeadLetter& d) {
+  json.open_object().field("id", d.id).field("at", d.at).field("what", d.what).field("key", d.key);
+  json.field("instance", d.instance).field("cause", d.cause).field("incident", d.delivery.correlation_id);
+  json.field("recipient", d.delivery.recipient).field("target", d.delivery.target);
+  json.field("attempts", d.delivery.attempts).close_object();
+}
+
+std::string incident_csv_header() {
+  return "id,title,description,severity,category,status,service_name,correlation_id,affected_component,metric_name,"
+         "metric_value,threshold_value,impact,suggestion,resolution_notes,jira_ticket_key,jira_ticket_url,detected_at,"
+         "acknowledged_at,resolved_at,closed_at,created_at,updated_at,owner,tags,close_reason\r\n";
+}
+
+void append_incident_csv(std::string& out, const model::Incident& i) {
+  cell(out, std::to_string(i.number), true);
+  cell(out, i.title);
+  cell(out, i.description);
+  cell(out, i.severity == model::Severity::none ? "" : model::to_string(i.severity));
+  cell(out, i.category == model::Category::none ? "" : model::to_string(i.category));
+  cell(out, model::to_string(i.status));
+  for (const std::string* text : {&i.service_name, &i.correlation_id, &i.affected_component, &i.metric_name}) {
+    cell(out, *text);
+  }
+  cell(out, i.metric_value);
+  cell(out, i.threshold_value);
+  for (const std::string* text : {&i.impact, &i.suggestion, &i.resolution_notes, &i.ticket_key, &i.ticket_url}) {
+    cell(out, *text);
+  }
+  for (base::Time t : {i.detected_at, i.acknowledged_at, i.resolved_at, i.closed_at, i.created_at, i.updated_at}) {
+    cell(out, t);
+  }
+  cell(out, i.owner);
+  std::string tags;
+  for (const std::string& tag : i.tags) tags += (tags.empty() ? "" : " ") + tag;
+  cell(out, tags);
+  cell(out, i.close_reason);
+  out += "\r\n";
+}
+
+}  // namespace tocsin::api
