@@ -50,9 +50,10 @@ bool Access::own(std::string_view host) const {
 std::optional<Problem> Access::refuse(const Request& request, const Door& door) const {
   std::string_view authority = request.header("host");
   if (door.loopback && !authority.empty() && !own(host_of(authority))) {
-    return Problem(403, "Host is \"" + std::string(authority) +
-                            "\", which is not this agent's name on loopback (DNS rebinding is refused); use 127.0.0.1 or "
-                            "localhost, or set [http] external_url");
+    return Problem(403,
+                   "Host is \"" + std::string(authority) +
+                       "\", which is not this agent's name on loopback (DNS rebinding is refused); use 127.0.0.1 or "
+                       "localhost, or set [http] external_url");
   }
   if (!request.state_changing()) return std::nullopt;
   std::string_view origin = request.header("origin");

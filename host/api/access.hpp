@@ -14,7 +14,7 @@ namespace tocsin::api {
 
 /// One listening address and what it serves.
 struct Door {
-  bool loopback = true;     ///< listens on loopback only
+  bool loopback = true;  ///< listens on loopback only
   bool health_only = false;
   bool tls = false;
 };

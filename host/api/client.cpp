@@ -32,9 +32,11 @@ struct Address {
 Result<Address> parse_url(const std::string& url) {
   Address out;
   std::string_view rest = url;
-  if (rest.starts_with("https://")) out.tls = true;
+  if (rest.starts_with("https://"))
+    out.tls = true;
   else if (!rest.starts_with("http://")) {
-    return fail(Fault::invalid, "\"" + url + "\" is no address of an agent; expected http://HOST:PORT or https://HOST:PORT");
+    return fail(Fault::invalid,
+                "\"" + url + "\" is no address of an agent; expected http://HOST:PORT or https://HOST:PORT");
   }
   rest.remove_prefix(out.tls ? 8 : 7);
   std::size_t slash = std::min(rest.find('/'), rest.size());
@@ -85,8 +87,9 @@ class Call {
     socket_.close(ignored);
     context_.restart();
     context_.run();
-    return fail(Fault::unavailable, "the agent at " + url_ + " did not answer in time; is it overloaded? `tocsin status` "
-                                    "and its log tell");
+    return fail(Fault::unavailable, "the agent at " + url_ +
+                                        " did not answer in time; is it overloaded? `tocsin status` "
+                                        "and its log tell");
   }
 
   std::unexpected<base::Error> unreachable(const std::string& why) const {
@@ -191,7 +194,8 @@ class Call {
       }
       pending += more;
       pending.erase(0, parser.put(asio::buffer(pending), ec));
-      if (ec && ec != http::error::need_more) return unreachable("what answers there is no agent (" + ec.message() + ")");
+      if (ec && ec != http::error::need_more)
+        return unreachable("what answers there is no agent (" + ec.message() + ")");
     }
     auto& message = parser.get();
     return Answer{message.result_int(), std::string(message[http::field::content_type]), std::move(message.body())};
@@ -207,7 +211,9 @@ class Call {
   std::array<char, 16 * 1024> buffer_{};
 };
 
-bool one_line(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos; }
+bool one_line(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos;
+}
 
 std::string request_text(const Address& address, std::string_view method, std::string_view target,
                          std::string_view body, const std::string& token) {

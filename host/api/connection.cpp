@@ -12,13 +12,13 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t wire_size = 16 * 1024 + 512;   ///< one TLS record with its head
-constexpr std::size_t kept_when_idle = 64 * 1024;    ///< buffers above it are given back
+constexpr std::size_t wire_size = 16 * 1024 + 512;  ///< one TLS record with its head
+constexpr std::size_t kept_when_idle = 64 * 1024;   ///< buffers above it are given back
 constexpr auto trim_after = std::chrono::seconds(5);
 constexpr auto linger_for = std::chrono::seconds(2);
-constexpr std::uint64_t slowest = 8 * 1024;          ///< bytes per second below which a peer counts as stuck
-constexpr std::size_t flush_above = 256 * 1024;      ///< pipelined answers gathered before they are written
-constexpr std::size_t growth = 256 * 1024;           ///< a body's buffer grows by what came, at least by this
+constexpr std::uint64_t slowest = 8 * 1024;      ///< bytes per second below which a peer counts as stuck
+constexpr std::size_t flush_above = 256 * 1024;  ///< pipelined answers gathered before they are written
+constexpr std::size_t growth = 256 * 1024;       ///< a body's buffer grows by what came, at least by this
 
 std::string remote_of(const asio::ip::tcp::socket& socket) {
   boost::system::error_code ec;
@@ -56,6 +56,7 @@ Connection::Connection(std::shared_ptr<Lane> lane, std::shared_ptr<Entrance> ent
 }
 
 void Connection::start(bool refused) {
+  if (site_.stopping) return close();
   Error ec;
   socket_.set_option(asio::ip::tcp::no_delay(true), ec);
   socket_.non_blocking(true, ec);

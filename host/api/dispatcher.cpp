@@ -57,8 +57,8 @@ Reply options(const std::string& allow, std::string_view uri) {
 }
 
 Reply wrong_method(const Request& request, const std::string& allow) {
-  Problem problem(405, std::string(request.method) + " is not a method of " + std::string(request.path) +
-                           "; valid: " + allow);
+  Problem problem(
+      405, std::string(request.method) + " is not a method of " + std::string(request.path) + "; valid: " + allow);
   problem.headers.emplace_back("Allow", allow);
   return to_reply(problem, request.path);
 }
@@ -93,7 +93,8 @@ void Dispatcher::handle(const Request& request, const Door& door, const std::sha
     return responder->answer(options("GET, HEAD, POST, PUT, OPTIONS", "*"));
   }
   if (!request.path.starts_with('/')) {
-    return responder->answer(to_reply(Problem(400, "the request target must be a path that begins with /"), request.path));
+    return responder->answer(
+        to_reply(Problem(400, "the request target must be a path that begins with /"), request.path));
   }
   Match match = find_route(request.method, request.path, door.health_only);
   if (match.route != nullptr) return run(*match.route, std::move(match.path), request, responder);
@@ -123,9 +124,8 @@ void Dispatcher::run(const Route& route, std::vector<std::string> path, const Re
 }
 
 bool Dispatcher::pass_to_plugin(const Request& request, const std::shared_ptr<Responder>& responder) {
-  return backend_.plugin_route(request, [responder](Backend::PluginResponse response) {
-    responder->answer(from_plugin(std::move(response)));
-  });
+  return backend_.plugin_route(
+      request, [responder](Backend::PluginResponse response) { responder->answer(from_plugin(std::move(response))); });
 }
 
 Reply Dispatcher::answer_unknown(const Request& request, const Door& door) {
@@ -139,8 +139,9 @@ Reply Dispatcher::answer_unknown(const Request& request, const Door& door) {
   std::vector<std::string> further;
   for (const model::RouteDoc& doc : docs) further.push_back(doc.path);
   std::string near = nearest_route(request.path, further);
-  Problem problem(404, "there is no " + std::string(request.path) +
-                           (near.empty() ? "; GET /api/v1/openapi.json lists every route" : "; did you mean " + near + "?"));
+  Problem problem(404,
+                  "there is no " + std::string(request.path) +
+                      (near.empty() ? "; GET /api/v1/openapi.json lists every route" : "; did you mean " + near + "?"));
   if (!near.empty()) problem.with("nearest", json_text(near));
   return to_reply(problem, request.path);
 }

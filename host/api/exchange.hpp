@@ -35,7 +35,8 @@ class Exchange final : public Responder {
   enum class State { calling, later, answered };
   void post() {
     Lane& lane = connection_->lane();
-    lane.post([connection = connection_, reply = std::move(reply_)]() mutable { connection->resume(std::move(reply)); });
+    lane.post(
+        [connection = connection_, reply = std::move(reply_)]() mutable { connection->resume(std::move(reply)); });
   }
 
   const std::shared_ptr<Connection> connection_;

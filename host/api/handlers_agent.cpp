@@ -64,7 +64,9 @@ Outcome show_metrics(Backend& backend, const Call& call) {
   return reply;
 }
 
-Outcome healthy(Backend&, const Call&) { return text_reply("ok\n"); }
+Outcome healthy(Backend&, const Call&) {
+  return text_reply("ok\n");
+}
 
 Outcome ready(Backend& backend, const Call&) {
   std::string reason = backend.not_ready();

@@ -11,8 +11,10 @@ namespace {
 void write_mapping(JsonWriter& json, Backend& backend, const model::TicketRef& ticket) {
   base::Result<IncidentView> view = backend.incident(ticket.correlation_id);
   json.open_object().key("incident_id");
-  if (view && view->incident.number != 0) json.integer(view->incident.number);
-  else json.null();
+  if (view && view->incident.number != 0)
+    json.integer(view->incident.number);
+  else
+    json.null();
   json.field("correlation_id", ticket.correlation_id).field("instance", ticket.instance);
   json.field("jira_key", ticket.key).field("jira_url", ticket.url).field("status", ticket.status);
   json.field("synced_at", ticket.synced_at).close_object();
@@ -62,8 +64,10 @@ Outcome list_jira_mappings(Backend& backend, const Call& call) {
   json.open_object().key("items").open_array();
   for (const model::TicketRef& ticket : listed.items) write_mapping(json, backend, ticket);
   json.close_array().key("next");
-  if (listed.next.empty()) json.null();
-  else json.text(listed.next);
+  if (listed.next.empty())
+    json.null();
+  else
+    json.text(listed.next);
   json.close_object();
   return json_reply(std::move(out));
 }

@@ -106,7 +106,8 @@ Problem with_valid_transitions(Backend& backend, const std::string& id, const ba
   base::Result<IncidentView> view = backend.incident(id);
   if (!view) return problem;
   std::vector<std::string> words;
-  for (IncidentStatus status : model::next_statuses(view->incident.status)) words.emplace_back(model::to_string(status));
+  for (IncidentStatus status : model::next_statuses(view->incident.status))
+    words.emplace_back(model::to_string(status));
   return problem.with("valid_transitions", object_json(words));
 }
 
@@ -125,10 +126,10 @@ Outcome list_incidents(Backend& backend, const Call& call) {
 }
 
 Outcome create_incident(Backend& backend, const Call& call) {
-  CHECKED(Body body, Body::parse(call.request, {"title", "description", "severity", "category", "service_name",
-                                                "affected_component", "impact", "suggestion", "owner", "runbook_url",
-                                                "metric_name", "metric_value", "threshold_value", "labels", "tags",
-                                                "links", "by"}));
+  CHECKED(Body body, Body::parse(call.request,
+                                 {"title", "description", "severity", "category", "service_name", "affected_component",
+                                  "impact", "suggestion", "owner", "runbook_url", "metric_name", "metric_value",
+                                  "threshold_value", "labels", "tags", "links", "by"}));
   CHECKED(std::string by, actor(body));
   CHECKED(model::Incident wanted, new_incident(body));
   TRY(model::Incident made, backend.create_incident(std::move(wanted), by));

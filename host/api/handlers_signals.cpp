@@ -40,8 +40,9 @@ Checked<HistoryQuery> history_query(const Query& query, base::Time now) {
   out.loader = query.text("loaderCode");
   out.segment = query.text("segmentCode");
   if (out.name.empty() && out.loader.empty()) {
-    return std::unexpected(Problem(400, "parameter name or loaderCode is missing: say which signals, as in "
-                                        "?name=etl.run&match=loader=\"DAILY_SALES\"")
+    return std::unexpected(Problem(400,
+                                   "parameter name or loaderCode is missing: say which signals, as in "
+                                   "?name=etl.run&match=loader=\"DAILY_SALES\"")
                                .with("parameter", "\"name\""));
   }
   CHECKED(out.matchers, matchers(query));
@@ -65,8 +66,10 @@ void write_series(JsonWriter& json, const HistorySeries& series, const HistoryQu
   json.open_object().field("name", series.name);
   write(json.key("labels"), series.labels);
   json.field("aggregation", query.aggregation).key("bucket");
-  if (query.bucket == base::Duration{}) json.null();
-  else json.text(base::format_duration(query.bucket));
+  if (query.bucket == base::Duration{})
+    json.null();
+  else
+    json.text(base::format_duration(query.bucket));
   json.key("dataPoints").open_array();
   for (const Point& point : series.points) {
     json.open_object().field("timestamp", point.timestamp).field("value", point.value).close_object();
@@ -130,8 +133,12 @@ Outcome show_rule(Backend& backend, const Call& call) {
   return std::unexpected(std::move(problem));
 }
 
-Outcome list_alerts(Backend& backend, const Call& call) { return alert_list(backend, call, false); }
-Outcome list_alert_history(Backend& backend, const Call& call) { return alert_list(backend, call, true); }
+Outcome list_alerts(Backend& backend, const Call& call) {
+  return alert_list(backend, call, false);
+}
+Outcome list_alert_history(Backend& backend, const Call& call) {
+  return alert_list(backend, call, true);
+}
 
 Outcome acknowledge_alert(Backend& backend, const Call& call) {
   CHECKED(Body body, Body::parse(call.request, {"by"}));

@@ -34,13 +34,20 @@ class Reader {
     skip_space();
     if (at_ == text_.size()) return wrong("a value");
     switch (text_[at_]) {
-      case '{': return object(depth);
-      case '[': return array(depth);
-      case '"': return string_value();
-      case 't': return word("true", Value(true));
-      case 'f': return word("false", Value(false));
-      case 'n': return word("null", Value());
-      default: return number();
+      case '{':
+        return object(depth);
+      case '[':
+        return array(depth);
+      case '"':
+        return string_value();
+      case 't':
+        return word("true", Value(true));
+      case 'f':
+        return word("false", Value(false));
+      case 'n':
+        return word("null", Value());
+      default:
+        return number();
     }
   }
 
@@ -85,8 +92,10 @@ class Reader {
       char c = text_[at_++];
       if (c == '"') return out;
       if (static_cast<unsigned char>(c) < 0x20) return wrong("control characters escaped inside a string");
-      if (c != '\\') out += c;
-      else TRY_VOID(escape(out));
+      if (c != '\\')
+        out += c;
+      else
+        TRY_VOID(escape(out));
     }
     return wrong("a closing double quote");
   }
@@ -204,8 +213,10 @@ class Reader {
   std::unexpected<base::Error> wrong(const std::string& expected) const {
     std::size_t at = std::min(at_, text_.size()), line = 1, column = 1;
     for (std::size_t i = 0; i < at; ++i) {
-      if (text_[i] == '\n') ++line, column = 1;
-      else ++column;
+      if (text_[i] == '\n')
+        ++line, column = 1;
+      else
+        ++column;
     }
     return fail(Fault::invalid, "the JSON body, line " + std::to_string(line) + ", column " + std::to_string(column) +
                                     ": expected " + expected);
@@ -217,6 +228,8 @@ class Reader {
 
 }  // namespace
 
-base::Result<base::Value> read_json(std::string_view text) { return Reader(text).document(); }
+base::Result<base::Value> read_json(std::string_view text) {
+  return Reader(text).document();
+}
 
 }  // namespace tocsin::api

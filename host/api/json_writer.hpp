@@ -38,8 +38,10 @@ class JsonWriter {
   JsonWriter& field(std::string_view name, base::Time value) { return key(name).time(value); }
   template <std::unsigned_integral T>
   JsonWriter& field(std::string_view name, T value) {
-    if constexpr (std::same_as<T, bool>) return key(name).boolean(value);
-    else return key(name).integer(value);
+    if constexpr (std::same_as<T, bool>)
+      return key(name).boolean(value);
+    else
+      return key(name).integer(value);
   }
 
  private:

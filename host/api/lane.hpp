@@ -29,10 +29,18 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 /// What all lanes of a server share. Outlives their threads.
 struct Site {
+  Site(ServerSettings chosen, telemetry::Metrics& registry, Dispatcher& routes,
+       std::shared_ptr<const TlsContext> context)
+      : settings(std::move(chosen)),
+        metrics(registry),
+        dispatcher(routes),
+        tls(std::move(context)),
+        connections(registry.gauge("tocsin_http_connections", "Open connections of the agent's listeners.")) {}
+
   const ServerSettings settings;
   telemetry::Metrics& metrics;
   Dispatcher& dispatcher;
-  std::shared_ptr<const TlsContext> tls;  ///< null: plain
+  const std::shared_ptr<const TlsContext> tls;  ///< null: plain
   telemetry::Gauge& connections;
   std::atomic<bool> stopping{false};
 

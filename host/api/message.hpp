@@ -29,7 +29,8 @@ struct Request : Backend::PluginRequest {
 /// of a few fixed words (static storage); "*" (plugin_path) has the server put the plugin's path there.
 struct Reply {
   unsigned status = 200;
-  std::string_view content_type = "application/json";  ///< static storage; empty: the headers carry it, or there is none
+  std::string_view content_type =
+      "application/json";  ///< static storage; empty: the headers carry it, or there is none
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   std::string_view uri = "UNKNOWN";

@@ -17,9 +17,10 @@ Result<OpenSsl> load() {
                                         "; install the package libssl3");
   }
   OpenSsl out{};
-#define TOCSIN_OPENSSL_FIND(name)                                          \
+#define TOCSIN_OPENSSL_FIND(name)                                           \
   out.name = reinterpret_cast<decltype(out.name)>(::dlsym(library, #name)); \
-  if (out.name == nullptr) return fail(Fault::unsupported, "libssl.so.3 lacks " #name "; OpenSSL 3.0 or later is needed");
+  if (out.name == nullptr)                                                  \
+    return fail(Fault::unsupported, "libssl.so.3 lacks " #name "; OpenSSL 3.0 or later is needed");
   TOCSIN_OPENSSL_FUNCTIONS(TOCSIN_OPENSSL_FIND)
 #undef TOCSIN_OPENSSL_FIND
   return out;

@@ -9,12 +9,23 @@ std::string escaped(std::string_view text) {
   std::string out;
   for (char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -30,7 +41,8 @@ void row(std::string& out, std::initializer_list<std::string_view> cells, std::s
 
 void incidents(std::string& out, Backend& backend) {
   IncidentFilter filter;
-  filter.status = {model::IncidentStatus::open, model::IncidentStatus::acknowledged, model::IncidentStatus::in_progress};
+  filter.status = {model::IncidentStatus::open, model::IncidentStatus::acknowledged,
+                   model::IncidentStatus::in_progress};
   filter.page.limit = 50;
   base::Result<Listed<model::Incident>> listed = backend.incidents(filter);
   out += "<h2>Incidents not resolved</h2>\n";
@@ -38,8 +50,10 @@ void incidents(std::string& out, Backend& backend) {
     out += "<p>" + escaped(listed.error().message()) + "</p>\n";
     return;
   }
-  if (listed->items.empty()) out += "<p>None.</p>\n";
-  else out += "<table>\n";
+  if (listed->items.empty())
+    out += "<p>None.</p>\n";
+  else
+    out += "<table>\n";
   if (!listed->items.empty()) row(out, {"#", "Severity", "Status", "Title", "Owner", "Since"}, "th");
   for (const model::Incident& i : listed->items) {
     row(out, {std::to_string(i.number), model::to_string(i.severity), model::to_string(i.status), i.title, i.owner,
@@ -68,7 +82,8 @@ constexpr std::string_view head =
 Outcome show_page(Backend& backend, const Call&) {
   Reply reply;
   reply.content_type = "text/html; charset=utf-8";
-  reply.headers.emplace_back("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+  reply.headers.emplace_back("Content-Security-Policy",
+                             "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
   reply.body = head;
   std::string reason = backend.not_ready();
   reply.body += reason.empty() ? "<p>Ready." : "<p><strong>Not ready:</strong> " + escaped(reason) + ".";

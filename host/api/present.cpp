@@ -10,14 +10,18 @@ namespace {
 
 void word(JsonWriter& json, std::string_view name, model::Severity severity) {
   json.key(name);
-  if (severity == model::Severity::none) json.null();
-  else json.text(model::to_string(severity));
+  if (severity == model::Severity::none)
+    json.null();
+  else
+    json.text(model::to_string(severity));
 }
 
 void word(JsonWriter& json, std::string_view name, model::Category category) {
   json.key(name);
-  if (category == model::Category::none) json.null();
-  else json.text(model::to_string(category));
+  if (category == model::Category::none)
+    json.null();
+  else
+    json.text(model::to_string(category));
 }
 
 /// The members of an incident without the braces, so that a view can add its own.
@@ -67,7 +71,9 @@ void cell(std::string& out, std::string_view text, bool first = false) {
   out += '"';
 }
 
-void cell(std::string& out, base::Time time) { cell(out, time == base::no_time ? "" : base::format_rfc3339(time)); }
+void cell(std::string& out, base::Time time) {
+  cell(out, time == base::no_time ? "" : base::format_rfc3339(time));
+}
 
 void cell(std::string& out, double value) {
   out += ',';

@@ -31,8 +31,10 @@ std::string list_json(const Listed<T>& listed) {
   json.open_object().key("items").open_array();
   for (const T& item : listed.items) write(json, item);
   json.close_array().key("next");
-  if (listed.next.empty()) json.null();
-  else json.text(listed.next);
+  if (listed.next.empty())
+    json.null();
+  else
+    json.text(listed.next);
   json.close_object();
   return out;
 }

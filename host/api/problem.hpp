@@ -45,8 +45,8 @@ Reply to_reply(const Problem& problem, std::string_view instance);
 }  // namespace tocsin::api
 
 // Like TRY, where the function returns an Outcome or a Checked<T>.
-#define CHECK_IMPL_(tmp, declaration, ...) \
-  auto tmp = (__VA_ARGS__);                \
+#define CHECK_IMPL_(tmp, declaration, ...)                                          \
+  auto tmp = (__VA_ARGS__);                                                         \
   if (!tmp) return std::unexpected<::tocsin::api::Problem>(std::move(tmp).error()); \
   declaration = std::move(*tmp)
 #define CHECKED(declaration, ...) CHECK_IMPL_(TOCSIN_CAT(check_result_, __LINE__), declaration, __VA_ARGS__)

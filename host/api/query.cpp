@@ -23,8 +23,8 @@ bool is_json(std::string_view content_type) {
 }
 
 Problem wrong_type(std::string_view key, std::string_view wanted, std::string_view got) {
-  return Problem(400, "member \"" + std::string(key) + "\": expected " + std::string(wanted) + ", got " +
-                          std::string(got))
+  return Problem(400,
+                 "member \"" + std::string(key) + "\": expected " + std::string(wanted) + ", got " + std::string(got))
       .with("parameter", json_text(key));
 }
 
@@ -66,8 +66,9 @@ Checked<Query> Query::parse(std::string_view text) {
     std::optional<std::string> name = percent_decode(part.substr(0, equals), true);
     std::optional<std::string> value = percent_decode(part.substr(std::min(equals + 1, part.size())), true);
     if (!name || !value || !base::valid_utf8(*name) || !base::valid_utf8(*value)) {
-      return std::unexpected(Problem(400, "the query string holds a broken percent escape or bytes that are not UTF-8: \"" +
-                                              std::string(part) + "\""));
+      return std::unexpected(Problem(
+          400,
+          "the query string holds a broken percent escape or bytes that are not UTF-8: \"" + std::string(part) + "\""));
     }
     query.items_.emplace_back(std::move(*name), std::move(*value));
   }
@@ -126,7 +127,8 @@ Checked<base::Time> Query::time(std::string_view name, base::Time now) const {
   base::Result<base::Time> parsed = base::parse_instant(*given, now);
   if (!parsed) {
     return std::unexpected(bad_parameter(
-        name, *given, "RFC 3339 (2026-11-20T10:00:00Z), epoch seconds or milliseconds, now, or a span back such as -1h"));
+        name, *given,
+        "RFC 3339 (2026-11-20T10:00:00Z), epoch seconds or milliseconds, now, or a span back such as -1h"));
   }
   return *parsed;
 }
@@ -142,7 +144,8 @@ Checked<Body> Body::parse(const Request& request, std::initializer_list<std::str
   TRY(body.root_, read_json(request.body));
   const base::Value::Table* table = body.root_.table();
   if (table == nullptr) {
-    return std::unexpected(Problem(400, "the JSON body: expected an object, got " + std::string(body.root_.type_name())));
+    return std::unexpected(
+        Problem(400, "the JSON body: expected an object, got " + std::string(body.root_.type_name())));
   }
   for (const base::Value::Member& member : *table) {
     if (std::find(keys.begin(), keys.end(), member.key) == keys.end()) {

@@ -82,8 +82,8 @@ class Grammar final : public http::basic_parser<true> {
     if (!is_header_done() && size > limits_.header) {
       problem_ = problem_of(http::error::header_limit, limits_);
     } else if (between_chunks() && size - parsed_ > most_between_chunks) {
-      problem_ = Problem(400, "a chunk's head or the trailers are larger than " + std::to_string(most_between_chunks) +
-                                  " bytes");
+      problem_ = Problem(
+          400, "a chunk's head or the trailers are larger than " + std::to_string(most_between_chunks) + " bytes");
     }
     return problem_.has_value();
   }
@@ -110,7 +110,9 @@ class Grammar final : public http::basic_parser<true> {
     std::string_view text(value.data(), value.size());
     if (name == http::field::host && ++hosts_ > 1) refuse({400, "the Host header is there twice"}, ec);
     if (name == http::field::transfer_encoding && (!http11_ || !base::equal_without_case(text, "chunked"))) {
-      refuse({http11_ ? 501u : 400u, "Transfer-Encoding \"" + std::string(text) + "\" is not understood; valid: chunked"}, ec);
+      refuse(
+          {http11_ ? 501u : 400u, "Transfer-Encoding \"" + std::string(text) + "\" is not understood; valid: chunked"},
+          ec);
     }
     if (name == http::field::expect) {
       expects_ = base::equal_without_case(text, "100-continue");
@@ -203,14 +205,32 @@ class RequestReader::Impl {
 RequestReader::RequestReader(ReadLimits limits) : impl_(std::make_unique<Impl>(limits)) {}
 RequestReader::~RequestReader() = default;
 
-RequestReader::State RequestReader::feed(char* data, std::size_t size) { return impl_->grammar->feed(data, size); }
-void RequestReader::reset() { impl_->reset(); }
-bool RequestReader::header_done() const { return impl_->grammar->is_header_done(); }
-std::uint64_t RequestReader::expected() const { return impl_->grammar->expected(); }
-bool RequestReader::take_continue() { return impl_->grammar->take_continue(); }
-std::size_t RequestReader::consumed() const { return impl_->grammar->parsed(); }
-bool RequestReader::keep_alive() const { return impl_->grammar->keep_alive(); }
-const Problem& RequestReader::problem() const { return impl_->grammar->problem(); }
-void RequestReader::view(const char* data, Request& request) const { impl_->grammar->view(data, request); }
+RequestReader::State RequestReader::feed(char* data, std::size_t size) {
+  return impl_->grammar->feed(data, size);
+}
+void RequestReader::reset() {
+  impl_->reset();
+}
+bool RequestReader::header_done() const {
+  return impl_->grammar->is_header_done();
+}
+std::uint64_t RequestReader::expected() const {
+  return impl_->grammar->expected();
+}
+bool RequestReader::take_continue() {
+  return impl_->grammar->take_continue();
+}
+std::size_t RequestReader::consumed() const {
+  return impl_->grammar->parsed();
+}
+bool RequestReader::keep_alive() const {
+  return impl_->grammar->keep_alive();
+}
+const Problem& RequestReader::problem() const {
+  return impl_->grammar->problem();
+}
+void RequestReader::view(const char* data, Request& request) const {
+  impl_->grammar->view(data, request);
+}
 
 }  // namespace tocsin::api

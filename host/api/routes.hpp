@@ -17,8 +17,8 @@ struct Parameter {
   std::string_view name;
   std::string_view type = "string";  ///< of JSON Schema
   std::string_view doc;
-  std::string_view valid = {};       ///< allowed words, with spaces between
-  std::string_view fallback = {};    ///< JSON
+  std::string_view valid = {};     ///< allowed words, with spaces between
+  std::string_view fallback = {};  ///< JSON
   bool repeated = false;
 };
 
@@ -53,9 +53,9 @@ std::span<const Route> routes();
 
 /// What a path leads to.
 struct Match {
-  const Route* route = nullptr;    ///< null: no route for this method
+  const Route* route = nullptr;  ///< null: no route for this method
   std::vector<std::string> path;
-  std::string allow;               ///< methods of the path, for Allow; empty: the path is unknown
+  std::string allow;  ///< methods of the path, for Allow; empty: the path is unknown
 };
 Match find_route(std::string_view method, std::string_view path, bool health_only);
 

@@ -129,8 +129,7 @@ class AsioServer final : public Server {
              std::shared_ptr<const TlsContext> tls)
       : worker_(worker_threads, worker_queue),
         dispatcher_(backend, Access(settings.own_names), worker_),
-        site_{std::move(settings), metrics, dispatcher_, std::move(tls),
-              metrics.gauge("tocsin_http_connections", "Open connections of the agent's listeners.")} {}
+        site_(std::move(settings), metrics, dispatcher_, std::move(tls)) {}
   ~AsioServer() override { stop(); }
 
   Result<void> start() {

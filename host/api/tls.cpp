@@ -35,9 +35,13 @@ class Session final : public TlsSession {
     if (size > 0) return {State::ok, static_cast<std::size_t>(size)};
     switch (lib_.SSL_get_error(ssl_, size)) {
       case SSL_ERROR_WANT_READ:
-      case SSL_ERROR_WANT_WRITE: return {State::more, 0};
-      case SSL_ERROR_ZERO_RETURN: return {State::closed, 0};
-      default: set_error(); return {State::failed, 0};
+      case SSL_ERROR_WANT_WRITE:
+        return {State::more, 0};
+      case SSL_ERROR_ZERO_RETURN:
+        return {State::closed, 0};
+      default:
+        set_error();
+        return {State::failed, 0};
     }
   }
 
@@ -76,7 +80,8 @@ class Session final : public TlsSession {
   void set_error() {
     error_ = lib_.last_error();
     long verdict = lib_.SSL_get_verify_result(ssl_);
-    if (!server_ && verdict != X509_V_OK) error_ += std::string(" (") + lib_.X509_verify_cert_error_string(verdict) + ")";
+    if (!server_ && verdict != X509_V_OK)
+      error_ += std::string(" (") + lib_.X509_verify_cert_error_string(verdict) + ")";
   }
 
   const OpenSsl& lib_;
@@ -135,8 +140,10 @@ class Context final : public TlsContext {
     lib_.BIO_ctrl(in, BIO_C_SET_BUF_MEM_EOF_RETURN, -1, nullptr);
     lib_.BIO_ctrl(out, BIO_C_SET_BUF_MEM_EOF_RETURN, -1, nullptr);
     lib_.SSL_set_bio(ssl, in, out);
-    if (server_) lib_.SSL_set_accept_state(ssl);
-    else expect(ssl, host);
+    if (server_)
+      lib_.SSL_set_accept_state(ssl);
+    else
+      expect(ssl, host);
     return std::make_unique<Session>(lib_, ssl, in, out, server_);
   }
 

@@ -1,0 +1,283 @@
+// Each route of the table, asked over a real socket.
+#include "api/routes.hpp"
+
+#include <set>
+
+#include "api/testing/fixture.hpp"
+#include "api/testing/schema.hpp"
+
+namespace tocsin::api {
+namespace {
+
+using testing::RawAnswer;
+
+class Routes : public testing::ServerTest {
+ protected:
+  void SetUp() override { start(); }
+  std::string get(std::string_view target, unsigned status = 200) {
+    RawAnswer answer = ask("GET", target);
+    EXPECT_EQ(answer.status, status) << target << "\n" << answer.body;
+    return answer.body;
+  }
+};
+
+/// A request for each route that succeeds: method, target, body.
+struct Sample {
+  const char *method, *pattern, *target, *body;
+};
+const std::vector<Sample> samples{
+    {"GET", "/", "/", ""},
+    {"GET", "/healthz", "/healthz?verbose", ""},
+    {"GET", "/readyz", "/readyz", ""},
+    {"GET", "/metrics", "/metrics", ""},
+    {"GET", "/api/v1/version", "/api/v1/version", ""},
+    {"GET", "/api/v1/openapi.json", "/api/v1/openapi.json", ""},
+    {"POST", "/api/v1/reload", "/api/v1/reload", ""},
+    {"GET", "/api/v1/plugins", "/api/v1/plugins", ""},
+    {"GET", "/api/v1/signals/query", "/api/v1/signals/query?name=etl.run", ""},
+    {"GET", "/api/v1/series", "/api/v1/series", ""},
+    {"GET", "/api/v1/rules", "/api/v1/rules", ""},
+    {"GET", "/api/v1/rules/{name}", "/api/v1/rules/disk_filling", ""},
+    {"GET", "/api/v1/alerts", "/api/v1/alerts", ""},
+    {"GET", "/api/v1/alerts/history", "/api/v1/alerts/history?from=-1h", ""},
+    {"POST", "/api/v1/alerts/{id}/acknowledge", "/api/v1/alerts/a%2F1/acknowledge", R"({"by":"amal"})"},
+    {"GET", "/api/v1/incidents", "/api/v1/incidents", ""},
+    {"POST", "/api/v1/incidents", "/api/v1/incidents", R"({"title":"Disk","severity":"high","tags":["x"]})"},
+    {"GET", "/api/v1/incidents/{id}", "/api/v1/incidents/1042", ""},
+    {"PUT", "/api/v1/incidents/{id}/status", "/api/v1/incidents/1042/status", R"({"status":"ACKNOWLEDGED"})"},
+    {"PUT", "/api/v1/incidents/{id}/assign", "/api/v1/incidents/1042/assign", R"({"owner":"amal"})"},
+    {"POST", "/api/v1/incidents/{id}/notes", "/api/v1/incidents/0193-first/notes", R"({"text":"looking"})"},
+    {"GET", "/api/v1/incidents/{id}/timeline", "/api/v1/incidents/1042/timeline", ""},
+    {"GET", "/api/v1/notifications/log", "/api/v1/notifications/log?status=SENT", ""},
+    {"POST", "/api/v1/notifications/send", "/api/v1/notifications/send", R"({"instance":"mail","to":"contact.first"})"},
+    {"GET", "/api/v1/dead-letters", "/api/v1/dead-letters", ""},
+    {"POST", "/api/v1/dead-letters/{id}/replay", "/api/v1/dead-letters/7/replay", ""},
+    {"GET", "/api/v1/integrations/jira/mappings", "/api/v1/integrations/jira/mappings", ""},
+};
+
+TEST_F(Routes, EachAnswersAsTheOpenApiDocumentSays) {
+  base::Value document = json(openapi());
+  std::set<std::string> asked;
+  for (const Sample& sample : samples) {
+    RawAnswer answer = ask(sample.method, sample.target, sample.body);
+    for (const Route& route : routes()) {
+      if (route.method != sample.method || route.pattern != sample.pattern) continue;
+      asked.insert(std::string(route.method) + " " + std::string(route.pattern));
+      EXPECT_EQ(answer.status, route.status) << sample.target << "\n" << answer.body;
+      EXPECT_TRUE(answer.headers["content-type"].starts_with(route.answer_type)) << sample.target;
+      if (route.answer_schema.empty()) continue;
+      std::string why = testing::violation(document, std::string(route.answer_schema), json(answer.body));
+      EXPECT_EQ(why, "") << sample.target << "\n" << answer.body;
+    }
+  }
+  EXPECT_EQ(asked.size(), routes().size()) << "a route has no sample here";
+}
+
+TEST_F(Routes, OneSeriesIsAnObject) {
+  EXPECT_EQ(get("/api/v1/signals/query?name=etl.run&bucket=5m&aggregation=avg"),
+            R"({"name":"etl.run","labels":{"loader":"A"},"aggregation":"avg","bucket":"5m","dataPoints":[)"
+            R"({"timestamp":1795168740,"value":2},{"timestamp":1795168800,"value":3.5}]})");
+}
+
+TEST_F(Routes, SeveralSeriesAreAList) {
+  backend.histories.push_back({"etl.run", {{"loader", "B"}}, {}});
+  base::Value answer = json(get("/api/v1/signals/query?name=etl.run"));
+  ASSERT_NE(answer.find("series"), nullptr);
+  EXPECT_EQ(answer.find("series")->array()->size(), 2u);
+}
+
+TEST_F(Routes, NoSeriesIsAnObjectWithoutPoints) {
+  backend.histories.clear();
+  EXPECT_EQ(get("/api/v1/signals/query?name=gone"),
+            R"({"name":"gone","labels":{},"aggregation":"raw","bucket":null,"dataPoints":[]})");
+}
+
+TEST_F(Routes, HistoryPassesEveryParameterOn) {
+  get("/api/v1/signals/query?loaderCode=DAILY&segmentCode=S1&match=status%3D%22FAILED%22&match=dc%3D~%22r.*%22"
+      "&fromEpoch=1795165200&toEpoch=1795168800000&aggregation=P95&bucket=1m&limit=5000");
+  const HistoryQuery& query = backend.last_history;
+  EXPECT_EQ(query.loader + query.segment + query.aggregation, "DAILYS1p95");
+  ASSERT_EQ(query.matchers.size(), 2u);
+  EXPECT_EQ(query.matchers[1].text(), "dc=~\"r.*\"");
+  EXPECT_EQ(query.to - query.from, std::chrono::hours(1));
+  EXPECT_EQ(query.to, testing::noon);
+  EXPECT_EQ(query.bucket, std::chrono::minutes(1));
+  EXPECT_EQ(query.limit, 5000u);
+}
+
+TEST_F(Routes, HistoryDefaultsToTheLastHour) {
+  get("/api/v1/signals/query?name=x");
+  EXPECT_EQ(backend.last_history.to, testing::noon);
+  EXPECT_EQ(backend.last_history.from, testing::noon - std::chrono::hours(1));
+  EXPECT_EQ(backend.last_history.limit, 10'000u);
+}
+
+TEST_F(Routes, PagesAWholeListByCursor) {
+  base::Value first = json(get("/api/v1/series?limit=2&pattern=etl.*"));
+  EXPECT_EQ(backend.last_pattern, "etl.*");
+  EXPECT_EQ(text(first.find("items")->array()->front(), "name"), "cpu");
+  base::Value second = json(get("/api/v1/series?limit=2&after=" + text(first, "next")));
+  EXPECT_EQ(second.find("items")->array()->size(), 1u);
+  EXPECT_TRUE(second.find("next")->is_null());
+}
+
+TEST_F(Routes, AlertsPassFilterAndPageOn) {
+  base::Value answer = json(get("/api/v1/alerts/history?rule=r&from=2026-11-20T09:00:00Z&to=now&limit=7&after=c"));
+  EXPECT_TRUE(backend.last_alerts.history);
+  EXPECT_EQ(backend.last_alerts.rule + backend.last_alerts.after, "rc");
+  EXPECT_EQ(backend.last_alerts.limit, 7u);
+  EXPECT_EQ(backend.last_alerts.to - backend.last_alerts.from, std::chrono::hours(1));
+  EXPECT_EQ(text(answer, "next"), "cursor-2");
+  const base::Value& alert = answer.find("items")->array()->front();
+  EXPECT_EQ(text(alert, "fingerprint"), "172e140873e2d000");
+  EXPECT_EQ(text(alert, "active_at"), "2026-11-20T10:00:00Z");
+  EXPECT_TRUE(alert.find("resolved_at")->is_null());
+  EXPECT_TRUE(alert.find("threshold")->is_null());
+}
+
+TEST_F(Routes, IncidentsPassEveryFilterOn) {
+  get("/api/v1/incidents?status=OPEN,acknowledged&status=CLOSED&severity=HIGH&q=disk+full&from=-2h&limit=1");
+  EXPECT_EQ(backend.last_filter.status.size(), 3u);
+  EXPECT_EQ(backend.last_filter.severity, std::vector{model::Severity::high});
+  EXPECT_EQ(backend.last_filter.text, "disk full");
+  EXPECT_EQ(backend.last_filter.from, testing::noon - std::chrono::hours(2));
+  EXPECT_EQ(backend.last_filter.page.limit, 1u);
+}
+
+TEST_F(Routes, ExportsIncidentsAsCsvThatSpreadsheetsDoNotRun) {
+  RawAnswer answer = ask("GET", "/api/v1/incidents?format=csv");
+  EXPECT_TRUE(answer.headers["content-type"].starts_with("text/csv"));
+  EXPECT_TRUE(answer.body.starts_with("id,title,description,severity,category,status,service_name,correlation_id,"));
+  EXPECT_NE(answer.body.find("\r\n1042,\"disk_filling host=\"\"n1\"\", mount=/\",,HIGH,INFRASTRUCTURE,OPEN,"),
+            std::string::npos)
+      << answer.body;
+  EXPECT_NE(answer.body.find("\r\n1043,\"'=cmd|' /C calc'!A0\","), std::string::npos) << answer.body;
+  EXPECT_NE(answer.body.find("2026-11-20T10:00:00Z"), std::string::npos);
+}
+
+TEST_F(Routes, CreatesAnIncidentAndSaysWhereItIs) {
+  RawAnswer answer = ask("POST", "/api/v1/incidents",
+                         R"({"title":"Disk full","severity":"HIGH","category":"LOG","labels":{"host":"n1"},)"
+                         R"("metric_value":5.5,"links":[{"text":"Wiki","href":"https://w"}],"by":"amal"})",
+                         "Content-Type: application/json; charset=utf-8\r\n");
+  EXPECT_EQ(answer.status, 201u);
+  EXPECT_EQ(answer.headers["location"], "/api/v1/incidents/2000");
+  EXPECT_EQ(backend.last_actor, "amal");
+  base::Value incident = json(answer.body);
+  EXPECT_EQ(text(incident, "title") + text(incident, "category") + text(*incident.find("labels"), "host"),
+            "Disk fullLOGn1");
+  EXPECT_EQ(incident.find("metric_value")->number(), 5.5);
+}
+
+TEST_F(Routes, AnIncidentCarriesAlertsTimelineAndTheStoresColumnNames) {
+  base::Value incident = json(get("/api/v1/incidents/1042"));
+  for (const char* column : {"id",
+                             "title",
+                             "description",
+                             "severity",
+                             "category",
+                             "status",
+                             "service_name",
+                             "correlation_id",
+                             "affected_component",
+                             "metric_name",
+                             "metric_value",
+                             "threshold_value",
+                             "impact",
+                             "suggestion",
+                             "resolution_notes",
+                             "jira_ticket_key",
+                             "jira_ticket_url",
+                             "detected_at",
+                             "acknowledged_at",
+                             "resolved_at",
+                             "closed_at",
+                             "created_at",
+                             "updated_at",
+                             "number",
+                             "owner",
+                             "tags",
+                             "labels",
+                             "alerts",
+                             "timeline"}) {
+    EXPECT_NE(incident.find(column), nullptr) << column;
+  }
+  EXPECT_EQ(text(incident.find("timeline")->array()->front(), "what"), "opened");
+}
+
+TEST_F(Routes, NamesTheApiAsActorWhereTheBodyNamesNobody) {
+  ask("POST", "/api/v1/incidents/1042/notes", R"({"text":"x"})");
+  EXPECT_EQ(backend.last_actor + backend.last_note, "apix");
+}
+
+TEST_F(Routes, JiraMappingsCarryTheIncidentsNumber) {
+  EXPECT_EQ(
+      get("/api/v1/integrations/jira/mappings"),
+      R"({"items":[{"incident_id":1042,"correlation_id":"0193-first","instance":"","jira_key":"OPS-1",)"
+      R"("jira_url":"https://jira.corp/browse/OPS-1","status":"","synced_at":"2026-11-20T10:00:00Z"}],"next":null})");
+}
+
+TEST_F(Routes, MetricsSpeakOpenMetricsWhereAskedFor) {
+  RawAnswer plain = ask("GET", "/metrics");
+  EXPECT_EQ(plain.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+  RawAnswer open =
+      ask("GET", "/metrics", "", "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n");
+  EXPECT_EQ(open.headers["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  EXPECT_TRUE(open.body.ends_with("# EOF\n"));
+}
+
+TEST_F(Routes, ReadyzSaysWhyNot) {
+  EXPECT_EQ(get("/readyz"), "ready\n");
+  {
+    std::lock_guard lock(backend.mutex);
+    backend.reason = "the journal is being read";
+  }
+  EXPECT_EQ(get("/readyz", 503), "the journal is being read\n");
+}
+
+TEST_F(Routes, ThePageEscapesWhatItShows) {
+  std::string page = get("/");
+  EXPECT_NE(page.find("&lt;b&gt;none&lt;/b&gt;"), std::string::npos);
+  EXPECT_EQ(page.find("<b>none"), std::string::npos);
+}
+
+TEST(OpenApi, ListsExactlyTheDispatchedRoutes) {
+  auto document = read_json(openapi());
+  ASSERT_TRUE(document) << document.error().message();
+  std::set<std::string> documented, dispatched;
+  for (const auto& path : *document->find("paths")->table()) {
+    for (const auto& operation : *path.value.table()) documented.insert(operation.key + " " + path.key);
+  }
+  for (const Route& route : routes()) {
+    std::string method(route.method);
+    for (char& c : method) c = static_cast<char>(c - 'A' + 'a');
+    dispatched.insert(method + " " + std::string(route.pattern));
+    EXPECT_EQ(find_route(route.method, route.pattern, false).route, &route) << route.pattern;
+  }
+  EXPECT_EQ(documented, dispatched);
+}
+
+TEST(OpenApi, RefersOnlyToSchemasItHas) {
+  std::string text = openapi();
+  auto document = read_json(text);
+  ASSERT_TRUE(document);
+  const base::Value* schemas = document->find("components")->find("schemas");
+  const std::string mark = "\"#/components/schemas/";
+  std::size_t found = 0;
+  for (std::size_t at = text.find(mark); at != text.npos; at = text.find(mark, at + 1), ++found) {
+    std::size_t start = at + mark.size();
+    std::string name = text.substr(start, text.find('"', start) - start);
+    EXPECT_NE(schemas->find(name), nullptr) << name;
+  }
+  EXPECT_GT(found, routes().size());
+}
+
+TEST_F(Routes, TheServedDocumentListsThePluginsRoutesToo) {
+  base::Value document = json(get("/api/v1/openapi.json"));
+  const base::Value* paths = document.find("paths");
+  ASSERT_NE(paths->find("/api/v1/signals/bulk"), nullptr);
+  EXPECT_NE(paths->find("/callbacks/{rest}"), nullptr);
+}
+
+}  // namespace
+}  // namespace tocsin::api
