@@ -215,6 +215,7 @@ void Connection::finish(Reply reply) {
 void Connection::fail(const Problem& problem) {
   called_ = std::chrono::steady_clock::now();
   keep_ = false;
+  cut_short_ = true;
   Reply reply = to_reply(problem, request_.path);
   lane_->count(request_, reply, {});
   append(reply, request_.method == "HEAD");
@@ -283,17 +284,18 @@ void Connection::on_written(const Error& ec) {
   if (phase_ == Phase::closing) linger();
 }
 
-/// Closing at once would make the kernel reset the connection where unread bytes wait, and the client might lose the
-/// answer: says "no more", and reads until the client has closed too, for two seconds at most.
+/// Where a request was not read to its end, closing at once would make the kernel reset the connection, and the client
+/// might lose the answer: says "no more", and reads until the client has closed too, for two seconds at most.
 void Connection::linger() {
-  phase_ = Phase::lingering;
-  deadline_ = std::chrono::steady_clock::now() + linger_for;
   Error ec;
   if (tls_) {
     tls_->close();
     tls_->take(sending_);
     socket_.write_some(asio::buffer(sending_), ec);
   }
+  if (!cut_short_) return close();
+  phase_ = Phase::lingering;
+  deadline_ = std::chrono::steady_clock::now() + linger_for;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
   buffer_.consume(reading_ ? 0 : buffer_.size());
   read_more();

@@ -67,7 +67,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<char[]> wire_;  ///< TLS: what was read, before it is plain text
 
   Phase phase_ = Phase::reading;
-  bool reading_ = false, writing_ = false, started_ = false, keep_ = true, trimming_ = false;
+  bool reading_ = false, writing_ = false, started_ = false, keep_ = true, trimming_ = false,
+       cut_short_ = false;  ///< the last request was answered before it was read to its end
   ReadBuffer buffer_;
   RequestReader reader_;
   Request request_;

@@ -1,4 +1,8 @@
 // Each kind of error: the right status, a problem document, and words that help.
+#include <future>
+#include <latch>
+#include <map>
+
 #include "api/testing/fixture.hpp"
 
 namespace tocsin::api {
@@ -163,28 +167,30 @@ TEST_F(Errors, AForeignPageMayLookAtNothingAndChangeNothing) {
   EXPECT_EQ(ask("GET", "/api/v1/version", "", foreign).headers.count("access-control-allow-origin"), 0u);
 }
 
-TEST_F(Errors, ABackendThatIsBusyIs503) {
+TEST_F(Errors, WhatDoesNotFitIntoTheQueueIs503) {
   server->stop();
-  std::mutex gate;
-  gate.lock();
-  backend.wait_in_series = [&] { std::lock_guard wait(gate); };
+  std::latch both(2);
+  std::promise<void> open;
+  std::shared_future<void> gate = open.get_future().share();
+  backend.wait_in_series = [&, gate] {
+    if (!both.try_wait()) both.count_down();
+    gate.wait();
+  };
   start();
-  // Two workers wait at the gate and 256 requests in the queue; of 300 some must be turned away at once.
   std::vector<std::unique_ptr<testing::RawClient>> clients;
-  for (int i = 0; i < 300; ++i) {
+  auto ask_for_series = [&] {
     clients.push_back(std::make_unique<testing::RawClient>(port()));
     clients.back()->send(request("GET", "/api/v1/series"));
-  }
-  unsigned refused = 0;
-  // Those that wait answer only when the gate opens, which the last one refused does.
-  std::thread opener([&] {
-    while (metrics.text().find("uri=\"/api/v1/series\",status=\"503\"") == std::string::npos) std::this_thread::yield();
-    gate.unlock();
-  });
-  for (auto& client : clients) refused += client->receive().status == 503;
-  opener.join();
-  EXPECT_GE(refused, 1u);
-  EXPECT_LE(refused, 300u - 256u);
+  };
+  ask_for_series();
+  ask_for_series();
+  both.wait();  // two workers are taken; 256 wait in the queue
+  for (int i = 0; i < 266; ++i) ask_for_series();
+  EXPECT_EQ(testing::wait_for_answers(clients, 10), 10u);
+  open.set_value();
+  std::map<unsigned, int> statuses;
+  for (auto& client : clients) ++statuses[client->receive().status];
+  EXPECT_EQ(statuses, (std::map<unsigned, int>{{200, 258}, {503, 10}}));
 }
 
 }  // namespace

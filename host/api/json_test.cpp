@@ -10,9 +10,9 @@ namespace tocsin::api {
 namespace {
 
 TEST(JsonReader, ReadsEveryKindOfValue) {
-  auto value = read_json(R"( {"a": [1, -2.5e1, true, false, null], "b": "x\n\u00e9\ud83d\ude00"} )");
+  auto value = read_json(R"( {"a": [1, -2.55e1, true, false, null], "b": "x\n\u00e9\ud83d\ude00"} )");
   ASSERT_TRUE(value) << value.error().message();
-  EXPECT_EQ(base::to_json(*value), "{\"a\":[1,-25,true,false,null],\"b\":\"x\\n\xc3\xa9\xf0\x9f\x98\x80\"}");
+  EXPECT_EQ(base::to_json(*value), "{\"a\":[1,-25.5,true,false,null],\"b\":\"x\\n\xc3\xa9\xf0\x9f\x98\x80\"}");
 }
 
 TEST(JsonReader, RefusesWhatTheGrammarDoesNotKnow) {

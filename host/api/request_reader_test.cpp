@@ -102,7 +102,7 @@ TEST(RequestReader, RefusesWhatSmugglesOrBreaksTheGrammar) {
            Case{line + "Bad Name: x\r\n\r\n", 400},
            Case{line + "A: b\r\n folded\r\n\r\n", 400},
            Case{line + "Expect: miracles\r\n\r\n", 417},
-           Case{line + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+           Case{line + "Transfer-Encoding: chunked\r\n\r\nzzzz\r\n", 400},
            Case{line + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", 400},
        }) {
     Got got = feed(c.bytes, 1000);

@@ -48,7 +48,9 @@ TEST_F(Listener, AnswersPipelinedRequestsInTheirOrder) {
   for (int i = 0; i < 20; ++i) {
     RawAnswer answer = client.receive();
     ASSERT_EQ(answer.status, i % 2 == 0 ? 200u : 404u) << i;
-    if (i % 2 == 1) EXPECT_NE(answer.body.find("/missing" + std::to_string(i) + "\""), std::string::npos);
+    if (i % 2 == 1) {
+      EXPECT_NE(answer.body.find("/missing" + std::to_string(i) + "\""), std::string::npos);
+    }
   }
 }
 
@@ -362,11 +364,12 @@ TEST_F(Listener, CountsRequestsByTemplateAndStatus) {
   for (int i = 0; i < 3; ++i) client.receive();
   server->stop();
   std::string text = metrics.text();
-  for (const char* labels : {"method=\"GET\",uri=\"/api/v1/incidents/{id}\",status=\"200\"",
-                             "method=\"GET\",uri=\"/api/v1/incidents/{id}\",status=\"404\"",
-                             "method=\"POST\",uri=\"/callbacks/*\",status=\"200\""}) {
+  for (const char* labels : {R"(method="GET",service="tocsin",status="200",uri="/api/v1/incidents/{id}")",
+                             R"(method="GET",service="tocsin",status="404",uri="/api/v1/incidents/{id}")",
+                             R"(method="POST",service="tocsin",status="200",uri="/callbacks/*")"}) {
     EXPECT_NE(text.find(std::string("http_server_requests_seconds_count{") + labels), std::string::npos)
-        << labels << text;
+        << labels << "\n"
+        << text;
   }
 }
 
@@ -396,8 +399,10 @@ TEST_F(Listener, SurvivesTwoThousandRandomRequests) {
     std::string bytes = seeds[random() % seeds.size()];
     for (unsigned n = random() % 5; n > 0; --n) bytes[random() % bytes.size()] = static_cast<char>(random());
     if (random() % 4 == 0) bytes.resize(random() % bytes.size());
-    if (random() % 8 == 0)
-      bytes.insert(random() % bytes.size(), std::string(random() % 300, static_cast<char>(random())));
+    if (random() % 8 == 0) {
+      std::string more(random() % 300, static_cast<char>(random()));
+      bytes.insert(random() % (bytes.size() + 1), more);
+    }
     RawClient client(port());
     client.send(bytes);
     client.end_sending();

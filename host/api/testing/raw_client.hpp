@@ -8,12 +8,16 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace tocsin::api::testing {
 
@@ -37,6 +41,7 @@ class RawClient {
   RawClient& operator=(const RawClient&) = delete;
 
   bool connected() const { return connected_; }
+  int descriptor() const { return fd_; }
 
   /// False where the peer has closed.
   bool send(std::string_view bytes) {
@@ -99,5 +104,22 @@ class RawClient {
   bool connected_ = false;
   std::string pending_;
 };
+
+/// Waits until `wanted` of the clients have something to read, 10 s at most; how many have.
+inline std::size_t wait_for_answers(const std::vector<std::unique_ptr<RawClient>>& clients, std::size_t wanted) {
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  std::set<int> answered;
+  while (answered.size() < wanted && std::chrono::steady_clock::now() < deadline) {
+    std::vector<pollfd> waits;
+    for (const auto& client : clients) {
+      if (!answered.contains(client->descriptor())) waits.push_back({client->descriptor(), POLLIN, 0});
+    }
+    ::poll(waits.data(), waits.size(), 1000);
+    for (const pollfd& wait : waits) {
+      if (wait.revents != 0) answered.insert(wait.fd);
+    }
+  }
+  return answered.size();
+}
 
 }  // namespace tocsin::api::testing
