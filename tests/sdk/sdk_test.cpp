@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "tocsin/templates.hpp"
 #include "tocsin/testing/fake_host.hpp"
 
 using namespace std::chrono_literals;
@@ -266,6 +267,23 @@ TEST_F(Notifier, ReceivesAlertsLinksTimelineAndGroup) {
   message.title = "echo";
   EXPECT_EQ(later->deliver(message).delivered.provider_id,
             "HOURLY_STOCK https://grafana.example.com/d/etl looking at it {}:{alertname=\"loader_failing\"}");
+}
+
+TEST(Templates, LeaveNoPlaceholder) {
+  for (const auto kind : tocsin::templates::kinds()) {
+    const auto files = tocsin::templates::files(kind, "load_average");
+    ASSERT_EQ(files.size(), 5u) << kind;
+    for (const auto& [path, text] : files) {
+      EXPECT_EQ(text.find('@'), std::string::npos) << path;
+      EXPECT_EQ(path.find("NAME"), std::string::npos) << path;
+    }
+  }
+}
+
+TEST(Templates, AreNotThereForAnUnknownKindOrABadName) {
+  for (const auto name : {"", "Upper", "../up", "1st", "a-b"})
+    EXPECT_TRUE(tocsin::templates::files("source", name).empty());
+  EXPECT_TRUE(tocsin::templates::files("sauce", "name").empty());
 }
 
 }  // namespace

@@ -46,10 +46,13 @@ class Session {
 
   /// After stop(): cancels what is still pending and joins what still runs, so that the plugin holds nothing.
   void release() noexcept {
-    for (auto& callback : take_all()) {
-      if (callback->watch && table.unwatch) table.unwatch(host, instance, callback->watch);
-      if (callback->timer && table.cancel_timer) table.cancel_timer(host, instance, callback->timer);
-      if (callback->thread && table.join) table.join(host, instance, callback->thread);
+    // A thread may ask for a timer while it is being joined: until nothing is left.
+    for (auto left = take_all(); !left.empty(); left = take_all()) {
+      for (auto& callback : left) {
+        if (callback->watch && table.unwatch) table.unwatch(host, instance, callback->watch);
+        if (callback->timer && table.cancel_timer) table.cancel_timer(host, instance, callback->timer);
+        if (callback->thread && table.join) table.join(host, instance, callback->thread);
+      }
     }
   }
 

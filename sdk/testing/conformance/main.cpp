@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 
 #include "checks.hpp"
@@ -80,12 +81,12 @@ int main(int argc, char** argv) {
     std::cerr << "usage: tocsin_conformance PLUGIN.so\n";
     return 2;
   }
-  char* whole = realpath(argv[1], nullptr);
-  if (!whole) {
-    std::perror(argv[1]);
+  std::error_code missing;
+  const std::string path = std::filesystem::canonical(argv[1], missing);
+  if (missing) {
+    std::cerr << argv[1] << ": " << missing.message() << "\n";
     return 2;
   }
-  const std::string path(whole);
   bool holds = true;
   for (const auto& check : tsn::conformance::static_checks()) holds &= show(check, run_here(check, path));
   if (!holds) return 1;  // loading what is not built as a plugin proves nothing

@@ -15,9 +15,10 @@ bool mentions(std::string_view key, std::initializer_list<std::string_view> word
 
 std::string made_up_text(const tsn_option& option) {
   const auto key = view(option.key);
-  if (option.flags & TSN_OPT_SECRET) return std::string(secret_marker);
+  const bool url = mentions(key, {"url", "endpoint"});
+  if (option.flags & TSN_OPT_SECRET) return (url ? "http://127.0.0.1:1/" : "") + std::string(secret_marker);
   if (option.choices.n) return std::string(view(option.choices).substr(0, view(option.choices).find('|')));
-  if (mentions(key, {"url", "endpoint"})) return "http://127.0.0.1:1";
+  if (url) return "http://127.0.0.1:1";
   if (mentions(key, {"server", "listen", "host", "address"})) return "127.0.0.1:1";
   if (mentions(key, {"path", "file", "dir", "root"})) return "/nonexistent/tocsin";
   if (mentions(key, {"from", "to", "mail"})) return "nobody@example.invalid";
