@@ -41,6 +41,7 @@ void RuleRun::reserve_rows() {
   row_labels_.resize(rows);
   row_group_.resize(rows);
   row_index_.resize(rows);
+  row_ended_.resize(rows);
 }
 
 // A rule on counts below something, or on absence, must not speak before it has seen one whole window.
@@ -59,12 +60,17 @@ void RuleRun::capture(std::uint32_t index, std::int64_t t, std::uint32_t row) {
   Group& group = groups_[index];
   group.judged_at = t;
   double* cells = cells_.data() + std::size_t{rows_} * row_columns_;
-  for (std::size_t k = 0; k < selectors_.size(); ++k) windows(index)[k].read(selectors_[k].plan, t, cells);
+  bool ended = true;
+  for (std::size_t k = 0; k < selectors_.size(); ++k) {
+    windows(index)[k].read(selectors_[k].plan, t, cells);
+    ended = ended && windows(index)[k].ended();
+  }
+  row_ended_[rows_] = ended;
   at_[rows_] = t;
   row_labels_[rows_] = group.labels.get();
   row_group_[rows_] = index;
   row_index_[rows_] = row;
-  if (rows_++ == 0) {
+  if (rows_++ == 0 || t < first_at_) {  // a late row of another group may be older
     first_at_ = t;
     desk_.commit_due = std::min(desk_.commit_due, commit_due());
   }
@@ -207,7 +213,7 @@ base::Result<void> RuleRun::check_duplicates(std::uint32_t n) {
   return {};
 }
 
-std::optional<bool> RuleRun::truth(const tsn_verdict& verdict, std::uint32_t index) const {
+std::optional<bool> RuleRun::truth(const tsn_verdict& verdict, std::uint32_t row) const {
   switch (verdict.state) {
     case TSN_VERDICT_FIRING:
       return true;
@@ -218,9 +224,6 @@ std::optional<bool> RuleRun::truth(const tsn_verdict& verdict, std::uint32_t ind
     default:
       return std::nullopt;
   }
-  // A marker says that the series is over, which is more than not hearing of it.
-  bool ended = !selectors_.empty();
-  for (std::size_t k = 0; k < selectors_.size(); ++k) ended = ended && windows(index)[k].ended();
   switch (rule_->no_data) {
     case model::NoData::alert:
       return true;
@@ -229,12 +232,13 @@ std::optional<bool> RuleRun::truth(const tsn_verdict& verdict, std::uint32_t ind
     case model::NoData::keep:
       break;
   }
-  if (ended) return false;
+  // A marker says that the series is over, which is more than not hearing of it.
+  if (row_ended_[row] != 0) return false;
   return std::nullopt;
 }
 
 void RuleRun::apply(std::uint32_t row, const tsn_verdict& verdict) {
-  const std::optional<bool> firing = truth(verdict, row_group_[row]);
+  const std::optional<bool> firing = truth(verdict, row);
   if (!firing) return;
   Judgement judgement{*firing,
                       static_cast<model::Severity>(std::min<tsn_severity>(verdict.severity, TSN_SEV_CRITICAL)),
@@ -367,11 +371,12 @@ void RuleRun::on_timer(const Timer& timer, std::int64_t warmed_through) {
     if (timer.due == next_tick_) on_tick(timer.due);
     return;
   }
-  Group& group = groups_[timer.group];
-  if (timer.due != group.scheduled) return;
-  group.scheduled = never;
+  if (timer.due != groups_[timer.group].scheduled) return;
+  groups_[timer.group].scheduled = never;
+  // Rows that wait to be judged may have stopped the `for` or `keep_firing_for` that would end here.
+  if (groups_[timer.group].life && groups_[timer.group].life->due(*rule_) == timer.due) commit();
   if (group_due(timer.group) > timer.due) return schedule(timer.group);
-  if (group.recheck <= timer.due) group.recheck = never;
+  if (groups_[timer.group].recheck <= timer.due) groups_[timer.group].recheck = never;
   // What was due before the point from which the journal is read again has been judged by the agent that was.
   if (timer.due <= warmed_through) return pass(timer.group, timer.due);
   capture(timer.group, timer.due, no_row);

@@ -161,7 +161,7 @@ class RuleRun {
   base::Result<void> check_duplicates(std::uint32_t n);
   void apply(std::uint32_t row, const tsn_verdict& verdict);
   void apply(std::uint32_t group, std::int64_t t, std::uint32_t row, const Judgement& judgement);
-  std::optional<bool> truth(const tsn_verdict& verdict, std::uint32_t group) const;
+  std::optional<bool> truth(const tsn_verdict& verdict, std::uint32_t row) const;
   void judge_blind(std::uint32_t group, std::int64_t t);
   void pass(std::uint32_t group, std::int64_t t);
   void on_tick(std::int64_t t);
@@ -205,6 +205,7 @@ class RuleRun {
   std::vector<std::int64_t> at_;
   std::vector<const tsn_label*> row_labels_;
   std::vector<std::uint32_t> row_group_, row_index_;
+  std::vector<std::uint8_t> row_ended_;  ///< all series of the group had ended by a marker
 
   struct Feed {
     std::uint32_t instance;

@@ -112,6 +112,9 @@ struct Shard::Impl {
   std::uint32_t instance = unknown;  ///< of the batch that is being pushed
   std::int64_t now = long_ago;
   std::int64_t wake = never;  ///< nothing is due before
+  /// How far time has come: the clock of the last advance(), or a later signal's. A row finds everything due before it
+  /// done, so that it does not matter how signals are cut into batches.
+  std::int64_t horizon = long_ago;
   std::int64_t warmed_through = long_ago;
 };
 
@@ -508,7 +511,8 @@ void Shard::push(const model::SignalBatch& batch, base::Time now, std::vector<mo
   const auto rows = static_cast<std::uint32_t>(batch.rows());
   const std::int64_t limit = base::to_ns(now);
   for (std::uint32_t row = 0; row < rows; ++row) {
-    if (batch.ts[row] > my.wake) my.run_timers(std::min(batch.ts[row], limit));
+    my.horizon = std::max(my.horizon, std::min(batch.ts[row], limit));
+    if (my.horizon > my.wake) my.run_timers(my.horizon);
     my.take(batch, row, true);
     my.wake = std::min(my.wake, std::min(my.desk.timers.due(), my.desk.commit_due));
   }
@@ -525,6 +529,7 @@ void Shard::advance(base::Time now, std::vector<model::Alert>& out) {
   my.flush_backlog(out);
   my.now = std::max(my.now, base::to_ns(now));
   my.desk.out = &out;
+  my.horizon = std::max(my.horizon, base::to_ns(now));
   do {
     my.run_timers(base::to_ns(now) + 1);
     my.commit_all();
