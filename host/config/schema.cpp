@@ -274,7 +274,8 @@ Value validate(const Value& table, std::span<const Option> options, const std::s
   if (table.table() || table.is_null())
     return Validator(where, diagnostics).table(table.table() ? table : empty, options, "");
   error_at(diagnostics, table.place, where + " expected a table, got " + got(table));
-  return Validator(where, diagnostics).table(empty, {}, "");
+  Diagnostics unimportant;  // that its required keys are missing too
+  return Validator(where, unimportant).table(empty, options, "");
 }
 
 }  // namespace tocsin::config

@@ -138,7 +138,7 @@ class Builder {
     rule_.by = list_of(host_, "by");
     for (const std::string& label : rule_.by) {
       if (!is_label_name(label)) error("by", "\"" + label + "\" is no label name");
-      if (std::ranges::count(rule_.by, label) > 1) error("by", "\"" + label + "\" is there twice");
+      if (&*std::ranges::find(rule_.by, label) != &label) error("by", "\"" + label + "\" is there twice");
     }
     tier_severities();
   }
@@ -296,13 +296,24 @@ class Builder {
                         "\" to answer queries, which this version cannot; the rule is left out");
       return;
     }
-    if (rule_.severity == model::Severity::none && !table_.find("tiers")) {
+    if (!table_.find("severity") && !table_.find("tiers")) {
       complain("needs \"severity\": one of CRITICAL, HIGH, MEDIUM, LOW, or `tiers` with one each");
     }
     if (rule_.signal_text.empty() && !host_.find("signals") && !host_.find("signal")) {
       complain("needs \"signal\": a selector such as host.memory.used_percent");
     }
     if (rule_.signal_text.empty() && host_.find("signal")) error("signal", "must not be empty");
+    if (rule_.detector == "threshold" && !failed_) comparison();
+  }
+
+  /// The default detector's one cross-check that declared options cannot say, so that `check` finds it with its place.
+  void comparison() {
+    const std::string op = text_of(table_, "op");
+    if (op.empty()) return complain("needs \"op\": one of > >= < <= == != EXISTS ABSENT");
+    const bool compares = op != "EXISTS" && op != "ABSENT";
+    if (compares && !table_.find("threshold") && !table_.find("tiers")) {
+      complain("needs \"threshold\": the number that " + op + " compares with, or `tiers`");
+    }
   }
 
   void complain(const std::string& what) {

@@ -1,0 +1,144 @@
+#include "settings/instances.hpp"
+
+#include "settings/trial_test.hpp"
+
+namespace tocsin::settings {
+namespace {
+
+class WrongInstance : public Trial, public testing::WithParamInterface<Wrong> {};
+TEST_P(WrongInstance, IsNamedWithPlaceAndRemedy) {
+  EXPECT_EQ(says(GetParam().text), GetParam().says);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, WrongInstance,
+    testing::Values(
+        Wrong{"NoName", "[source]\npaths = []",
+              "agent.toml:2:1: error: [source] paths: expected a table [source.paths], got array; keys stand in a "
+              "[source.NAME]\n"},
+        Wrong{"BadName", "[source.'a b']\n",
+              "agent.toml:1:9: error: [source] \"a b\" is no name; use letters, digits, - and _\n"},
+        Wrong{"PluginKey", "[source.auth]\nplugin = 'logtail'\npaths = ['/x']\n  pathes = 1",
+              "agent.toml:4:3: error: [source.auth] unknown key \"pathes\"; did you mean \"paths\"?\n"},
+        Wrong{"HostKeyHint", "[source.host]\nevrey = '5s'",
+              "agent.toml:2:1: error: [source.host] unknown key \"evrey\"; did you mean \"every\"?\n"},
+        Wrong{"HostKeyType", "[source.host]\nevery = 5",
+              "agent.toml:2:9: error: [source.host] every: expected a duration such as \"30s\" or \"1h30m\", got an "
+              "integer\n"},
+        Wrong{"RequiredMissing", "[source.logtail]\n",
+              "agent.toml:1:1: error: [source.logtail] needs \"paths\": Files to read.\n"},
+        Wrong{"Choice", "[source.logtail]\npaths = []\nstart = 'biginning'",
+              "agent.toml:3:9: error: [source.logtail] start: expected one of \"end\", \"beginning\", got "
+              "\"biginning\"; did you mean \"beginning\"?\n"},
+        Wrong{"Waits", "[source.orders]\nplugin = 'sql'\nanything = 1",
+              "agent.toml:2:10: warning: [source.orders] no plugin \"sql\" in the plugin directories: the section "
+              "waits until it is there\n"},
+        Wrong{"WaitsWithHint", "[source.hots]\n",
+              "agent.toml:1:1: warning: [source.hots] no plugin \"hots\" in the plugin directories: the section waits "
+              "until it is there; did you "
+              "mean \"host\"?\n"},
+        Wrong{"WrongKind", "[tracker.host]\n",
+              "agent.toml:1:1: error: [tracker.host] the plugin \"host\" is no tracker\n"},
+        Wrong{"Password", "[source.host]\nroot = 'ftp://a:hunter2@b/'",
+              "agent.toml:2:8: error: [source.host] root: a password in a URL ends up in logs; give it in an option of "
+              "its own, as \"file:PATH\" or \"env:NAME\"\n"},
+        Wrong{"ClearSecret",
+              "[route]\nnotify = ['mail:contact.a']\n[contact.a]\nemail = 'a@b'\n[notifier.mail]\nplugin = "
+              "'email'\nurl = 'smtp://h'\npassword = 'hunter2'",
+              "agent.toml:8:12: warning: [notifier.mail] password holds a secret in the clear; better \"file:PATH\" or "
+              "\"env:NAME\"\n"},
+        Wrong{"MissingSecret",
+              "[route]\nnotify = ['mail:contact.a']\n[contact.a]\nemail = 'a@b'\n[notifier.mail]\nplugin = "
+              "'email'\nurl = 'smtp://h'\npassword = 'env:SMTP'",
+              "agent.toml:8:12: error: [notifier.mail] password: the environment variable SMTP is not set\n"},
+        Wrong{"NoRoute", "[notifier.terminal]\n",
+              "agent.toml:1:1: error: [notifier.terminal] there is no [route], so nobody would be told: write [route] "
+              "with policy = …, notify = "
+              "[\"terminal\"], or nothing in it (then severities decide)\n"},
+        Wrong{"Fallback", "[route]\nnotify = ['terminal']\n[notifier.terminal]\nfallback = 'trminal'",
+              "agent.toml:4:12: error: [notifier.terminal] fallback: there is no other notifier \"trminal\"\n"},
+        Wrong{"FallbackElsewhere", "[source.host]\nfallback = 'x'",
+              "agent.toml:2:1: error: [source.host] unknown key \"fallback\"; known are root, plugin, every, timeout, "
+              "labels, enabled, auth, isolation, needs, "
+              "proxy_url, no_proxy\n"},
+        Wrong{"OpenFor", "[tracker.jira]\nproject = 'X'\nopen_for = ['CRITICLA']",
+              "agent.toml:3:13: error: [tracker.jira] open_for: \"CRITICLA\" is not a severity; did you mean CRITICAL? "
+              "(one of LOW MEDIUM HIGH CRITICAL)\n"},
+        Wrong{"Isolation", "[source.host]\nisolation = 'process'",
+              "agent.toml:2:13: warning: [source.host] isolation: processes of their own are not available in this "
+              "version; the plugin runs in the agent\n"},
+        Wrong{"Auth", "[source.http]\nauth = { beerer = 'x' }",
+              "agent.toml:2:10: error: [source.http] auth: unknown key \"beerer\"; did you mean \"bearer\"?\n"},
+        Wrong{"SameName",
+              "[route]\nnotify = ['jira']\n[notifier.jira]\nplugin = 'terminal'\n[tracker.jira]\nproject = 'X'",
+              "agent.toml:5:1: error: [tracker.jira] has the name of [notifier.jira]; notifiers and trackers need "
+              "different names\n"}),
+    wrong_name);
+
+TEST_F(Trial, HostKeysAreTheHostsAndOthersThePlugins) {
+  const Loaded loaded = load(
+      "[source.auth]\nplugin = 'logtail'\npaths = ['/x']\nmax_age = '10m'\nevery = '5s'\ntimeout = '2s'\nlabels = { a "
+      "= 'b' }\nenabled = false\nauth = { bearer = "
+      "'env:T' }\n");
+  variables_["T"] = "t";
+  const Instance auth = reload().instances.at(0);
+  EXPECT_EQ(auth.full_name() + " " + auth.plugin, "source.auth logtail");
+  EXPECT_EQ(auth.every, std::chrono::seconds(5));
+  EXPECT_EQ(call_timeout(auth), std::chrono::seconds(2));
+  EXPECT_EQ(auth.labels.text(), "{a=\"b\"}");
+  EXPECT_FALSE(auth.enabled);
+  EXPECT_EQ(base::to_json(auth.auth), R"({"bearer":"t"})");
+  EXPECT_EQ(base::to_json(auth.config), R"({"paths":["/x"],"max_age":600000000000,"start":"end"})");
+}
+
+TEST_F(Trial, HostKeysThatThePluginDeclaresReachItToo) {
+  const Loaded loaded = load(
+      "[http]\nproxy_url = 'http://p:1'\n[route]\nnotify = ['mail:contact.a']\n[contact.a]\nemail = "
+      "'a@b'\n[notifier.mail]\nplugin = 'email'\nurl = "
+      "'smtp://h'\ntimeout = '7s'");
+  EXPECT_EQ(says(loaded), "");
+  EXPECT_EQ(base::to_json(loaded.instances.at(0).config),
+            R"({"url":"smtp://h","timeout":7000000000,"proxy_url":"http://p:1"})");
+}
+
+TEST_F(Trial, TheHttpSourceRunsUnlessASectionNamesIt) {
+  EXPECT_EQ(load("").instances.at(0).full_name(), "source.http");
+  const Loaded named = load("[source.http]\nenabled = false");
+  ASSERT_EQ(named.instances.size(), 1u);
+  EXPECT_FALSE(named.instances[0].enabled);
+}
+
+TEST_F(Trial, APluginFromOutsideStartsByItselfUnlessItNeedsOptions) {
+  plugins_.push_back({{.id = "loadavg", .kinds = model::kind_source}, false});
+  plugins_.push_back(
+      {{.id = "needy", .kinds = model::kind_source, .options = {{.key = "x", .required = true}}}, false});
+  plugins_.push_back({{.id = "buzzer", .kinds = model::kind_notifier}, false});
+  std::string names;
+  const Loaded loaded = load("");
+  for (const Instance& instance : loaded.instances) names += instance.full_name() + " ";
+  EXPECT_EQ(names, "source.http source.loadavg notifier.buzzer ");
+  EXPECT_EQ(says(loaded), "");
+}
+
+TEST_F(Trial, ChannelsSayHowAnInstanceIsReached) {
+  const Loaded loaded = load(
+      "[route]\nnotify = ['slack']\n[notifier.slack]\ntoken = 'env:T'\nchannel = '#ops'\n[tracker.jira]\nproject = "
+      "'X'\nopen_for = ['MEDIUM']");
+  const model::Channel& slack = loaded.routing.channels.at("slack");
+  EXPECT_TRUE(slack.takes_channels && !slack.no_recipient && !slack.tracker);
+  EXPECT_EQ(slack.default_recipient + slack.address_field, "#opsslack");
+  EXPECT_EQ(loaded.routing.channels.at("jira").open_for, std::vector<model::Severity>{model::Severity::medium});
+}
+
+TEST_F(Trial, PollsAsOftenAsTheSectionThenTheTypeSays) {
+  Instance instance;
+  model::PluginType type;
+  EXPECT_EQ(poll_every(instance, type), std::chrono::seconds(15));
+  type.options = {{.key = "every", .type = base::OptionType::duration, .fallback = "\"1m\""}};
+  EXPECT_EQ(poll_every(instance, type), std::chrono::minutes(1));
+  instance.every = std::chrono::seconds(3);
+  EXPECT_EQ(poll_every(instance, type), std::chrono::seconds(3));
+}
+
+}  // namespace
+}  // namespace tocsin::settings

@@ -1,0 +1,201 @@
+#include "settings/routes.hpp"
+
+#include "settings/trial_test.hpp"
+
+namespace tocsin::settings {
+namespace {
+
+class WrongRoute : public Trial, public testing::WithParamInterface<Wrong> {};
+TEST_P(WrongRoute, IsNamedWithPlaceAndRemedy) {
+  EXPECT_EQ(says(GetParam().text), GetParam().says);
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, WrongRoute,
+    testing::Values(
+        Wrong{"Key", "[route]\ngroup_bye = []",
+              "agent.toml:2:1: error: [route] unknown key \"group_bye\"; did you mean \"group_by\"?\n"},
+        Wrong{"RootMatchers", "[route]\nmatchers = ['a=\"b\"']",
+              "agent.toml:2:12: error: [route] matchers: the root takes every alert; put matchers into a "
+              "[[route.routes]]\n"},
+        Wrong{"Interval", "[route]\ngroup_interval = '0s'",
+              "agent.toml:2:18: error: [route] group_interval: must be at least 1s\n"},
+        Wrong{"ChildKey", "[route]\n[[route.routes]]\nmatchers = ['a=\"b\"']\npolicee = 'x'",
+              "agent.toml:4:1: error: [[route.routes]] unknown key \"policee\"; did you mean \"policy\"?\n"},
+        Wrong{"ChildWithoutMatchers", "[route]\n[[route.routes]]\nname = 'all'",
+              "agent.toml:2:1: warning: [[route.routes]] \"all\" has no matchers: it takes every alert that reaches "
+              "it, and siblings after it get none\n"},
+        Wrong{"UnknownPolicy",
+              "[route]\npolicy = 'platfrom'\n[policy.platform]\nsteps = [ { notify = ['terminal'] } "
+              "]\n[notifier.terminal]",
+              "agent.toml:1:1: error: route \"root\": there is no policy \"platfrom\" (did you mean \"platform\"?)\n"},
+        Wrong{"UnknownTarget", "[route]\nnotify = ['terminla']\n[notifier.terminal]",
+              "agent.toml:1:1: error: route \"root\" notify: target \"terminla\" leads to nobody: there is no notifier "
+              "\"terminla\" (did you mean \"terminal\"?)\n"},
+        Wrong{"UnknownTargetInPolicy",
+              "[route]\nnotify = ['terminal']\n[notifier.terminal]\n[policy.p]\nsteps = [ { notify = "
+              "['mail:contact.x'] } ]",
+              "agent.toml:4:9: error: policy \"p\" step 1: target \"mail:contact.x\" leads to nobody: there is no "
+              "notifier \"mail\"\n"},
+        Wrong{"UnknownTargetWaits", "[route]\nnotify = ['pager']\n[notifier.pager]",
+              "agent.toml:3:1: warning: [notifier.pager] no plugin \"pager\" in the plugin directories: the section "
+              "waits until it is there\n"
+              "agent.toml:1:1: warning: route \"root\" notify: target \"pager\" leads to nobody: there is no notifier "
+              "\"pager\"\n"},
+        Wrong{"GroupMember", "[contact.first]\nemail = 'a@b'\n[group.g]\nmembers = ['frist']",
+              "agent.toml:3:8: error: group \"g\": there is no contact \"frist\" (did you mean \"first\"?)\n"},
+        Wrong{"GroupWithout", "[group.g]\n",
+              "agent.toml:1:1: error: [group.g] needs \"members\": Contacts.\nagent.toml:1:8: error: group \"g\" has "
+              "no members\n"},
+        Wrong{"Zone", "[contact.first]\nzone = 'Asia/Riyad'",
+              "agent.toml:2:8: error: [contact.first] zone: there is no time zone \"Asia/Riyad\"; expected a name such "
+              "as \"Asia/Riyadh\"\n"},
+        Wrong{"ContactTypo", "[contact.first]\nemial = 'a@b'",
+              "agent.toml:2:1: warning: [contact.first] \"emial\" counts as an address of one's own; did you mean "
+              "\"email\"?\n"},
+        Wrong{"ContactType", "[contact.first]\nphone = 966",
+              "agent.toml:2:9: error: [contact.first] phone: expected a string, got an integer\n"},
+        Wrong{"SeverityMap", "[severity]\nmap = { page = 'CRITICLA' }",
+              "agent.toml:2:16: error: [severity] map.page: \"CRITICLA\" is not a severity; did you mean CRITICAL? "
+              "(one of LOW MEDIUM HIGH CRITICAL)\n"},
+        Wrong{"OpenAfter", "[route]\nopen_after = { within = '5m' }",
+              "agent.toml:2:14: error: [route] open_after: needs \"alerts\": How many.\n"},
+        Wrong{"Rotation", "[contact.a]\nemail='a@b'\n[rotation.r]\nmembers = ['a']\nshift = '1w'",
+              "agent.toml:3:11: warning: [rotation.r] shifts are not available in this version: it is not used yet\n"},
+        Wrong{"RotationMissing",
+              "[route]\nnotify = ['mail:rotation.paymets']\n[contact.a]\nemail='a@b'\n[rotation.payments]\nmembers = "
+              "['a']\n[notifier.mail]\nplugin='email'\nurl='smtp://h'",
+              "agent.toml:5:11: warning: [rotation.payments] shifts are not available in this version: it is not used "
+              "yet\n"
+              "agent.toml:1:1: error: a target names rotation.paymets, and there is no [rotation.paymets]; did you "
+              "mean \"payments\"?\n"
+              "agent.toml:1:1: error: group \"rotation.paymets\" has no members\n"
+              "agent.toml:1:1: error: route \"root\" notify: target \"mail:group.rotation.paymets\" leads to nobody: "
+              "group \"rotation.paymets\" has no members\n"},
+        Wrong{
+            "TimeInterval", "[time_interval.x]\nweekday = ['monday']",
+            "agent.toml:2:1: error: [time_interval.x] unknown key \"weekday\"; did you mean \"weekdays\"?\n"
+            "agent.toml:1:16: warning: [time_interval.x] is not available in this version: nothing is limited to it\n"},
+        Wrong{
+            "TimeIntervalUnknown",
+            "[route]\n[[route.routes]]\nmatchers=['a=\"b\"']\nactive_time_intervals = ['sa-business']",
+            "agent.toml:4:26: error: [[route.routes]] active_time_intervals: there is no [time_interval.sa-business]\n"
+            "agent.toml:4:25: warning: [[route.routes]] active_time_intervals: is not available in this version; the "
+            "route works at all hours\n"},
+        Wrong{"Silence", "[silence.x]\nmatchers = ['a=\"b\"']\nfor = '4h'",
+              "agent.toml:1:10: warning: [silence.x] is not available in this version: nothing is silenced by it\n"},
+        Wrong{
+            "Heartbeat", "[heartbeat.x]\nevery = '1d'",
+            "agent.toml:1:12: warning: [heartbeat.x] is not available in this version: nobody notices when it stops\n"},
+        Wrong{"Watchdog", "[watchdog]\nurl = 'https://x'",
+              "agent.toml:1:1: warning: [watchdog] is not available in this version: nothing is sent to it\n"},
+        Wrong{"WatchdogKey", "[watchdog]\nulr = 'https://x'",
+              "agent.toml:2:1: error: [watchdog] unknown key \"ulr\"; did you mean \"url\"?\n"
+              "agent.toml:1:1: error: [watchdog] needs \"url\": Where to report.\n"
+              "agent.toml:1:1: warning: [watchdog] is not available in this version: nothing is sent to it\n"}),
+    wrong_name);
+
+const char* people = R"(
+[severity]
+map = { page = "CRITICAL", Warning = "MEDIUM" }
+unknown = "LOW"
+[route]
+policy = "platform"
+group_wait = "1s"
+repeat_interval = "1h"
+reopen_window = "3m"
+[[route.routes]]
+name = "payments"
+matchers = ['team="payments"']
+notify = ["terminal"]
+open_after = { alerts = 3, within = "5m" }
+[[route.routes.routes]]
+matchers = ['severity="CRITICAL"']
+continue = true
+policy = ""
+notify = []
+group_by = ["..."]
+[[route.routes]]
+name = "quiet"
+matchers = ['a="b"']
+shadow = true
+send_resolved = false
+[contact.first]
+email = "first@corp"
+phone = "+9665"
+slack = "U1"
+zone = "Asia/Riyadh"
+pager = "77"
+prefer = [ { by = "mail" }, { by = "terminal", after = "2m" } ]
+[group.platform]
+members = ["first"]
+[rotation.payments]
+members = ["first"]
+[policy.platform]
+repeat = -1
+steps = [ { notify = ["mail:rotation.payments"], escalate_after = "5m" }, { notify = ["terminal"] } ]
+on_exhausted = ["mail:group.platform"]
+[notifier.mail]
+plugin = "email"
+url = "smtp://h"
+[notifier.terminal]
+)";
+
+TEST_F(Trial, RoutesInheritWhatTheyDoNotGive) {
+  const Loaded loaded = load(people);
+  ASSERT_TRUE(loaded.usable()) << says(loaded);
+  const model::Route& root = *loaded.routing.root;
+  const model::Route& payments = root.routes.at(0);
+  const model::Route& critical = payments.routes.at(0);
+  EXPECT_EQ(root.path + " " + payments.path + " " + critical.path, "root root/payments root/payments/1");
+  EXPECT_EQ(payments.policy, "platform");
+  EXPECT_EQ(payments.group_by, (std::vector<std::string>{"alertname", "service"}));
+  EXPECT_EQ(critical.group_wait, std::chrono::seconds(1));
+  EXPECT_EQ(critical.open_after.alerts, 3u);
+  EXPECT_TRUE(critical.continues && !payments.continues);
+}
+
+TEST_F(Trial, AnEmptyListAndAnEmptyPolicyCountAsNone) {
+  const Loaded loaded = load(people);
+  const model::Route& critical = loaded.routing.root->routes.at(0).routes.at(0);
+  EXPECT_TRUE(critical.policy.empty() && critical.notify.empty());
+}
+
+TEST_F(Trial, SiblingsDoNotInheritFromEachOther) {
+  const Loaded loaded = load(people);
+  const model::Route& quiet = loaded.routing.root->routes.at(1);
+  EXPECT_TRUE(quiet.shadow && !quiet.send_resolved && quiet.notify.empty());
+  EXPECT_EQ(quiet.open_after.alerts, 1u);
+}
+
+TEST_F(Trial, PeopleAndLaddersAreTyped) {
+  const model::Routing routing = load(people).routing;
+  const model::Contact& first = routing.contacts.at("first");
+  EXPECT_EQ(first.email + first.phone + first.slack + first.zone + first.fields.at("pager"),
+            "first@corp+9665U1Asia/Riyadh77");
+  EXPECT_EQ(first.fields.size(), 1u);
+  EXPECT_EQ(first.prefer.at(1).by, "terminal");
+  const model::Policy& policy = routing.policies.at("platform");
+  EXPECT_EQ(policy.repeat, -1);
+  EXPECT_EQ(policy.steps.at(0).escalate_after, std::chrono::minutes(5));
+  EXPECT_EQ(routing.reopen_window, std::chrono::minutes(3));
+}
+
+TEST_F(Trial, ARotationTellsAllItsMembersUntilShiftsAreThere) {
+  const Loaded loaded = load(people);
+  EXPECT_EQ(loaded.routing.policies.at("platform").steps.at(0).notify,
+            std::vector<std::string>{"mail:group.rotation.payments"});
+  EXPECT_EQ(loaded.routing.groups.at("rotation.payments").members, std::vector<std::string>{"first"});
+  EXPECT_NE(
+      says(loaded).find("[rotation.payments] shifts are not available in this version: all of its members are told"),
+      std::string::npos);
+}
+
+TEST_F(Trial, OutsideSeveritiesAreMappedWithoutCase) {
+  const model::SeverityMap map = load(people).routing.severity;
+  EXPECT_EQ(map.of("PAGE"), model::Severity::critical);
+  EXPECT_EQ(map.of("warning"), model::Severity::medium);
+  EXPECT_EQ(map.of("whatever"), model::Severity::low);
+}
+
+}  // namespace
+}  // namespace tocsin::settings
