@@ -271,9 +271,24 @@ void Desk::Impl::set_member(Case& c, const Alert& alert) {
     }
   }
   c.members[alert.fingerprint] = alert;
+  claim(c, alert);
+  out_.incident_alerts.push_back({id, alert});
+}
+
+/// A fingerprint burns in one incident only: in another, which a person ended while it fired, it counts as over.
+void Desk::Impl::claim(Case& c, const Alert& alert) {
+  const std::string& id = c.incident.correlation_id;
+  auto holder = by_fingerprint_.find(alert.fingerprint);
+  if (holder != by_fingerprint_.end() && holder->second != id) {
+    Alert& left = cases_.at(holder->second).members.at(alert.fingerprint);
+    if (left.state == AlertState::firing) {
+      left.state = AlertState::resolved;
+      left.resolved_at = left.updated_at = event_time(alert);
+      out_.incident_alerts.push_back({holder->second, left});
+    }
+  }
   by_fingerprint_[alert.fingerprint] = id;
   by_alert_[alert.id] = id;
-  out_.incident_alerts.push_back({id, alert});
 }
 
 void Desk::Impl::resolve(const Alert& alert, Case* known, base::Time now) {
@@ -298,6 +313,17 @@ void Desk::Impl::reopen(Case& c, const Nodes& nodes, base::Time ladder_from, std
                         base::Time now) {
   const IncidentStatus from = c.incident.status;
   ended_.erase({std::max(c.incident.resolved_at, c.incident.closed_at), c.incident.correlation_id});
+  for (auto& [fingerprint, alert] : c.members) {
+    auto holder = by_fingerprint_.find(fingerprint);
+    const bool elsewhere = holder != by_fingerprint_.end() && holder->second != c.incident.correlation_id;
+    if (!elsewhere || !cases_.at(holder->second).live()) {
+      claim(c, alert);
+    } else if (alert.state == AlertState::firing) {
+      alert.state = AlertState::resolved;
+      alert.resolved_at = alert.updated_at = now;
+      out_.incident_alerts.push_back({c.incident.correlation_id, alert});
+    }
+  }
   c.incident.status = IncidentStatus::open;
   c.incident.acknowledged_at = c.incident.resolved_at = c.incident.closed_at = base::no_time;
   c.incident.resolution_notes.clear();

@@ -49,6 +49,7 @@ struct Desk::Impl {
   void raise(Case& c, model::Severity to, const Nodes& nodes, base::Time now);
   void leave_shadow(Case& c, const Nodes& nodes, base::Time now);
   void set_member(Case& c, const model::Alert& alert);
+  void claim(Case& c, const model::Alert& alert);
   void reopen(Case& c, const Nodes& nodes, base::Time ladder_from, std::string actor, std::string why, base::Time now);
   void end(Case& c, model::IncidentStatus status, const std::string& actor, const std::string& text, base::Time now);
   void index(Case& c);
@@ -68,6 +69,7 @@ struct Desk::Impl {
                   base::Time at);
   bool sweep(Group& group);
   void remove(Group& group);
+  void expect_group_delivery(const model::Delivery& delivery);
   void group_delivery_ended(const model::Delivery& delivery, base::Time now);
   void reroute_groups(base::Time now);
   bool in_case(const model::Alert& alert) const;
@@ -101,6 +103,7 @@ struct Desk::Impl {
   void run_due(base::Time now);
   void learn(Known known, base::Time now);
   void learn_groups(std::vector<model::GroupState> rows, base::Time now);
+  void learn_pending(const std::vector<model::Delivery>& pending);
   void learn_loose(const std::vector<model::Alert>& committed);
   base::Result<Case*> wanted(const std::string& id);
   base::Result<void> apply_status(Case& c, const StatusChange& change, base::Time now);

@@ -172,6 +172,29 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
   }
 }
 
+/// What is on its way, of group flushes and of the step each ladder took last.
+void Desk::Impl::learn_pending(const std::vector<model::Delivery>& pending) {
+  for (const model::Delivery& delivery : pending) {
+    if (delivery.state != model::DeliveryState::pending) continue;
+    if (!delivery.group_key.empty()) expect_group_delivery(delivery);
+    auto it = cases_.find(delivery.correlation_id);
+    if (it == cases_.end() || it->second.climb.row.next_step == 0) continue;
+    const model::Ladder& row = it->second.climb.row;
+    const std::string step = ":s" + std::to_string(row.round) + "." + std::to_string(row.next_step - 1);
+    const auto at = delivery.key.find(step);
+    if (at == delivery.correlation_id.size()) it->second.climb.hopes.insert(delivery.key);
+  }
+  for (auto& [id, c] : cases_) {
+    if (c.climb.hopes.empty()) continue;
+    // Somebody of the step is not waited for any more: taken as reached, so the ladder waits as configured.
+    std::size_t people = 0;
+    for (const std::string& target : c.climb.row.steps[c.climb.row.next_step - 1]) {
+      people += find_people(routing_, target).recipients.size();
+    }
+    c.climb.reached = c.climb.hopes.size() < people;
+  }
+}
+
 /// Alerts below open_after stand in groups only; the settled ones stand nowhere.
 void Desk::Impl::learn_loose(const std::vector<model::Alert>& committed) {
   for (const auto& [key, group] : groups_) {
@@ -200,8 +223,10 @@ Desk::~Desk() = default;
 void Desk::restore(Known known, base::Time now) {
   auto groups = std::move(known.groups);
   auto alerts = std::move(known.alerts);
+  auto deliveries = std::move(known.deliveries);
   impl_->learn(std::move(known), now);
   impl_->learn_groups(std::move(groups), now);
+  impl_->learn_pending(deliveries);
   impl_->learn_loose(alerts);
 }
 
@@ -267,7 +292,6 @@ base::Result<void> Desk::Impl::apply_status(Case& c, const StatusChange& change,
       return base::fail(Fault::conflict, name_of(incident) + " cannot be reopened: its alert \"" + alert.title +
                                              "\" is already in " + name_of(other.incident) + ", which is open");
     }
-    for (const auto& [fingerprint, alert] : c.members) by_fingerprint_[fingerprint] = incident.correlation_id;
     reopen(c, nodes_of(c), now, change.actor, change.notes.empty() ? change.reason : change.notes, now);
     return {};
   }

@@ -15,7 +15,7 @@
 
 namespace tocsin::incidents {
 
-/// What the store knew; the same fields as storage::Restored without the deliveries.
+/// What the store knew; the same fields as storage::Restored as far as the desk needs them.
 struct Known {
   std::vector<model::Incident> incidents;
   std::vector<model::IncidentAlert> incident_alerts;
@@ -24,6 +24,8 @@ struct Known {
   std::vector<model::TicketRef> tickets;
   /// Firing alerts that were committed: one that has no incident any more (a person closed it) opens none anew.
   std::vector<model::Alert> alerts = {};
+  /// Pending ones: what is on its way is neither told again nor forgotten when its alert resolves meanwhile.
+  std::vector<model::Delivery> deliveries = {};
 };
 
 struct StatusChange {

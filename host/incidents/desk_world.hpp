@@ -85,7 +85,8 @@ inline model::Policy policy(std::string name, std::vector<model::PolicyStep> ste
 /// The same with a ladder instead: first by sms, after 5 min second, after 10 more the manager.
 inline model::Routing ladder_routing() {
   model::Routing r = routing();
-  r.policies["page"] = policy("page", {{{"sms:contact.first"}, 5min}, {{"sms:contact.second"}, 10min}, {{"sms:contact.manager"}, 0min}});
+  r.policies["page"] =
+      policy("page", {{{"sms:contact.first"}, 5min}, {{"sms:contact.second"}, 10min}, {{"sms:contact.manager"}, 0min}});
   r.root->notify.clear();
   r.root->policy = "page";
   return r;
@@ -110,12 +111,16 @@ class FakeStore {
     }
     for (const auto& t : changes.tickets) tickets[t.correlation_id + t.instance] = t;
     for (const auto& g : changes.groups) {
-      if (g.gone) groups.erase(g.key);
-      else groups[g.key] = g;
+      if (g.gone)
+        groups.erase(g.key);
+      else
+        groups[g.key] = g;
     }
     for (const auto& l : changes.ladders) {
-      if (l.done) ladders.erase(l.correlation_id);
-      else ladders[l.correlation_id] = l;
+      if (l.done)
+        ladders.erase(l.correlation_id);
+      else
+        ladders[l.correlation_id] = l;
     }
     return fresh;
   }
@@ -130,6 +135,9 @@ class FakeStore {
     for (const auto& [id, row] : tickets) out.tickets.push_back(row);
     for (const auto& [id, row] : alerts) {
       if (row.state == AlertState::firing) out.alerts.push_back(row);
+    }
+    for (const auto& [key, row] : deliveries) {
+      if (row.state == DeliveryState::pending) out.deliveries.push_back(row);
     }
     return out;
   }
@@ -216,7 +224,8 @@ class World {
       const Delivery& d = store.deliveries[store.order[seen_]];
       if (d.state == DeliveryState::suppressed) continue;
       static const char* kinds[] = {"", "FIRING", "RESOLVED", "UPDATE", "TEST"};
-      out.push_back(d.instance + (d.recipient.empty() ? "" : ">" + d.recipient) + ":" + kinds[static_cast<int>(d.kind)]);
+      out.push_back(d.instance + (d.recipient.empty() ? "" : ">" + d.recipient) + ":" +
+                    kinds[static_cast<int>(d.kind)]);
     }
     return out;
   }
@@ -232,7 +241,8 @@ class World {
     EXPECT_EQ(store.incidents.size(), 1u);
     return store.incidents.empty() ? Incident{} : store.incidents.begin()->second;
   }
-  base::Result<void> set(const Incident& incident, IncidentStatus to, std::string actor = "alice", std::string text = "because") {
+  base::Result<void> set(const Incident& incident, IncidentStatus to, std::string actor = "alice",
+                         std::string text = "because") {
     auto changes = desk->set_status(incident.correlation_id, {to, actor, text, text}, now());
     if (!changes) return base::fail(changes.error());
     keep(std::move(*changes));

@@ -200,12 +200,13 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
     alerts.push_back(alert);
   }
   const model::Route& route = *node.route;
-  record.failed = false;
-  if (!needs_telling(record, firing, resolved, route.send_resolved, route.repeat_interval, at)) return;
   if (!record.pending.empty()) {
+    // What it says is not known to have arrived: compared when it has ended.
     record.missed = true;
     return;
   }
+  record.failed = false;
+  if (!needs_telling(record, firing, resolved, route.send_resolved, route.repeat_interval, at)) return;
   if (!route.send_resolved) {
     std::erase_if(alerts, [](const Alert& a) { return a.state != AlertState::firing; });
     if (alerts.empty()) {
@@ -261,6 +262,11 @@ void Desk::Impl::tell_group(Group& group, const Node& node, const std::string& t
     record.pending.insert(d.key);
     out_.deliveries.push_back(std::move(d));
   }
+}
+
+void Desk::Impl::expect_group_delivery(const model::Delivery& delivery) {
+  auto hash = group_by_hash_.find(group_hash(delivery.key));
+  if (hash != group_by_hash_.end()) groups_.at(hash->second).records[delivery.target].pending.insert(delivery.key);
 }
 
 void Desk::Impl::group_delivery_ended(const model::Delivery& delivery, base::Time now) {

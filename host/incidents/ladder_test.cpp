@@ -143,6 +143,15 @@ TEST(Ladder, StaysWhenOneOfItsSendsSucceeded) {
   EXPECT_EQ(w.told(), Told{});
 }
 
+TEST(Ladder, PassesOnAlsoWhenItsSendsFailAfterARestart) {
+  World w(ladder_routing());
+  w.fire(labels);
+  w.told();
+  w.restart();
+  w.deliver_all(DeliveryState::dead);
+  EXPECT_EQ(w.told(), (Told{"sms>second:FIRING"}));
+}
+
 TEST(Ladder, PassesOverAStepThatLeadsToNobody) {
   model::Routing r = ladder_routing();
   r.policies["page"].steps[0].notify = {"ivr:contact.first"};

@@ -75,8 +75,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Wrong{"mail:contact.manager", "contact \"manager\" has no email, which \"mail\" needs"},
                       Wrong{"mail:rotation.payments", "rotations are not available in this version"},
                       Wrong{"mail:#ops", "takes no channels"}, Wrong{"mail", "needs a recipient"},
-                      Wrong{"mail:someone@corp", "is not a recipient"}, Wrong{"hook:contact.first", "has no recipients"},
-                      Wrong{"jira", "is a tracker"}, Wrong{"contact.nobody", "there is no contact \"nobody\""}));
+                      Wrong{"mail:someone@corp", "is not a recipient"},
+                      Wrong{"hook:contact.first", "has no recipients"}, Wrong{"jira", "is a tracker"},
+                      Wrong{"contact.nobody", "there is no contact \"nobody\""}));
 
 TEST(Check, FindsNothingWrongWithASoundRouting) {
   EXPECT_EQ(check_routing(routing()), std::vector<std::string>{});
@@ -135,12 +136,13 @@ TEST_P(SeverityMatcher, SeesTheMappedSeverityWithoutCase) {
 
 INSTANTIATE_TEST_SUITE_P(All, SeverityMatcher,
                          ::testing::Values(Match{R"(severity="CRITICAL")", true}, Match{R"(severity="critical")", true},
-                                           Match{R"(severity="page")", false}, Match{R"(severity=~"critical|high")", true},
+                                           Match{R"(severity="page")", false},
+                                           Match{R"(severity=~"critical|high")", true},
                                            Match{R"(severity=~"HIGH|CRITICAL")", true},
-                                           Match{R"(severity!="critical")", false}, Match{R"(severity!~"crit.*")", false},
-                                           Match{R"(severity!~"CRIT.*")", false}, Match{R"(severity!="high")", true},
-                                           Match{R"(category="TRANSACTION")", true}, Match{R"(category="LOG")", false},
-                                           Match{R"(alertname="a")", false}));
+                                           Match{R"(severity!="critical")", false},
+                                           Match{R"(severity!~"crit.*")", false}, Match{R"(severity!~"CRIT.*")", false},
+                                           Match{R"(severity!="high")", true}, Match{R"(category="TRANSACTION")", true},
+                                           Match{R"(category="LOG")", false}, Match{R"(alertname="a")", false}));
 
 TEST(Tree, DescendsToTheDeepestMatchAndStopsAtTheFirstSibling) {
   model::Routing r = routing();
