@@ -317,6 +317,12 @@ void Desk::Impl::reopen(Case& c, const Nodes& nodes, base::Time ladder_from, std
     auto holder = by_fingerprint_.find(fingerprint);
     const bool elsewhere = holder != by_fingerprint_.end() && holder->second != c.incident.correlation_id;
     if (!elsewhere || !cases_.at(holder->second).live()) {
+      // The other one ended too; what it knew last comes along.
+      const Alert* theirs = elsewhere ? &cases_.at(holder->second).members.at(fingerprint) : nullptr;
+      if (theirs && event_time(*theirs) > event_time(alert)) {
+        alert = *theirs;
+        out_.incident_alerts.push_back({c.incident.correlation_id, alert});
+      }
       claim(c, alert);
     } else if (alert.state == AlertState::firing) {
       alert.state = AlertState::resolved;

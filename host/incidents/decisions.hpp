@@ -53,6 +53,7 @@ struct Desk::Impl {
   void reopen(Case& c, const Nodes& nodes, base::Time ladder_from, std::string actor, std::string why, base::Time now);
   void end(Case& c, model::IncidentStatus status, const std::string& actor, const std::string& text, base::Time now);
   void index(Case& c);
+  void index_members(Case& c);
   void unlist(Case& c);
   void forget_old(base::Time now);
   void forget_loose(base::Time now);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 
 #include "base/id.hpp"
 #include "base/text.hpp"
@@ -117,16 +118,10 @@ void Desk::Impl::learn(Known known, base::Time now) {
   for (model::IncidentAlert& row : known.incident_alerts) {
     auto it = cases_.find(row.correlation_id);
     if (it == cases_.end()) continue;
-    Case& c = it->second;
-    model::Alert& kept = c.members[row.alert.fingerprint];
-    by_alert_[row.alert.id] = row.correlation_id;
-    std::string& holder = by_fingerprint_[row.alert.fingerprint];
-    const auto other = cases_.find(holder);
-    const bool newer = holder.empty() || other == cases_.end() || (c.live() && !other->second.live()) ||
-                       (c.live() == other->second.live() && c.incident.created_at >= other->second.incident.created_at);
-    if (newer) holder = row.correlation_id;
+    model::Alert& kept = it->second.members[row.alert.fingerprint];
     if (kept.id.empty() || event_time(row.alert) >= event_time(kept)) kept = std::move(row.alert);
   }
+  for (auto& [id, c] : cases_) index_members(c);
   for (model::TicketRef& ticket : known.tickets) {
     if (auto it = cases_.find(ticket.correlation_id); it != cases_.end())
       it->second.tickets[ticket.instance] = std::move(ticket);
@@ -169,6 +164,25 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
       record.resolved = {row.told_resolved.begin(), row.told_resolved.end()};
       record.notified = row.last_notified;
     }
+  }
+}
+
+/// Of several incidents that had an alert, the one it belongs to: open before ended, firing before over, then the
+/// newest.
+void Desk::Impl::index_members(Case& c) {
+  for (const auto& [fingerprint, alert] : c.members) {
+    std::string& holder = by_fingerprint_[fingerprint];
+    const auto other = cases_.find(holder);
+    if (other != cases_.end() && other->second.members.contains(fingerprint)) {
+      const auto rank = [&](const Case& one) {
+        const model::Alert& member = one.members.at(fingerprint);
+        return std::tuple(one.live(), member.state == model::AlertState::firing, event_time(member),
+                          one.incident.created_at);
+      };
+      if (rank(other->second) > rank(c)) continue;
+    }
+    holder = c.incident.correlation_id;
+    by_alert_[alert.id] = holder;
   }
 }
 
