@@ -37,6 +37,7 @@ class ChannelAdapter final : public delivery::Channel {
       : instance_(std::move(instance)), external_url_(std::move(external_url)) {}
   void send(const model::Delivery& delivery, const std::string& provider_id, base::Time deadline,
             std::function<void(delivery::Outcome)> done) override;
+  std::string type() const override { return instance_->type().id; }
 
  private:
   std::shared_ptr<plugin_host::Instance> instance_;

@@ -285,8 +285,7 @@ base::Result<void> Backend::replay_dead_letter(std::uint64_t id) {
   again.last_error.clear();
   model::Changes changes;
   changes.dead_letters_replayed.push_back(id);
-  TRY_VOID(parts_.pipeline->keep(std::move(changes)));
-  return parts_.pipeline->send({std::move(again)});
+  return parts_.pipeline->send({std::move(again)}, std::move(changes));
 }
 
 base::Result<std::vector<model::TicketRef>> Backend::tickets() { return parts_.pipeline->store().tickets(); }

@@ -128,6 +128,21 @@ void* Detectors::script_of(Site& site, const model::Rule& rule) {
   return loaded == site.scripts.end() ? nullptr : loaded->second;
 }
 
+base::Result<void> Detectors::try_compile(const model::Rule& rule) {
+  TRY(Site * reader, site(rule.detector, shards_));
+  std::uint32_t next = 0;
+  tsn_inputs inputs{};
+  inputs.size = sizeof inputs;
+  inputs.ctx = &next;
+  inputs.add = [](const tsn_inputs* self, const tsn_input*, std::uint32_t* column, tsn_err*) -> tsn_status {
+    *column = (*static_cast<std::uint32_t*>(self->ctx))++;
+    return TSN_OK;
+  };
+  TRY(void* program, reader->adapter->compile(rule, inputs));
+  reader->adapter->release(program);
+  return {};
+}
+
 detection::FindEvaluator Detectors::for_shard(std::uint32_t shard) {
   return [this, shard](const std::string& detector) -> base::Result<detection::Evaluator*> {
     TRY(Site * found, site(detector, shard));

@@ -40,6 +40,8 @@ class Detectors {
   std::map<std::string, std::string> extensions() const;
   /// The rule tables of a script, read by an instance of its own; the script is known to the shards from then on.
   base::Result<std::vector<base::Value>> load(const Script& script);
+  /// Whether a rule compiles, for `tocsin check`.
+  base::Result<void> try_compile(const model::Rule& rule);
   /// For pipeline::Parts; each function is called on the thread that owns the shard.
   detection::FindEvaluator for_shard(std::uint32_t shard);
   /// A line each for `tocsin plugin list`.

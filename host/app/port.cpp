@@ -33,6 +33,7 @@ void AgentPort::metric(const std::string& instance, tsn_metric_kind kind, const 
 }
 
 base::Result<std::optional<std::string>> AgentPort::kv_get(const std::string& instance, const std::string& key) {
+  if (!parts_.store) return base::fail(base::Fault::unavailable, "there is no store");
   return parts_.store->kv("plugin/" + instance + "/" + key);
 }
 

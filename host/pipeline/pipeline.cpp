@@ -216,10 +216,9 @@ Pipeline::Pipeline(Settings settings, Parts parts, model::Routing routing)
 
 Pipeline::~Pipeline() { stop(); }
 
-base::Result<std::vector<detection::RuleProblem>> Pipeline::start(std::vector<model::SharedRule> rules) {
+base::Result<std::vector<detection::RuleProblem>> Pipeline::start(std::vector<model::SharedRule> rules, storage::Restored restored) {
   auto& my = *impl_;
   const base::Time now = my.parts.clock->now();
-  TRY(auto restored, my.parts.store->restore(now));
   TRY_VOID(my.parts.journal->read(1, [&](const model::SharedBatch& oldest) {
     my.journal_begins = oldest->arrived;
     return false;
@@ -312,10 +311,9 @@ base::Result<void> Pipeline::keep(model::Changes changes) {
   return future.get();
 }
 
-base::Result<void> Pipeline::send(std::vector<model::Delivery> deliveries) {
-  model::Changes changes;
-  changes.deliveries = deliveries;
-  TRY_VOID(keep(std::move(changes)));
+base::Result<void> Pipeline::send(std::vector<model::Delivery> deliveries, model::Changes with) {
+  with.deliveries = deliveries;
+  TRY_VOID(keep(std::move(with)));
   impl_->outbox->enqueue(std::move(deliveries));
   return {};
 }

@@ -50,9 +50,9 @@ class Pipeline {
   Pipeline(Settings settings, Parts parts, model::Routing routing);
   ~Pipeline();
 
-  /// Restores what the store knew, rebuilds windows, reads the journal on from its durable position, starts the threads.
+  /// Continues with what the store knew, rebuilds windows, reads the journal on from its durable position, starts the threads.
   /// `rules` compile here; problems are returned, the others run.
-  base::Result<std::vector<detection::RuleProblem>> start(std::vector<model::SharedRule> rules);
+  base::Result<std::vector<detection::RuleProblem>> start(std::vector<model::SharedRule> rules, storage::Restored restored);
   /// Ordered: intake first, then each stage lets its queue run empty into the next. Idempotent.
   void stop();
 
@@ -72,8 +72,8 @@ class Pipeline {
   base::Result<void> decide(Decide decide);
   /// A value read on the control strand.
   std::optional<model::Incident> find_incident(const std::string& id);
-  /// Deliveries outside any incident (trial messages): kept, then sent.
-  base::Result<void> send(std::vector<model::Delivery> deliveries);
+  /// Deliveries outside the desk (trial messages, replayed dead letters): kept in one transaction `with` these, then sent.
+  base::Result<void> send(std::vector<model::Delivery> deliveries, model::Changes with = {});
   base::Result<void> keep(model::Changes changes);
 
   // --- how it fares ---

@@ -1,0 +1,471 @@
+#include "app/agent.hpp"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+#include "api/server.hpp"
+#include "app/backend.hpp"
+#include "app/configuration.hpp"
+#include "app/port.hpp"
+#include "app/version.hpp"
+#include "base/text.hpp"
+#include "telemetry/log.hpp"
+
+namespace tocsin::app {
+namespace {
+
+constexpr std::size_t pool_threads = 4;
+constexpr base::Duration rule_files_every = std::chrono::seconds(1);
+constexpr base::Duration lock_patience = std::chrono::seconds(10);
+
+std::string findings(const config::Diagnostics& diagnostics, bool errors_only) {
+  std::string text;
+  for (const auto& each : diagnostics) {
+    if (errors_only && each.level != config::Diagnostic::Level::error) continue;
+    text += (text.empty() ? "" : "\n") + each.text();
+  }
+  return text;
+}
+
+void report(const config::Diagnostics& diagnostics) {
+  for (const auto& each : diagnostics) {
+    telemetry::log(each.level == config::Diagnostic::Level::error ? telemetry::Level::error : telemetry::Level::warn, "config", each.text());
+  }
+}
+
+/// Holds the data directory for this process; another agent on it would doubled every alert.
+class DirectoryLock {
+ public:
+  static base::Result<std::unique_ptr<DirectoryLock>> take(const std::string& directory) {
+    std::error_code error;
+    std::filesystem::create_directories(directory, error);
+    if (error) return base::fail(base::Fault::denied, "cannot make the data directory " + directory + ": " + error.message() +
+                                                          "; set [agent] data_dir or TOCSIN_DATA_DIR");
+    ::chmod(directory.c_str(), 0700);
+    const std::string path = directory + "/agent.lock";
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return base::fail(base::Fault::denied, "cannot open " + path + ": " + std::strerror(errno));
+    const auto end = std::chrono::steady_clock::now() + lock_patience;
+    while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      if (std::chrono::steady_clock::now() >= end) {
+        ::close(fd);
+        return base::fail(base::Fault::conflict, "another agent is running on " + directory + "; stop it, or set another data_dir");
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return std::unique_ptr<DirectoryLock>(new DirectoryLock(fd));
+  }
+  ~DirectoryLock() { ::close(fd_); }
+
+ private:
+  explicit DirectoryLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+telemetry::LogSettings log_settings(const settings::Log& log) {
+  telemetry::LogSettings out;
+  out.level = log.level == "debug"  ? telemetry::Level::debug
+              : log.level == "warn" ? telemetry::Level::warn
+              : log.level == "error" ? telemetry::Level::error
+                                     : telemetry::Level::info;
+  out.json = log.format == "json" || (log.format == "auto" && !::isatty(2));
+  return out;
+}
+
+}  // namespace
+
+struct Agent::Impl {
+  explicit Impl(AgentOptions given) : options(std::move(given)), configuration(options.config_file) {}
+  ~Impl() { stop(); }
+
+  // --- start, in order; each step names itself in its error ---
+  base::Result<void> read_configuration();
+  base::Result<void> open_storage();
+  base::Result<void> make_pipeline();
+  base::Result<void> listen();
+  base::Result<void> bring_up_plugins();
+  base::Result<void> start();
+  void stop();
+
+  base::Result<std::vector<std::string>> reload();
+  std::vector<std::string> apply_rules();
+  std::vector<std::string> reconcile();
+  void on_directory_changed();
+  void look_at_rule_files();
+  void stop_watching();
+  std::string not_ready();
+  void forward(const settings::Agent& agent);
+
+  AgentOptions options;
+  base::SystemClock clock;
+  Configuration configuration;
+  std::unique_ptr<DirectoryLock> lock;
+  telemetry::Metrics metrics;
+  model::SeriesTable series;
+  std::unique_ptr<runtime::Reactor> reactor;
+  std::unique_ptr<runtime::Pool> pool;
+  std::unique_ptr<storage::Store> store;
+  std::unique_ptr<storage::Journal> journal;
+  storage::Restored restored;
+  std::unique_ptr<AgentPort> port;
+  std::unique_ptr<plugin_host::Directory> directory;
+  std::vector<plugin_host::Found> found;
+  std::unique_ptr<Detectors> detectors;
+  std::unique_ptr<pipeline::Pipeline> pipeline;
+  std::unique_ptr<Fleet> fleet;
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<api::Server> server;
+  // What changes the configuration runs one at a time.
+  std::mutex changing;
+  std::mutex watch_mutex;
+  std::condition_variable watch_idle;
+  runtime::Reactor::Id watch_timer = 0;
+  int watch_running = 0;
+  bool stopping = false, stopped = false;
+};
+
+base::Result<void> Agent::Impl::read_configuration() {
+  // The plugin directories are named by the file, and what the file may say depends on the plugins: the agent's own
+  // sections are read first.
+  config::Diagnostics first;
+  const auto agent = settings::load_agent(options.config_file, config::process_environment(), first);
+  if (agent.plugin_dirs.empty()) return base::fail(base::Fault::invalid, findings(first, true));
+  reactor = std::make_unique<runtime::Reactor>("reactor");
+  directory = std::make_unique<plugin_host::Directory>(agent.plugin_dirs, *reactor);
+  found = directory->scan();
+  const auto diagnostics = configuration.read(found);
+  if (config::has_errors(diagnostics)) return base::fail(base::Fault::invalid, findings(diagnostics, true));
+  telemetry::setup_log(log_settings(configuration.agent().log));
+  report(diagnostics);
+  return {};
+}
+
+base::Result<void> Agent::Impl::open_storage() {
+  const auto agent = configuration.agent();
+  TRY(lock, DirectoryLock::take(agent.data_dir));
+  storage::StoreSettings settings;
+  settings.url = agent.storage.url;
+  settings.password = agent.storage.password;
+  settings.data_dir = agent.data_dir;
+  settings.module_dir = settings::bundled_plugin_dir();
+  settings.sync = agent.storage.sync;
+  settings.agent = agent.name;
+  TRY(store, storage::open_store(settings, series));
+  TRY(restored, store->restore(clock.now()));
+  storage::Journal::Settings journal_settings;
+  journal_settings.directory = agent.data_dir + "/journal";
+  journal_settings.sync = agent.storage.sync;
+  journal_settings.after = std::max(store->history_position(), restored.journal_position);
+  journal_settings.report = [](const base::Error& error) { telemetry::log_error("journal", error.message()); };
+  TRY(journal, storage::Journal::open(std::move(journal_settings), series));
+  return {};
+}
+
+base::Result<void> Agent::Impl::make_pipeline() {
+  const auto agent = configuration.agent();
+  pool = std::make_unique<runtime::Pool>("pool", pool_threads);
+  port = std::make_unique<AgentPort>(AgentPort::Parts{&clock, &series, store.get(), &metrics, reactor.get(), pool.get()});
+  pipeline::Settings settings;
+  settings.shards = std::clamp(std::thread::hardware_concurrency() / 2, 1u, 16u);
+  settings.history.retention.raw = agent.storage.raw_retention();
+  detectors = std::make_unique<Detectors>(*port, agent.data_dir, settings.shards,
+                                          [this](const model::PluginType& type) { return configuration.prepare_detector(type); });
+  detectors->set_found(found);
+  const auto scripts = configuration.read_scripts(*detectors);
+  report(scripts);
+  pipeline::Parts parts;
+  parts.clock = &clock;
+  parts.series = &series;
+  parts.journal = journal.get();
+  parts.store = store.get();
+  parts.metrics = &metrics;
+  parts.reactor = reactor.get();
+  parts.pool = pool.get();
+  parts.evaluators = [this](std::uint32_t shard) { return detectors->for_shard(shard); };
+  pipeline = std::make_unique<pipeline::Pipeline>(settings, parts, configuration.routing());
+  Fleet::Parts fleet_parts;
+  fleet_parts.port = port.get();
+  fleet_parts.pipeline = pipeline.get();
+  fleet_parts.journal = journal.get();
+  fleet_parts.reactor = reactor.get();
+  fleet_parts.pool = pool.get();
+  fleet_parts.clock = &clock;
+  fleet_parts.data_dir = agent.data_dir;
+  fleet_parts.external_url = agent.http.external_url;
+  fleet_parts.prepare = [this](const Wanted& wanted, const model::PluginType& type) { return configuration.prepare(wanted, type); };
+  fleet = std::make_unique<Fleet>(std::move(fleet_parts));
+  // The back end listens for ended deliveries, so it must be there before the first one can end.
+  Backend::Parts back;
+  back.clock = &clock;
+  back.pipeline = pipeline.get();
+  back.fleet = fleet.get();
+  back.detectors = detectors.get();
+  back.metrics = &metrics;
+  back.rules = [this] { return configuration.rules(); };
+  back.routing = [this] { return configuration.routing(); };
+  back.reload = [this] { return reload(); };
+  back.not_ready = [this] { return not_ready(); };
+  back.name = agent.name;
+  backend = std::make_unique<Backend>(std::move(back));
+  TRY(const auto problems, pipeline->start(configuration.rules(), std::move(restored)));
+  for (const auto& problem : problems) telemetry::log_error("rules", problem.rule + ": " + problem.error.message());
+  port->set_pipeline(pipeline.get());
+  return {};
+}
+
+base::Result<void> Agent::Impl::listen() {
+  const auto agent = configuration.agent();
+  api::ServerSettings settings;
+  settings.listen = agent.http.listen;
+  settings.health_listen = agent.http.health_listen;
+  if (agent.http.tls) settings.tls = {agent.http.tls->cert, agent.http.tls->key, agent.http.tls->client_ca};
+  TRY(server, api::Server::start(settings, *backend, metrics));
+  return {};
+}
+
+base::Result<void> Agent::Impl::bring_up_plugins() {
+  std::lock_guard guard(changing);
+  for (const auto& line : reconcile()) telemetry::log_info("plugins", line);
+  return {};
+}
+
+std::vector<std::string> Agent::Impl::reconcile() { return fleet->reconcile(configuration.wanted(), found); }
+
+base::Result<void> Agent::Impl::start() {
+  using Step = base::Result<void> (Impl::*)();
+  const std::pair<const char*, Step> steps[] = {{"configuration", &Impl::read_configuration}, {"storage", &Impl::open_storage},
+                                                {"pipeline", &Impl::make_pipeline},           {"plugins", &Impl::bring_up_plugins},
+                                                {"http", &Impl::listen}};
+  // Each thread would get an arena of its own; the agent's threads share two.
+  ::mallopt(M_ARENA_MAX, 2);
+  metrics.add_process_metrics();
+  metrics.on_collect([this] {
+    if (const double lost = static_cast<double>(telemetry::log_lines_lost())) {
+      metrics.gauge("tocsin_log_lines_lost", "Log lines that could not be written").set(lost);
+    }
+  });
+  for (const auto& [name, step] : steps) {
+    if (auto done = (this->*step)(); !done) return base::fail(std::string(name) == "configuration" ? done.error() : done.error().in(name));
+  }
+  directory->watch([this] { pool->post([this] { on_directory_changed(); }); });
+  look_at_rule_files();
+  telemetry::log_info("agent", "running", {{"version", tocsin_version}, {"url", "http://127.0.0.1:" + std::to_string(server->port())},
+                                          {"store", store->describe()}, {"data_dir", configuration.agent().data_dir}});
+  return {};
+}
+
+void Agent::Impl::stop() {
+  if (std::exchange(stopped, true)) return;
+  stop_watching();
+  // Sources first, so that nothing new comes; then the listener; then the path runs empty, stage by stage.
+  const std::function<void()> steps[] = {
+      [this] { directory.reset(); },
+      [this] { if (fleet) fleet->stop_sources(); },
+      [this] { if (server) server->stop(); },
+      [this] { if (pipeline) pipeline->stop(); },
+      [this] { if (port) port->set_pipeline(nullptr); },
+      [this] { if (fleet) fleet->stop(); },
+      [this] { if (detectors) detectors->stop(); },
+      [this] { if (pool) pool->stop(); },
+      [this] { if (reactor) reactor->stop(); },
+      [this] { server.reset(), backend.reset(), fleet.reset(), pipeline.reset(), detectors.reset(), port.reset(); },
+      [this] { journal.reset(), store.reset(), lock.reset(); },
+  };
+  for (const auto& step : steps) {
+    try {
+      step();
+    } catch (const std::exception& error) {
+      telemetry::log_error("agent", std::string("while stopping: ") + error.what());
+    }
+  }
+  telemetry::log_info("agent", "stopped");
+}
+
+void Agent::Impl::stop_watching() {
+  std::unique_lock guard(watch_mutex);
+  stopping = true;
+  if (reactor) reactor->cancel(watch_timer);
+  watch_idle.wait(guard, [this] { return watch_running == 0; });
+}
+
+void Agent::Impl::look_at_rule_files() {
+  std::lock_guard guard(watch_mutex);
+  if (stopping) return;
+  watch_timer = reactor->after(rule_files_every, [this] {
+    pool->post([this] {
+      {
+        std::lock_guard inner(watch_mutex);
+        if (stopping) return;
+        ++watch_running;
+      }
+      if (configuration.rule_files_changed()) {
+        std::lock_guard one(changing);
+        for (const auto& line : apply_rules()) telemetry::log_info("rules", line);
+      }
+      look_at_rule_files();
+      std::lock_guard inner(watch_mutex);
+      --watch_running;
+      watch_idle.notify_all();
+    });
+  });
+}
+
+void Agent::Impl::on_directory_changed() {
+  {
+    std::lock_guard guard(watch_mutex);
+    if (stopping) return;
+    ++watch_running;
+  }
+  {
+    std::lock_guard one(changing);
+    found = directory->scan();
+    configuration.set_known(found);
+    for (const auto& file : found) {
+      if (!file.error.empty()) telemetry::log_error("plugins", file.error);
+    }
+    if (detectors->set_found(found)) apply_rules();
+    pipeline->set_routing(configuration.routing());
+    for (const auto& line : reconcile()) telemetry::log_info("plugins", line);
+  }
+  std::lock_guard guard(watch_mutex);
+  --watch_running;
+  watch_idle.notify_all();
+}
+
+std::vector<std::string> Agent::Impl::apply_rules() {
+  std::vector<std::string> lines;
+  for (const auto& finding : configuration.read_scripts(*detectors)) lines.push_back(finding.text());
+  const auto rules = configuration.rules();
+  for (const auto& problem : pipeline->set_rules(rules)) lines.push_back(problem.rule + ": " + problem.error.message());
+  lines.push_back(std::to_string(rules.size()) + " rules");
+  return lines;
+}
+
+base::Result<std::vector<std::string>> Agent::Impl::reload() {
+  std::lock_guard one(changing);
+  const auto before = configuration.agent();
+  found = directory->scan();
+  const auto diagnostics = configuration.read(found);
+  if (config::has_errors(diagnostics)) return base::fail(base::Fault::invalid, findings(diagnostics, true));
+  const auto now = configuration.agent();
+  std::vector<std::string> lines;
+  for (const auto& finding : diagnostics) lines.push_back(finding.text());
+  for (const auto& [what, changed] : {std::pair{"[http] listen", before.http.listen != now.http.listen},
+                                      {"[http] health_listen", before.http.health_listen != now.http.health_listen},
+                                      {"[agent] data_dir", before.data_dir != now.data_dir},
+                                      {"[agent] plugin_dirs", before.plugin_dirs != now.plugin_dirs},
+                                      {"[storage] url", before.storage.url != now.storage.url}}) {
+    if (changed) lines.push_back(std::string(what) + " changed: it takes effect when the agent is restarted");
+  }
+  telemetry::setup_log(log_settings(now.log));
+  detectors->set_found(found);
+  for (auto& line : apply_rules()) lines.push_back(std::move(line));
+  pipeline->set_routing(configuration.routing());
+  for (auto& line : reconcile()) lines.push_back(std::move(line));
+  telemetry::log_info("agent", "configuration reloaded");
+  for (const auto& line : lines) telemetry::log_info("reload", line);
+  return lines;
+}
+
+std::string Agent::Impl::not_ready() {
+  if (!pipeline) return "starting";
+  return pipeline->not_ready();
+}
+
+Agent::Agent(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Agent::~Agent() { stop(); }
+
+base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  TRY_VOID(impl->start());
+  return std::unique_ptr<Agent>(new Agent(std::move(impl)));
+}
+
+void Agent::stop() { impl_->stop(); }
+base::Result<std::vector<std::string>> Agent::reload() { return impl_->reload(); }
+std::string Agent::data_dir() const { return impl_->configuration.agent().data_dir; }
+
+std::string Agent::url() const {
+  const auto http = impl_->configuration.agent().http;
+  return std::string(http.tls ? "https" : "http") + "://127.0.0.1:" + std::to_string(impl_->server->port());
+}
+
+AgentTotals Agent::totals() {
+  AgentTotals totals;
+  for (const auto& line : impl_->fleet->status()) totals.signals += line.signals;
+  auto& kept = *impl_->store;
+  auto count = [](auto list, auto query, auto matches) {
+    std::uint64_t n = 0;
+    query.page.limit = 1000;
+    for (;;) {
+      auto page = list(query);
+      if (!page) return n;
+      n += static_cast<std::uint64_t>(std::count_if(page->items.begin(), page->items.end(), matches));
+      if (page->next.empty()) return n;
+      query.page.after = page->next;
+    }
+  };
+  totals.alerts = count([&](const auto& q) { return kept.alerts(q); }, storage::AlertQuery{},
+                        [](const auto& alert) { return alert.state == model::AlertState::firing || alert.state == model::AlertState::resolved; });
+  totals.incidents = count([&](const auto& q) { return kept.incidents(q); }, storage::IncidentQuery{}, [](const auto&) { return true; });
+  totals.notifications = count([&](const auto& q) { return kept.attempts(q); }, storage::LogQuery{},
+                               [](const auto& attempt) { return attempt.status == "SENT"; });
+  for (const auto& channel : impl_->pipeline->channel_status()) totals.pending += channel.queued + channel.in_flight;
+  return totals;
+}
+
+void Agent::settle(std::chrono::nanoseconds limit) {
+  impl_->fleet->stop_sources();
+  const auto end = std::chrono::steady_clock::now() + limit;
+  AgentTotals last;
+  int quiet = 0;
+  while (quiet < 5 && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    const auto now = totals();
+    const bool same = now.pending == 0 && now.alerts == last.alerts && now.notifications == last.notifications;
+    quiet = same ? quiet + 1 : 0;
+    last = now;
+  }
+}
+
+config::Diagnostics check_configuration(const std::string& config_file) {
+  config::Diagnostics diagnostics;
+  const auto agent = settings::load_agent(config_file, config::process_environment(), diagnostics);
+  runtime::Reactor reactor("reactor");
+  runtime::Pool pool("pool", 1);
+  plugin_host::Directory directory(agent.plugin_dirs, reactor);
+  const auto found = directory.scan();
+  Configuration configuration(config_file);
+  diagnostics = configuration.read(found);
+  if (config::has_errors(diagnostics)) return diagnostics;
+  // Scripts are read by their detectors, which get a port that leads nowhere.
+  base::SystemClock clock;
+  model::SeriesTable series;
+  telemetry::Metrics metrics;
+  AgentPort port({&clock, &series, nullptr, &metrics, &reactor, &pool});
+  Detectors detectors(port, agent.data_dir, 1, [&](const model::PluginType& type) { return configuration.prepare_detector(type); });
+  detectors.set_found(found);
+  for (auto& finding : configuration.read_scripts(detectors)) diagnostics.push_back(std::move(finding));
+  for (const auto& rule : configuration.rules()) {
+    if (auto compiled = detectors.try_compile(*rule); !compiled) {
+      config::Diagnostic finding;
+      finding.place = rule->place;
+      finding.message = "[[rule]] " + rule->name + ": " + compiled.error().message();
+      diagnostics.push_back(std::move(finding));
+    }
+  }
+  detectors.stop();
+  return diagnostics;
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,54 @@
+// The agent, composed: one list of named steps to start, the reverse to stop, and what reload and a changed plugin
+// directory do in between.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "config/document.hpp"
+
+namespace tocsin::app {
+
+struct AgentOptions {
+  std::string config_file;            ///< empty: the embedded default
+  std::function<void(const std::string&)> note;  ///< a line for people while starting; may be null
+};
+
+/// What an agent did since it started; the demo's summary.
+struct AgentTotals {
+  std::uint64_t signals = 0, alerts = 0, incidents = 0, notifications = 0;
+  std::uint64_t pending = 0;  ///< deliveries still on their way
+};
+
+class Agent {
+ public:
+  /// Everything is running when it returns. The error holds every finding of the configuration.
+  static base::Result<std::unique_ptr<Agent>> start(AgentOptions options);
+  ~Agent();
+
+  /// Idempotent; each step runs to its end whatever the others do.
+  void stop();
+  /// Applies the configuration files as they are now, whole or not at all. A line for each change.
+  base::Result<std::vector<std::string>> reload();
+  std::string url() const;       ///< "http://127.0.0.1:7676"
+  std::string data_dir() const;
+  AgentTotals totals();
+  /// Stops the sources and waits until what they sent is judged and told, at most `limit`.
+  void settle(std::chrono::nanoseconds limit);
+
+ private:
+  struct Impl;
+  explicit Agent(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// `tocsin check`: every finding of the configuration, scripts included. `online` also connects to nothing yet: instances
+/// are created, not started.
+config::Diagnostics check_configuration(const std::string& config_file);
+
+}  // namespace tocsin::app

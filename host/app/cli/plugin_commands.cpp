@@ -1,0 +1,212 @@
+// tocsin plugin …: what lies in the plugin directories, asked without running any of its code; and new plugins.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.hpp"
+#include "base/text.hpp"
+#include "config/schema.hpp"
+#include "plugin_host/descriptor.hpp"
+#include "plugin_host/directory.hpp"
+#include "runtime/executor.hpp"
+#include "settings/load.hpp"
+#include "tocsin/templates.hpp"
+
+namespace tocsin::app {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+std::string kinds_of(std::uint32_t kinds) {
+  std::string text;
+  for (const auto& [bit, name] : {std::pair<std::uint32_t, const char*>{model::kind_source, "source"}, {model::kind_detector, "detector"},
+                                  {model::kind_notifier, "notifier"}, {model::kind_tracker, "tracker"}}) {
+    if (kinds & bit) text += (text.empty() ? "" : ",") + std::string(name);
+  }
+  return text;
+}
+
+json option_json(const base::Option& option) {
+  json out{{"key", option.key}, {"type", config::type_name(option.type)}, {"required", option.required}, {"secret", option.secret},
+           {"reloadable", option.reloadable}, {"default", option.fallback}, {"doc", option.doc}};
+  if (!option.min.empty()) out["min"] = option.min;
+  if (!option.max.empty()) out["max"] = option.max;
+  if (!option.choices.empty()) out["choices"] = option.choices;
+  return out;
+}
+
+json type_json(const model::PluginType& type) {
+  json out{{"id", type.id}, {"version", type.version}, {"kind", kinds_of(type.kinds)}, {"doc", type.doc}, {"needs", type.needs},
+           {"options", json::array()}, {"rule_options", json::array()}, {"signals", json::array()}, {"routes", json::array()}};
+  for (const auto& option : type.options) out["options"].push_back(option_json(option));
+  for (const auto& option : type.rule_options) out["rule_options"].push_back(option_json(option));
+  for (const auto& signal : type.signals) out["signals"].push_back({{"name", signal.name}, {"unit", signal.unit}, {"labels", signal.labels}, {"doc", signal.doc}});
+  for (const auto& route : type.routes) out["routes"].push_back({{"method", route.method}, {"path", route.path}, {"doc", route.doc}});
+  return out;
+}
+
+void print_type(const model::PluginType& type) {
+  std::cout << type.id << " " << type.version << " (" << kinds_of(type.kinds) << ")\n" << type.doc << "\n";
+  if (!type.needs.empty()) {
+    std::cout << "\nneeds:";
+    for (const auto& need : type.needs) std::cout << " " << need;
+    std::cout << "\n";
+  }
+  if (!type.options.empty()) std::cout << "\n## Options\n\n" << config::reference(type.options);
+  if (!type.rule_options.empty()) std::cout << "\n## Keys of a rule\n\n" << config::reference(type.rule_options);
+  if (!type.signals.empty()) {
+    std::cout << "\n## Signals\n\n| signal | unit | labels | what |\n| --- | --- | --- | --- |\n";
+    for (const auto& signal : type.signals) {
+      std::cout << "| `" << signal.name << "` | " << signal.unit << " | " << signal.labels << " | " << signal.doc << " |\n";
+    }
+  }
+  if (!type.routes.empty()) {
+    std::cout << "\n## Routes\n\n";
+    for (const auto& route : type.routes) std::cout << "- `" << route.method << " " << route.path << "`: " << route.doc << "\n";
+  }
+  const bool detector = type.kinds == model::kind_detector;
+  if (!detector) std::cout << "\n## Sample\n\n```toml\n" << config::sample(kinds_of(type.kinds) + "." + type.id, type.options) << "```\n";
+}
+
+/// What lies in the directories of a configuration, or of the default.
+std::vector<plugin_host::Found> scan(const std::string& config_file) {
+  config::Diagnostics diagnostics;
+  const auto agent = settings::load_agent(config_file, config::process_environment(), diagnostics);
+  runtime::Reactor reactor("reactor");
+  plugin_host::Directory directory(agent.plugin_dirs, reactor);
+  return directory.scan();
+}
+
+void list_offline(Console& console, const std::string& config_file) {
+  json items = json::array();
+  for (const auto& file : scan(config_file)) {
+    if (!file.error.empty()) items.push_back({{"id", ""}, {"version", ""}, {"kind", ""}, {"state", "failed"}, {"path", file.path}, {"error", file.error}});
+    for (const auto& type : file.descriptor.types) {
+      items.push_back({{"id", type.id}, {"version", type.version}, {"kind", kinds_of(type.kinds)}, {"state", "available"}, {"path", file.path}, {"error", ""}});
+    }
+  }
+  if (console.json) {
+    std::cout << items.dump(2) << '\n';
+    return;
+  }
+  std::vector<std::vector<std::string>> rows{{"ID", "VERSION", "KIND", "STATE", "PATH", "ERROR"}};
+  for (const auto& item : items) rows.push_back({cell(item, "id"), cell(item, "version"), cell(item, "kind"), cell(item, "state"), cell(item, "path"), cell(item, "error")});
+  print_table(rows);
+}
+
+void list_running(Console& console) {
+  const auto items = console.get_all("/api/v1/plugins", 1000);
+  if (console.json) {
+    std::cout << items.dump(2) << '\n';
+    return;
+  }
+  std::vector<std::vector<std::string>> rows{{"INSTANCE", "ID", "VERSION", "KIND", "STATE", "SIGNALS", "CALLS", "ERRORS", "PATH", "ERROR"}};
+  for (const auto& item : items) {
+    rows.push_back({cell(item, "instance"), cell(item, "id"), cell(item, "version"), cell(item, "kind"), cell(item, "state"), cell(item, "signals"),
+                    cell(item, "calls"), cell(item, "errors"), cell(item, "path"), cell(item, "error")});
+  }
+  print_table(rows);
+}
+
+void write_new(const std::string& kind, const std::string& name, const std::string& into) {
+  static const std::vector<std::string> kinds{"source", "detector", "notifier", "tracker"};
+  if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
+    const auto near = base::nearest(kind, kinds);
+    end_with(exit_usage, "plugin new: there is no kind \"" + kind + "\"; one of source, detector, notifier, tracker" +
+                             (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  }
+  const bool plain = !name.empty() && std::islower(static_cast<unsigned char>(name[0])) &&
+                     std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::islower(c) || std::isdigit(c) || c == '_'; });
+  if (!plain) end_with(exit_usage, "plugin new: \"" + name + "\" is no plugin name; use lower-case letters, digits and _, beginning with a letter");
+  const fs::path folder = into.empty() ? fs::path(name) : fs::path(into);
+  if (fs::exists(folder) && !fs::is_empty(folder)) end_with(exit_no, folder.string() + " is there already and not empty");
+  for (const auto& [path, text] : templates::files(kind, name)) {
+    const fs::path file = folder / path;
+    std::error_code error;
+    fs::create_directories(file.parent_path(), error);
+    std::ofstream out(file, std::ios::binary);
+    out << text;
+    if (!out) end_with(exit_no, "cannot write " + file.string());
+    std::cout << file.string() << '\n';
+  }
+  std::cout << "\nBuild it with\n  cmake -S " << folder.string() << " -B " << folder.string() << "/build && cmake --build " << folder.string()
+            << "/build\nand copy the .so into a plugin directory of the agent.\n";
+}
+
+}  // namespace
+
+void add_plugin_commands(CLI::App& app, Console& console) {
+  auto& group = *app.add_subcommand("plugin", "Plugins: list, inspect, document, begin a new one");
+  group.require_subcommand(1);
+  struct Arguments {
+    std::string config, file, name, kind, into;
+    bool offline = false;
+  };
+  {
+    auto args = std::make_shared<Arguments>();
+    auto* command = group.add_subcommand("list", "What runs in the agent, or with --offline what lies in the plugin directories");
+    command->add_flag("--offline", args->offline, "read the directories, ask no agent; runs none of their code");
+    command->add_option("-c,--config", args->config, "whose plugin_dirs (with --offline)");
+    command->callback([&console, args] {
+      if (args->offline) {
+        list_offline(console, args->config);
+      } else {
+        list_running(console);
+      }
+    });
+  }
+  {
+    auto args = std::make_shared<Arguments>();
+    auto* command = group.add_subcommand("inspect", "What a .so says of itself, without running its code");
+    command->add_option("file", args->file, "the .so")->required();
+    command->callback([&console, args] {
+      const auto descriptor = plugin_host::read_descriptor(args->file);
+      if (!descriptor) end_with(exit_no, descriptor.error().message());
+      if (console.json) {
+        json types = json::array();
+        for (const auto& type : descriptor->types) types.push_back(type_json(type));
+        std::cout << json{{"path", args->file}, {"abi", descriptor->abi}, {"types", types}}.dump(2) << '\n';
+        return;
+      }
+      std::cout << args->file << ": ABI " << descriptor->abi << "\n\n";
+      for (const auto& type : descriptor->types) print_type(type);
+    });
+  }
+  {
+    auto args = std::make_shared<Arguments>();
+    auto* command = group.add_subcommand("doc", "Options, signals and a sample of a plugin");
+    command->add_option("name", args->name, "the plugin's id")->required();
+    command->add_option("-c,--config", args->config, "whose plugin_dirs");
+    command->callback([&console, args] {
+      std::vector<std::string> ids;
+      for (const auto& file : scan(args->config)) {
+        for (const auto& type : file.descriptor.types) {
+          ids.push_back(type.id);
+          if (type.id != args->name) continue;
+          if (console.json) {
+            std::cout << type_json(type).dump(2) << '\n';
+          } else {
+            print_type(type);
+          }
+          return;
+        }
+      }
+      const auto near = base::nearest(args->name, ids);
+      end_with(exit_no, "there is no plugin \"" + args->name + "\" in the plugin directories" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+    });
+  }
+  {
+    auto args = std::make_shared<Arguments>();
+    auto* command = group.add_subcommand("new", "Write the files of a new plugin");
+    command->add_option("kind", args->kind, "source, detector, notifier or tracker")->required();
+    command->add_option("name", args->name, "its name")->required();
+    command->add_option("--into", args->into, "the folder; default: the name");
+    command->callback([args] { write_new(args->kind, args->name, args->into); });
+  }
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,63 @@
+// The configuration in force: what the files say, with the plugins that are there, and the rules of scripts.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "app/detectors.hpp"
+#include "app/fleet.hpp"
+#include "config/document.hpp"
+#include "model/routing.hpp"
+#include "model/rule.hpp"
+#include "plugin_host/directory.hpp"
+#include "settings/load.hpp"
+
+namespace tocsin::app {
+
+/// What the plugin directories hold, as settings asks for it.
+std::vector<settings::KnownPlugin> known_plugins(const std::vector<plugin_host::Found>& found);
+
+class Configuration {
+ public:
+  explicit Configuration(std::string main_file) : main_file_(std::move(main_file)), environment_(config::process_environment()) {}
+
+  /// Reads everything anew. With errors nothing changes and they are returned; warnings are returned beside success.
+  config::Diagnostics read(const std::vector<plugin_host::Found>& found);
+  /// Reads the rules' scripts through their detectors and completes the rules. Scripts that fail keep what they gave
+  /// before and are reported.
+  config::Diagnostics read_scripts(Detectors& detectors);
+  /// Rule and script files changed since they were read.
+  bool rule_files_changed();
+  /// The plugins are others now: channels and instances that start by themselves follow.
+  void set_known(const std::vector<plugin_host::Found>& found);
+
+  settings::Agent agent() const;
+  std::vector<model::SharedRule> rules() const;
+  model::Routing routing() const;
+  std::vector<Wanted> wanted() const;
+  std::vector<std::string> files() const;
+  /// For Fleet and Detectors: options checked against the type, secrets resolved.
+  base::Result<base::Value> prepare(const Wanted& wanted, const model::PluginType& type) const;
+  base::Result<base::Value> prepare_detector(const model::PluginType& type) const;
+
+ private:
+  struct ScriptRules {
+    std::uint64_t hash = 0;
+    std::vector<base::Value> tables;
+  };
+  std::string signature() const;
+
+  const std::string main_file_;
+  const config::Environment environment_;
+  mutable std::mutex mutex_;
+  settings::Loaded loaded_;
+  std::vector<settings::KnownPlugin> known_;
+  std::vector<model::Rule> script_rules_;
+  std::map<std::string, std::string> last_good_;
+  std::map<std::string, ScriptRules> scripts_;
+  std::string signature_;
+};
+
+}  // namespace tocsin::app

@@ -1,0 +1,47 @@
+// The one program: the agent, and the commands that talk to it.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+
+#include "app/cli/commands.hpp"
+#include "app/version.hpp"
+
+int main(int argc, char** argv) {
+  using namespace tocsin::app;
+  // Signals are waited for, never handled: blocked here, before any thread is made, they reach sigwait() alone.
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int each : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, each);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  Console console;
+  const char* url = std::getenv("TOCSIN_URL");
+  console.url = url && *url ? url : "http://127.0.0.1:7676";
+  CLI::App app{"Tocsin watches signals, finds incidents, and gets the right person and the right ticket moving.", "tocsin"};
+  app.set_version_flag("--version", std::string("tocsin ") + tocsin_version);
+  app.require_subcommand(1);
+  app.fallthrough();  // --json, --url and --token-file stand before or after the command
+  app.add_flag("--json", console.json, "answer in JSON");
+  app.add_option("--url", console.url, "the agent's address (TOCSIN_URL)")->capture_default_str();
+  app.add_option("--token-file", console.token_file, "a file that holds the API token (else TOCSIN_TOKEN)");
+  app.footer("Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the agent cannot be reached.");
+  add_agent_commands(app, console);
+  add_incident_commands(app, console);
+  add_reader_commands(app, console);
+  add_plugin_commands(app, console);
+  try {
+    app.parse(argc, argv);
+  } catch (const CommandEnd& end) {
+    if (!end.message.empty()) std::cerr << "tocsin: " << end.message << std::endl;
+    return end.code;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_done : exit_usage;
+  } catch (const std::exception& error) {
+    std::cerr << "tocsin: " << error.what() << std::endl;
+    return exit_no;
+  }
+  return console.exit_code;
+}
