@@ -13,6 +13,7 @@ CONFIG = """
 plugin = "webhook"
 url = "%s/hook"
 [route]
+group_by = ["alertname", "loader"]
 group_wait = "0s"
 notify = ["hook"]
 [[rule]]
@@ -69,7 +70,7 @@ class Kill(Case):
         until(lambda: {i["title"].split("loader=")[-1].split()[0].strip('",') for i in agent.incidents()} >= failed_loaders, 60,
               "an incident for every accepted failure")
         found = []
-        answer = agent.get(f"/api/v1/signals/query?name=etl.seq&fromEpoch={int(started)}&toEpoch={int(now()) + 2}&limit=1000000").json
+        answer = agent.get(f"/api/v1/signals/query?name=etl.seq&fromEpoch={int(started)}&toEpoch={int(now()) + 2}&limit=100000").json
         for series in answer.get("series", [answer]):
             found += [int(p["value"]) for p in series["dataPoints"]]
         self.assertEqual(sorted(v for v in found if v in set(accepted)), sorted(accepted), "accepted signals, each once")

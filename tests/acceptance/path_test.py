@@ -8,6 +8,7 @@ ROUTE = """
 plugin = "webhook"
 url = "%s/hook"
 [route]
+group_by = ["alertname", "loader"]
 group_wait = "0s"
 notify = ["hook"]
 """

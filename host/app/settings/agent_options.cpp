@@ -94,9 +94,9 @@ std::span<const Option> rules_options() {
   static const std::vector<Option> options = {
       {.key = "pack",
        .type = string,
-       .fallback = "\"default\"",
+       .fallback = "\"none\"",
        .choices = {"default", "none"},
-       .doc = "The shipped rules. They stay in shadow until there is a [route]."},
+       .doc = "\"default\": the shipped rules, in shadow until there is a [route]. The embedded default has them."},
       {.key = "paths",
        .type = array,
        .doc = "Rule files, with wildcards: TOML, and scripts of detectors such as Lua.",
