@@ -101,7 +101,7 @@ void through(benchmark::State& state, model::Aggregate aggregate, std::chrono::s
     world.push();
   }
   state.SetItemsProcessed(state.iterations() * rows);
-  state.counters["ns/signal"] = benchmark::Counter(static_cast<double>(state.iterations()) * rows * 1e-9,
+  state.counters["signal_in_1e-9"] = benchmark::Counter(static_cast<double>(state.iterations()) * rows * 1e-9,
                                                    benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
@@ -116,7 +116,7 @@ void BareCompare(benchmark::State& state) {
     benchmark::ClobberMemory();
   }
   state.SetItemsProcessed(state.iterations() * rows);
-  state.counters["ns/signal"] = benchmark::Counter(static_cast<double>(state.iterations()) * rows * 1e-9,
+  state.counters["signal_in_1e-9"] = benchmark::Counter(static_cast<double>(state.iterations()) * rows * 1e-9,
                                                    benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(BareCompare);

@@ -18,7 +18,8 @@ struct Timer {
   std::uint32_t rule = 0;
   std::uint32_t group = 0;
   /// Equal instants go by rule and group, so that the order does not depend on how entries came in.
-  auto operator<=>(const Timer&) const = default;
+  bool operator<(const Timer& other) const { return due != other.due ? due < other.due : place() < other.place(); }
+  std::uint64_t place() const { return std::uint64_t{rule} << 32 | group; }
 };
 
 class Timers {

@@ -123,6 +123,10 @@ bool Window::keep(const WindowPlan& plan, std::int64_t ts, double value, std::ui
                   const model::Summary* summary) {
   if (ts <= floor_) return false;
   if (samples_.full() && !samples_.empty()) trim(plan, ts);
+  if (!extras_ && !plan.by_series && !summary && (samples_.empty() || ts >= samples_.back().ts)) {
+    samples_.push_back({ts, value});  // nearly always
+    return false;
+  }
   if (plan.by_series || summary) demand_extras(plan, summary != nullptr);
   const Parts parts =
       summary ? Parts{summary->count, summary->sum, summary->min, summary->max} : Parts{1, value, value, value};
@@ -131,9 +135,8 @@ bool Window::keep(const WindowPlan& plan, std::int64_t ts, double value, std::ui
     return true;
   }
   samples_.push_back({ts, value});
-  if (!extras_) return false;
-  if (extras_->has_series) extras_->series.push_back(series);
-  if (extras_->has_parts) extras_->parts.push_back(parts);
+  if (extras_ && extras_->has_series) extras_->series.push_back(series);
+  if (extras_ && extras_->has_parts) extras_->parts.push_back(parts);
   return false;
 }
 
