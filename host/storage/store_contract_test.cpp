@@ -544,6 +544,7 @@ TEST_P(StoreContract, SaysWhoKeepsIt) {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Of, StoreContract, ::testing::Values("sqlite"), [](const auto& param) { return param.param; });
+INSTANTIATE_TEST_SUITE_P(Of, StoreContract, ::testing::Values("sqlite", "postgres"),
+                         [](const auto& param) { return param.param; });
 
 }  // namespace tocsin::storage

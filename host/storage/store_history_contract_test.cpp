@@ -183,7 +183,8 @@ TEST_P(StoreContract, BucketsHoldExactlyWhatWasSent) {
     fold(std::move(batch), ++position);
     if (part % 4 == 0) must(store->flush_history());
   }
-  for (const Sample& s : samples({.name = "cpu"})[0].samples) {
+  const auto found = samples({.name = "cpu"});
+  for (const Sample& s : found.at(0).samples) {
     auto& bucket = got[s.ts / (300 * second)];
     bucket.first++, bucket.second += s.value;
   }

@@ -1,0 +1,62 @@
+// One connection to PostgreSQL: libpqxx's exceptions become Errors here. One thread at a time; the pool sees to that.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <pqxx/pqxx>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "storage/sql/database.hpp"
+
+namespace tocsin::storage::postgres {
+
+/// The url for libpq with the password, limits and session settings added; and the one for messages, without a
+/// password.
+struct Address {
+  std::string conninfo, shown;
+};
+Address address_of(std::string_view url, std::string_view password, bool sync);
+
+/// Runs `work` and turns what libpqxx throws into an Error that names the server.
+template <class Work>
+auto guarded(const Address& address, std::string_view what, Work&& work) -> decltype(work());
+base::Error error_of_current_exception(const Address& address, std::string_view what);
+
+class Connection {
+ public:
+  static base::Result<std::unique_ptr<Connection>> open(const Address& address);
+
+  base::Result<void> begin(bool read_only);
+  base::Result<std::uint64_t> run(std::string_view text, std::span<const sql::Param> params, const sql::EachRow& row,
+                                  bool keep);
+  base::Result<void> script(const std::string& statements);
+  base::Result<void> commit();
+  void roll_back();
+  /// Cheap, without a round trip: the server has not hung up, and no statement found it gone.
+  bool usable() const;
+  std::string server_version() const;
+
+ private:
+  explicit Connection(const Address& address);
+  const std::string& prepared(std::string_view text);
+
+  const Address& address_;
+  pqxx::connection connection_;
+  pqxx::quiet_errorhandler quiet_;  ///< notices such as "already exists, skipping" are not for stderr
+  std::unique_ptr<pqxx::transaction_base> transaction_;
+  std::map<std::string, std::string, std::less<>> prepared_;  ///< text → name
+  bool broken_ = false;
+};
+
+template <class Work>
+auto guarded(const Address& address, std::string_view what, Work&& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (...) {
+    return base::fail(error_of_current_exception(address, what));
+  }
+}
+
+}  // namespace tocsin::storage::postgres

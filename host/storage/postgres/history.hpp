@@ -1,0 +1,69 @@
+// History in PostgreSQL: one row per signal, in daily partitions. A flush writes the rows and the agent's journal
+// position in one transaction; before that it compares the stored position with the one it knows, so that neither a
+// commit whose answer was lost nor a second agent of the same name doubles a signal.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "model/series_table.hpp"
+#include "storage/progress.hpp"
+#include "storage/sql/history.hpp"
+
+namespace tocsin::storage::postgres {
+
+class PostgresHistory final : public sql::History {
+ public:
+  /// Reads the known series and the position. `database` and `series` outlive it.
+  static base::Result<std::unique_ptr<PostgresHistory>> open(sql::Database& database, model::SeriesTable& series,
+                                                             std::string agent);
+
+  base::Result<void> append(const std::vector<model::SharedBatch>& batches) override;
+  base::Result<std::uint64_t> flush() override;
+  std::uint64_t position_at_open() const override { return position_at_open_; }
+  base::Result<std::vector<SeriesSamples>> samples(const SampleQuery& query) override;
+  base::Result<std::vector<SeriesInfo>> series(const std::string& pattern) override;
+  base::Result<void> append_rejected(const std::vector<model::RejectedSignal>& rejected) override;
+  base::Result<Listed<model::RejectedSignal>> rejected(const Page& page) override;
+  base::Result<void> expire(base::Time before) override;
+
+ private:
+  using SeriesRows = std::unordered_map<std::int64_t, model::SeriesKey>;
+
+  PostgresHistory(sql::Database& database, model::SeriesTable& series, std::string agent)
+      : database_(database), series_(series), agent_(std::move(agent)) {}
+
+  base::Result<void> load();
+  base::Result<std::uint64_t> flush_locked();
+  base::Result<void> write_pending();
+  base::Result<bool> claim_position(sql::Transaction& t);
+  base::Result<void> write_batch(sql::Transaction& t, const model::SignalBatch& batch);
+  base::Result<std::int64_t> row_of(sql::Transaction& t, model::SeriesId id);
+  void drop_pending(std::size_t batches);
+  base::Result<void> make_partitions();
+  base::Result<void> make_partition(std::int64_t day);
+  base::Result<SeriesRows> matching(sql::Transaction& t, const sql::SampleFilter& filter);
+
+  sql::Database& database_;
+  model::SeriesTable& series_;
+  const std::string agent_;
+  std::uint64_t position_at_open_ = 0;
+
+  std::mutex mutex_;  ///< everything below
+  Progress progress_;
+  std::string stored_ = "0";  ///< the position as the store has it
+  struct InDoubt {
+    std::string position;
+    std::size_t batches = 0;  ///< of pending_, from its front
+  };
+  std::optional<InDoubt> in_doubt_;  ///< a commit whose answer was lost
+  std::vector<model::SharedBatch> pending_;
+  std::size_t pending_rows_ = 0;
+  std::vector<std::int64_t> rows_;  ///< series id → row in `series`; 0: none known
+  std::set<std::int64_t> days_;     ///< since 1970, that have their partition or will do without
+};
+
+}  // namespace tocsin::storage::postgres

@@ -1,0 +1,152 @@
+// Questions about history: what still waits in memory is written first, the rest is a SELECT.
+#include <algorithm>
+#include <cmath>
+
+#include "model/matcher.hpp"
+#include "storage/json.hpp"
+#include "storage/postgres/history.hpp"
+#include "storage/postgres/values.hpp"
+#include "storage/sql/question.hpp"
+
+namespace tocsin::storage::postgres {
+
+using base::fail;
+using base::Fault;
+using base::Result;
+using sql::Row;
+
+namespace {
+
+constexpr std::string_view time_of_param = "timestamptz 'epoch' + ?::float8 * interval '1 microsecond'";
+/// A timestamptz has microseconds; the numeric of extract() has all of them.
+constexpr std::string_view time_column = "(extract(epoch FROM captured_at) * 1000000)::bigint";
+
+template <class Rows>
+std::string array_of_keys(const Rows& rows) {
+  std::string out;
+  for (const auto& [id, key] : rows) (out += out.empty() ? '{' : ',') += std::to_string(id);
+  return out + "}";
+}
+
+void take(const Row& row, SeriesSamples& out) {
+  out.samples.push_back({row.integer(1) * 1000, row.real(2)});
+  const double v = row.real(2);
+  const bool summary = !row.null(3);
+  if (!summary && out.summaries.empty()) return;
+  while (out.summaries.size() + 1 < out.samples.size()) {
+    const double before = out.samples[out.summaries.size()].value;
+    out.summaries.push_back({1, before, before, before, before});
+  }
+  if (summary)
+    out.summaries.push_back({row.real(3), row.real(4), row.real(5), row.real(6), row.real(7)});
+  else
+    out.summaries.push_back({1, v, v, v, v});
+}
+
+}  // namespace
+
+Result<PostgresHistory::SeriesRows> PostgresHistory::matching(sql::Transaction& t, const sql::SampleFilter& filter) {
+  SeriesRows rows;
+  Result<void> read;
+  TRY_VOID(t.run("SELECT id, name, labels FROM series", {}, [&](const Row& row) {
+    auto labels = json::labels(row.text(2));
+    if (!labels) {
+      read = fail(std::move(labels).error());
+      return;
+    }
+    model::SeriesKey key{std::string(row.text(1)), std::move(*labels)};
+    if (filter.series(key)) rows.emplace(row.integer(0), std::move(key));
+  }));
+  if (!read) return fail(std::move(read).error());
+  return rows;
+}
+
+Result<std::vector<SeriesSamples>> PostgresHistory::samples(const SampleQuery& query) {
+  TRY_VOID(flush());
+  const sql::SampleFilter filter(query);
+  TRY(auto t, database_.read());
+  TRY(const SeriesRows rows, matching(*t, filter));
+  std::vector<SeriesSamples> out;
+  if (rows.empty()) return out;
+  sql::Question q("DECLARE found NO SCROLL CURSOR FOR SELECT series_id, " + std::string(time_column) +
+                  ", signal_value, sample_count, min_val, max_val, avg_val, sum_val FROM signals");
+  q.where("series_id = ANY(?::bigint[])", q.keep(array_of_keys(rows)));
+  q.where("validation_status = 'VALID'");
+  if (query.from != base::no_time) q.where("captured_at >= " + std::string(time_of_param), microseconds(filter.from()));
+  if (query.to != base::no_time) q.where("captured_at <= " + std::string(time_of_param), microseconds(filter.to()));
+  q.add(" ORDER BY series_id, captured_at, id");
+  TRY_VOID(t->ask(q.text(), q.params()));
+  std::size_t total = 0;
+  std::int64_t current = 0;
+  for (std::size_t block = 1; block > 0;) {
+    block = 0;
+    TRY_VOID(t->ask("FETCH 5000 FROM found", {}, [&](const Row& row) {
+      ++block;
+      if (row.integer(0) != current) out.push_back({rows.at(current = row.integer(0)), {}, {}});
+      take(row, out.back());
+    }));
+    if ((total += block) > query.most_samples) return fail(sql::too_many_samples(query));
+  }
+  return out;
+}
+
+Result<std::vector<SeriesInfo>> PostgresHistory::series(const std::string& pattern) {
+  model::Selector selector;
+  if (!pattern.empty()) {
+    TRY(selector, model::Selector::parse(pattern));
+  }
+  TRY_VOID(flush());
+  TRY(auto t, database_.read());
+  const SampleQuery any;
+  TRY(SeriesRows rows, matching(*t, sql::SampleFilter(any)));
+  if (!pattern.empty())
+    std::erase_if(rows, [&](const auto& r) { return !selector.matches(r.second.name, r.second.labels); });
+  std::vector<SeriesInfo> out;
+  if (rows.empty()) return out;
+  sql::Question q(
+      "SELECT series_id, (extract(epoch FROM min(captured_at)) * 1000000)::bigint, "
+      "(extract(epoch FROM max(captured_at)) * 1000000)::bigint, count(*) FROM signals");
+  q.where("series_id = ANY(?::bigint[])", q.keep(array_of_keys(rows)));
+  q.where("validation_status = 'VALID'");
+  q.add(" GROUP BY series_id ORDER BY series_id");
+  TRY_VOID(t->ask(q.text(), q.params(), [&](const Row& row) {
+    out.push_back({rows.at(row.integer(0)), base::from_ns(row.integer(1) * 1000), base::from_ns(row.integer(2) * 1000),
+                   static_cast<std::uint64_t>(row.integer(3))});
+  }));
+  return out;
+}
+
+Result<void> PostgresHistory::append_rejected(const std::vector<model::RejectedSignal>& rejected) {
+  if (rejected.empty()) return {};
+  TRY(auto t, database_.write());
+  for (const model::RejectedSignal& r : rejected)
+    TRY_VOID(t->run(
+        "INSERT INTO signals (captured_at, instance, metric_source, error_type, reason, signal_key, loader_code, raw, "
+        "rejected_count, validation_status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'FAILED')",
+        {r.at, r.instance, r.source, r.error_type, r.reason, r.name, sql::text_param(r.loader), r.raw,
+         std::int64_t{r.count}}));
+  return t->commit();
+}
+
+Result<Listed<model::RejectedSignal>> PostgresHistory::rejected(const Page& page) {
+  TRY(const std::int64_t after, sql::page_after(page));
+  sql::Question q(
+      "SELECT id, captured_at, instance, metric_source, error_type, reason, signal_key, loader_code, raw, "
+      "rejected_count FROM signals");
+  q.where("validation_status = 'FAILED'");
+  if (after > 0) q.where("id < ?", after);
+  q.add(" ORDER BY id DESC");
+  q.limit(sql::page_limit(page) + 1);
+  TRY(auto t, database_.read());
+  std::vector<model::RejectedSignal> items;
+  std::vector<std::string> cursors;
+  TRY_VOID(t->ask(q.text(), q.params(), [&](const Row& row) {
+    cursors.emplace_back(row.text(0));
+    items.push_back({row.time(1), std::string(row.text(2)), std::string(row.text(3)), std::string(row.text(4)),
+                     std::string(row.text(5)), std::string(row.text(6)), std::string(row.text(7)),
+                     std::string(row.text(8)), static_cast<std::uint32_t>(row.integer(9))});
+  }));
+  return sql::page_of(std::move(items), cursors, sql::page_limit(page));
+}
+
+}  // namespace tocsin::storage::postgres

@@ -1,0 +1,34 @@
+// The module's two symbols (storage/module.hpp).
+#include "storage/module.hpp"
+
+#include "storage/postgres/database.hpp"
+#include "storage/postgres/history.hpp"
+#include "storage/sql/migrations.hpp"
+#include "storage/sql/store.hpp"
+#include "storage_migrations.hpp"
+
+namespace tocsin::storage::postgres {
+namespace {
+
+base::Result<std::unique_ptr<Store>> open(const StoreSettings& settings, model::SeriesTable& series) {
+  TRY(auto database, PostgresDatabase::open(address_of(settings.url, settings.password, settings.sync)));
+  sql::MigrationPlan plan;
+  plan.migrations = migrations::postgres;
+  plan.lock = "SELECT pg_advisory_xact_lock(8370021401)";
+  TRY(const int schema, sql::migrate(*database, plan));
+  TRY(auto history, PostgresHistory::open(*database, series, settings.agent));
+  return std::make_unique<sql::SqlStore>(std::move(database), std::move(history), settings.agent, schema);
+}
+
+}  // namespace
+}  // namespace tocsin::storage::postgres
+
+extern "C" const char* tocsin_store_module_version() {
+  return tocsin::storage::store_module_version().c_str();
+}
+
+extern "C" void tocsin_store_module_open(const tocsin::storage::StoreSettings* settings,
+                                         tocsin::model::SeriesTable* series,
+                                         tocsin::base::Result<std::unique_ptr<tocsin::storage::Store>>* result) {
+  *result = tocsin::storage::postgres::open(*settings, *series);
+}
