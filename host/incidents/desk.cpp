@@ -123,8 +123,16 @@ void Desk::Impl::learn(Known known, base::Time now) {
   }
   for (auto& [id, c] : cases_) index_members(c);
   for (model::TicketRef& ticket : known.tickets) {
-    if (auto it = cases_.find(ticket.correlation_id); it != cases_.end())
-      it->second.tickets[ticket.instance] = std::move(ticket);
+    auto it = cases_.find(ticket.correlation_id);
+    if (it == cases_.end()) continue;
+    Case& c = it->second;
+    // The ticket is kept with its delivery; a crash may have come before the incident was told of it.
+    if (c.incident.ticket_key.empty() && !ticket.key.empty()) {
+      c.incident.ticket_key = ticket.key;
+      c.incident.ticket_url = ticket.url;
+      touch(c);
+    }
+    c.tickets[ticket.instance] = std::move(ticket);
   }
   for (model::Ladder& row : known.ladders) {
     auto it = cases_.find(row.correlation_id);

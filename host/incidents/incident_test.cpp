@@ -530,6 +530,16 @@ TEST(Tickets, AreKnownAfterARestart) {
   EXPECT_EQ(w.changes(), (std::vector<std::uint32_t>{5}));
 }
 
+TEST(Tickets, ReachTheIncidentAlsoWhenACrashCameBetween) {
+  TicketWorld w;
+  w.fire({{"alertname", "A"}});
+  const std::string id = w.only().correlation_id;
+  w.store.tickets[id + "jira"] = {id, "jira", "OPS-1", "https://jira/OPS-1", "Open", "", w.now()};
+  w.restart();
+  w.keep(w.desk->advance(w.now()));
+  EXPECT_EQ(w.only().ticket_key, "OPS-1");
+}
+
 TEST(Tickets, KnownAlreadyChangeNothing) {
   TicketWorld w;
   w.fire({{"alertname", "A"}});
