@@ -118,7 +118,7 @@ class Reader {
 
   void storage() {
     const Value raw = section("storage", storage_options());
-    const Value table = config::resolve_secrets(raw, storage_options(), environment_, diagnostics_);
+    const Value table = resolved(raw, storage_options(), "[storage]", environment_, diagnostics_);
     Storage& storage = out_.storage;
     storage.url = text_of(table, "url");
     storage.password = text_of(table, "password");

@@ -128,7 +128,7 @@ class Reader {
     static const std::vector<Option> undeclared;
     Value wrapped;
     wrapped.set("auth", *auth);
-    wrapped = config::resolve_secrets(std::move(wrapped), undeclared, environment_, diagnostics_);
+    if (out.enabled) wrapped = resolved(std::move(wrapped), undeclared, heading(out), environment_, diagnostics_);
     out.auth = *wrapped.find("auth");
   }
 
@@ -244,14 +244,22 @@ Value check_instance(const Instance& instance, const model::PluginType& type, co
     known.fallback.clear();
     options.push_back(std::move(known));
   }
+  const bool only_some = instance.kind == "plugin" && !(type.kinds & model::kind_detector);
+  for (Option& option : options) option.required = option.required && !only_some;
   Value checked = config::validate(table, options, heading(instance), diagnostics);
-  Diagnostics found;
-  checked = config::resolve_secrets(std::move(checked), type.options, environment, found);
-  for (config::Diagnostic& d : found) {
-    d.message = heading(instance) + " " + d.message;
-    diagnostics.push_back(std::move(d));
-  }
-  return checked;
+  if (!instance.enabled) return checked;  // its secrets need not be there
+  return resolved(std::move(checked), type.options, heading(instance), environment, diagnostics);
+}
+
+Value plugin_config(const std::vector<Instance>& instances, const model::PluginType& type, const Agent& agent,
+                    const config::Environment& environment, Diagnostics& diagnostics) {
+  Instance without_section;
+  without_section.kind = "plugin";
+  without_section.name = without_section.plugin = type.id;
+  without_section.section = without_section.options = Value(Value::Table());
+  auto section =
+      std::ranges::find_if(instances, [&](const Instance& i) { return i.kind == "plugin" && i.plugin == type.id; });
+  return check_instance(section == instances.end() ? without_section : *section, type, agent, environment, diagnostics);
 }
 
 base::Duration poll_every(const Instance& instance, const model::PluginType& type) {
@@ -295,9 +303,12 @@ std::vector<Instance> self_starting(std::span<const KnownPlugin> known, const st
   const auto add = [&](const char* kind, const std::string& id) {
     if (is_named(id)) return;
     Instance instance;
+    instance.section = instance.options = Value(Value::Table());
+    const auto its_plugin = [&](const Instance& one) { return one.kind == "plugin" && one.plugin == id; };
+    if (auto section = std::ranges::find_if(named, its_plugin); section != named.end()) instance = *section;
     instance.kind = kind;
     instance.name = instance.plugin = id;
-    instance.section = instance.options = Value(Value::Table());
+    instance.place = {};
     out.push_back(std::move(instance));
   };
   add("source", "http");

@@ -63,6 +63,10 @@ std::vector<Instance> read_instances(const base::Value& root, const config::Envi
 base::Value check_instance(const Instance& instance, const model::PluginType& type, const Agent& agent,
                            const config::Environment& environment, config::Diagnostics& diagnostics);
 
+/// What the instances of a detector get: [plugin.ID] checked, or the defaults of its type.
+base::Value plugin_config(const std::vector<Instance>& instances, const model::PluginType& type, const Agent& agent,
+                          const config::Environment& environment, config::Diagnostics& diagnostics);
+
 /// The period of a polled source: its `every`, else the default its type declares, else 15 s.
 base::Duration poll_every(const Instance& instance, const model::PluginType& type);
 /// How long one call may take: its `timeout`, else 10 s.
@@ -72,7 +76,8 @@ base::Duration call_timeout(const Instance& instance);
 model::Channel channel_of(const Instance& instance, const model::PluginType& type);
 
 /// Plugins that start without a section: sources and notifiers outside the bundled directory, without required options
-/// and not named by any section. The `http` source is added always, unless a section names it.
+/// and not named by a [source.X] or [notifier.X]; what [plugin.X] says applies to them. The `http` source is added
+/// always, unless a section names it.
 std::vector<Instance> self_starting(std::span<const KnownPlugin> known, const std::vector<Instance>& named);
 
 }  // namespace tocsin::settings

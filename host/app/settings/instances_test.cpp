@@ -78,7 +78,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(Trial, HostKeysAreTheHostsAndOthersThePlugins) {
   const Loaded loaded = load(
       "[source.auth]\nplugin = 'logtail'\npaths = ['/x']\nmax_age = '10m'\nevery = '5s'\ntimeout = '2s'\nlabels = { a "
-      "= 'b' }\nenabled = false\nauth = { bearer = "
+      "= 'b' }\nenabled = true\nauth = { bearer = "
       "'env:T' }\n");
   variables_["T"] = "t";
   const Instance auth = reload().instances.at(0);
@@ -86,9 +86,33 @@ TEST_F(Trial, HostKeysAreTheHostsAndOthersThePlugins) {
   EXPECT_EQ(auth.every, std::chrono::seconds(5));
   EXPECT_EQ(call_timeout(auth), std::chrono::seconds(2));
   EXPECT_EQ(auth.labels.text(), "{a=\"b\"}");
-  EXPECT_FALSE(auth.enabled);
+  EXPECT_TRUE(auth.enabled);
   EXPECT_EQ(base::to_json(auth.auth), R"({"bearer":"t"})");
   EXPECT_EQ(base::to_json(auth.config), R"({"paths":["/x"],"max_age":600000000000,"start":"end"})");
+}
+
+TEST_F(Trial, ASwitchedOffInstanceNeedsNoSecrets) {
+  EXPECT_EQ(says("[route]\n[notifier.slack]\nenabled = false\ntoken = 'env:ABSENT'\nauth = { bearer = 'env:ABSENT' }"),
+            "");
+}
+
+TEST_F(Trial, ADetectorIsConfiguredByItsPluginSection) {
+  plugins_.push_back({{.id = "judge",
+                       .kinds = model::kind_detector,
+                       .options = {{.key = "budget", .type = base::OptionType::integer, .fallback = "9"}}},
+                      true});
+  config::Diagnostics diagnostics;
+  const auto budget = [&](const Loaded& loaded) {
+    return *plugin_config(loaded.instances, plugins_.back().type, loaded.agent, config::Environment(), diagnostics)
+                .find("budget")
+                ->integer();
+  };
+  EXPECT_EQ(budget(load("")), 9);
+  EXPECT_EQ(budget(load("[plugin.judge]\nbudget = 4")), 4);
+}
+
+TEST_F(Trial, APluginSectionMayBePartOfWhatItsInstancesNeed) {
+  EXPECT_EQ(says("[plugin.logtail]\nneeds = ['files:/x']"), "");
 }
 
 TEST_F(Trial, HostKeysThatThePluginDeclaresReachItToo) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "base/text.hpp"
 #include "config/schema.hpp"
@@ -54,6 +55,7 @@ class Loader {
     rules(root);
     nobody_told(root);
     files_of_secrets(root);
+    in_order();
     return std::move(out_);
   }
 
@@ -70,6 +72,15 @@ class Loader {
     out_.files = std::move(tree.files);
     if (!tree.root.place.file) tree.root.place.file = std::make_shared<const std::string>(request_.main_file);
     return std::move(tree.root);
+  }
+
+  /// People read a file from its top: findings in the order of the files and of their lines.
+  void in_order() {
+    const auto key = [this](const config::Diagnostic& d) {
+      const auto file = d.place.file ? std::ranges::find(out_.files, *d.place.file) : out_.files.end();
+      return std::tuple(file - out_.files.begin(), d.place.line, d.place.column);
+    };
+    std::ranges::stable_sort(diagnostics(), {}, key);
   }
 
   void sections(const Value& root) {

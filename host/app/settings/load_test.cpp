@@ -17,17 +17,17 @@ TEST_F(Trial, WithoutAFileTheEmbeddedDefaultRuns) {
   EXPECT_FALSE(loaded.routing.root);
 }
 
-TEST_F(Trial, EverythingThatIsWrongIsSaidAtOnce) {
+TEST_F(Trial, EverythingThatIsWrongIsSaidAtOnceInTheOrderOfTheFiles) {
   write("conf.d/a.toml", "[contact.x]\nphone = 5\n");
   EXPECT_EQ(
       says("[agent]\nnme = 'x'\n[source.host]\nevery = 5\n[[rule]]\nname = 'r'\n[route]\ngroup_wait = 'x'\n"),
       "agent.toml:2:1: error: [agent] unknown key \"nme\"; did you mean \"name\"?\n"
       "agent.toml:4:9: error: [source.host] every: expected a duration such as \"30s\" or \"1h30m\", got an integer\n"
-      "conf.d/a.toml:2:9: error: [contact.x] phone: expected a string, got an integer\n"
-      "agent.toml:8:14: error: [route] group_wait: expected a duration such as \"30s\" or \"1h30m\", got \"x\"\n"
       "agent.toml:5:1: error: [[rule]] \"r\" needs \"severity\": one of CRITICAL, HIGH, MEDIUM, LOW, or `tiers` with "
       "one each\n"
-      "agent.toml:5:1: error: [[rule]] \"r\" needs \"signal\": a selector such as host.memory.used_percent\n");
+      "agent.toml:5:1: error: [[rule]] \"r\" needs \"signal\": a selector such as host.memory.used_percent\n"
+      "agent.toml:8:14: error: [route] group_wait: expected a duration such as \"30s\" or \"1h30m\", got \"x\"\n"
+      "conf.d/a.toml:2:9: error: [contact.x] phone: expected a string, got an integer\n");
 }
 
 TEST_F(Trial, AConfDFileWithAnErrorOfMeaningKeepsItsLastGoodContent) {

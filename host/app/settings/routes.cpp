@@ -248,7 +248,6 @@ class Reader {
         error_at(diagnostics_, root_.place,
                  "a target names rotation." + used + ", and there is no [rotation." + used + "]" +
                      config::did_you_mean(used, names));
-        out_.groups["rotation." + used] = {"rotation." + used, {}};
       }
     }
   }
@@ -289,6 +288,15 @@ base::Place place_of_finding(const Value& root, const std::string& finding) {
   return fallback;
 }
 
+/// Rotations are groups inside (see without_rotation()); people read what they wrote.
+void say_rotation(std::string& finding) {
+  for (auto [inside, written] : {std::pair("group.rotation.", "rotation."), {"group \"rotation.", "rotation \""}}) {
+    for (std::size_t at; (at = finding.find(inside)) != std::string::npos;) {
+      finding.replace(at, std::string_view(inside).size(), written);
+    }
+  }
+}
+
 }  // namespace
 
 Routing read_routing(const Value& root, const Agent& agent, Diagnostics& diagnostics) {
@@ -311,6 +319,7 @@ void check_routes(const Value& root, const Routing& routing, const std::vector<I
   for (std::string& finding : incidents::check_routing(routing)) {
     // A preference for a notifier that is not there is skipped; a tier that reaches nobody is the rest's matter too.
     const bool soft = waiting || finding.starts_with("contact ") || finding.find("the tiers of ") != std::string::npos;
+    say_rotation(finding);
     const base::Place place = place_of_finding(root, finding);
     if (soft)
       warn_at(diagnostics, place, std::move(finding));

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "config/schema.hpp"
+
 namespace tocsin::settings {
 
 using base::Value;
@@ -66,6 +68,17 @@ std::string beside(const std::string& path, const base::Place& place) {
   const std::filesystem::path given(path);
   if (path.empty() || given.is_absolute() || !place.file) return path;
   return (std::filesystem::path(*place.file).parent_path() / given).lexically_normal().string();
+}
+
+Value resolved(Value table, std::span<const base::Option> options, const std::string& where,
+               const config::Environment& environment, config::Diagnostics& diagnostics) {
+  config::Diagnostics found;
+  table = config::resolve_secrets(std::move(table), options, environment, found);
+  for (config::Diagnostic& d : found) {
+    d.message = where + " " + d.message;
+    diagnostics.push_back(std::move(d));
+  }
+  return table;
 }
 
 std::vector<const Value::Member*> named_tables(const Value& root, const std::string& section,

@@ -1,11 +1,13 @@
 // Reading validated tables: after config::validate() every key has the declared type or is missing.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/option.hpp"
 #include "base/value.hpp"
 #include "config/document.hpp"
 #include "model/labels.hpp"
@@ -26,6 +28,10 @@ bool is_label_name(std::string_view name);
 
 /// `path` as seen from the folder of the file that `place` is in.
 std::string beside(const std::string& path, const base::Place& place);
+
+/// config::resolve_secrets() with `where` before its messages: "[notifier.mail] password: …".
+base::Value resolved(base::Value table, std::span<const base::Option> options, const std::string& where,
+                     const config::Environment& environment, config::Diagnostics& diagnostics);
 
 /// The members of a section that holds named tables ([contact.first]); anything else in it is reported.
 std::vector<const base::Value::Member*> named_tables(const base::Value& root, const std::string& section,
