@@ -146,6 +146,13 @@ TEST(ParseToml, AHeaderThatBeginsBadlyIsOnlyAnError) {
   for (const char* text : {"[=", "[[=", "[.a]", "[ ,]"}) EXPECT_TRUE(has_errors(parse(text).diagnostics)) << text;
 }
 
+TEST(ParseToml, LettersOfAnyScriptOutsideAStringAreOnlyAnError) {
+  for (const char* text : {"a = \u00e4", "\u00e9 = 1", "[\u0441]", "a \u3001= 1", "a = 1 \ufefe"}) {
+    EXPECT_TRUE(has_errors(parse(text).diagnostics)) << text;
+  }
+  EXPECT_EQ(text_of(parse("a = \"\"\"x\\\n  \u00e9\"\"\""), "a"), "x\u00e9");
+}
+
 TEST(ParseToml, ACommentMayHoldAnyNumberOfDots) {
   EXPECT_EQ(parse("# " + std::string(1000, '.') + "\na = 1").texts(), "");
 }
