@@ -42,11 +42,15 @@ class FakeBackend : public Backend {
   base::Time now() const override { return noon; }
 
   Result<std::vector<HistorySeries>> history(const HistoryQuery& query) override {
+    std::lock_guard lock(mutex);
     last_history = query;
     return histories;
   }
   Result<std::vector<SeriesInfo>> series(const std::string& pattern) override {
-    last_pattern = pattern;
+    {
+      std::lock_guard lock(mutex);
+      last_pattern = pattern;
+    }
     if (wait_in_series) wait_in_series();
     return std::vector<SeriesInfo>{{"etl.run", {{"loader", "B"}}, noon, noon, 3},
                                    {"etl.run", {{"loader", "A"}}, noon, noon, 2},
@@ -66,6 +70,7 @@ class FakeBackend : public Backend {
   }
   Result<Listed<model::Alert>> alerts(bool history, const std::string& rule, base::Time from, base::Time to,
                                       const Page& page) override {
+    std::lock_guard lock(mutex);
     last_alerts = {history, rule, from, to, page.limit, page.after};
     model::Alert alert;
     alert.id = "a1";
