@@ -159,6 +159,11 @@ class Reader {
     for (const Value::Member* member : named_tables(root_, "pack", diagnostics_)) {
       if (member->key == "default") {
         pack(member->value);
+        if (!table.find("pack")->place.file) {
+          config::warn_at(
+              diagnostics_, member->key_place,
+              "[pack.default] changes nothing: the shipped rules run where [rules] says pack = \"default\"");
+        }
       } else {
         error_at(diagnostics_, member->key_place,
                  "there is no shipped pack \"" + member->key + "\"; did you mean \"default\"?");

@@ -66,16 +66,19 @@ INSTANTIATE_TEST_SUITE_P(
               "\"warn\"?\n"},
         Wrong{"Pack", "[pack.defualt]\n",
               "agent.toml:1:7: error: there is no shipped pack \"defualt\"; did you mean \"default\"?\n"},
-        Wrong{"PackDisable", "[pack.default]\ndisable = ['node_cpu_exaustion']",
-              "agent.toml:2:12: error: [pack.default] disable: no shipped rule is called \"node_cpu_exaustion\"; did "
+        Wrong{"PackDisable", "[rules]\npack = 'default'\n[pack.default]\ndisable = ['node_cpu_exaustion']",
+              "agent.toml:4:12: error: [pack.default] disable: no shipped rule is called \"node_cpu_exaustion\"; did "
               "you mean "
               "\"node_cpu_exhaustion\"?\n"},
-        Wrong{"PackRule", "[pack.default.rule.eror_log_spike]\nthreshold = 1",
-              "agent.toml:1:20: error: [pack.default.rule]: no shipped rule is called \"eror_log_spike\"; did you mean "
+        Wrong{"PackRule", "[rules]\npack = 'default'\n[pack.default.rule.eror_log_spike]\nthreshold = 1",
+              "agent.toml:3:20: error: [pack.default.rule]: no shipped rule is called \"eror_log_spike\"; did you mean "
               "\"error_log_spike\"?\n"},
-        Wrong{"PackRuleKey", "[pack.default.rule.error_log_spike]\ntreshold = 1",
-              "agent.toml:2:1: error: [[rule]] \"error_log_spike\" unknown key \"treshold\"; did you mean "
+        Wrong{"PackRuleKey", "[rules]\npack = 'default'\n[pack.default.rule.error_log_spike]\ntreshold = 1",
+              "agent.toml:4:1: error: [[rule]] \"error_log_spike\" unknown key \"treshold\"; did you mean "
               "\"threshold\"?\n"},
+        Wrong{"PackUnnamed", "[pack.default]\nmode = 'on'",
+              "agent.toml:1:7: warning: [pack.default] changes nothing: the shipped rules run where [rules] says pack "
+              "= \"default\"\n"},
         Wrong{"Syntax", "[agent]\nname = \n",
               "agent.toml:2:8: error: syntax: Error while parsing key-value pair: expected value, saw '\\n'\n"}),
     wrong_name);
@@ -85,7 +88,7 @@ TEST_F(Trial, AnEmptyFileGivesTheDefaults) {
   const Agent agent = load("").agent;
   EXPECT_EQ(agent.data_dir + " " + agent.http.listen + " " + agent.http.external_url + " " + agent.storage.url + " " +
                 agent.rules.pack,
-            "/somewhere 127.0.0.1:7676 http://127.0.0.1:7676 sqlite:tocsin.db default");
+            "/somewhere 127.0.0.1:7676 http://127.0.0.1:7676 sqlite:tocsin.db none");
 }
 
 TEST_F(Trial, EveryKeyOfTheAgentIsTaken) {

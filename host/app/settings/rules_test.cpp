@@ -244,9 +244,14 @@ TEST_F(Trial, ARuleFileHoldsRulesOnly) {
 
 // ---- the shipped pack
 
+/// A configuration that names the pack.
+std::string packed(const std::string& rest) {
+  return "[rules]\npack = 'default'\n" + rest;
+}
+
 TEST_F(Trial, ThePackHasTheTenRulesWithTheirSeverities) {
   std::string text;
-  const Loaded loaded = load("[route]\n[source.generator]");
+  const Loaded loaded = load(packed("[route]\n[source.generator]"));
   EXPECT_EQ(says(loaded), "");
   for (const model::Rule& one : loaded.rules)
     text += one.name + " " + std::string(model::to_string(one.category)) + " " +
@@ -262,32 +267,32 @@ TEST_F(Trial, ThePackHasTheTenRulesWithTheirSeverities) {
 }
 
 TEST_F(Trial, EveryShippedRuleSaysWhatAndWhatToDo) {
-  for (const model::Rule& one : load("[source.generator]").rules)
+  for (const model::Rule& one : load(packed("[source.generator]")).rules)
     EXPECT_FALSE(one.message.empty() || one.suggestion.empty()) << one.name;
 }
 
 TEST_F(Trial, ThePackIsInShadowUntilThereIsARoute) {
-  EXPECT_TRUE(load("").rules.at(0).shadow);
-  EXPECT_FALSE(load("[route]").rules.at(0).shadow);
-  EXPECT_TRUE(load("[route]\n[pack.default]\nmode='shadow'").rules.at(0).shadow);
+  EXPECT_TRUE(load(packed("")).rules.at(0).shadow);
+  EXPECT_FALSE(load(packed("[route]")).rules.at(0).shadow);
+  EXPECT_TRUE(load(packed("[route]\n[pack.default]\nmode='shadow'")).rules.at(0).shadow);
 }
 
 TEST_F(Trial, ThePackCanBeSwitchedOff) {
-  EXPECT_TRUE(load("[pack.default]\nmode='off'").rules.empty());
+  EXPECT_TRUE(load(packed("[pack.default]\nmode='off'")).rules.empty());
   EXPECT_TRUE(load("[rules]\npack='none'").rules.empty());
-  EXPECT_FALSE(find(load("[pack.default]\ndisable=['error_log_spike']"), "error_log_spike"));
+  EXPECT_FALSE(find(load(packed("[pack.default]\ndisable=['error_log_spike']")), "error_log_spike"));
 }
 
 TEST_F(Trial, SilenceOfLoadersMattersOnlyWhereSomebodySendsThem) {
-  EXPECT_FALSE(find(load(""), "zero_signals_ingested"));
-  EXPECT_TRUE(find(load("[source.generator]"), "zero_signals_ingested"));
-  EXPECT_TRUE(find(load("[pack.default.rule.zero_signals_ingested]\nenabled=true"), "zero_signals_ingested"));
+  EXPECT_FALSE(find(load(packed("")), "zero_signals_ingested"));
+  EXPECT_TRUE(find(load(packed("[source.generator]")), "zero_signals_ingested"));
+  EXPECT_TRUE(find(load(packed("[pack.default.rule.zero_signals_ingested]\nenabled=true")), "zero_signals_ingested"));
 }
 
 TEST_F(Trial, AShippedRuleIsChangedInPlace) {
-  const Loaded loaded = load(
+  const Loaded loaded = load(packed(
       "[pack.default.rule.error_log_spike]\nthreshold=200\nseverity='CRITICAL'\nfor='1m'\n[pack.default.rule.node_cpu_"
-      "exhaustion]\nenabled=false");
+      "exhaustion]\nenabled=false"));
   const model::Rule& spike = *find(loaded, "error_log_spike");
   EXPECT_EQ(spike.table.find("threshold")->number(), 200);
   EXPECT_EQ(spike.severity, model::Severity::critical);
@@ -296,7 +301,8 @@ TEST_F(Trial, AShippedRuleIsChangedInPlace) {
 }
 
 TEST_F(Trial, ARuleOfOnesOwnReplacesTheShippedOneOfItsName) {
-  const Loaded loaded = load("[route]\n[[rule]]\nname='error_log_spike'\nsignal='a.b'\nseverity='LOW'\nop='EXISTS'");
+  const Loaded loaded =
+      load(packed("[route]\n[[rule]]\nname='error_log_spike'\nsignal='a.b'\nseverity='LOW'\nop='EXISTS'"));
   EXPECT_EQ(says(loaded), "");
   EXPECT_EQ(std::ranges::count(loaded.rules, "error_log_spike", &model::Rule::name), 1);
   EXPECT_EQ(find(loaded, "error_log_spike")->pack, "");

@@ -40,6 +40,7 @@ inline std::vector<KnownPlugin> plugins_for_tests() {
   add({.id = "email",
        .kinds = model::kind_notifier,
        .options = {Option{.key = "url", .type = string, .required = true, .doc = "The server."},
+                   Option{.key = "username", .type = string}, Option{.key = "from", .type = string},
                    Option{.key = "password", .type = string, .secret = true},
                    Option{.key = "timeout", .type = duration}, Option{.key = "proxy_url", .type = string}},
        .address_field = "email"});
