@@ -1,39 +1,75 @@
-// Batches whose columns keep their capacity, so that a source in its stride allocates no columns.
+// Batches whose columns keep their capacity, so that a source in its stride allocates nothing.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "model/signal.hpp"
 
 namespace tocsin::plugin_host {
 
-/// Any thread. A batch comes back when its last holder lets go, which may be after the pool's owner has gone.
+/// Batches of one instance. Any thread. A batch comes back when its last holder lets go, which may be after the pool's
+/// owner has gone.
 class BatchPool : public std::enable_shared_from_this<BatchPool> {
  public:
+  /// `instance` and `source` are those of every batch.
+  BatchPool(std::string instance, std::string source) : instance_(std::move(instance)), source_(std::move(source)) {}
+
   std::shared_ptr<model::SignalBatch> get() {
-    std::unique_ptr<model::SignalBatch> batch;
+    std::unique_ptr<Node> node;
     {
       std::lock_guard lock(mutex_);
-      if (!idle_.empty()) batch = std::move(idle_.back()), idle_.pop_back();
+      if (!idle_.empty()) node = std::move(idle_.back()), idle_.pop_back();
     }
-    if (!batch) batch = std::make_unique<model::SignalBatch>();
-    return {batch.release(), [pool = shared_from_this()](model::SignalBatch* done) { pool->put(done); }};
+    if (!node) {
+      node = std::make_unique<Node>();
+      node->batch.instance = instance_;
+      node->batch.source = source_;
+    }
+    model::SignalBatch* batch = &node->batch;
+    Place<std::byte> place{node.release(), shared_from_this()};
+    return {batch, [](model::SignalBatch*) {}, std::move(place)};
   }
 
  private:
+  /// A batch and room for the count of its holders.
+  struct Node {
+    model::SignalBatch batch;
+    alignas(std::max_align_t) std::byte count[128];
+  };
+  /// Allocator of the shared_ptr's count: in the node; giving it up, the last thing done, returns the node.
+  template <class T>
+  struct Place {
+    using value_type = T;
+    Node* node;
+    std::shared_ptr<BatchPool> pool;
+    Place(Node* n, std::shared_ptr<BatchPool> p) : node(n), pool(std::move(p)) {}
+    template <class U>
+    Place(const Place<U>& other) : node(other.node), pool(other.pool) {}
+    T* allocate(std::size_t) {
+      static_assert(sizeof(T) <= sizeof(Node::count) && alignof(T) <= alignof(std::max_align_t));
+      return reinterpret_cast<T*>(node->count);
+    }
+    void deallocate(T*, std::size_t) { pool->put(node); }
+    bool operator==(const Place& other) const { return node == other.node; }
+  };
+
   /// Few and small ones are kept: memory at rest counts more than an allocation in a burst.
   static constexpr std::size_t most_idle = 4, most_rows = 4096;
-  void put(model::SignalBatch* done) {
-    std::unique_ptr<model::SignalBatch> batch(done);
-    if (batch->ts.capacity() > most_rows || batch->text.capacity() > 0) return;
+  void put(Node* done) {
+    std::unique_ptr<Node> node(done);
+    if (node->batch.ts.capacity() > most_rows || node->batch.text.capacity() > 0) return;
     std::lock_guard lock(mutex_);
-    if (idle_.size() < most_idle) idle_.push_back(std::move(batch));
+    if (idle_.size() < most_idle) idle_.push_back(std::move(node));
   }
 
+  const std::string instance_, source_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<model::SignalBatch>> idle_;
+  std::vector<std::unique_ptr<Node>> idle_;
 };
 
 }  // namespace tocsin::plugin_host

@@ -46,6 +46,7 @@ InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& 
       host_(make_host_table(*this)),
       series_(port.series(), settings_.labels, settings_.max_series, number),
       sequence_(settings_.next_seq),
+      batches_(std::make_shared<BatchPool>(settings_.name, type.description.id)),
       tokens_(number << 12),
       threads_(number << 12),
       strand_(port.pool()),

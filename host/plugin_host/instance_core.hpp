@@ -21,6 +21,7 @@
 #include "plugin_host/callbacks.hpp"
 #include "plugin_host/library.hpp"
 #include "plugin_host/response_box.hpp"
+#include "plugin_host/seq_lock.hpp"
 #include "plugin_host/sequence.hpp"
 #include "plugin_host/series_registry.hpp"
 #include "plugin_host/session.hpp"
@@ -133,14 +134,14 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
 
   std::mutex life_;  ///< start, stop, destroy, one at a time
   State state_ = State::created;
-  std::timed_mutex seq_;
+  SeqLock seq_;
   CallGate gate_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_callbacks_{false};
 
   SeriesRegistry series_;
   Sequence sequence_;
-  std::shared_ptr<BatchPool> batches_ = std::make_shared<BatchPool>();
+  const std::shared_ptr<BatchPool> batches_;
   TokenTable tokens_;
   ThreadGroup threads_;
   runtime::Strand strand_;

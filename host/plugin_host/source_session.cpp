@@ -95,8 +95,6 @@ tsn_status InstanceCore::submit(const tsn_batch* batch, const tsn_bytes* cursor,
     return refuse(err, TSN_INVALID, good.error().message());
   }
   columns->position = 0;
-  columns->instance = settings_.name;
-  columns->source = type_.description.id;
   columns->has_cursor = cursor != nullptr;
   columns->cursor.clear();
   if (cursor != nullptr && cursor->n > 0) columns->cursor.assign(static_cast<const char*>(cursor->p), cursor->n);
