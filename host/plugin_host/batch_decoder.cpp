@@ -98,7 +98,7 @@ Result<void> add_column(const char* block, std::uint64_t block_bytes, const tsn_
   return {};
 }
 
-Result<Columns> locate(const tsn_batch* block) {
+Result<void> locate(const tsn_batch* block, Columns& out) {
   constexpr std::uint32_t head = sizeof(tsn_batch);
   if (block == nullptr) return bad("there is none");
   if (reinterpret_cast<std::uintptr_t>(block) % 8 != 0) return bad("the block is not aligned to 8 bytes");
@@ -119,7 +119,6 @@ Result<Columns> locate(const tsn_batch* block) {
       directory_bytes > header.bytes - header.directory) {
     return bad("its directory lies outside the block or is not aligned to 8 bytes");
   }
-  Columns out;
   out.rows = header.rows;
   const char* bytes = reinterpret_cast<const char*>(block);
   for (std::uint32_t i = 0; i < header.columns; ++i) {
@@ -130,7 +129,7 @@ Result<Columns> locate(const tsn_batch* block) {
   if (out.rows > 0 && (out.at[TSN_COL_TS] == nullptr || out.at[TSN_COL_SERIES] == nullptr)) {
     return bad("the columns of timestamps (1) and series (3) are required");
   }
-  return out;
+  return {};
 }
 
 /// Calls take(row, bytes) for each entry of a column of bytes; each end is read once, so that a block that changes
@@ -152,39 +151,42 @@ Result<void> each_bytes(const Columns& columns, std::uint32_t id, Take&& take) {
   return {};
 }
 
+// The loops below have no branch, so that the compiler can work on several rows at once: what is out of range shows in
+// the sign bit of a difference.
+constexpr std::uint64_t sign_bit = 1ull << 63;
+
 /// True if any handle was unknown; its row then has no_series.
 bool map_series(const Columns& columns, const SeriesRegistry::View& view, std::vector<model::SeriesId>& out) {
   const auto* handles = columns.get<std::uint64_t>(TSN_COL_SERIES);
-  const std::uint32_t rows = columns.rows, count = view.count;
-  const std::uint64_t generation = view.generation;
+  const std::uint32_t rows = columns.rows;
+  const std::uint64_t first = std::uint64_t{view.generation} << 32 | 1, count = view.count;
   const model::SeriesId* ids = view.ids;
   out.resize(rows);
   model::SeriesId* to = out.data();
-  std::uint32_t unknown = 0;
+  std::uint64_t outside = 0;
   for (std::uint32_t r = 0; r < rows; ++r) {
-    const std::uint64_t handle = handles[r];
-    const std::uint32_t index = static_cast<std::uint32_t>(handle) - 1;
-    const bool good = (handle >> 32 == generation) & (index < count);
-    to[r] = good ? ids[index] : no_series;
-    unknown |= !good;
+    const std::uint64_t index = handles[r] - first;  // another generation is far outside
+    const model::SeriesId id = ids[index < count ? index : 0];
+    to[r] = index < count ? id : no_series;
+    outside |= index | (count - 1 - index);
   }
-  return unknown != 0;
+  return (outside & sign_bit) != 0;
 }
 
 /// True if any timestamp is outside (0, latest]. 0 is base::no_time, which no event has.
 bool any_bad_ts(const std::vector<std::int64_t>& ts, std::int64_t latest) {
+  const auto last = static_cast<std::uint64_t>(latest);
   std::uint64_t outside = 0;
-  const std::uint64_t span = static_cast<std::uint64_t>(latest);
-  for (std::int64_t t : ts) outside |= static_cast<std::uint64_t>(t) - 1 >= span;
-  return outside != 0;
+  for (std::int64_t t : ts) outside |= (static_cast<std::uint64_t>(t) - 1) | (last - static_cast<std::uint64_t>(t));
+  return (outside & sign_bit) != 0;
 }
 
-/// True if any value is infinite or NaN: those have an exponent of all ones.
+/// True if any value is infinite or NaN: those have an exponent of all ones, and one more carries into the sign.
 bool any_not_finite(const std::vector<double>& values) {
-  constexpr std::uint64_t exponent = 0x7FF0'0000'0000'0000ull;
+  constexpr std::uint64_t exponent = 0x7FF0'0000'0000'0000ull, one = 0x0010'0000'0000'0000ull;
   std::uint64_t found = 0;
-  for (double v : values) found |= (std::bit_cast<std::uint64_t>(v) & exponent) == exponent;
-  return found != 0;
+  for (double v : values) found |= (std::bit_cast<std::uint64_t>(v) & exponent) + one;
+  return (found & sign_bit) != 0;
 }
 
 template <class T>
@@ -291,7 +293,8 @@ void sift(model::SignalBatch& batch, std::int64_t latest, DecodedBatch& result) 
 
 Result<void> decode_batch(const tsn_batch* block, const SeriesRegistry::View& series, base::Time now,
                           model::SignalBatch& out, DecodedBatch& result) {
-  TRY(const Columns columns, locate(block));
+  Columns columns;
+  TRY_VOID(locate(block, columns));
   TRY_VOID(copy_columns(columns, out));
   const std::int64_t latest = base::to_ns(now) + std::chrono::nanoseconds(std::chrono::minutes(1)).count();
   bool suspicious = map_series(columns, series, out.series);

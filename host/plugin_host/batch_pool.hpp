@@ -31,14 +31,15 @@ class BatchPool : public std::enable_shared_from_this<BatchPool> {
       node->batch.source = source_;
     }
     model::SignalBatch* batch = &node->batch;
-    Place<std::byte> place{node.release(), shared_from_this()};
-    return {batch, [](model::SignalBatch*) {}, std::move(place)};
+    node->home = shared_from_this();
+    return {batch, [](model::SignalBatch*) {}, Place<std::byte>{node.release()}};
   }
 
  private:
   /// A batch and room for the count of its holders.
   struct Node {
     model::SignalBatch batch;
+    std::shared_ptr<BatchPool> home;  ///< while it is out
     alignas(std::max_align_t) std::byte count[128];
   };
   /// Allocator of the shared_ptr's count: in the node; giving it up, the last thing done, returns the node.
@@ -46,15 +47,14 @@ class BatchPool : public std::enable_shared_from_this<BatchPool> {
   struct Place {
     using value_type = T;
     Node* node;
-    std::shared_ptr<BatchPool> pool;
-    Place(Node* n, std::shared_ptr<BatchPool> p) : node(n), pool(std::move(p)) {}
+    explicit Place(Node* n) : node(n) {}
     template <class U>
-    Place(const Place<U>& other) : node(other.node), pool(other.pool) {}
+    Place(const Place<U>& other) : node(other.node) {}
     T* allocate(std::size_t) {
       static_assert(sizeof(T) <= sizeof(Node::count) && alignof(T) <= alignof(std::max_align_t));
       return reinterpret_cast<T*>(node->count);
     }
-    void deallocate(T*, std::size_t) { pool->put(node); }
+    void deallocate(T*, std::size_t) { std::exchange(node->home, nullptr)->put(node); }
     bool operator==(const Place& other) const { return node == other.node; }
   };
 
