@@ -209,7 +209,12 @@ std::vector<Instance> read_instances(const Value& root, const config::Environmen
     for (const Instance& other : out) {
       if (other.kind == "notifier" && other.name != instance.name) notifiers.push_back(other.name);
     }
-    if (std::ranges::find(notifiers, instance.fallback) != notifiers.end()) continue;
+    if (std::ranges::find(notifiers, instance.fallback) != notifiers.end()) {
+      warn_at(diagnostics, place_of(instance.section, "fallback"),
+              heading(instance) +
+                  " fallback: is not available in this version; what this notifier gives up becomes a dead letter");
+      continue;
+    }
     error_at(diagnostics, place_of(instance.section, "fallback"),
              heading(instance) + " fallback: there is no other notifier \"" + instance.fallback + "\"" +
                  config::did_you_mean(instance.fallback, notifiers));

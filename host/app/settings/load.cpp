@@ -95,6 +95,7 @@ class Loader {
   void settle(Instance& instance) {
     const model::PluginType* type = find_type(request_.plugins, instance.plugin);
     if (type) {
+      unprotected(instance, *type);
       instance.config = check_instance(instance, *type, out_.agent, request_.environment, diagnostics());
       return;
     }
@@ -110,6 +111,20 @@ class Loader {
             where + " no plugin \"" + instance.plugin +
                 "\" in the plugin directories: the section waits until it is there" +
                 config::did_you_mean(instance.plugin, ids));
+  }
+
+  /// Whoever asks for a password must not believe that one is asked for.
+  void unprotected(const Instance& instance, const model::PluginType& type) {
+    if (instance.auth.is_null() || !instance.enabled) return;
+    const std::string where = "[" + instance.full_name() + "] auth: ";
+    if (type.routes.empty()) {
+      return warn_at(diagnostics(), instance.auth.place,
+                     where + "the plugin serves no requests, so nothing asks for it");
+    }
+    error_at(
+        diagnostics(), instance.auth.place,
+        where +
+            "is not enforced in this version; take it out, and listen on loopback or give [http] tls with client_ca");
   }
 
   void channels() {

@@ -81,12 +81,19 @@ class Reader {
             where + " zone: there is no time zone \"" + contact.zone + "\"; expected a name such as \"Asia/Riyadh\"");
       }
       if (const Value* prefer = table.find("prefer")) {
-        for (const Value& one : *prefer->array())
-          contact.prefer.push_back({text_of(one, "by"), duration_of(one, "after")});
+        for (const Value& one : *prefer->array()) preference(contact, one, where);
       }
       for (const Value::Member& field : *table.table()) own_field(contact, field, where);
       out_.contacts[member->key] = std::move(contact);
     }
+  }
+
+  void preference(model::Contact& contact, const Value& one, const std::string& where) {
+    contact.prefer.push_back({text_of(one, "by"), duration_of(one, "after")});
+    if (contact.prefer.back().after.count() == 0) return;
+    warn_at(
+        diagnostics_, place_of(one, "after"),
+        where + " prefer: `after` is not available in this version; the first notifier that has an address is used");
   }
 
   /// Any other key is an address of a notifier of one's own, unless it looks like one of ours misspelt.

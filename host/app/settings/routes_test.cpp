@@ -52,6 +52,11 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"ContactTypo", "[contact.first]\nemial = 'a@b'",
               "agent.toml:2:1: warning: [contact.first] \"emial\" counts as an address of one's own; did you mean "
               "\"email\"?\n"},
+        Wrong{"PreferAfter",
+              "[contact.first]\nemail = 'a@b'\nprefer = [ { by = 'terminal', after = '2m' } "
+              "]\n[notifier.terminal]\n[route]\nnotify = ['terminal']",
+              "agent.toml:3:39: warning: [contact.first] prefer: `after` is not available in this version; the first "
+              "notifier that has an address is used\n"},
         Wrong{"ContactType", "[contact.first]\nphone = 966",
               "agent.toml:2:9: error: [contact.first] phone: expected a string, got an integer\n"},
         Wrong{"SeverityMap", "[severity]\nmap = { page = 'CRITICLA' }",

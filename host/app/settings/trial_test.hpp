@@ -21,7 +21,10 @@ inline std::vector<KnownPlugin> plugins_for_tests() {
        .options = {Option{.key = "root", .type = string, .fallback = "\"/\""}},
        .signals = {{"host.memory.used_percent", "%", "host", ""},
                    {"host.disk.used_percent", "%", "host,mount,device,fstype", ""}}});
-  add({.id = "http", .kinds = model::kind_source, .signals = {{"*", "", "*", ""}}});
+  add({.id = "http",
+       .kinds = model::kind_source,
+       .signals = {{"*", "", "*", ""}},
+       .routes = {{"POST", "/api/v1/signals/bulk", ""}}});
   add({.id = "generator",
        .kinds = model::kind_source,
        .signals = {{"etl.run", "1", "loader,status", ""}, {"etl.rows", "1", "loader", ""}}});
