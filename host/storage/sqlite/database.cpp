@@ -117,6 +117,16 @@ std::string SqliteDatabase::describe() const {
   return std::string("sqlite ") + sqlite3_libversion() + ", " + path_;
 }
 
+Result<void> SqliteDatabase::checkpoint() {
+  std::unique_lock lock(checkpoint_mutex_, std::try_to_lock);
+  if (!lock) return {};
+  if (!checkpointer_) {
+    TRY(checkpointer_, Connection::open({path_, true, sync_, 64}));
+  }
+  TRY_VOID(checkpointer_->run("PRAGMA wal_checkpoint(PASSIVE)", {}, [](const sql::Row&) {}, true));
+  return {};
+}
+
 Result<void> SqliteDatabase::copy_to(const std::string& path) {
   // A connection of its own: VACUUM does not run inside the transaction that the caller may hold.
   TRY(auto c, Connection::open({path_, true, true, 1024}));

@@ -20,6 +20,9 @@ class SqliteDatabase final : public sql::Database {
   std::string describe() const override;
   /// Copies the database as it is committed now to `path`, which must not exist.
   base::Result<void> copy_to(const std::string& path);
+  /// Moves what the write-ahead log has gathered into the file, beside the writer: whoever flushes history pays for the
+  /// fsync, and no decision's commit does. (Only a log of 32 MiB that nobody moved makes a commit do it.)
+  base::Result<void> checkpoint();
 
  private:
   class Write;
@@ -32,6 +35,9 @@ class SqliteDatabase final : public sql::Database {
   const bool sync_;
   std::mutex write_mutex_;
   const std::unique_ptr<Connection> writer_;  ///< under write_mutex_
+
+  std::mutex checkpoint_mutex_;
+  std::unique_ptr<Connection> checkpointer_;  ///< opened when first needed
 
   static constexpr int most_readers = 3;
   std::mutex readers_mutex_;

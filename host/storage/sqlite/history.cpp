@@ -29,7 +29,7 @@ Result<void> done(Result<std::uint64_t> r) {
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteHistory>> SqliteHistory::open(sql::Database& database, model::SeriesTable& series,
+Result<std::unique_ptr<SqliteHistory>> SqliteHistory::open(SqliteDatabase& database, model::SeriesTable& series,
                                                            std::string agent) {
   std::unique_ptr<SqliteHistory> history(new SqliteHistory(database, series, std::move(agent)));
   TRY_VOID(history->load());
@@ -77,8 +77,13 @@ Result<void> SqliteHistory::append(const std::vector<model::SharedBatch>& batche
 }
 
 Result<std::uint64_t> SqliteHistory::flush() {
-  std::lock_guard lock(mutex_);
-  return flush_locked();
+  std::uint64_t through = 0;
+  {
+    std::lock_guard lock(mutex_);
+    TRY(through, flush_locked());
+  }
+  TRY_VOID(database_.checkpoint());
+  return through;
 }
 
 Result<std::uint64_t> SqliteHistory::flush_locked() {

@@ -12,6 +12,7 @@
 #include "model/series_table.hpp"
 #include "storage/progress.hpp"
 #include "storage/sql/history.hpp"
+#include "storage/sqlite/database.hpp"
 #include "storage/sqlite/open_chunks.hpp"
 
 namespace tocsin::storage::sqlite {
@@ -19,7 +20,7 @@ namespace tocsin::storage::sqlite {
 class SqliteHistory final : public sql::History {
  public:
   /// Reads the known series and the position. `database` and `series` outlive it.
-  static base::Result<std::unique_ptr<SqliteHistory>> open(sql::Database& database, model::SeriesTable& series,
+  static base::Result<std::unique_ptr<SqliteHistory>> open(SqliteDatabase& database, model::SeriesTable& series,
                                                            std::string agent);
 
   base::Result<void> append(const std::vector<model::SharedBatch>& batches) override;
@@ -42,7 +43,7 @@ class SqliteHistory final : public sql::History {
   using Staged = std::unordered_map<model::SeriesId, Stored>;
   struct Part;
 
-  SqliteHistory(sql::Database& database, model::SeriesTable& series, std::string agent)
+  SqliteHistory(SqliteDatabase& database, model::SeriesTable& series, std::string agent)
       : database_(database), series_(series), agent_(std::move(agent)) {}
 
   base::Result<void> load();
@@ -56,7 +57,7 @@ class SqliteHistory final : public sql::History {
   std::vector<Part> matching(const sql::SampleFilter& filter);
   void copy_open(Part& part, const sql::SampleFilter& filter);
 
-  sql::Database& database_;
+  SqliteDatabase& database_;
   model::SeriesTable& series_;
   const std::string agent_;
   std::uint64_t position_at_open_ = 0;
