@@ -1,0 +1,231 @@
+// Rules in Lua: one state per instance, and the host makes one instance per shard, so a rule is judged without a lock.
+#include <cmath>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lua_sandbox/sandbox.hpp"
+#include "script.hpp"
+#include "tocsin/plugin.hpp"
+#include "window_object.hpp"
+
+namespace tocsin_plugins {
+namespace {
+
+// What `check` may return beside tables and booleans; addresses are their identity.
+char no_data_mark, keep_mark;
+
+tsn_severity severity_of(std::string_view word) {
+  for (const auto& [name, severity] : {std::pair<std::string_view, tsn_severity>{"CRITICAL", TSN_SEV_CRITICAL}, {"HIGH", TSN_SEV_HIGH},
+                                       {"MEDIUM", TSN_SEV_MEDIUM}, {"LOW", TSN_SEV_LOW}}) {
+    if (name == word) return severity;
+  }
+  return TSN_SEV_NONE;
+}
+
+}  // namespace
+
+/// A rule as one shard judges it.
+struct Program {
+  ~Program() {
+    luaL_unref(lua, LUA_REGISTRYINDEX, check);
+    luaL_unref(lua, LUA_REGISTRYINDEX, subject);
+  }
+  std::shared_ptr<LuaSandbox> sandbox;
+  lua_State* lua = nullptr;
+  std::string name;
+  int check = LUA_NOREF, subject = LUA_NOREF;
+  RowView view;
+};
+
+class Lua {
+ public:
+  static constexpr auto id = "lua", version = "1.0.0", doc = "Rules written in Lua, hot-reloaded and sandboxed";
+  static constexpr auto extension = ".lua";
+  static constexpr tsn::Option options[] = {
+      {.key = "max_instructions", .type = tsn::integer, .fallback = "1000000", .min = "1000", .max = "1000000000", .doc = "Budget of one call of a rule"},
+      {.key = "max_memory", .type = tsn::size, .fallback = "\"16MiB\"", .min = "\"256KiB\"", .max = "\"1GiB\"", .doc = "Budget of all rules of one shard"},
+  };
+
+  Lua() : sandbox_(std::make_shared<LuaSandbox>(budgets(ctx_.config()))) {
+    const auto error = sandbox_->protect([this](lua_State* lua) {
+      open_window_objects(lua);
+      sandbox_->push_globals();
+      lua_pushlightuserdata(lua, &no_data_mark);
+      lua_setfield(lua, -2, "NO_DATA");
+      lua_pushlightuserdata(lua, &keep_mark);
+      lua_setfield(lua, -2, "KEEP");
+    });
+    if (!error.empty()) throw tsn::Failure("lua: " + error);
+  }
+
+  /// A file read again makes a new generation; what is compiled keeps the functions it has.
+  void load(std::string_view file, std::string_view text, tsn::RuleSink& sink) {
+    auto rules = read_script(*sandbox_, file, text);
+    if (rules.empty()) throw tsn::Failure(tsn::invalid(std::string(file) + ": expected at least one rule \"name\" { … }"));
+    auto& kept = scripts_[std::string(file)];
+    for (auto& rule : rules) {
+      auto* script = rule.get();
+      kept.push_back(std::move(rule));
+      sink.add(script->table, script);
+    }
+  }
+
+  void unload(std::string_view file) {
+    const auto it = scripts_.find(file);
+    if (it == scripts_.end()) return;
+    for (const auto& rule : it->second) luaL_unref(sandbox_->state(), LUA_REGISTRYINDEX, rule->check);
+    scripts_.erase(it);
+  }
+
+  std::unique_ptr<Program> compile(const tsn::Rule& rule, tsn::Inputs& inputs) {
+    const auto* script = rule.script<ScriptRule>();
+    if (!script) throw tsn::Failure(tsn::invalid("rule \"" + std::string(rule.name()) + "\": detector \"lua\" takes rules of .lua files only"));
+    auto program = std::make_unique<Program>();
+    program->sandbox = sandbox_;
+    program->lua = sandbox_->state();
+    program->name = script->name;
+    for (const auto& by : rule.by()) program->view.by.emplace_back(by);
+    std::vector<std::string> names;
+    for (const auto& [name, selector] : script->signals) {
+      names.push_back(name);
+      program->view.selectors.push_back(selector);
+    }
+    const auto error = sandbox_->protect([&](lua_State* lua) {
+      lua_rawgeti(lua, LUA_REGISTRYINDEX, script->check);
+      program->check = luaL_ref(lua, LUA_REGISTRYINDEX);
+      push_subject(lua, program->view, names);
+      program->subject = luaL_ref(lua, LUA_REGISTRYINDEX);
+    });
+    if (!error.empty()) throw tsn::Failure(tsn::invalid(error));
+    probe(*program, inputs);
+    return program;
+  }
+
+  void evaluate(Program& program, const tsn::Rows& rows, tsn::Verdicts& verdicts) {
+    auto& view = program.view;
+    const auto inputs = rows.inputs();
+    view.inputs = &inputs;
+    view.rows = &rows;
+    view.cell_count = rows.columns();
+    std::string failed;
+    for (std::uint32_t row = 0; row < rows.size(); ++row) {
+      view.row = row;
+      view.cells = rows.cells(row);
+      judge(program, row, verdicts, failed);
+    }
+    view.cells = nullptr;
+    view.rows = nullptr;
+    view.inputs = nullptr;
+    if (!failed.empty()) throw tsn::Failure(failed);
+  }
+
+ private:
+  static LuaBudgets budgets(const tsn::Config& config) {
+    LuaBudgets budgets;
+    budgets.instructions = static_cast<std::uint32_t>(config.integer("max_instructions", budgets.instructions));
+    budgets.memory = config.size("max_memory", budgets.memory);
+    return budgets;
+  }
+
+  /// Calls `check` with made-up numbers to learn which aggregates it asks for. Its errors mean nothing here: the numbers
+  /// may lead where real ones never would.
+  void probe(Program& program, tsn::Inputs& inputs) {
+    auto& view = program.view;
+    view.inputs = &inputs;
+    for (const double number : {1.0, 0.0, 1e9, std::nan("")}) {
+      view.probe = number;
+      push_call(program);
+      sandbox_->call(1, 0);
+      lua_settop(program.lua, 0);
+    }
+    view.inputs = nullptr;
+    // A rule that asks for nothing before it knows more still belongs to the groups of its signals.
+    if (view.columns.empty()) {
+      for (std::uint32_t i = 0; i < view.selectors.size(); ++i) {
+        const auto column = inputs.add({.aggregate = TSN_AGG_LAST, .selector = view.selectors[i]});
+        view.columns.push_back({i, TSN_AGG_LAST, 0, 0, column});
+      }
+    }
+  }
+
+  static void push_call(Program& program) {
+    lua_rawgeti(program.lua, LUA_REGISTRYINDEX, program.check);
+    lua_rawgeti(program.lua, LUA_REGISTRYINDEX, program.subject);
+  }
+
+  void judge(Program& program, std::uint32_t row, tsn::Verdicts& verdicts, std::string& failed) {
+    lua_State* lua = program.lua;
+    program.view.declared = false;
+    push_call(program);
+    if (sandbox_->call(1, 1) != LUA_OK) {
+      if (program.view.declared) {
+        verdicts.again(row);
+      } else {
+        verdicts.keep(row);
+        if (failed.empty()) failed = sandbox_->take_error();
+      }
+      lua_settop(lua, 0);
+      return;
+    }
+    switch (lua_type(lua, -1)) {
+      case LUA_TNIL: break;
+      case LUA_TBOOLEAN:
+        if (lua_toboolean(lua, -1)) verdicts.firing(row);
+        break;
+      case LUA_TTABLE: firing(program, row, verdicts, failed); break;
+      case LUA_TLIGHTUSERDATA:
+        if (lua_touserdata(lua, -1) == &no_data_mark) verdicts.no_data(row);
+        if (lua_touserdata(lua, -1) == &keep_mark) verdicts.keep(row);
+        break;
+      default:
+        verdicts.keep(row);
+        if (failed.empty()) {
+          failed = "rule \"" + program.name + "\": check returned a " + luaL_typename(lua, -1) + "; expected nothing, true, false, a table, NO_DATA or KEEP";
+        }
+    }
+    lua_settop(lua, 0);
+  }
+
+  /// The table on top: { value, threshold, severity, message }.
+  void firing(Program& program, std::uint32_t row, tsn::Verdicts& verdicts, std::string& failed) {
+    lua_State* lua = program.lua;
+    const auto number = [&](const char* key) {
+      lua_pushstring(lua, key);
+      lua_rawget(lua, -2);
+      const double value = lua_isnumber(lua, -1) ? lua_tonumber(lua, -1) : tsn::Verdicts::none;
+      lua_pop(lua, 1);
+      return value;
+    };
+    const double value = number("value"), threshold = number("threshold");
+    tsn_severity severity = TSN_SEV_NONE;
+    lua_pushliteral(lua, "severity");
+    lua_rawget(lua, -2);
+    if (lua_type(lua, -1) == LUA_TSTRING) {
+      severity = severity_of(lua_tostring(lua, -1));
+      if (severity == TSN_SEV_NONE && failed.empty()) {
+        failed = "rule \"" + program.name + "\": severity \"" + lua_tostring(lua, -1) + "\": expected CRITICAL, HIGH, MEDIUM or LOW";
+      }
+    }
+    lua_pop(lua, 1);
+    verdicts.firing(row, value, threshold, severity);
+    lua_pushliteral(lua, "message");
+    lua_rawget(lua, -2);
+    if (lua_type(lua, -1) == LUA_TSTRING) {
+      std::size_t size = 0;
+      const char* text = lua_tolstring(lua, -1, &size);
+      verdicts.message(row, {text, size});
+    }
+    lua_pop(lua, 1);
+  }
+
+  tsn::Context ctx_;
+  std::shared_ptr<LuaSandbox> sandbox_;
+  std::map<std::string, std::vector<std::unique_ptr<ScriptRule>>, std::less<>> scripts_;
+};
+
+}  // namespace tocsin_plugins
+
+using tocsin_plugins::Lua;
+TOCSIN_PLUGIN(Lua)

@@ -1,0 +1,158 @@
+#include "lua_sandbox/sandbox.hpp"
+
+#include <cstdlib>
+#include <stdexcept>
+
+namespace tocsin_plugins {
+namespace {
+
+constexpr char read_only_message[] = "shared tables are read-only; keep values in locals of the function";
+
+int refuse_write(lua_State* lua) { return luaL_error(lua, read_only_message); }
+
+/// Replaces the table on top of the stack by a proxy that reads from it and refuses writes.
+void make_read_only(lua_State* lua) {
+  lua_newtable(lua);  // proxy
+  lua_newtable(lua);  // its metatable
+  lua_pushvalue(lua, -3);
+  lua_setfield(lua, -2, "__index");
+  lua_pushcfunction(lua, refuse_write);
+  lua_setfield(lua, -2, "__newindex");
+  lua_pushboolean(lua, 0);
+  lua_setfield(lua, -2, "__metatable");
+  lua_setmetatable(lua, -2);
+  lua_remove(lua, -2);
+}
+
+/// string.rep with a bound: one instruction must not fill the memory budget over and over.
+int bounded_rep(lua_State* lua) {
+  std::size_t length = 0, separator = 0;
+  const char* text = luaL_checklstring(lua, 1, &length);
+  const lua_Integer n = luaL_checkinteger(lua, 2);
+  const char* between = luaL_optlstring(lua, 3, "", &separator);
+  if (n > 0 && (length + separator) * static_cast<std::size_t>(n) > (1u << 20)) return luaL_error(lua, "string.rep: the result is longer than 1 MiB");
+  luaL_Buffer buffer;
+  luaL_buffinit(lua, &buffer);
+  for (lua_Integer i = 0; i < n; ++i) {
+    if (i) luaL_addlstring(&buffer, between, separator);
+    luaL_addlstring(&buffer, text, length);
+  }
+  luaL_pushresult(&buffer);
+  return 1;
+}
+
+int pass_through(lua_State* lua) {
+  auto* part = static_cast<const std::function<void(lua_State*)>*>(lua_touserdata(lua, 1));
+  lua_settop(lua, 0);
+  (*part)(lua);
+  return 0;
+}
+
+}  // namespace
+
+LuaSandbox::LuaSandbox(LuaBudgets budgets) : budgets_(budgets) {
+  lua_ = lua_newstate(&LuaSandbox::allocate, this);
+  if (!lua_) throw std::runtime_error("cannot make a Lua state: the memory budget is too small");
+  lua_gc(lua_, LUA_GCGEN, 0, 0);
+  if (const auto error = protect([this](lua_State*) { open_libraries(); }); !error.empty()) {
+    lua_close(lua_);
+    throw std::runtime_error("cannot make a Lua state: " + error);
+  }
+}
+
+LuaSandbox::~LuaSandbox() { lua_close(lua_); }
+
+void* LuaSandbox::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
+  auto& sandbox = *static_cast<LuaSandbox*>(self);
+  if (!block) old_size = 0;  // then it is a type, not a size
+  if (new_size == 0) {
+    std::free(block);
+    sandbox.used_ -= old_size;
+    return nullptr;
+  }
+  if (new_size > old_size && sandbox.used_ + (new_size - old_size) > sandbox.budgets_.memory) return nullptr;
+  void* moved = std::realloc(block, new_size);
+  if (moved) sandbox.used_ += new_size - old_size;
+  return moved;
+}
+
+void LuaSandbox::out_of_instructions(lua_State* lua, lua_Debug*) {
+  luaL_error(lua, "the budget of instructions of one call is used up; look for an endless loop");
+}
+
+void LuaSandbox::open_libraries() {
+  const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base}, {LUA_STRLIBNAME, luaopen_string}, {LUA_TABLIBNAME, luaopen_table},
+                                {LUA_MATHLIBNAME, luaopen_math}, {LUA_UTF8LIBNAME, luaopen_utf8}};
+  for (const auto& library : libraries) {
+    luaL_requiref(lua_, library.name, library.func, 1);
+    lua_pop(lua_, 1);
+  }
+  lua_newtable(lua_);  // the shared globals
+  for (const char* name : {"assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawlen", "select", "tonumber", "tostring", "type",
+                           "xpcall", "_VERSION"}) {
+    lua_getglobal(lua_, name);
+    lua_setfield(lua_, -2, name);
+  }
+  lua_getglobal(lua_, LUA_STRLIBNAME);
+  lua_pushcfunction(lua_, bounded_rep);
+  lua_setfield(lua_, -2, "rep");
+  lua_pushnil(lua_);
+  lua_setfield(lua_, -2, "dump");
+  // Methods of strings go through their metatable: it must lead to the read-only table as well.
+  make_read_only(lua_);
+  lua_pushliteral(lua_, "");
+  lua_getmetatable(lua_, -1);
+  lua_pushvalue(lua_, -3);
+  lua_setfield(lua_, -2, "__index");
+  lua_pushboolean(lua_, 0);
+  lua_setfield(lua_, -2, "__metatable");
+  lua_pop(lua_, 2);
+  lua_setfield(lua_, -2, LUA_STRLIBNAME);
+  for (const char* name : {LUA_TABLIBNAME, LUA_MATHLIBNAME, LUA_UTF8LIBNAME}) {
+    lua_getglobal(lua_, name);
+    if (std::string_view(name) == LUA_MATHLIBNAME) {
+      // The same signals give the same verdicts: no chance in a rule.
+      for (const char* chance : {"random", "randomseed"}) {
+        lua_pushnil(lua_);
+        lua_setfield(lua_, -2, chance);
+      }
+    }
+    make_read_only(lua_);
+    lua_setfield(lua_, -2, name);
+  }
+  globals_ = luaL_ref(lua_, LUA_REGISTRYINDEX);
+}
+
+void LuaSandbox::push_globals() { lua_rawgeti(lua_, LUA_REGISTRYINDEX, globals_); }
+
+std::string LuaSandbox::protect(const std::function<void(lua_State*)>& protected_part) {
+  lua_pushcfunction(lua_, pass_through);
+  lua_pushlightuserdata(lua_, const_cast<std::function<void(lua_State*)>*>(&protected_part));
+  lua_sethook(lua_, &out_of_instructions, LUA_MASKCOUNT, static_cast<int>(budgets_.instructions));
+  return lua_pcall(lua_, 1, 0, 0) == LUA_OK ? std::string() : take_error();
+}
+
+bool LuaSandbox::compile(std::string_view file, std::string_view text) {
+  const std::string name = "@" + std::string(file);
+  if (luaL_loadbufferx(lua_, text.data(), text.size(), name.c_str(), "t") != LUA_OK) return false;
+  lua_newtable(lua_);  // the chunk's environment
+  lua_newtable(lua_);
+  push_globals();
+  lua_setfield(lua_, -2, "__index");
+  lua_pushboolean(lua_, 0);
+  lua_setfield(lua_, -2, "__metatable");
+  lua_setmetatable(lua_, -2);
+  lua_setupvalue(lua_, -2, 1);
+  return true;
+}
+
+std::string LuaSandbox::take_error() {
+  std::size_t size = 0;
+  const char* text = lua_tolstring(lua_, -1, &size);
+  std::string error = text ? std::string(text, size) : std::string("an error that is not text (") + luaL_typename(lua_, -1) + ")";
+  lua_pop(lua_, 1);
+  if (error == "not enough memory") error = "the memory budget of " + std::to_string(budgets_.memory >> 20) + " MiB is used up";
+  return error;
+}
+
+}  // namespace tocsin_plugins
