@@ -27,13 +27,18 @@ class Value {
   struct Member;
   using Table = std::vector<Member>;
 
-  Value() = default;
-  Value(bool v) : data_(v) {}
-  Value(std::int64_t v) : data_(v) {}
-  Value(double v) : data_(v) {}
-  Value(std::string v) : data_(std::move(v)) {}
-  Value(const char* v) : data_(std::string(v)) {}
-  Value(Array v) : data_(std::move(v)) {}
+  Value();
+  Value(const Value&);
+  Value(Value&&) noexcept;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept;
+  ~Value();
+  Value(bool v);
+  Value(std::int64_t v);
+  Value(double v);
+  Value(std::string v);
+  Value(const char* v);
+  Value(Array v);
   Value(Table v);
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
@@ -70,6 +75,19 @@ struct Value::Member {
   Value value;
   Place key_place;
 };
+
+inline Value::Value() = default;
+inline Value::Value(const Value&) = default;
+inline Value::Value(Value&&) noexcept = default;
+inline Value& Value::operator=(const Value&) = default;
+inline Value& Value::operator=(Value&&) noexcept = default;
+inline Value::~Value() = default;
+inline Value::Value(bool v) : data_(v) {}
+inline Value::Value(std::int64_t v) : data_(v) {}
+inline Value::Value(double v) : data_(v) {}
+inline Value::Value(std::string v) : data_(std::move(v)) {}
+inline Value::Value(const char* v) : data_(std::string(v)) {}
+inline Value::Value(Array v) : data_(std::move(v)) {}
 
 /// Compact JSON, for logs and for carrying a value across a process line.
 std::string to_json(const Value& value);
