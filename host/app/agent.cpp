@@ -72,6 +72,14 @@ class DirectoryLock {
   int fd_;
 };
 
+/// "tocsin.corp" of "https://tocsin.corp:8443/x".
+std::string host_name(const std::string& url) {
+  const auto scheme = url.find("://");
+  const auto begin = scheme == url.npos ? 0 : scheme + 3;
+  const auto end = url.find_first_of(":/", begin);
+  return url.substr(begin, end == url.npos ? url.npos : end - begin);
+}
+
 telemetry::LogSettings log_settings(const settings::Log& log) {
   telemetry::LogSettings out;
   out.level = log.level == "debug"  ? telemetry::Level::debug
@@ -228,6 +236,7 @@ base::Result<void> Agent::Impl::listen() {
   api::ServerSettings settings;
   settings.listen = agent.http.listen;
   settings.health_listen = agent.http.health_listen;
+  settings.own_names = {host_name(agent.http.external_url)};
   if (agent.http.tls) settings.tls = {agent.http.tls->cert, agent.http.tls->key, agent.http.tls->client_ca};
   TRY(server, api::Server::start(settings, *backend, metrics));
   return {};

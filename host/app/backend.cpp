@@ -113,8 +113,26 @@ base::Result<api::IncidentView> Backend::incident(const std::string& id) {
   return view;
 }
 
-base::Result<model::Incident> Backend::decide(const std::string& id, pipeline::Pipeline::Decide decide) {
-  TRY_VOID(parts_.pipeline->decide(std::move(decide)));
+base::Result<void> Backend::adopt(const std::string& id) {
+  auto& store = parts_.pipeline->store();
+  TRY(auto found, store.incident(id));
+  if (!found) return base::fail(base::Fault::not_found, "there is no incident " + id);
+  incidents::Known known;
+  TRY(known.incident_alerts, store.incident_alerts(found->correlation_id));
+  known.incidents.push_back(std::move(*found));
+  return parts_.pipeline->decide([known](incidents::Desk& desk, base::Time at) -> base::Result<model::Changes> {
+    desk.adopt(known, at);
+    return model::Changes{};
+  });
+}
+
+base::Result<model::Incident> Backend::decide(const std::string& id, const pipeline::Pipeline::Decide& decide) {
+  auto decided = parts_.pipeline->decide(decide);
+  if (!decided && decided.error().fault() == base::Fault::not_found) {
+    TRY_VOID(adopt(id));
+    decided = parts_.pipeline->decide(decide);
+  }
+  if (!decided) return base::fail(decided.error());
   TRY(auto found, parts_.pipeline->store().incident(id));
   if (!found) return base::fail(base::Fault::not_found, "there is no incident " + id);
   return std::move(*found);
@@ -280,6 +298,7 @@ base::Result<void> Backend::replay_dead_letter(std::uint64_t id) {
   auto again = letter->delivery;
   again.state = model::DeliveryState::pending;
   again.attempts = 0;
+  again.created_at = now();
   again.next_attempt_at = now();
   again.deadline = base::no_time;
   again.last_error.clear();

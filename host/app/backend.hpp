@@ -58,11 +58,14 @@ class Backend final : public api::Backend {
   std::string metrics(bool openmetrics) override { return parts_.metrics->text(openmetrics); }
   std::string not_ready() override { return parts_.not_ready(); }
   std::map<std::string, std::string> version() override;
+  std::vector<model::RouteDoc> plugin_routes() override { return parts_.fleet->routes(); }
   bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) override;
 
  private:
   base::Result<std::string> correlation_of(const std::string& id);
-  base::Result<model::Incident> decide(const std::string& id, pipeline::Pipeline::Decide decide);
+  /// Decides; an incident that the desk has let go of is taken back from the store first.
+  base::Result<model::Incident> decide(const std::string& id, const pipeline::Pipeline::Decide& decide);
+  base::Result<void> adopt(const std::string& id);
   base::Result<model::Delivery> trial(const std::string& instance, const std::string& to);
 
   Parts parts_;

@@ -292,6 +292,17 @@ void Fleet::stop() {
   routes_.clear();
 }
 
+std::vector<model::RouteDoc> Fleet::routes() const {
+  std::lock_guard lock(mutex_);
+  std::vector<model::RouteDoc> all;
+  for (const auto& [name, member] : members_) {
+    if (!member->instance) continue;
+    const auto& routes = member->instance->type().routes;
+    all.insert(all.end(), routes.begin(), routes.end());
+  }
+  return all;
+}
+
 std::shared_ptr<plugin_host::Instance> Fleet::instance(const std::string& full) const {
   std::lock_guard lock(mutex_);
   const auto it = members_.find(full);

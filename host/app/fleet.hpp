@@ -60,6 +60,7 @@ class Fleet {
   /// Hands a request to the instance that serves its path; false: none does. Any thread.
   bool handle(const plugin_host::Instance::Request& request, std::function<void(plugin_host::Instance::Response)> done);
   std::vector<model::PluginStatus> status() const;
+  std::vector<model::RouteDoc> routes() const;  ///< of running instances
   std::shared_ptr<plugin_host::Instance> instance(const std::string& full) const;
 
  private:

@@ -175,22 +175,22 @@ base::Result<void> Pipeline::Impl::fold_unwritten() {
 }
 
 base::Result<void> Pipeline::Impl::rebuild(const storage::Restored& restored) {
-  for (auto& runner : shards) runner->shard().restore(restored.alerts, parts.clock->now());
-  std::vector<model::Alert> alerts;
-  TRY_VOID(parts.journal->read(1, [&](model::SharedBatch batch) {
-    const bool judged = batch->position <= restored.journal_position;
-    for (auto& runner : shards) {
-      if (judged) {
-        runner->shard().warm(*batch);
-      } else {
-        runner->shard().advance(batch->arrived, alerts);
-        runner->shard().push(*batch, batch->arrived, alerts);
-      }
-    }
-    if (!judged) judge_again(alerts, batch->position);
+  const std::uint64_t judged = restored.journal_position;
+  TRY_VOID(parts.journal->read(1, [&](const model::SharedBatch& batch) {
+    if (batch->position > judged) return false;
+    for (auto& runner : shards) runner->shard().warm(*batch);
     return true;
   }));
-  return {};
+  for (auto& runner : shards) runner->shard().restore(restored.alerts, parts.clock->now());
+  std::vector<model::Alert> alerts;
+  return parts.journal->read(judged + 1, [&](const model::SharedBatch& batch) {
+    for (auto& runner : shards) {
+      runner->shard().advance(batch->arrived, alerts);
+      runner->shard().push(*batch, batch->arrived, alerts);
+    }
+    judge_again(alerts, batch->position);
+    return true;
+  });
 }
 
 // What was answered "accepted" and not judged before the stop is judged now, as if it had just arrived.

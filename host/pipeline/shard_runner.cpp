@@ -53,14 +53,17 @@ base::Duration ShardRunner::patience() const {
 void ShardRunner::run() {
   for (;;) {
     auto work = queue_.pop(patience());
-    shard_->advance(clock_.now(), alerts_);
     if (!work) {
+      shard_->advance(clock_.now(), alerts_);
       tell();
       if (queue_.closed() && queue_.size() == 0) return;
       continue;
     }
     if (auto* batch = std::get_if<model::SharedBatch>(&*work)) {
-      shard_->push(**batch, clock_.now(), alerts_);
+      // Timers run up to the arrival of what is judged next, not to the clock: with a backlog, windows would else run
+      // empty before their signals are read.
+      shard_->advance((*batch)->arrived, alerts_);
+      shard_->push(**batch, std::max((*batch)->arrived, base::Time{}), alerts_);
       position_ = (*batch)->position;
     } else {
       (*std::get<std::shared_ptr<std::function<void()>>>(*work))();

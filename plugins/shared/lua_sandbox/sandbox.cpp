@@ -77,6 +77,8 @@ void* LuaSandbox::allocate(void* self, void* block, std::size_t old_size, std::s
 }
 
 void LuaSandbox::out_of_instructions(lua_State* lua, lua_Debug*) {
+  // From here on every instruction raises: a pcall in the script cannot swallow the end of the budget.
+  lua_sethook(lua, &out_of_instructions, LUA_MASKCOUNT, 1);
   luaL_error(lua, "the budget of instructions of one call is used up; look for an endless loop");
 }
 
