@@ -19,6 +19,22 @@ constexpr std::int64_t days_from_civil(std::int64_t year, unsigned month, unsign
   return era * 146097 + static_cast<std::int64_t>(day_of_era) - 719468;
 }
 
+/// The civil date of a day since 1970-01-01; the inverse, after the same source.
+struct CivilDate {
+  std::int64_t year;
+  unsigned month, day;
+};
+constexpr CivilDate civil_from_days(std::int64_t days) {
+  days += 719468;
+  const std::int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+  const auto of_era = static_cast<unsigned>(days - era * 146097);
+  const unsigned year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+  const unsigned day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const unsigned shifted = (5 * day_of_year + 2) / 153;
+  const unsigned month = shifted < 10 ? shifted + 3 : shifted - 9;
+  return {static_cast<std::int64_t>(year_of_era) + era * 400 + (month <= 2), month, day_of_year - (153 * shifted + 2) / 5 + 1};
+}
+
 constexpr unsigned days_in_month(std::int64_t year, unsigned month) {
   constexpr unsigned days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;

@@ -1,0 +1,169 @@
+#include "file_set.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "glob.hpp"
+
+namespace tocsin_plugins::logtail {
+namespace {
+
+std::string directory_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == path.npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// Where a renamed file is now: rotation renames within one directory.
+std::string path_of(FileId id, const std::string& directory) {
+  std::error_code error;
+  namespace fs = std::filesystem;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    struct stat facts;
+    if (::lstat(at->path().c_str(), &facts) == 0 && S_ISREG(facts.st_mode) && id_of(facts) == id) return at->path();
+  }
+  return {};
+}
+
+}  // namespace
+
+void FileSet::clear() {
+  files_.clear();
+  remembered_.clear();
+  older_at_end_.reset();
+  first_scan_ = true;
+}
+
+void FileSet::restore(std::optional<Checkpoint> checkpoint, bool at_end) {
+  clear();
+  at_end_ = at_end && !checkpoint;
+  if (!checkpoint) return;
+  if (!checkpoint->complete) older_at_end_ = checkpoint->written;
+  remembered_ = std::move(checkpoint->files);
+}
+
+FileSet::Listing FileSet::list() const {
+  Listing found;
+  for (const auto& pattern : paths_) {
+    for (auto& path : expand(pattern)) {
+      const auto excluded = [&](const std::string& glob) { return excluded_by(glob, path); };
+      if (path != pattern && std::any_of(exclude_.begin(), exclude_.end(), excluded)) continue;
+      struct stat facts;
+      if (::stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) found[id_of(facts)].insert(std::move(path));
+    }
+  }
+  return found;
+}
+
+bool FileSet::scan(tsn::Time now) {
+  auto found = list();
+  std::set<std::string> names;
+  bool changed = false;
+  for (auto& file : files_) {
+    names.insert(file->path());
+    const auto here = found.find(file->id());
+    if (here == found.end()) {
+      if (!file->gone_since) {
+        changed = true;
+        file->gone_since = now;
+        if (!file->is_open()) open_renamed(*file);
+      }
+      continue;
+    }
+    file->gone_since.reset();
+    if (!here->second.contains(file->path())) file->set_path(*here->second.begin()), changed = true;
+    found.erase(here);
+  }
+  std::map<std::string, FileId> fresh;  // in the order of their names
+  for (const auto& [id, paths] : found) fresh.emplace(*paths.begin(), id);
+  for (const auto& [path, id] : fresh) {
+    rotations_ += names.contains(path);
+    add(path, id, now);
+    changed = true;
+  }
+  if (first_scan_) {
+    for (auto& entry : std::exchange(remembered_, {}))
+      if (!follow_gone(entry, now)) remember(std::move(entry));
+  }
+  first_scan_ = false;
+  return changed;
+}
+
+std::optional<Position> FileSet::known_position(FileId id) {
+  const auto at = std::find_if(remembered_.begin(), remembered_.end(), [&](const auto& entry) { return entry.id == id; });
+  if (at == remembered_.end()) return std::nullopt;
+  const auto position = at->position;
+  remembered_.erase(at);
+  return position;
+}
+
+void FileSet::add(std::string path, FileId id, tsn::Time now) {
+  const auto known = known_position(id);
+  auto file = std::make_unique<TailedFile>(std::move(path), id, known.value_or(Position{}));
+  file->active_at = now;
+  if (!known && first_scan_ && (at_end_ || older_at_end_)) {
+    struct stat facts;
+    if (at_end_ || (::stat(file->path().c_str(), &facts) == 0 && facts.st_mtim.tv_sec < *older_at_end_ / 1'000'000'000))
+      file->begin_at_end();
+  }
+  files_.push_back(std::move(file));
+}
+
+/// Opens a file that has another name now, and lets it keep the name under which it was found.
+bool FileSet::open_renamed(TailedFile& file) {
+  const auto name = file.path();
+  const auto path = path_of(file.id(), directory_of(name));
+  if (path.empty()) return false;
+  file.set_path(path);
+  const bool open = file.open();
+  file.set_path(name);
+  return open;
+}
+
+/// After a restart: a file that was renamed meanwhile is still in its directory, and may hold lines that were not read.
+bool FileSet::follow_gone(const Checkpoint::Entry& entry, tsn::Time now) {
+  auto file = std::make_unique<TailedFile>(entry.path, entry.id, entry.position);
+  if (!open_renamed(*file) || !file->is_what_was_read()) return false;
+  file->gone_since = file->active_at = now;
+  files_.push_back(std::move(file));
+  return true;
+}
+
+void FileSet::remember(Checkpoint::Entry entry) {
+  if (remembered_.size() >= most_remembered) remembered_.erase(remembered_.begin());
+  entry.gone = true;
+  remembered_.push_back(std::move(entry));
+}
+
+void FileSet::tidy(tsn::Time now) {
+  std::erase_if(files_, [&](const auto& file) {
+    if (!file->gone_since) return false;
+    const bool lost = !file->is_open();  // renamed to another directory while it was closed
+    if (!lost && now - std::max(*file->gone_since, file->active_at) < linger) return false;
+    if (lost || !file->is_deleted()) remember({file->path(), file->id(), file->position(), true, file->active_at});
+    return true;
+  });
+  std::vector<TailedFile*> open;
+  for (const auto& file : files_)
+    if (file->is_open() && file->read_out() && !file->gone_since) open.push_back(file.get());
+  if (open.size() <= most_open) return;
+  std::sort(open.begin(), open.end(), [](const auto* a, const auto* b) { return a->active_at > b->active_at; });
+  for (auto at = open.begin() + most_open; at != open.end(); ++at) (*at)->close();
+}
+
+Checkpoint FileSet::checkpoint(tsn::Time now) const {
+  Checkpoint made;
+  made.written = now;
+  for (const auto& file : files_) made.files.push_back({file->path(), file->id(), file->position(), file->gone_since.has_value(), file->active_at});
+  made.files.insert(made.files.end(), remembered_.begin(), remembered_.end());
+  return made;
+}
+
+std::set<std::string> FileSet::directories() const {
+  std::set<std::string> all;
+  for (const auto& pattern : paths_) all.insert(fixed_directory(pattern));
+  for (const auto& file : files_) all.insert(directory_of(file->path()));
+  return all;
+}
+
+}  // namespace tocsin_plugins::logtail

@@ -1,0 +1,56 @@
+// The files of one instance: found by their globs, followed by inode through rotation, let go when they are gone and read.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checkpoint.hpp"
+#include "tailed_file.hpp"
+
+namespace tocsin_plugins::logtail {
+
+class FileSet {
+ public:
+  /// A file that no path leads to any more is read for as long after its last growth: its writer may still have it open.
+  static constexpr tsn::Time linger = 30'000'000'000;
+  static constexpr std::size_t most_open = 512;    ///< descriptors kept; further files are opened when they grow
+  static constexpr std::size_t most_remembered = 64;
+
+  FileSet(std::vector<std::string> paths, std::vector<std::string> exclude) : paths_(std::move(paths)), exclude_(std::move(exclude)) {}
+
+  /// Before the first scan. Without a checkpoint files found at the first scan begin at their end if `at_end`.
+  void restore(std::optional<Checkpoint> checkpoint, bool at_end);
+  /// Looks for files. True: something changed.
+  bool scan(tsn::Time now);
+  /// Lets go what is gone and read; closes descriptors beyond the limit.
+  void tidy(tsn::Time now);
+  Checkpoint checkpoint(tsn::Time now) const;
+
+  const std::vector<std::unique_ptr<TailedFile>>& files() const noexcept { return files_; }
+  /// Where files of ours are or may appear.
+  std::set<std::string> directories() const;
+  std::uint64_t take_rotations() { return std::exchange(rotations_, 0); }
+  void clear();
+
+ private:
+  using Listing = std::map<FileId, std::set<std::string>>;
+  Listing list() const;
+  void add(std::string path, FileId id, tsn::Time now);
+  std::optional<Position> known_position(FileId id);
+  static bool open_renamed(TailedFile& file);
+  bool follow_gone(const Checkpoint::Entry& entry, tsn::Time now);
+  void remember(Checkpoint::Entry entry);
+
+  const std::vector<std::string> paths_, exclude_;
+  std::vector<std::unique_ptr<TailedFile>> files_;
+  std::vector<Checkpoint::Entry> remembered_;  ///< positions of files that are not followed now; oldest first
+  bool first_scan_ = true, at_end_ = false;
+  std::optional<tsn::Time> older_at_end_;  ///< the checkpoint is incomplete: unknown files older than this begin at their end
+  std::uint64_t rotations_ = 0;
+};
+
+}  // namespace tocsin_plugins::logtail
