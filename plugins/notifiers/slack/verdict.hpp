@@ -1,0 +1,21 @@
+// What Slack's answers mean. An incoming webhook says "ok" or one plain word with a 4xx; the Web API says 200 with
+// {"ok": false, "error": "word"} for nearly everything (Slack's reference, "Errors" of chat.postMessage).
+#pragma once
+
+#include <string>
+
+#include "http_client/http_client.hpp"
+#include "tocsin/plugin.hpp"
+
+namespace tocsin_plugins {
+
+/// `section` is "[notifier.slack]", for messages.
+tsn::Status webhook_verdict(const HttpAnswer& answer, const std::string& section, tsn::Time now);
+
+struct Posted {
+  std::string channel, ts;  ///< where the message stands
+  std::string error;        ///< Slack's word; empty: posted
+};
+tsn::Status post_message_verdict(const HttpAnswer& answer, const std::string& section, tsn::Time now, Posted& posted);
+
+}  // namespace tocsin_plugins
