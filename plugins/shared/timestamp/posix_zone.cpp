@@ -45,7 +45,9 @@ bool take_time(std::string_view& text, unsigned most_hours, std::int32_t& out) {
   return true;
 }
 
-constexpr std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0); }
+constexpr std::int64_t floor_div(std::int64_t a, std::int64_t b) {
+  return a / b - (a % b < 0);
+}
 
 }  // namespace
 
@@ -86,8 +88,12 @@ std::optional<PosixZone> PosixZone::parse(std::string_view text) {
 std::int64_t PosixZone::Change::local(std::int64_t year) const {
   std::int64_t days = days_from_civil(year, 1, 1);
   switch (by) {
-    case By::julian: days += day - 1 + (day >= 60 && days_in_month(year, 2) == 29); break;
-    case By::day_of_year: days += day; break;
+    case By::julian:
+      days += day - 1 + (day >= 60 && days_in_month(year, 2) == 29);
+      break;
+    case By::day_of_year:
+      days += day;
+      break;
     case By::month_week_day: {
       days = days_from_civil(year, month, 1);
       const auto first = static_cast<unsigned>((days % 7 + 11) % 7);  // 1970-01-01 was a Thursday

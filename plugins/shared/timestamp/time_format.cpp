@@ -25,13 +25,21 @@ struct Fields {
   std::optional<std::int64_t> epoch;   ///< seconds; the rest is ignored
 };
 
-constexpr std::array<std::string_view, 12> months = {"january", "february", "march",     "april",   "may",      "june",
-                                                     "july",    "august",   "september", "october", "november", "december"};
-constexpr std::array<std::string_view, 7> weekdays = {"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"};
+constexpr std::array<std::string_view, 12> months = {"january",   "february", "march",    "april",
+                                                     "may",       "june",     "july",     "august",
+                                                     "september", "october",  "november", "december"};
+constexpr std::array<std::string_view, 7> weekdays = {"sunday",   "monday", "tuesday", "wednesday",
+                                                      "thursday", "friday", "saturday"};
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-constexpr bool digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+constexpr bool digit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool letter(char c) {
+  return lower(c) >= 'a' && lower(c) <= 'z';
+}
 
 bool begins_with(std::string_view text, std::string_view lower_case) {
   if (text.size() < lower_case.size()) return false;
@@ -57,7 +65,9 @@ bool take_up_to(std::string_view& text, unsigned most, int& out) {
   while (count < most && count < text.size() && digit(text[count])) ++count;
   return count > 0 && (out = take_digits(text, count)) >= 0;
 }
-bool take_two(std::string_view& text, int& out) { return (out = take_digits(text, 2)) >= 0; }
+bool take_two(std::string_view& text, int& out) {
+  return (out = take_digits(text, 2)) >= 0;
+}
 /// A day or hour: one or two digits, padded with a space or not.
 bool take_padded(std::string_view& text, int& out) {
   take(text, ' ');
@@ -91,7 +101,8 @@ bool take_offset(std::string_view& text, Fields& out) {
 }
 
 bool take_clock(std::string_view& text, Fields& out) {
-  return take_two(text, out.hour) && take(text, ':') && take_two(text, out.minute) && take(text, ':') && take_two(text, out.seconds);
+  return take_two(text, out.hour) && take(text, ':') && take_two(text, out.minute) && take(text, ':') &&
+         take_two(text, out.seconds);
 }
 
 /// A fraction after "." or ","; a point that no digit follows is the text's own.
@@ -128,8 +139,8 @@ bool take_iso8601(std::string_view& text, Fields& out, bool offset_required) {
   take_point_fraction(text, out);
   auto after = text;
   if (!offset_required && !after.empty() && after.front() == ' ') after.remove_prefix(1);  // "10:00:00 +0300"
-  const bool whole_offset = after.size() >= 5 && (after[0] == '+' || after[0] == '-') && digit(after[1]) && digit(after[2]) &&
-                            (after[3] == ':' || (digit(after[3]) && digit(after[4])));
+  const bool whole_offset = after.size() >= 5 && (after[0] == '+' || after[0] == '-') && digit(after[1]) &&
+                            digit(after[2]) && (after[3] == ':' || (digit(after[3]) && digit(after[4])));
   if (!whole_offset) after = text;  // "10:00:00 -12 items" has none
   if (take_offset(after, out)) return text = after, true;
   return !offset_required;
@@ -140,7 +151,8 @@ bool take_clf(std::string_view& text, Fields& out) {
   const int month = take_name(text, months);
   if (month == unset || !take(text, '/')) return false;
   out.month = month + 1;
-  return (out.year = take_digits(text, 4)) >= 0 && take(text, ':') && take_clock(text, out) && take(text, ' ') && take_offset(text, out);
+  return (out.year = take_digits(text, 4)) >= 0 && take(text, ':') && take_clock(text, out) && take(text, ' ') &&
+         take_offset(text, out);
 }
 
 /// Seconds or, with `divisor` 1000, milliseconds; up to 18 digits and a fraction.
@@ -163,31 +175,43 @@ bool take_by_pattern(std::string_view& text, std::string_view pattern, Fields& o
 bool take_conversion(std::string_view& text, char conversion, Fields& out) {
   int number = 0;
   switch (conversion) {
-    case 'Y': return (out.year = take_digits(text, 4)) >= 0;
+    case 'Y':
+      return (out.year = take_digits(text, 4)) >= 0;
     case 'y':
       if (!take_two(text, number)) return false;
       return out.year = number + (number < 69 ? 2000 : 1900), true;
-    case 'm': return take_up_to(text, 2, out.month);
+    case 'm':
+      return take_up_to(text, 2, out.month);
     case 'b':
     case 'B':
-    case 'h': return (number = take_name(text, months)) != unset && (out.month = number + 1, true);
+    case 'h':
+      return (number = take_name(text, months)) != unset && (out.month = number + 1, true);
     case 'a':
-    case 'A': return take_name(text, weekdays) != unset;
+    case 'A':
+      return take_name(text, weekdays) != unset;
     case 'd':
-    case 'e': return take_padded(text, out.day);
-    case 'j': return take_up_to(text, 3, out.day_of_year);
+    case 'e':
+      return take_padded(text, out.day);
+    case 'j':
+      return take_up_to(text, 3, out.day_of_year);
     case 'H':
-    case 'k': return take_padded(text, out.hour);
+    case 'k':
+      return take_padded(text, out.hour);
     case 'I':
-    case 'l': return out.twelve_hours = true, take_padded(text, out.hour);
+    case 'l':
+      return out.twelve_hours = true, take_padded(text, out.hour);
     case 'p':
       if (!begins_with(text, "am") && !begins_with(text, "pm")) return false;
       out.afternoon = lower(text.front()) == 'p';
       return text.remove_prefix(2), true;
-    case 'M': return take_up_to(text, 2, out.minute);
-    case 'S': return take_up_to(text, 2, out.seconds);
-    case 'f': return take_fraction(text, out.fraction);
-    case 'z': return take_offset(text, out);
+    case 'M':
+      return take_up_to(text, 2, out.minute);
+    case 'S':
+      return take_up_to(text, 2, out.seconds);
+    case 'f':
+      return take_fraction(text, out.fraction);
+    case 'z':
+      return take_offset(text, out);
     case 'Z':
       if (begins_with(text, "utc") || begins_with(text, "gmt")) out.offset = 0;
       number = static_cast<int>(text.size());
@@ -197,11 +221,16 @@ bool take_conversion(std::string_view& text, char conversion, Fields& out) {
       const auto epoch = take_epoch(text, 1);
       return epoch && (out.epoch = *epoch / second, out.fraction = *epoch % second, true);
     }
-    case 'T': return take_by_pattern(text, "%H:%M:%S", out);
-    case 'R': return take_by_pattern(text, "%H:%M", out);
-    case 'F': return take_by_pattern(text, "%Y-%m-%d", out);
-    case 'D': return take_by_pattern(text, "%m/%d/%y", out);
-    default: return take(text, conversion);  // make() let only %% through
+    case 'T':
+      return take_by_pattern(text, "%H:%M:%S", out);
+    case 'R':
+      return take_by_pattern(text, "%H:%M", out);
+    case 'F':
+      return take_by_pattern(text, "%Y-%m-%d", out);
+    case 'D':
+      return take_by_pattern(text, "%m/%d/%y", out);
+    default:
+      return take(text, conversion);  // make() let only %% through
   }
 }
 
@@ -228,7 +257,8 @@ std::optional<std::int64_t> instant(const Fields& f, int year, const Zone& zone)
     if (f.day_of_year < 1 || f.day_of_year > 365 + (days_in_month(year, 2) == 29)) return std::nullopt;
     days = days_from_civil(year, 1, 1) + f.day_of_year - 1;
   } else {
-    if (f.month < 1 || f.month > 12 || f.day < 1 || f.day > static_cast<int>(days_in_month(year, static_cast<unsigned>(f.month))))
+    if (f.month < 1 || f.month > 12 || f.day < 1 ||
+        f.day > static_cast<int>(days_in_month(year, static_cast<unsigned>(f.month))))
       return std::nullopt;
     days = days_from_civil(year, static_cast<unsigned>(f.month), static_cast<unsigned>(f.day));
   }
@@ -271,7 +301,7 @@ std::string flaw(std::string_view pattern) {
 
 std::optional<TimeFormat> TimeFormat::make(std::string_view format, Zone zone, std::string& error) {
   constexpr std::pair<std::string_view, Kind> named[] = {
-      {"auto", Kind::autodetect}, {"rfc3164", Kind::rfc3164}, {"rfc3339", Kind::rfc3339}, {"iso8601", Kind::iso8601},
+      {"auto", Kind::autodetect}, {"rfc3164", Kind::rfc3164},   {"rfc3339", Kind::rfc3339}, {"iso8601", Kind::iso8601},
       {"epoch", Kind::epoch},     {"epoch_ms", Kind::epoch_ms}, {"clf", Kind::clf}};
   TimeFormat made;
   made.zone_ = std::move(zone);
@@ -279,7 +309,8 @@ std::optional<TimeFormat> TimeFormat::make(std::string_view format, Zone zone, s
     if (name == format) return made.kind_ = kind, made;
   if (format.find('%') == format.npos) {
     error = "\"" + std::string(format.substr(0, 64)) +
-            "\" is no time format; expected auto, rfc3164, rfc3339, iso8601, epoch, epoch_ms, clf or a strptime pattern like \"%d.%m.%Y %H:%M:%S\"";
+            "\" is no time format; expected auto, rfc3164, rfc3339, iso8601, epoch, epoch_ms, clf or a strptime "
+            "pattern like \"%d.%m.%Y %H:%M:%S\"";
     return std::nullopt;
   }
   if (const auto why = flaw(format); !why.empty()) {
@@ -301,11 +332,21 @@ std::optional<std::int64_t> TimeFormat::read(std::string_view text, std::int64_t
     return at;
   }
   switch (kind_) {
-    case Kind::rfc3164: there = take_rfc3164(text, fields); break;
-    case Kind::rfc3339: there = take_iso8601(text, fields, true); break;
-    case Kind::iso8601: there = take_iso8601(text, fields, false); break;
-    case Kind::clf: there = take_clf(text, fields); break;
-    case Kind::pattern: there = take_by_pattern(text, pattern_, fields); break;
+    case Kind::rfc3164:
+      there = take_rfc3164(text, fields);
+      break;
+    case Kind::rfc3339:
+      there = take_iso8601(text, fields, true);
+      break;
+    case Kind::iso8601:
+      there = take_iso8601(text, fields, false);
+      break;
+    case Kind::clf:
+      there = take_clf(text, fields);
+      break;
+    case Kind::pattern:
+      there = take_by_pattern(text, pattern_, fields);
+      break;
     default:
       there = take_iso8601(text, fields, false);
       if (!there) text = whole, fields = Fields{}, there = take_rfc3164(text, fields);

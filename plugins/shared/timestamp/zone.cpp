@@ -51,7 +51,8 @@ std::optional<std::int32_t> numeric_offset(std::string_view text) {
 
 bool plain_name(std::string_view name) {
   const auto fits = [](unsigned char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' || c == '+' || c == '/';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' ||
+           c == '+' || c == '/';
   };
   return !name.empty() && name.front() != '/' && std::all_of(name.begin(), name.end(), fits);
 }

@@ -1,5 +1,5 @@
-// A time zone: civil time to UTC and back. Read from TZif files (RFC 8536) of the machine's tzdata; immutable afterwards,
-// so that any thread may use it.
+// A time zone: civil time to UTC and back. Read from TZif files (RFC 8536) of the machine's tzdata; immutable
+// afterwards, so that any thread may use it.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,9 @@ void put(std::string& out, std::uint64_t value) {
 }
 
 std::size_t shared_prefix(std::string_view a, std::string_view b) {
-  return static_cast<std::size_t>(std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())), b.begin()).first - a.begin());
+  return static_cast<std::size_t>(
+      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())), b.begin()).first -
+      a.begin());
 }
 
 void put(std::string& out, const Checkpoint::Entry& entry, std::string_view path_before) {
@@ -25,7 +27,8 @@ void put(std::string& out, const Checkpoint::Entry& entry, std::string_view path
   put(out, entry.path.size() - shared);
   out.append(entry.path, shared);
   for (const auto number : {entry.id.device, entry.id.inode, at.offset, at.lines}) put(out, number);
-  out += static_cast<char>((at.numbered ? numbered : 0) | (at.within_line ? within_line : 0) | (at.last_time ? has_time : 0));
+  out += static_cast<char>((at.numbered ? numbered : 0) | (at.within_line ? within_line : 0) |
+                           (at.last_time ? has_time : 0));
   put(out, at.fingerprint.bytes);
   put(out, at.fingerprint.hash);
   if (at.last_time) put(out, static_cast<std::uint64_t>(*at.last_time));

@@ -1,10 +1,10 @@
-// The source's cursor: where reading of each file stands. It is written with the rows that it covers, so a restart goes on
-// exactly behind them.
+// The source's cursor: where reading of each file stands. It is written with the rows that it covers, so a restart goes
+// on exactly behind them.
 //
 // Format: "logtail1", a byte of flags (1: some files were left out), the time of writing, the count, then each file,
-// sorted by path: bytes shared with the path before, the rest of the path, device, inode, offset, lines, a byte of flags
-// (1 numbered, 2 within a line, 4 has a time), fingerprint, last time. Numbers are LEB128. JSON was rejected: a thousand
-// containers' logs must fit into 64 KiB.
+// sorted by path: bytes shared with the path before, the rest of the path, device, inode, offset, lines, a byte of
+// flags (1 numbered, 2 within a line, 4 has a time), fingerprint, last time. Numbers are LEB128. JSON was rejected: a
+// thousand containers' logs must fit into 64 KiB.
 #pragma once
 
 #include <string>
@@ -22,8 +22,8 @@ struct Checkpoint {
     std::string path;
     FileId id;
     Position position;
-    bool gone = false;          ///< no path of ours leads to it: left out first where space is short. Not kept
-    tsn::Time active_at = 0;    ///< the longest idle is left out first. Not kept
+    bool gone = false;        ///< no path of ours leads to it: left out first where space is short. Not kept
+    tsn::Time active_at = 0;  ///< the longest idle is left out first. Not kept
   };
   std::vector<Entry> files;
   tsn::Time written = 0;

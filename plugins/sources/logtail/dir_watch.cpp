@@ -28,7 +28,9 @@ void DirWatch::follow(const std::set<std::string>& directories) {
   covers_all_ = true;
   for (const auto& directory : directories) {
     if (watches_.contains(directory)) continue;
-    const int watch = ::inotify_add_watch(descriptor_, directory.c_str(), IN_MODIFY | IN_CREATE | IN_MOVE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+    const int watch =
+        ::inotify_add_watch(descriptor_, directory.c_str(),
+                            IN_MODIFY | IN_CREATE | IN_MOVE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
     if (watch >= 0)
       watches_[directory] = watch;
     else

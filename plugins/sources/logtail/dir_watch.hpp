@@ -1,5 +1,5 @@
-// inotify on the directories of the files: it says when to look, never what there is. Where it is not to be had (limits,
-// network file systems) looking from time to time goes on.
+// inotify on the directories of the files: it says when to look, never what there is. Where it is not to be had
+// (limits, network file systems) looking from time to time goes on.
 #pragma once
 
 #include <map>

@@ -90,7 +90,8 @@ bool FileSet::scan(tsn::Time now) {
 }
 
 std::optional<Position> FileSet::known_position(FileId id) {
-  const auto at = std::find_if(remembered_.begin(), remembered_.end(), [&](const auto& entry) { return entry.id == id; });
+  const auto at =
+      std::find_if(remembered_.begin(), remembered_.end(), [&](const auto& entry) { return entry.id == id; });
   if (at == remembered_.end()) return std::nullopt;
   const auto position = at->position;
   remembered_.erase(at);
@@ -125,7 +126,7 @@ bool FileSet::follow_gone(const Checkpoint::Entry& entry, tsn::Time now) {
   auto file = std::make_unique<TailedFile>(entry.path, entry.id, entry.position);
   if (!open_renamed(*file) || !file->is_what_was_read()) return false;
   file->gone_since = file->active_at = now;
-  files_.push_back(std::move(file));
+  files_.insert(files_.begin(), std::move(file));  // its lines are older than those of the file that has its name now
   return true;
 }
 
@@ -154,7 +155,8 @@ void FileSet::tidy(tsn::Time now) {
 Checkpoint FileSet::checkpoint(tsn::Time now) const {
   Checkpoint made;
   made.written = now;
-  for (const auto& file : files_) made.files.push_back({file->path(), file->id(), file->position(), file->gone_since.has_value(), file->active_at});
+  for (const auto& file : files_)
+    made.files.push_back({file->path(), file->id(), file->position(), file->gone_since.has_value(), file->active_at});
   made.files.insert(made.files.end(), remembered_.begin(), remembered_.end());
   return made;
 }

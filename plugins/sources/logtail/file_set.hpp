@@ -1,4 +1,5 @@
-// The files of one instance: found by their globs, followed by inode through rotation, let go when they are gone and read.
+// The files of one instance: found by their globs, followed by inode through rotation, let go when they are gone and
+// read.
 #pragma once
 
 #include <map>
@@ -15,12 +16,14 @@ namespace tocsin_plugins::logtail {
 
 class FileSet {
  public:
-  /// A file that no path leads to any more is read for as long after its last growth: its writer may still have it open.
+  /// A file that no path leads to any more is read for as long after its last growth: its writer may still have it
+  /// open.
   static constexpr tsn::Time linger = 30'000'000'000;
-  static constexpr std::size_t most_open = 512;    ///< descriptors kept; further files are opened when they grow
+  static constexpr std::size_t most_open = 512;  ///< descriptors kept; further files are opened when they grow
   static constexpr std::size_t most_remembered = 64;
 
-  FileSet(std::vector<std::string> paths, std::vector<std::string> exclude) : paths_(std::move(paths)), exclude_(std::move(exclude)) {}
+  FileSet(std::vector<std::string> paths, std::vector<std::string> exclude)
+      : paths_(std::move(paths)), exclude_(std::move(exclude)) {}
 
   /// Before the first scan. Without a checkpoint files found at the first scan begin at their end if `at_end`.
   void restore(std::optional<Checkpoint> checkpoint, bool at_end);
@@ -49,7 +52,8 @@ class FileSet {
   std::vector<std::unique_ptr<TailedFile>> files_;
   std::vector<Checkpoint::Entry> remembered_;  ///< positions of files that are not followed now; oldest first
   bool first_scan_ = true, at_end_ = false;
-  std::optional<tsn::Time> older_at_end_;  ///< the checkpoint is incomplete: unknown files older than this begin at their end
+  std::optional<tsn::Time>
+      older_at_end_;  ///< the checkpoint is incomplete: unknown files older than this begin at their end
   std::uint64_t rotations_ = 0;
 };
 

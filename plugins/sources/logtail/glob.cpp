@@ -12,7 +12,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool wild(std::string_view part) { return part.find_first_of("*?[") != part.npos; }
+bool wild(std::string_view part) {
+  return part.find_first_of("*?[") != part.npos;
+}
 
 bool there(const std::string& path) {
   struct stat facts;
@@ -23,7 +25,8 @@ bool there(const std::string& path) {
 template <class Each>
 void list(const std::string& directory, Each&& each) {
   std::error_code error;
-  for (fs::directory_iterator at(directory.empty() ? "." : directory, error), end; !error && at != end; at.increment(error))
+  for (fs::directory_iterator at(directory.empty() ? "." : directory, error), end; !error && at != end;
+       at.increment(error))
     each(directory + at->path().filename().string(), *at);
 }
 

@@ -7,8 +7,9 @@
 
 namespace tocsin_plugins::logtail {
 
-/// Paths that match, sorted. A path that exists as it stands is itself, whatever signs are in it. Hidden entries match only
-/// a pattern that begins with a point; `**` follows no symbolic link. Directories that cannot be read count as empty.
+/// Paths that match, sorted. A path that exists as it stands is itself, whatever signs are in it. Hidden entries match
+/// only a pattern that begins with a point; `**` follows no symbolic link. Directories that cannot be read count as
+/// empty.
 std::vector<std::string> expand(const std::string& pattern);
 
 /// The directory above the first wildcard: where new files may appear.

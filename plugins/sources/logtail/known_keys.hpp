@@ -10,7 +10,8 @@
 namespace tocsin_plugins::logtail {
 
 /// Throws tsn::Failure (invalid) for a key that is none of `known`.
-inline void refuse_unknown_keys(const tsn::Config& table, const std::string& where, std::initializer_list<std::string_view> known) {
+inline void refuse_unknown_keys(const tsn::Config& table, const std::string& where,
+                                std::initializer_list<std::string_view> known) {
   if (!table) return;
   if (table.type() != TSN_TABLE) table.wrong("a table");
   for (std::uint32_t i = 0; i < table.count(); ++i) {

@@ -10,7 +10,9 @@ LineTime::LineTime(const tsn::Config& timestamp) : format_(make_format(timestamp
   where_.emplace(pattern, "timestamp.pattern");
   for (const auto& group : where_->named_groups())
     if (group.name == "ts") group_ = group.index;
-  if (!group_) throw tsn::Failure(tsn::invalid("timestamp.pattern: it has no group (?<ts>…) that says where the timestamp stands"));
+  if (!group_)
+    throw tsn::Failure(
+        tsn::invalid("timestamp.pattern: it has no group (?<ts>…) that says where the timestamp stands"));
 }
 
 std::optional<TimeFormat> LineTime::make_format(const tsn::Config& timestamp) {

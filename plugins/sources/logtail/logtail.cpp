@@ -14,19 +14,48 @@ using namespace std::chrono_literals;
 /// replay it reads them once, from poll to poll.
 class Logtail {
  public:
-  static constexpr auto id = "logtail", version = "1.0.0", doc = "Lines of log files as signals: globs, rotation, patterns, timestamps";
+  static constexpr auto id = "logtail", version = "1.0.0",
+                        doc = "Lines of log files as signals: globs, rotation, patterns, timestamps";
   static constexpr auto features = tsn::replays;
   static constexpr const char* needs[] = {"files:/var/log"};
   static constexpr tsn::Option options[] = {
-      {.key = "paths", .type = tsn::array, .flags = tsn::required, .doc = "Files to follow; globs with *, ?, […] and ** for any depth"},
-      {.key = "exclude", .type = tsn::array, .fallback = "[]", .doc = "Globs on the name or the whole path of files that `paths` finds by wildcard"},
-      {.key = "start", .type = tsn::string, .fallback = "\"end\"", .choices = "end|beginning", .doc = "Where reading begins while there is no checkpoint"},
-      {.key = "max_age", .type = tsn::duration, .fallback = "\"0s\"", .min = "\"0s\"", .doc = "Lines older than this are kept and alert nobody; 0s: off; not in replay"},
-      {.key = "max_line", .type = tsn::size, .fallback = "\"1MiB\"", .min = "\"64B\"", .max = "\"16MiB\"", .doc = "Longer lines are cut and counted"},
-      {.key = "signal", .type = tsn::string, .fallback = "\"log.line\"", .doc = "Name of the signal that every line becomes where there is no [[match]]"},
-      {.key = "timestamp", .type = tsn::table, .fallback = "{}",
-       .doc = "format (auto, none, rfc3164, rfc3339, iso8601, epoch, epoch_ms, clf or a strptime pattern), zone, pattern with a group ts"},
-      {.key = "match", .type = tsn::array, .fallback = "[]", .doc = "Entries of signal, pattern, value (a group that holds the number) and labels; each that fits emits"},
+      {.key = "paths",
+       .type = tsn::array,
+       .flags = tsn::required,
+       .doc = "Files to follow; globs with *, ?, […] and ** for any depth"},
+      {.key = "exclude",
+       .type = tsn::array,
+       .fallback = "[]",
+       .doc = "Globs on the name or the whole path of files that `paths` finds by wildcard"},
+      {.key = "start",
+       .type = tsn::string,
+       .fallback = "\"end\"",
+       .choices = "end|beginning",
+       .doc = "Where reading begins while there is no checkpoint"},
+      {.key = "max_age",
+       .type = tsn::duration,
+       .fallback = "\"0s\"",
+       .min = "\"0s\"",
+       .doc = "Lines older than this are kept and alert nobody; 0s: off; not in replay"},
+      {.key = "max_line",
+       .type = tsn::size,
+       .fallback = "\"1MiB\"",
+       .min = "\"64B\"",
+       .max = "\"16MiB\"",
+       .doc = "Longer lines are cut and counted"},
+      {.key = "signal",
+       .type = tsn::string,
+       .fallback = "\"log.line\"",
+       .doc = "Name of the signal that every line becomes where there is no [[match]]"},
+      {.key = "timestamp",
+       .type = tsn::table,
+       .fallback = "{}",
+       .doc = "format (auto, none, rfc3164, rfc3339, iso8601, epoch, epoch_ms, clf or a strptime pattern), zone, "
+              "pattern with a group ts"},
+      {.key = "match",
+       .type = tsn::array,
+       .fallback = "[]",
+       .doc = "Entries of signal, pattern, value (a group that holds the number) and labels; each that fits emits"},
   };
   static constexpr tsn::Signal signals[] = {
       {.name = "log.line", .unit = "1", .labels = "file", .doc = "A line, where there is no [[match]]"},
@@ -45,11 +74,14 @@ class Logtail {
   void start(std::string_view cursor) {
     if (ctx_.replay()) return begin_replay();
     auto checkpoint = logtail::Checkpoint::decode(cursor);
-    if (!checkpoint && !cursor.empty()) ctx_.warn("the checkpoint is none of this plugin's; reading begins as without one");
+    if (!checkpoint && !cursor.empty())
+      ctx_.warn("the checkpoint is none of this plugin's; reading begins as without one");
     files_.restore(std::move(checkpoint), !from_beginning_);
     watch_.open();
     scan(ctx_.now());
-    if (files_.files().empty()) ctx_.warn("no file matches `paths` yet (" + paths_.front() + (paths_.size() > 1 ? ", …" : "") + "); looking again every few seconds");
+    if (files_.files().empty())
+      ctx_.warn("no file matches `paths` yet (" + paths_.front() + (paths_.size() > 1 ? ", …" : "") +
+                "); looking again every few seconds");
     cursor_due_ = true;  // from now on there is a checkpoint: `start` has had its say
     schedule(0s);
     watch();
@@ -74,11 +106,11 @@ class Logtail {
   }
 
  private:
-  static constexpr std::uint64_t turn = 1 << 20;         ///< bytes of one file before the next has its turn
+  static constexpr std::uint64_t turn = 1 << 20;           ///< bytes of one file before the next has its turn
   static constexpr std::uint64_t round_budget = 16 << 20;  ///< bytes before the instance can be stopped or asked again
-  static constexpr auto most_wait = 250ms;               ///< between looks without inotify
+  static constexpr auto most_wait = 250ms;                 ///< between looks without inotify
   static constexpr auto most_wait_watched = 1s;
-  static constexpr auto pause = 50ms;                    ///< after inotify spoke: what comes meanwhile is read together
+  static constexpr auto pause = 50ms;  ///< after inotify spoke: what comes meanwhile is read together
   static constexpr tsn::Time cursor_every = 5'000'000'000;  ///< where lines were read and none matched
 
   // --- when ---
@@ -114,7 +146,8 @@ class Logtail {
     if (rescan_ || now - scanned_ >= scan_every) scan(now);
     read_files(now);
     files_.tidy(now);
-    if (status_.is_ok() && (!writer_.batch().empty() || cursor_due_ || (dirty_ && now - submitted_ >= cursor_every))) submit();
+    if (status_.is_ok() && (!writer_.batch().empty() || cursor_due_ || (dirty_ && now - submitted_ >= cursor_every)))
+      submit();
     report_counts();
   }
 
@@ -174,7 +207,8 @@ class Logtail {
       status_ = done.status.value() == TSN_RETRY ? done.status : tsn::retry_later(done.status.text());
       return false;
     }
-    if (!done.status) ctx_.error("the host refused a batch of " + std::to_string(rows) + " lines: " + done.status.text());
+    if (!done.status)
+      ctx_.error("the host refused a batch of " + std::to_string(rows) + " lines: " + done.status.text());
     writer_.submitted();
     submitted_ = now;
     dirty_ = cursor_due_ = false;
@@ -184,9 +218,14 @@ class Logtail {
   void report_counts() {
     const auto rows = writer_.take_counts();
     const auto read = std::exchange(counts_, {});
-    const std::pair<const char*, std::uint64_t> all[] = {
-        {"lines_read", read.lines}, {"lines_matched", rows.matched}, {"lines_unmatched", rows.unmatched}, {"lines_refused", rows.refused},
-        {"lines_cut", read.cut}, {"bytes", read.bytes}, {"truncations", read.truncations}, {"rotations", files_.take_rotations()}};
+    const std::pair<const char*, std::uint64_t> all[] = {{"lines_read", read.lines},
+                                                         {"lines_matched", rows.matched},
+                                                         {"lines_unmatched", rows.unmatched},
+                                                         {"lines_refused", rows.refused},
+                                                         {"lines_cut", read.cut},
+                                                         {"bytes", read.bytes},
+                                                         {"truncations", read.truncations},
+                                                         {"rotations", files_.take_rotations()}};
     for (const auto& [name, count] : all)
       if (count) ctx_.count(name, static_cast<double>(count));
   }
@@ -196,7 +235,8 @@ class Logtail {
     // Where the host's virtual clock has not begun, the machine's tells the years.
     constexpr tsn::Time plausible = 946'684'800'000'000'000;  // 2000-01-01
     const auto machine = std::chrono::system_clock::now().time_since_epoch();
-    replay_now_ = ctx_.now() > plausible ? ctx_.now() : std::chrono::duration_cast<std::chrono::nanoseconds>(machine).count();
+    replay_now_ =
+        ctx_.now() > plausible ? ctx_.now() : std::chrono::duration_cast<std::chrono::nanoseconds>(machine).count();
     replayed_.clear();
     for (const auto& pattern : paths_) {
       const auto found = logtail::expand(pattern);
@@ -208,7 +248,8 @@ class Logtail {
 
   static std::unique_ptr<logtail::TailedFile> open_for_replay(const std::string& path) {
     struct stat facts;
-    if (::stat(path.c_str(), &facts) != 0) throw tsn::Failure(tsn::invalid("cannot read " + path + ": " + std::strerror(errno)));
+    if (::stat(path.c_str(), &facts) != 0)
+      throw tsn::Failure(tsn::invalid("cannot read " + path + ": " + std::strerror(errno)));
     if (!S_ISREG(facts.st_mode)) throw tsn::Failure(tsn::invalid("cannot read " + path + ": it is no file"));
     return std::make_unique<logtail::TailedFile>(path, logtail::id_of(facts), logtail::Position{});
   }
@@ -221,7 +262,8 @@ class Logtail {
       auto& file = *replayed_[next_];
       const auto before = counts_.bytes;
       const auto outcome = file.read(writer_, buffer_, {max_line_, budget, true}, counts_);
-      if (outcome == logtail::TailedFile::Outcome::failed) return tsn::fail("cannot read " + file.path() + ": " + std::strerror(file.error()));
+      if (outcome == logtail::TailedFile::Outcome::failed)
+        return tsn::fail("cannot read " + file.path() + ": " + std::strerror(file.error()));
       if (outcome == logtail::TailedFile::Outcome::at_end) file.close(), ++next_;
       budget -= std::min(budget, counts_.bytes - before);
     }

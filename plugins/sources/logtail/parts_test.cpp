@@ -47,7 +47,8 @@ TEST(Pattern, GivesAnEmptyTextForAGroupThatTookNoPart) {
   EXPECT_EQ(pattern.group(2), "c");
 }
 TEST(Pattern, FindsTheLiteralThatEveryMatchContains) {
-  EXPECT_EQ(required_literal(R"(Failed password for (?:invalid user )?(?<user>.*?) from (?<ip>\S+) port)"), "Failed password for ");
+  EXPECT_EQ(required_literal(R"(Failed password for (?:invalid user )?(?<user>.*?) from (?<ip>\S+) port)"),
+            "Failed password for ");
   EXPECT_EQ(required_literal("abc?"), "ab");
   EXPECT_EQ(required_literal("ab|cdef"), "");
   EXPECT_EQ(required_literal("(?i)abc"), "");
@@ -58,8 +59,10 @@ TEST(Pattern, FindsTheLiteralThatEveryMatchContains) {
 }
 TEST(Pattern, NeverLosesALineToItsLiteral) {
   std::mt19937 random(11);
-  const char* pieces[] = {"a", "b", "ab", "c?", "b*", "a+", "(ab)", "(a|b)", "(?:c)?", "[abc]", "[^a]", R"(\w)", R"(\.)", ".", "x{2}", "a{0,1}",
-                          "|", "^", "$", R"(\x61)", R"(\Qab\E)", R"(\141)", R"(\pL)", "(?<n>b)", "{", "[]a]", "(?i:b)", "é", "é?"};
+  const char* pieces[] = {"a",      "b",     "ab",     "c?",      "b*",        "a+",      "(ab)",   "(a|b)",
+                          "(?:c)?", "[abc]", "[^a]",   R"(\w)",   R"(\.)",     ".",       "x{2}",   "a{0,1}",
+                          "|",      "^",     "$",      R"(\x61)", R"(\Qab\E)", R"(\141)", R"(\pL)", "(?<n>b)",
+                          "{",      "[]a]",  "(?i:b)", "é",       "é?"};
   RE2::Options quiet;
   quiet.set_log_errors(false);
   int tried = 0;
@@ -96,9 +99,9 @@ TEST(Text, ReplacesEachBadByteAndNul) {
             "a\xef\xbf\xbd"
             "b\xef\xbf\xbd"
             "c");
-  EXPECT_EQ(clean("\xc0\x80", scratch), "\xef\xbf\xbd\xef\xbf\xbd");                      // overlong
-  EXPECT_EQ(clean("\xed\xa0\x80", scratch), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");      // a surrogate
-  EXPECT_EQ(clean("eight by\xe2\x82", scratch), "eight by\xef\xbf\xbd\xef\xbf\xbd");      // cut short
+  EXPECT_EQ(clean("\xc0\x80", scratch), "\xef\xbf\xbd\xef\xbf\xbd");                  // overlong
+  EXPECT_EQ(clean("\xed\xa0\x80", scratch), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");  // a surrogate
+  EXPECT_EQ(clean("eight by\xe2\x82", scratch), "eight by\xef\xbf\xbd\xef\xbf\xbd");  // cut short
 }
 TEST(Text, IsCutBetweenCharacters) {
   EXPECT_EQ(cut("aé", 2), "a");
@@ -159,7 +162,11 @@ Checkpoint sample(std::size_t files) {
   for (std::size_t i = 0; i < files; ++i) {
     Position at{1000 + i, 10 + i, i % 2 == 0, i % 3 == 0, {64, 0x1234567890abcdef + i}, {}};
     if (i % 4) at.last_time = 1'795'168'800'000'000'000 - static_cast<tsn::Time>(i);
-    made.files.push_back({"/var/log/containers/service-" + std::to_string(i) + ".log", {2049, 100'000 + i}, at, i % 5 == 0, static_cast<tsn::Time>(i)});
+    made.files.push_back({"/var/log/containers/service-" + std::to_string(i) + ".log",
+                          {2049, 100'000 + i},
+                          at,
+                          i % 5 == 0,
+                          static_cast<tsn::Time>(i)});
   }
   return made;
 }
@@ -171,7 +178,8 @@ TEST(Checkpoint, ComesBackAsItWas) {
   EXPECT_EQ(after->written, before.written);
   ASSERT_EQ(after->files.size(), 20u);
   for (const auto& entry : after->files) {
-    const auto at = std::find_if(before.files.begin(), before.files.end(), [&](const auto& e) { return e.path == entry.path; });
+    const auto at =
+        std::find_if(before.files.begin(), before.files.end(), [&](const auto& e) { return e.path == entry.path; });
     ASSERT_NE(at, before.files.end());
     EXPECT_EQ(entry.id, at->id);
     EXPECT_EQ(entry.position.offset, at->position.offset);
@@ -196,7 +204,9 @@ TEST(Checkpoint, LeavesOutGoneFilesFirstThenTheLongestIdle) {
     EXPECT_GT(i, 5000 - after->files.size() * 5 / 4 - 10) << "an idle file was kept";
   }
 }
-TEST(Checkpoint, HoldsThousandFilesOfContainers) { EXPECT_TRUE(Checkpoint::decode(sample(1000).encode())->complete); }
+TEST(Checkpoint, HoldsThousandFilesOfContainers) {
+  EXPECT_TRUE(Checkpoint::decode(sample(1000).encode())->complete);
+}
 TEST(Checkpoint, IsRefusedWhereItIsBroken) {
   const auto good = sample(5).encode();
   for (std::size_t n = 0; n < good.size(); ++n) EXPECT_FALSE(Checkpoint::decode(good.substr(0, n))) << n;

@@ -59,7 +59,8 @@ class LiteralSearch {
       at += length;
       if (token == "(") {
         // Flags such as (?i) change the meaning of what follows; such a pattern has no literal. Names and (?: do not.
-        const bool named = pattern.substr(at, 3) == "?P<" || pattern.substr(at, 2) == "?<" || pattern.substr(at, 2) == "?:";
+        const bool named =
+            pattern.substr(at, 3) == "?P<" || pattern.substr(at, 2) == "?<" || pattern.substr(at, 2) == "?:";
         if (at < pattern.size() && pattern[at] == '?' && !named) return {};
         ++depth, end_run();
       } else if (token == ")") {
@@ -122,7 +123,9 @@ std::string translate_groups(std::string_view pattern) {
   return out;
 }
 
-std::string required_literal(std::string_view pattern) { return LiteralSearch().run(pattern); }
+std::string required_literal(std::string_view pattern) {
+  return LiteralSearch().run(pattern);
+}
 
 Pattern::Pattern(std::string_view pattern, std::string_view where) : literal_(required_literal(pattern)) {
   re2::RE2::Options options;
@@ -134,7 +137,8 @@ Pattern::Pattern(std::string_view pattern, std::string_view where) : literal_(re
                                     "; expected a regular expression of RE2 (no look-around, no back-references)"));
   for (const auto& [index, name] : expression_->CapturingGroupNames()) {
     if (name[0] >= '0' && name[0] <= '9')
-      throw tsn::Failure(tsn::invalid(std::string(where) + ": the group \"" + name + "\" cannot be a label: its name begins with a digit"));
+      throw tsn::Failure(tsn::invalid(std::string(where) + ": the group \"" + name +
+                                      "\" cannot be a label: its name begins with a digit"));
     groups_.push_back({name, index});
     used_ = std::max(used_, index + 1);
   }
@@ -145,8 +149,10 @@ Pattern::~Pattern() = default;
 Pattern::Pattern(Pattern&&) noexcept = default;
 
 bool Pattern::find(std::string_view line) {
-  if (!literal_.empty() && ::memmem(line.data(), line.size(), literal_.data(), literal_.size()) == nullptr) return false;
-  return expression_->Match(re2::StringPiece(line.data(), line.size()), 0, line.size(), re2::RE2::UNANCHORED, found_.get(), used_);
+  if (!literal_.empty() && ::memmem(line.data(), line.size(), literal_.data(), literal_.size()) == nullptr)
+    return false;
+  return expression_->Match(re2::StringPiece(line.data(), line.size()), 0, line.size(), re2::RE2::UNANCHORED,
+                            found_.get(), used_);
 }
 
 std::string_view Pattern::group(int index) const {

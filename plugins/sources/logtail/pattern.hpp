@@ -1,5 +1,5 @@
-// One pattern of [[match]]: a regular expression of the user's, run by RE2, whose time is linear in the line whatever the
-// expression. Thread: the instance's.
+// One pattern of [[match]]: a regular expression of the user's, run by RE2, whose time is linear in the line whatever
+// the expression. Thread: the instance's.
 #pragma once
 
 #include <memory>
@@ -17,13 +17,14 @@ namespace tocsin_plugins::logtail {
 /// `(?<name>` as `(?P<name>`, which is what RE2 before 2023 knows.
 std::string translate_groups(std::string_view pattern);
 
-/// A text that every matching line contains; empty: none was found. Found by reading the expression from left to right, so
-/// that most lines need no expression at all.
+/// A text that every matching line contains; empty: none was found. Found by reading the expression from left to right,
+/// so that most lines need no expression at all.
 std::string required_literal(std::string_view pattern);
 
 class Pattern {
  public:
-  /// Throws tsn::Failure (invalid) with what is wrong with the expression; `where` begins the text ("match[0].pattern").
+  /// Throws tsn::Failure (invalid) with what is wrong with the expression; `where` begins the text
+  /// ("match[0].pattern").
   Pattern(std::string_view pattern, std::string_view where);
   ~Pattern();
   Pattern(Pattern&&) noexcept;

@@ -12,16 +12,20 @@ namespace {
 constexpr std::size_t most_matches = 256;
 
 bool label_name(std::string_view name) {
-  return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == name.npos &&
+  return !name.empty() &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == name.npos &&
          (name.front() < '0' || name.front() > '9');
 }
 
 }  // namespace
 
-Match::Match(const tsn::Config& table, const std::string& where) : signal_(table.str("signal")), value_(table.str("value")) {
+Match::Match(const tsn::Config& table, const std::string& where)
+    : signal_(table.str("signal")), value_(table.str("value")) {
   refuse_unknown_keys(table, where, {"signal", "pattern", "value", "labels"});
-  if (signal_.empty()) throw tsn::Failure(tsn::invalid(where + ": expected signal = \"…\", the name of what its lines become"));
-  if (table.str("pattern").empty()) throw tsn::Failure(tsn::invalid(where + ": expected pattern = '…', a regular expression"));
+  if (signal_.empty())
+    throw tsn::Failure(tsn::invalid(where + ": expected signal = \"…\", the name of what its lines become"));
+  if (table.str("pattern").empty())
+    throw tsn::Failure(tsn::invalid(where + ": expected pattern = '…', a regular expression"));
   pattern_.emplace(table.str("pattern"), where + ".pattern");
   for (const auto& group : pattern_->named_groups()) {
     if (group.name == value_)
@@ -29,7 +33,8 @@ Match::Match(const tsn::Config& table, const std::string& where) : signal_(table
     else
       groups_.push_back(group);
   }
-  if (!value_.empty() && !value_index_) throw tsn::Failure(tsn::invalid(where + ".value: the pattern has no group (?<" + value_ + ">…)"));
+  if (!value_.empty() && !value_index_)
+    throw tsn::Failure(tsn::invalid(where + ".value: the pattern has no group (?<" + value_ + ">…)"));
   add_static_labels(table.table("labels"), where + ".labels");
 }
 
@@ -38,9 +43,12 @@ Match::Match(std::string_view signal) : signal_(signal) {}
 void Match::add_static_labels(const tsn::Config& table, const std::string& where) {
   for (std::uint32_t i = 0; i < table.count(); ++i) {
     const std::string key(table.key(i));
-    if (!label_name(key)) throw tsn::Failure(tsn::invalid(where + ": \"" + key + "\" is no name of a label; expected letters, digits and _"));
+    if (!label_name(key))
+      throw tsn::Failure(
+          tsn::invalid(where + ": \"" + key + "\" is no name of a label; expected letters, digits and _"));
     for (const auto& group : groups_)
-      if (group.name == key) throw tsn::Failure(tsn::invalid(where + ": \"" + key + "\" is also a group of the pattern"));
+      if (group.name == key)
+        throw tsn::Failure(tsn::invalid(where + ": \"" + key + "\" is also a group of the pattern"));
     labels_.emplace_back(key, table.at(i).as_str());
   }
 }
@@ -56,7 +64,8 @@ bool Match::value(double& out) const {
 tsn::Status Match::series(const tsn::Context& ctx, const std::string& file, tsn::Series& out) {
   key_.clear();
   if (pattern_) {
-    for (const auto& group : groups_) key_.append(cut(pattern_->group(group.index), most_label)).push_back('\0');  // no line has a NUL
+    for (const auto& group : groups_)
+      key_.append(cut(pattern_->group(group.index), most_label)).push_back('\0');  // no line has a NUL
   } else {
     key_ = file;
   }
@@ -76,7 +85,8 @@ std::vector<Match> RowWriter::read_matches(const tsn::Config& config) {
   std::vector<Match> made;
   const auto entries = config.array("match");
   if (entries.count() > most_matches) entries.wrong("at most 256 [[match]] entries");
-  for (std::uint32_t i = 0; i < entries.count(); ++i) made.emplace_back(entries.at(i), "match[" + std::to_string(i) + "]");
+  for (std::uint32_t i = 0; i < entries.count(); ++i)
+    made.emplace_back(entries.at(i), "match[" + std::to_string(i) + "]");
   if (made.empty()) made.emplace_back(config.str("signal", "log.line"));
   return made;
 }
@@ -111,11 +121,13 @@ void RowWriter::write(Match& match, const Line& line, std::string_view text, tsn
   tsn::Series series;
   if (!match.value(value)) {
     ++counts_.refused;
-    return ctx_.reject({"value", "the group \"" + match.value_group() + "\" holds no finite number", match.signal(), {}, text, 1});
+    return ctx_.reject(
+        {"value", "the group \"" + match.value_group() + "\" holds no finite number", match.signal(), {}, text, 1});
   }
   if (const auto status = match.series(ctx_, line.file, series); !status) {
     ++counts_.refused;
-    return ctx_.reject({status.value() == TSN_CARDINALITY ? "cardinality" : "labels", status.text(), match.signal(), {}, text, 1});
+    return ctx_.reject(
+        {status.value() == TSN_CARDINALITY ? "cardinality" : "labels", status.text(), match.signal(), {}, text, 1});
   }
   const auto carried = cut(text, most_text);
   auto row = batch_.push(at, series, value).text(carried).origin(line.file, line.offset, line.number);

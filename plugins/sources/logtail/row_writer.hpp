@@ -47,7 +47,7 @@ class Match {
   int value_index_ = 0;
   std::vector<std::pair<std::string, std::string>> labels_;
   std::unordered_map<std::string, tsn::Series, Hash, std::equal_to<>> known_;  ///< by the texts of the groups
-  std::string key_;                                                           ///< of the line at hand; kept to allocate once
+  std::string key_;  ///< of the line at hand; kept to allocate once
   std::vector<tsn::LabelView> views_;
 };
 

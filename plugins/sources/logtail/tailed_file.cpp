@@ -32,11 +32,15 @@ std::optional<Fingerprint> fingerprint_of(int descriptor, std::uint64_t bytes) {
   return Fingerprint{static_cast<std::uint32_t>(bytes), hash_of({first, bytes})};
 }
 
-bool same_moment(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
+bool same_moment(const timespec& a, const timespec& b) {
+  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
 
 }  // namespace
 
-FileId id_of(const struct stat& facts) { return {facts.st_dev, facts.st_ino}; }
+FileId id_of(const struct stat& facts) {
+  return {facts.st_dev, facts.st_ino};
+}
 
 bool TailedFile::open() {
   close();
@@ -59,7 +63,8 @@ void TailedFile::close() noexcept {
 
 TailedFile::Look TailedFile::look() {
   struct stat facts;
-  if ((is_open() ? ::fstat(descriptor_, &facts) : ::stat(path_.c_str(), &facts)) != 0) return error_ = errno, Look::failed;
+  if ((is_open() ? ::fstat(descriptor_, &facts) : ::stat(path_.c_str(), &facts)) != 0)
+    return error_ = errno, Look::failed;
   if (id_of(facts) != id_) return error_ = ESTALE, Look::failed;
   if (read_out_ && facts.st_size == seen_.st_size && same_moment(facts.st_mtim, seen_.st_mtim)) return Look::same;
   seen_ = facts;
@@ -142,7 +147,8 @@ TailedFile::Outcome TailedFile::read(LineSink& sink, ReadBuffer& buffer, const H
 }
 
 /// Takes the lines of a block that begins at the position. `more`: go on, with a larger buffer if nothing was taken.
-TailedFile::Outcome TailedFile::take_block(const char* from, std::size_t size, bool at_end, LineSink& sink, const How& how, ReadCounts& counts) {
+TailedFile::Outcome TailedFile::take_block(const char* from, std::size_t size, bool at_end, LineSink& sink,
+                                           const How& how, ReadCounts& counts) {
   const char* const end = from + size;
   while (from < end) {
     const auto left = static_cast<std::size_t>(end - from);
@@ -163,7 +169,8 @@ TailedFile::Outcome TailedFile::take_block(const char* from, std::size_t size, b
   return at_end ? Outcome::at_end : Outcome::more;
 }
 
-bool TailedFile::take_line(LineSink& sink, std::string_view text, std::uint64_t bytes, const How& how, ReadCounts& counts) {
+bool TailedFile::take_line(LineSink& sink, std::string_view text, std::uint64_t bytes, const How& how,
+                           ReadCounts& counts) {
   if (text.size() > how.max_line) {
     ++counts.cut;
     text = text.substr(0, how.max_line);

@@ -1,5 +1,5 @@
-// One file that is followed, identified by device and inode: where reading stands, and reading on from there. Nothing of
-// a line that has not ended is kept in memory; it is read again when the file has grown.
+// One file that is followed, identified by device and inode: where reading stands, and reading on from there. Nothing
+// of a line that has not ended is kept in memory; it is read again when the file has grown.
 #pragma once
 
 #include <sys/stat.h>
@@ -31,9 +31,9 @@ struct Fingerprint {
 /// Where reading stands; what a checkpoint keeps of a file.
 struct Position {
   std::uint64_t offset = 0;
-  std::uint64_t lines = 0;  ///< lines before `offset`
-  bool numbered = true;     ///< false: reading began in the middle, `lines` means nothing
-  bool within_line = false; ///< the line at `offset` was already cut and taken: skip to its end
+  std::uint64_t lines = 0;   ///< lines before `offset`
+  bool numbered = true;      ///< false: reading began in the middle, `lines` means nothing
+  bool within_line = false;  ///< the line at `offset` was already cut and taken: skip to its end
   Fingerprint fingerprint;
   std::optional<tsn::Time> last_time;
 };
@@ -55,7 +55,8 @@ class TailedFile {
   ~TailedFile() { close(); }
   TailedFile(const TailedFile&) = delete;
 
-  /// Opens by path; what is found must be the file of this id. False: error() says why (ESTALE: another has the name now).
+  /// Opens by path; what is found must be the file of this id. False: error() says why (ESTALE: another has the name
+  /// now).
   bool open();
   void close() noexcept;
   bool is_open() const noexcept { return descriptor_ >= 0; }
@@ -66,7 +67,8 @@ class TailedFile {
     std::uint64_t budget = ~std::uint64_t{0};  ///< bytes, roughly; beyond it: more
     bool take_rest = false;                    ///< a last line without end of line is a line
   };
-  /// Reads on into `sink` until the end of the file, the budget or the sink's refusal. Opens the file when it has grown.
+  /// Reads on into `sink` until the end of the file, the budget or the sink's refusal. Opens the file when it has
+  /// grown.
   Outcome read(LineSink& sink, ReadBuffer& buffer, const How& how, ReadCounts& counts);
 
   /// Reading begins after the last line that is whole now, or when the file can be opened.
@@ -92,7 +94,8 @@ class TailedFile {
   void skip_to_end();
   void begin_anew(ReadCounts& counts);
   void update_fingerprint();
-  Outcome take_block(const char* from, std::size_t size, bool at_end, LineSink& sink, const How& how, ReadCounts& counts);
+  Outcome take_block(const char* from, std::size_t size, bool at_end, LineSink& sink, const How& how,
+                     ReadCounts& counts);
   bool take_line(LineSink& sink, std::string_view text, std::uint64_t bytes, const How& how, ReadCounts& counts);
 
   std::string path_;
@@ -101,7 +104,7 @@ class TailedFile {
   int descriptor_ = -1;
   int error_ = 0;
   bool at_end_ = false;    ///< begin at the end once it is open
-  struct stat seen_ {};     ///< at the last look
+  struct stat seen_{};     ///< at the last look
   bool read_out_ = false;  ///< at that look everything was read: unchanged means nothing to do
 };
 

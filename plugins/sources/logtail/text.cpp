@@ -9,7 +9,9 @@ namespace {
 /// Bytes of the well-formed character at the front (Unicode 15, table 3-7); 0: there is none.
 std::size_t character(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto next = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) { return i < text.size() && byte(i) >= low && byte(i) <= high; };
+  const auto next = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) {
+    return i < text.size() && byte(i) >= low && byte(i) <= high;
+  };
   const auto first = byte(0);
   if (first < 0x80) return first != 0;
   if (first >= 0xc2 && first <= 0xdf) return next(1) ? 2 : 0;
