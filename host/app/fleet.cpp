@@ -179,6 +179,7 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
     }
   }
   // The successor is made before the predecessor stops: what cannot be made keeps the old one serving.
+  const std::uint64_t sequence = parts_.journal->next_seq(name);
   auto made = make(member, file, config);
   if (!made) {
     member.error = made.error().message();
@@ -191,6 +192,10 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
   std::swap(before->poller, member.poller);
   before->wanted = member.wanted;
   if (exchanged) end(*before);
+  // What the predecessor still submitted moved the sequence on: the successor must begin behind it.
+  if (exchanged && parts_.journal->next_seq(name) != sequence) {
+    if (auto again = make(member, file, config)) made = std::move(again);
+  }
   if (auto begun = begin(member, *made); !begun) {
     member.error = begun.error().message();
     lines.push_back(name + ": " + member.error);

@@ -108,6 +108,13 @@ void Control::committed(const storage::CommitResult& result, model::Changes& cha
     std::lock_guard lock(numbers_mutex_);
     numbers_.insert(result.numbers.begin(), result.numbers.end());
   }
+  for (const auto& incident : changes.incidents) {
+    const auto number = result.numbers.find(incident.correlation_id);
+    if (number == result.numbers.end()) continue;
+    telemetry::log_info("incidents", "opened: " + incident.title,
+                        {{"correlation_id", incident.correlation_id}, {"incident", std::to_string(number->second)},
+                         {"severity", std::string(model::to_string(incident.severity))}});
+  }
   std::vector<model::Delivery> out;
   for (auto& delivery : changes.deliveries) {
     if (delivery.state != model::DeliveryState::pending) continue;

@@ -101,6 +101,10 @@ void Pipeline::Impl::make_outbox() {
 }
 
 void Pipeline::Impl::on_ended(const model::Delivery& delivery, const delivery::Outcome& outcome) {
+  const bool told = delivery.state == model::DeliveryState::sent || delivery.state == model::DeliveryState::shadow;
+  telemetry::log(told ? telemetry::Level::info : telemetry::Level::error, "delivery",
+                 std::string(model::to_string(delivery.state)) + " " + delivery.target + (told ? "" : ": " + delivery.last_error),
+                 {{"correlation_id", delivery.correlation_id}, {"key", delivery.key}, {"attempts", std::to_string(delivery.attempts)}});
   if (delivered) delivered(delivery, outcome);
   control.decide(
       [delivery, outcome](incidents::Desk& d, base::Time now) -> base::Result<model::Changes> {
