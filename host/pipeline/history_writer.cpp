@@ -36,6 +36,11 @@ void HistoryWriter::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void HistoryWriter::append(model::SharedBatch batch) {
+  count(*batch);
+  if (!queue_.try_push(std::move(batch))) missed_ = true;
+}
+
 void HistoryWriter::rejected(model::RejectedSignal rejected) {
   metrics_.counter("signals_validation_failures_total", "Signals refused, by cause",
                    {{"loader_code", rejected.loader}, {"error_type", rejected.error_type}})
@@ -56,6 +61,7 @@ void HistoryWriter::run() {
       write(batches);
       batches.clear();
     }
+    if (missed_ && queue_.size() == 0) catch_up();
     write_rejected();
     const base::Time now = clock_.now();
     if (now >= next_flush_) flush(now);
@@ -65,15 +71,30 @@ void HistoryWriter::run() {
 }
 
 void HistoryWriter::write(std::vector<model::SharedBatch>& batches) {
-  for (const auto& batch : batches) count(*batch);
   const auto& newest = *batches.back();
   if (arrivals_.empty() || newest.arrived - arrivals_.back().second >= std::chrono::seconds(1)) {
     arrivals_.emplace_back(newest.position, newest.arrived);
   }
   if (auto done = store_.append_history(batches); !done) {
-    // The journal still has them: history is folded again from its last durable position at the next start.
-    telemetry::log_error("history", "cannot fold signals: " + done.error().message());
+    if (!missed_.exchange(true)) telemetry::log_error("history", "cannot fold signals, trying again: " + done.error().message());
   }
+}
+
+/// Folds what is in the journal and not in the store; positions that are there already are passed over by the store.
+void HistoryWriter::catch_up() {
+  missed_ = false;
+  std::vector<model::SharedBatch> batches;
+  base::Result<void> folded;
+  auto fold = [&] {
+    if (folded && !batches.empty()) folded = store_.append_history(batches);
+    batches.clear();
+    return folded.has_value();
+  };
+  auto read = journal_.read(flushed_ + 1, [&](model::SharedBatch batch) {
+    batches.push_back(std::move(batch));
+    return batches.size() < most_per_write || fold();
+  });
+  if (!read || !fold()) missed_ = true;
 }
 
 void HistoryWriter::count(const model::SignalBatch& batch) {

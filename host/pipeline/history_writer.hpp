@@ -2,6 +2,7 @@
 // history and detection.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -38,14 +39,16 @@ class HistoryWriter {
 
   void start();
   void stop();  ///< writes what is queued and flushes; idempotent
-  bool has_room() const { return queue_.size() < capacity - 64; }
-  void append(model::SharedBatch batch) { queue_.push(std::move(batch)); }
+  /// Counts the batch and queues it; never waits. What finds no room is read again from the journal, where it is safe,
+  /// so that a store that is away does not stop the intake. One call at a time, in the journal's order.
+  void append(model::SharedBatch batch);
   void rejected(model::RejectedSignal rejected);
 
  private:
   static constexpr std::size_t capacity = 1024;
   void run();
   void write(std::vector<model::SharedBatch>& batches);
+  void catch_up();
   void count(const model::SignalBatch& batch);
   void write_rejected();
   void flush(base::Time now);
@@ -60,6 +63,7 @@ class HistoryWriter {
   std::function<std::uint64_t()> judged_position_;
   runtime::Channel<model::SharedBatch> queue_{capacity};
   runtime::Channel<model::RejectedSignal> rejected_{4096};
+  std::atomic<bool> missed_{false};  ///< some batches are in the journal only
   std::uint64_t flushed_ = 0;
   base::Time next_flush_{}, next_expiry_{};
   std::deque<std::pair<std::uint64_t, base::Time>> arrivals_;  ///< position and arrival, one a second

@@ -33,7 +33,7 @@ struct Pipeline::Impl {
     return intake.take(std::move(batch));
   }
   bool has_room() const {
-    return history.has_room() && std::all_of(shards.begin(), shards.end(), [](const auto& shard) { return shard->has_room(); });
+    return std::all_of(shards.begin(), shards.end(), [](const auto& shard) { return shard->has_room(); });
   }
   void hand_on(model::SharedBatch batch) {
     for (auto& shard : shards) shard->judge(batch);
