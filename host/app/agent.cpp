@@ -140,6 +140,7 @@ struct Agent::Impl {
   runtime::Reactor::Id watch_timer = 0;
   int watch_running = 0;
   bool stopping = false, stopped = false;
+  std::uint64_t signals_at_settle = 0;
 };
 
 base::Result<void> Agent::Impl::read_configuration() {
@@ -412,6 +413,7 @@ std::string Agent::url() const {
 AgentTotals Agent::totals() {
   AgentTotals totals;
   for (const auto& line : impl_->fleet->status()) totals.signals += line.signals;
+  totals.signals = std::max(totals.signals, impl_->signals_at_settle);
   auto& kept = *impl_->store;
   auto count = [](auto list, auto query, auto matches) {
     std::uint64_t n = 0;
@@ -434,6 +436,8 @@ AgentTotals Agent::totals() {
 }
 
 void Agent::settle(std::chrono::nanoseconds limit) {
+  // Counters go with their instances.
+  impl_->signals_at_settle = totals().signals;
   impl_->fleet->stop_sources();
   const auto end = std::chrono::steady_clock::now() + limit;
   AgentTotals last;

@@ -54,7 +54,7 @@ aggregate  = "count"
 over       = ")toml" + part(0.3) + R"toml("
 op         = ">="
 threshold  = 3
-message    = "{{loader}} failed {{value}} times in a row of runs"
+message    = "{{loader}} failed {{value}} times"
 suggestion = "Look at the loader's last log; the source file may be missing"
 
 [[rule]]
