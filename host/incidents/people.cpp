@@ -15,6 +15,11 @@ using model::Routing;
 // Tried in this order for a contact that names no preference.
 constexpr std::array<std::string_view, 4> plugins_by_default = {"email", "slack", "sms", "ivr"};
 
+/// Slack is told alone (its webhook or configured channel) and can tell a person too.
+bool takes_no_person(const Channel& channel) {
+  return channel.no_recipient && channel.address_field.empty();
+}
+
 std::string in_quotes(std::string_view text) {
   return "\"" + std::string(text) + "\"";
 }
@@ -86,7 +91,7 @@ class Search {
     if (!person) {
       return problem(in_quotes(whom) + " is not a recipient: expected contact.NAME, group.NAME or #channel");
     }
-    if (channel->no_recipient) {
+    if (takes_no_person(*channel)) {
       return problem(in_quotes(instance) + " has no recipients: write \"" + instance + "\" alone");
     }
     for (const Contact* contact : people(*person)) {
@@ -126,7 +131,7 @@ class Search {
   const Channel* usable(const Contact& contact, std::string_view by) {
     const Channel* found = nullptr;
     for (const auto& [name, channel] : routing_.channels) {
-      if (channel.tracker || channel.no_recipient || address_of(contact, channel.address_field).empty()) continue;
+      if (channel.tracker || takes_no_person(channel) || address_of(contact, channel.address_field).empty()) continue;
       if (name == by) return &channel;
       if (channel.plugin == by && !found) found = &channel;
     }

@@ -48,6 +48,17 @@ TEST(Target, AloneUsesTheInstancesDefaultRecipient) {
   EXPECT_EQ(reached(r, "slack"), (Told{"slack|#general|#general"}));
 }
 
+TEST(Target, WhatCanBeToldAloneMayTellAPersonTooWhereItHasAnAddressField) {
+  model::Routing r = routing();
+  r.channels["slack"] = channel("slack", "slack", "slack");
+  r.channels["slack"].no_recipient = true;
+  r.contacts["first"].slack = "U1";
+  EXPECT_EQ(reached(r, "slack"), (Told{"slack||"}));
+  EXPECT_EQ(reached(r, "slack:contact.first"), (Told{"slack|first|U1"}));
+  r.contacts["first"].prefer = {{"slack", 0s}};
+  EXPECT_EQ(reached(r, "contact.first"), (Told{"slack|first|U1"}));
+}
+
 bool says(const std::vector<std::string>& reports, const std::string& text) {
   return std::any_of(reports.begin(), reports.end(), [&](const auto& r) { return r.find(text) != std::string::npos; });
 }

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Slack by the real agent, against a server that answers as Slack does: a plain `ok`, 429 with Retry-After, plain words
+with a 4xx, HTTP 200 with ok:false, a lost answer. Every body that arrives is checked; where the contract folder lies
+beside the project, also against Slack's schema, with wrong twins that the schema must refuse."""
+import copy
+import json
+import threading
+
+from world import SHARED, Case, main, signal_of, until
+
+CONFIG = """
+[source.http]
+[notifier.slack]
+%s
+[route]
+group_by = ["alertname", "loader"]
+group_wait = "0s"
+policy = "ops"
+[policy.ops]
+steps = [ { notify = ["%s"] } ]
+[[rule]]
+name = "loader_failed"
+severity = "HIGH"
+signal = 'etl.run{status="FAILED"}'
+by = ["loader"]
+op = "EXISTS"
+over = "5m"
+message = "{{loader}} failed: <!channel> & فشل"
+suggestion = "Look at the loader's log"
+runbook_url = "https://wiki.corp.example/rb/etl"
+links = [ { text = "Grafana", href = "https://grafana.corp.example/d/etl?var-loader={{loader}}" } ]
+"""
+SCHEMA = SHARED / "contracts" / "slack" / "slack-requests.schema.json"
+LIMITS = {"header": 150, "section": 3000}
+
+
+def validator(request):
+    """A check by the contract for one kind of request, or the reason why there is none."""
+    if not SCHEMA.exists():
+        return None, f"{SCHEMA} is not there"
+    try:
+        import jsonschema
+    except ImportError:
+        return None, "python3-jsonschema is not installed"
+    schema = {**json.loads(SCHEMA.read_text()), "$ref": f"#/definitions/request.{request}"}
+    schema.pop("$id", None)
+    # The schema puts its limits beside "$ref", where draft 7 by the letter would not look.
+    checker = jsonschema.Draft201909Validator(schema)
+    return lambda body: [f"{list(e.absolute_path)}: {e.message[:200]}" for e in checker.iter_errors(body)], None
+
+
+def wrong_twins(body):
+    """The same request with one thing wrong, by what is wrong."""
+    def twin(change):
+        out = copy.deepcopy(body)
+        change(out)
+        return out
+    section = next(i for i, b in enumerate(body["blocks"]) if b["type"] == "section" and "text" in b)
+    fields = next(i for i, b in enumerate(body["blocks"]) if "fields" in b)
+    yield "a header in mrkdwn", twin(lambda b: b["blocks"][0]["text"].update(type="mrkdwn"))
+    yield "a header of 151 characters", twin(lambda b: b["blocks"][0]["text"].update(text="x" * 151))
+    yield "a section of 3001 characters", twin(lambda b: b["blocks"][section]["text"].update(text="x" * 3001))
+    yield "a section without text", twin(lambda b: b["blocks"][section].pop("text"))
+    yield "eleven fields", twin(lambda b: b["blocks"][fields].update(fields=[{"type": "mrkdwn", "text": "x"}] * 11))
+    yield "51 blocks", twin(lambda b: b.update(blocks=[{"type": "divider"}] * 51))
+    yield "an unknown block", twin(lambda b: b["blocks"].append({"type": "marquee"}))
+    yield "an unknown key", twin(lambda b: b.update(colour="red"))
+
+
+class Slack(Case):
+    """`answers`: what the server says, in order; the last for ever. A number with a text is a webhook's answer, a dict the
+    Web API's, None drops the line."""
+
+    def start(self, answers, options, target="slack"):
+        self.answers, lock = list(answers), threading.Lock()
+
+        def answer(request):
+            with lock:
+                now = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            if isinstance(now, dict):
+                return 200, {"Content-Type": "application/json"}, json.dumps(now).encode()
+            return now
+        self.slack = self.hook(answer)
+        self.a = self.agent(CONFIG % (options.replace("{url}", self.slack.url), target)).start()
+
+    def start_webhook(self, *answers):
+        self.start(answers, 'webhook_url = "{url}/services/T0/B0/s3cret"')
+
+    def start_api(self, *answers, target="slack:#ops"):
+        self.start(answers, 'token = "xoxb-s3cret"\napi_url = "{url}/api"', target)
+
+    def fail_loader(self, loader="DAILY_SALES"):
+        self.assertEqual(self.a.push([signal_of("etl.run", loader=loader, status="FAILED")]).status, 202)
+
+    def bodies(self, count=1):
+        bodies = until(lambda: len(b := self.slack.json_bodies()) >= count and b, what=f"{count} requests")
+        for body in bodies:
+            self.check(body)
+        return bodies
+
+    def check(self, body):
+        self.assertTrue(body["text"])
+        self.assertNotIn("<!", body["text"])
+        self.assertTrue(1 <= len(body["blocks"]) <= 50)
+        self.assertEqual((body["blocks"][0]["type"], body["blocks"][0]["text"]["type"]), ("header", "plain_text"))
+        for block in body["blocks"]:
+            texts = [block["text"]] if "text" in block else block.get("fields") or block.get("elements") or []
+            self.assertLessEqual(len(texts), 10)
+            self.assertEqual(bool(texts), block["type"] != "divider")
+            for text in texts:
+                self.assertTrue(0 < len(text["text"]) <= LIMITS.get(block["type"], 3000), block)
+                self.assertTrue(text["type"] == "plain_text" or "<!" not in text["text"], text)
+
+    def log_rows(self, condition, what):
+        rows = until(lambda: (r := self.a.items("/api/v1/notifications/log")) and condition(r) and r, what=what)
+        self.assertNotIn("s3cret", json.dumps(rows) + self.a.log.read_text())
+        return rows
+
+    def sent(self):
+        return self.log_rows(lambda rows: "SENT" in {r["status"] for r in rows}, "a SENT row")
+
+    def error(self):
+        return self.log_rows(lambda rows: any(r["error"] for r in rows), "a failed attempt in the log")[0]["error"]
+
+    def check_contract(self, kind, body):
+        violations, why = validator(kind)
+        if not violations:
+            print(f"slack contract ({kind}): skipped, {why}")
+            self.skipTest(why)
+        self.assertEqual(violations(body), [])
+        for wrong, twin in wrong_twins(body):
+            self.assertTrue(violations(twin), f"the contract lets {wrong} pass")
+
+    def test_a_message_reaches_the_webhook(self):
+        self.start_webhook((200, {}, b"ok"))
+        self.fail_loader()
+        body = self.bodies()[0]
+        self.assertEqual(self.slack.requests[0]["path"], "/services/T0/B0/s3cret")
+        self.assertIn("DAILY_SALES", body["blocks"][0]["text"]["text"])
+        everything = json.dumps(body, ensure_ascii=False)
+        for part in ("[HIGH]", "*Status*\\nOPEN", "loader=DAILY_SALES", "&lt;!channel&gt; &amp; فشل", "<https://wiki.corp.example/rb/etl|Runbook>",
+                     "<https://grafana.corp.example/d/etl?var-loader=DAILY_SALES|Grafana>"):
+            self.assertIn(part, everything)
+        self.sent()
+
+    def test_the_webhooks_body_keeps_the_contract(self):
+        self.start_webhook((200, {}, b"ok"))
+        self.fail_loader()
+        self.check_contract("incoming-webhook", self.bodies()[0])
+
+    def test_being_too_fast_waits_and_sends_again(self):
+        self.start_webhook((429, {"Retry-After": "1"}, b""), (200, {}, b"ok"))
+        self.fail_loader()
+        bodies = self.bodies(2)
+        self.assertEqual(bodies[0]["blocks"][0], bodies[1]["blocks"][0])
+        first, second = (r["at"] for r in self.slack.requests[:2])
+        self.assertGreaterEqual(second - first, 0.9)
+        self.assertTrue(any("429" in (r["error"] or "") or "rate limited" in (r["error"] or "") for r in self.sent()))
+
+    def test_a_payload_that_slack_refuses_is_given_up_with_its_word(self):
+        self.start_webhook((400, {}, b"invalid_payload"), (200, {}, b"ok"))
+        self.fail_loader()
+        self.assertIn("invalid_payload", self.error())
+        self.fail_loader("OTHER")  # goes the same way later, so a retry of the first would have come before
+        bodies = self.bodies(2)
+        self.assertIn("OTHER", bodies[1]["text"])
+
+    def test_a_webhook_that_is_gone_is_named(self):
+        self.start_webhook((404, {}, b"no_service"))
+        self.fail_loader()
+        error = self.error()
+        self.assertIn("no_service", error)
+        self.assertIn("[notifier.slack]", error)
+
+    def test_a_lost_answer_is_sent_again(self):
+        self.start_webhook(None, (200, {}, b"ok"))
+        self.fail_loader()
+        self.bodies(2)
+        self.sent()
+
+    def test_messages_of_one_incident_are_one_thread(self):
+        self.start_api({"ok": True, "channel": "C024BE91L", "ts": "1503435956.000247"}, {"ok": True, "channel": "C024BE91L", "ts": "1503435957.000001"})
+        self.fail_loader()
+        first = self.bodies()[0]
+        self.assertEqual((first["channel"], first.get("thread_ts")), ("#ops", None))
+        self.assertEqual(self.slack.requests[0]["headers"]["Authorization"], "Bearer xoxb-s3cret")
+        self.assertEqual(self.slack.requests[0]["path"], "/api/chat.postMessage")
+        self.sent()
+        self.a.cli("incident", "resolve", self.a.incidents()[0]["number"], "--notes", "done", check=0)
+        second = self.bodies(2)[1]
+        self.assertTrue(second["text"].startswith("[RESOLVED]"))
+        self.assertEqual((second["channel"], second["thread_ts"]), ("C024BE91L", "1503435956.000247"))
+
+    def test_the_web_apis_body_keeps_the_contract(self):
+        self.start_api({"ok": True, "channel": "C1", "ts": "1503435956.000247"})
+        self.fail_loader()
+        body = self.bodies()[0]
+        violations, _ = validator("chat.postMessage")
+        if violations:
+            self.assertTrue(violations({k: v for k, v in body.items() if k != "channel"}), "the contract lets a body without channel pass")
+            self.assertTrue(violations({**body, "thread_ts": "yesterday"}), "the contract lets any thread_ts pass")
+        self.check_contract("chat.postMessage", body)
+
+    def test_a_person_is_told_by_a_direct_message(self):
+        self.start_api({"ok": True, "channel": "D1", "ts": "1503435956.000247"}, target='slack:contact.first"] } ]\n[contact.first]\nslack = "U0000001"\n#')
+        self.fail_loader()
+        self.assertEqual(self.bodies()[0]["channel"], "U0000001")
+
+    def test_errors_that_come_with_200_are_errors(self):
+        self.start_api({"ok": False, "error": "invalid_auth"})
+        self.fail_loader()
+        error = self.error()
+        self.assertIn("invalid_auth", error)
+        self.assertIn("[notifier.slack] token", error)
+        self.assertNotIn("SENT", {r["status"] for r in self.a.items("/api/v1/notifications/log")})
+
+
+if __name__ == "__main__":
+    main()
