@@ -112,6 +112,7 @@ tsn::Status HttpClient::perform(const HttpRequest& request, tsn::Deadline deadli
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answer);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, impl_->error);
   curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, request.once ? 1L : 0L);
   curl_easy_setopt(curl, CURLOPT_PROXY, impl_->settings.proxy_url.c_str());
   if (!impl_->settings.no_proxy.empty()) curl_easy_setopt(curl, CURLOPT_NOPROXY, impl_->settings.no_proxy.c_str());
   if (!impl_->settings.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, impl_->settings.ca_file.c_str());

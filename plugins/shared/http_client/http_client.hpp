@@ -22,6 +22,9 @@ struct HttpRequest {
   std::string method = "POST", url, body;
   std::vector<std::string> headers;  ///< "Name: value"
   std::string username, password;    ///< basic authentication; empty: none
+  /// Sent at most once: on a connection of its own. On a kept one that the other side cuts before a byte of the answer,
+  /// libcurl sends again by itself, although the request may have been carried out.
+  bool once = false;
 };
 
 struct HttpAnswer {

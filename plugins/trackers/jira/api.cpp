@@ -101,6 +101,7 @@ nlohmann::json Api::call(Kind kind, const char* method, const std::string& path,
   HttpRequest request;
   request.method = method;
   request.url = rest_ + path;
+  request.once = kind == Kind::change;
   request.headers = {"Accept: application/json"};
   if (body) {
     request.body = body->dump(-1, ' ', false, json::error_handler_t::replace);

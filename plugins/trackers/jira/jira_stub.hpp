@@ -48,6 +48,11 @@ class JiraStub {
   ~JiraStub() {
     shutdown(listener_, SHUT_RDWR);
     thread_.join();
+    locked([&] {
+      for (const int line : lines_) shutdown(line, SHUT_RDWR);
+    });
+    for (auto& talk : talks_) talk.join();
+    for (const int line : lines_) close(line);
     close(listener_);
   }
 
@@ -80,11 +85,20 @@ class JiraStub {
     for (;;) {
       const int line = accept(listener_, nullptr, nullptr);
       if (line < 0) return;
-      if (auto call = receive(line)) {
-        if (auto answer = locked([&] { return act(*call); })) send_answer(line, *answer);
-      }
-      close(line);
+      std::lock_guard lock(mutex_);
+      lines_.push_back(line);
+      talks_.emplace_back([this, line] { talk(line); });
     }
+  }
+
+  /// Keeps the line open between requests, as real servers do.
+  void talk(int line) {
+    while (auto call = receive(line)) {
+      const auto answer = locked([&] { return act(*call); });
+      if (!answer) break;
+      send_answer(line, *answer);
+    }
+    shutdown(line, SHUT_RDWR);
   }
 
   static std::optional<Call> receive(int line) {
@@ -107,8 +121,8 @@ class JiraStub {
 
   static void send_answer(int line, const Answer& answer) {
     const std::string body = answer.body.is_null() ? "" : answer.body.dump();
-    const std::string out = "HTTP/1.1 " + std::to_string(answer.status) + " X\r\nConnection: close\r\n" +
-                            answer.headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    const std::string out = "HTTP/1.1 " + std::to_string(answer.status) + " X\r\n" + answer.headers +
+                            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
     (void)!write(line, out.data(), out.size());
   }
 
@@ -174,4 +188,6 @@ class JiraStub {
       {{"id", "41"}, {"name", "Reopen"}, {"to", {{"name", "To Do"}, {"statusCategory", {{"key", "new"}}}}}}};
   int listener_ = -1, port_ = 0;
   std::thread thread_;
+  std::vector<int> lines_;  ///< closed at the end, so that no number is used twice
+  std::vector<std::thread> talks_;
 };

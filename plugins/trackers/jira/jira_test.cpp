@@ -101,6 +101,13 @@ TEST_F(JiraTest, ALostAnswerIsUnknownAndTheIssueIsFoundAgain) {
   EXPECT_TRUE(host.kv().empty());
 }
 
+TEST_F(JiraTest, ACutKeptConnectionDoesNotMakeTheClientSendTwice) {
+  config.set("fields", Value::table({{"Correlation ID", "x"}}));  // asked for first, on a connection that is kept
+  jira.drop_creates = 1;
+  EXPECT_EQ(open().status, TSN_UNKNOWN);
+  EXPECT_EQ(jira.count("POST", "/issue"), 1u);
+}
+
 TEST_F(JiraTest, OneEmptySearchDoesNotProveThatThereIsNoIssue) {
   jira.drop_creates = 1;
   jira.hidden_searches = 1;
