@@ -139,8 +139,16 @@ base::Result<model::Incident> Backend::decide(const std::string& id, const pipel
 }
 
 base::Result<model::Incident> Backend::create_incident(model::Incident incident, const std::string& actor) {
-  if (incident.correlation_id.empty()) incident.correlation_id = base::uuid_v7(now());
-  return decide(incident.correlation_id, [incident, actor](incidents::Desk& desk, base::Time at) { return desk.create(incident, actor, at); });
+  // The desk names what it makes.
+  auto made = std::make_shared<std::string>();
+  TRY_VOID(parts_.pipeline->decide([incident, actor, made](incidents::Desk& desk, base::Time at) -> base::Result<model::Changes> {
+    TRY(auto changes, desk.create(incident, actor, at));
+    *made = changes.incidents.front().correlation_id;
+    return changes;
+  }));
+  TRY(auto found, parts_.pipeline->store().incident(*made));
+  if (!found) return base::fail(base::Fault::internal, "the incident that was opened is not in the store: " + *made);
+  return std::move(*found);
 }
 
 base::Result<model::Incident> Backend::set_status(const std::string& id, model::IncidentStatus to, const std::string& notes,

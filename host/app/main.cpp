@@ -4,9 +4,29 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "app/cli/commands.hpp"
 #include "app/version.hpp"
+#include "base/text.hpp"
+
+namespace {
+
+/// The command that is not there, where one was typed: the parser itself only says that one is required.
+std::string unknown_command(const CLI::App& app) {
+  const CLI::App* group = &app;
+  while (!group->get_subcommands().empty()) group = group->get_subcommands().front();
+  const auto extra = app.remaining(true);
+  if (extra.empty() || extra.front().starts_with("-") || group->get_require_subcommand_min() == 0) return {};
+  std::vector<std::string> names;
+  for (const auto* each : group->get_subcommands([](const CLI::App*) { return true; })) names.push_back(each->get_name());
+  const auto near = tocsin::base::nearest(extra.front(), names);
+  const std::string whole = group == &app ? "tocsin" : "tocsin " + group->get_name();
+  return "\"" + whole + "\" has no command \"" + extra.front() + "\"" + (near.empty() ? "" : "; did you mean \"" + near + "\"?") + " (`" + whole + " --help` lists them)";
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace tocsin::app;
@@ -38,6 +58,10 @@ int main(int argc, char** argv) {
     if (!end.message.empty()) std::cerr << "tocsin: " << end.message << std::endl;
     return end.code;
   } catch (const CLI::ParseError& error) {
+    if (const auto unknown = unknown_command(app); !unknown.empty() && error.get_exit_code() != 0) {
+      std::cerr << "tocsin: " << unknown << std::endl;
+      return exit_usage;
+    }
     return app.exit(error) == 0 ? exit_done : exit_usage;
   } catch (const std::exception& error) {
     std::cerr << "tocsin: " << error.what() << std::endl;

@@ -20,7 +20,7 @@ from pathlib import Path
 BUILD = Path(os.environ.get("TOCSIN_BUILD", Path(__file__).parents[2] / "build")).resolve()
 SOURCE = Path(os.environ.get("TOCSIN_SOURCE", Path(__file__).parents[2])).resolve()
 TOCSIN = BUILD / "bin" / "tocsin"
-SHARED = SOURCE.parent / "shared"
+SHARED = Path(os.environ.get("TOCSIN_SHARED", SOURCE.parent / "shared")).resolve()
 FULL = os.environ.get("TOCSIN_TEST_COUNT") == "full"
 
 
