@@ -20,10 +20,13 @@ std::string unknown_command(const CLI::App& app) {
   const auto extra = app.remaining(true);
   if (extra.empty() || extra.front().starts_with("-") || group->get_require_subcommand_min() == 0) return {};
   std::vector<std::string> names;
-  for (const auto* each : group->get_subcommands([](const CLI::App*) { return true; })) names.push_back(each->get_name());
+  for (const auto* each : group->get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(each->get_name());
+  }
   const auto near = tocsin::base::nearest(extra.front(), names);
   const std::string whole = group == &app ? "tocsin" : "tocsin " + group->get_name();
-  return "\"" + whole + "\" has no command \"" + extra.front() + "\"" + (near.empty() ? "" : "; did you mean \"" + near + "\"?") + " (`" + whole + " --help` lists them)";
+  return "\"" + whole + "\" has no command \"" + extra.front() + "\"" +
+         (near.empty() ? "" : "; did you mean \"" + near + "\"?") + " (`" + whole + " --help` lists them)";
 }
 
 }  // namespace
