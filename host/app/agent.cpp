@@ -166,7 +166,6 @@ base::Result<void> Agent::Impl::open_storage() {
   settings.url = agent.storage.url;
   settings.password = agent.storage.password;
   settings.data_dir = agent.data_dir;
-  settings.module_dir = settings::bundled_plugin_dir();
   settings.sync = agent.storage.sync;
   settings.agent = agent.name;
   TRY(store, storage::open_store(settings, series));
