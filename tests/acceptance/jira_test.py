@@ -8,7 +8,7 @@ import threading
 import unittest
 import urllib.parse
 
-from world import SHARED, Case, main, signal_of, until
+from world import FULL, SHARED, Case, main, signal_of, until
 
 try:
     import jsonschema
@@ -251,6 +251,31 @@ class Tickets(World):
         self.a.start()
         self.one_issue()
         self.assertEqual(len(self.jira.sent("POST", "/issue")), 2)
+
+    def test_killed_again_and_again_every_incident_has_one_issue(self):
+        rounds, count = 12 if FULL else 3, [0]
+
+        def some_answers_are_lost(jira, keep):
+            with jira.lock:
+                count[0] += 1
+                lost = count[0] % 3 == 0
+            answer = keep()
+            return None if lost else answer
+        jira = self.begin(on_create=some_answers_are_lost)
+        for round_ in range(rounds):
+            before = len(jira.sent("POST", "/issue"))
+            self.a.push([signal_of("etl.run", loader=f"L{round_}_{i}", status="FAILED") for i in range(5)])
+            until(lambda: len(jira.sent("POST", "/issue")) >= before + 1 + round_ % 3, 60, "creates")
+            self.a.kill()
+            self.a.start()
+
+        def all_known():
+            mappings = self.a.items("/api/v1/integrations/jira/mappings")
+            return len([m for m in mappings if m["jira_key"]]) == rounds * 5
+        until(all_known, 120, "a ticket for every incident")
+        labels = [label for issue in jira.issues.values() for label in issue["fields"]["labels"] if label.startswith("tocsin-")]
+        self.assertEqual(len(labels), rounds * 5)
+        self.assertEqual(sorted(labels), sorted("tocsin-" + i["correlation_id"] for i in self.a.incidents()))
 
     def test_a_rate_limit_is_waited_out(self):
         def limit(jira, keep):

@@ -24,7 +24,7 @@ class Jira {
       {.key = "project", .flags = tsn::required, .doc = "Key of the project that takes the issues"},
       {.key = "issue_type", .fallback = "\"Task\"", .doc = "Name of the issue type"},
       {.key = "priority", .type = tsn::table, .doc = "Severity to the name of a Jira priority; none: Jira's default"},
-      {.key = "labels",
+      {.key = "extra_labels",
        .type = tsn::array,
        .doc = "Labels beside auto-detected, etl-monitoring, the category and tocsin-ID"},
       {.key = "resolve_transition",

@@ -68,7 +68,7 @@ json fields_of(const tsn::Config& table) {
   for (const auto& [key, value] : out.items()) {
     if (std::ranges::find(own, key) != std::end(own))
       refuse("fields: \"" + key + "\" is written by the plugin itself" + at_line(table) +
-             "; see project, issue_type and labels");
+             "; see project, issue_type and extra_labels");
     (void)filled_json(value, tsn::Incident{});
   }
   return out;
@@ -83,7 +83,7 @@ Project project_in(const tsn::Config& table, Project base) {
   base.wont_fix_resolution = table.str("wont_fix_resolution", base.wont_fix_resolution);
   if (table.has("priority")) base.priority = names_of(table.table("priority"), "priority", severities);
   if (table.has("status")) base.status = names_of(table.table("status"), "status", statuses);
-  if (table.has("labels")) base.labels = table.strings("labels");
+  if (table.has("extra_labels")) base.labels = table.strings("extra_labels");
   if (table.has("fields")) base.fields = fields_of(table.table("fields"));
   if (base.key.empty()) refuse("project: it is empty; write the project's key, as in ETLOPS-12");
   if (base.issue_type.empty()) refuse("issue_type: it is empty; write the name of an issue type of " + base.key);
@@ -92,8 +92,8 @@ Project project_in(const tsn::Config& table, Project base) {
 
 void refuse_unknown(const tsn::Config& table) {
   constexpr std::string_view keys[] = {
-      "matchers", "project", "issue_type",         "priority",          "status",
-      "labels",   "fields",  "resolve_transition", "reopen_transition", "wont_fix_resolution"};
+      "matchers",     "project", "issue_type",         "priority",          "status",
+      "extra_labels", "fields",  "resolve_transition", "reopen_transition", "wont_fix_resolution"};
   for (std::uint32_t i = 0; i < table.count(); ++i) {
     if (std::ranges::find(keys, table.key(i)) != std::end(keys)) continue;
     std::string known;

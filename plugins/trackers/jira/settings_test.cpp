@@ -82,6 +82,16 @@ TEST_F(JiraSettings, TheSectionIsTheLastProjectAndMatchesEverything) {
   EXPECT_EQ(project_of(settings, tsn::testing::sample_incident()).key, "OPS");
 }
 
+TEST_F(JiraSettings, AProjectInheritsWhatItDoesNotGive) {
+  config.set("extra_labels", Value::array({"a"})).set("resolve_transition", "Done");
+  config.set("projects", Value::array({Value::table(
+                             {{"matchers", Value::array({"service=etl"})}, {"extra_labels", Value::array({"b"})}})}));
+  const auto settings = read();
+  const auto& project = project_of(settings, tsn::testing::sample_incident());
+  EXPECT_EQ(project.labels, std::vector<std::string>{"b"});
+  EXPECT_EQ(project.resolve_transition + "/" + project.key, "Done/OPS");
+}
+
 TEST_F(JiraSettings, RefusesWhatItCannotKeep) {
   config.set("api_url", "corp.example.com");
   refused("http://");
