@@ -182,8 +182,10 @@ void SmtpClient::Impl::prepare(Talk& talk, tsn::Deadline deadline) {
   }
   curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, deadline.milliseconds());
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, deadline.milliseconds());
+  // A conversation that is given up still says QUIT and waits a second for the answer: that must fit too.
+  const long all = deadline.milliseconds(), patience = all - std::min(all / 4, 1500L);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, patience);
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, patience);
   curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
   curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(talk.mail->size()));
   curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);

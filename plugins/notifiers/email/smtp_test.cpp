@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <thread>
@@ -16,7 +17,8 @@ using tsn::testing::FakeHost;
 
 using Script = std::map<std::string, std::string>;
 
-/// A server that follows a script: the answer to each verb, "" to hang up there. Verbs that are not named get 250.
+/// A server that follows a script: the answer to each verb, "" to hang up there, "HANG" to say nothing more. Verbs that
+/// are not named get 250.
 class ScriptedServer {
  public:
   explicit ScriptedServer(Script script = {}) : script_(std::move(script)) {
@@ -70,6 +72,11 @@ class ScriptedServer {
   bool answer(const std::string& verb) {
     const auto text = answers_to(verb);
     if (text.empty()) return false;
+    if (std::string rest; text == "HANG") {
+      while (read_until("\r\n", rest)) {
+      }
+      return false;
+    }
     const std::string bytes = text + "\r\n";
     return ::send(line_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()) &&
            verb != "QUIT";
@@ -198,6 +205,23 @@ TEST_F(Smtp, ALineThatBreaksAfterTheMailIsAnUnknownOutcome) {
 TEST_F(Smtp, OnceTheMailIsTakenALineThatBreaksChangesNothing) {
   ScriptedServer server(Script{{"QUIT", ""}});
   EXPECT_EQ(sent(server).status, TSN_OK);
+}
+
+TEST_F(Smtp, AServerThatFallsSilentIsLeftAtTheDeadline) {
+  for (const auto& [verb, expected] : {std::pair("connect", TSN_FAILED), {"RCPT", TSN_FAILED}, {".", TSN_UNKNOWN}}) {
+    ScriptedServer server(Script{{verb, "HANG"}});
+    auto email = host.create({}, config(server.place()));
+    const auto answer = email->deliver(tsn::testing::sample_message(), std::chrono::milliseconds(300));
+    EXPECT_EQ(answer.status, expected) << verb << ": " << answer.text;
+    EXPECT_NE(answer.text.find(server.place()), std::string::npos) << answer.text;
+  }
+}
+
+TEST_F(Smtp, AGoodbyeThatIsNotAnsweredDoesNotHoldUpTheMail) {
+  ScriptedServer server(Script{{"QUIT", "HANG"}});
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(sent(server).status, TSN_OK);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(8)) << "of a deadline of ten";
 }
 
 TEST_F(Smtp, AServerThatIsNotThereIsNamed) {
