@@ -28,8 +28,6 @@ constexpr std::array<Kind, 4> kinds = {{{"source", model::kind_source},
 const Option* host_option(std::string_view key, std::string_view kind) {
   if (key == "fallback" && kind != "notifier") return nullptr;
   if (key == "open_for" && kind != "tracker") return nullptr;
-  // Labels are those of signals; a tracker may have labels of its own, which are another thing.
-  if (key == "labels" && (kind == "notifier" || kind == "tracker")) return nullptr;
   auto found = std::ranges::find(instance_options(), key, &Option::key);
   return found == instance_options().end() ? nullptr : &*found;
 }

@@ -102,12 +102,6 @@ TEST_F(Trial, HostKeysAreTheHostsAndOthersThePlugins) {
   EXPECT_EQ(base::to_json(auth.config), R"({"paths":["/x"],"max_age":600000000000,"start":"end"})");
 }
 
-TEST_F(Trial, LabelsOfATrackerAreItsOwn) {
-  const Loaded loaded = load("[tracker.jira]\nproject = 'X'\nlabels = ['etl']");
-
-  EXPECT_EQ(says(loaded), "");
-}
-
 TEST_F(Trial, ASwitchedOffInstanceNeedsNoSecrets) {
   EXPECT_EQ(says("[route]\n[notifier.slack]\nenabled = false\ntoken = 'env:ABSENT'\nauth = { bearer = 'env:ABSENT' }"),
             "");

@@ -55,7 +55,7 @@ inline std::vector<KnownPlugin> plugins_for_tests() {
        .notifier_features = 2});
   add({.id = "jira",
        .kinds = model::kind_tracker,
-       .options = {Option{.key = "project", .type = string, .required = true}, Option{.key = "labels", .type = array}}});
+       .options = {Option{.key = "project", .type = string, .required = true}}});
   return out;
 }
 
