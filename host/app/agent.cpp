@@ -109,6 +109,7 @@ struct Agent::Impl {
   std::vector<std::string> apply_rules();
   std::vector<std::string> reconcile();
   void on_directory_changed();
+  bool directory_differs();
   void look_at_rule_files();
   void stop_watching();
   std::string not_ready();
@@ -267,6 +268,8 @@ base::Result<void> Agent::Impl::start() {
     if (auto done = (this->*step)(); !done) return base::fail(std::string(name) == "configuration" ? done.error() : done.error().in(name));
   }
   directory->watch([this] { pool->post([this] { on_directory_changed(); }); });
+  // What was dropped between the first scan and the watch caused no event.
+  if (directory_differs()) pool->post([this] { on_directory_changed(); });
   look_at_rule_files();
   telemetry::log_info("agent", "running", {{"version", tocsin_version}, {"url", "http://127.0.0.1:" + std::to_string(server->port())},
                                           {"store", store->describe()}, {"data_dir", configuration.agent().data_dir}});
@@ -349,6 +352,11 @@ void Agent::Impl::on_directory_changed() {
   std::lock_guard guard(watch_mutex);
   --watch_running;
   watch_idle.notify_all();
+}
+
+bool Agent::Impl::directory_differs() {
+  std::lock_guard one(changing);
+  return !std::ranges::equal(directory->scan(), found, [](const auto& a, const auto& b) { return a.path == b.path && a.identity == b.identity; });
 }
 
 std::vector<std::string> Agent::Impl::apply_rules() {

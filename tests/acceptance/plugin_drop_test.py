@@ -3,6 +3,7 @@
 SDK, while other signals come in: none is lost or doubled, nothing else restarts, and what is broken says why."""
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -221,6 +222,22 @@ class PluginDrop(Case):
         self.assertEqual(self.plugin(agent, "http")["signals"], len(traffic.accepted))
         self.assertEqual([self.started(agent, i) for i in ("source.http", "source.host")], [1, 1])
         print(f"{len(traffic.accepted)} signals pushed meanwhile, each kept once", flush=True)
+
+    def test_a_plugin_dropped_while_the_agent_starts_runs(self):
+        for round_ in range(12):
+            agent = self.agent(CONFIG).start(wait=False)
+            until(lambda: self.listens(agent) or agent.process.poll() is not None, what="the listener")
+            drop(self.built / "loadavg1.so", agent.plugins / "loadavg.so")
+            agent.wait_ready()
+            until(lambda: self.state(agent, "loadavg") == ("running", "1.0.0"), 10, f"the plugin, in round {round_}")
+            self.assertEqual(agent.stop(), 0)
+
+    def listens(self, agent):
+        for _ in range(1000):  # densely: what is to be met is the moment after the listener opened
+            with socket.socket() as line:
+                if line.connect_ex(("127.0.0.1", agent.port)) == 0:
+                    return True
+        return False
 
     def test_a_plugin_that_comes_back_runs_again(self):
         agent = self.agent(CONFIG + EVERY_SECOND).start()
