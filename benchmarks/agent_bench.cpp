@@ -27,7 +27,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 namespace fs = std::filesystem;
 
-double since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+double since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
 
 int listener(std::uint16_t& port) {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -35,7 +37,8 @@ int listener(std::uint16_t& port) {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) || listen(fd, 64)) std::perror("listen"), std::exit(1);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) || listen(fd, 64))
+    std::perror("listen"), std::exit(1);
   getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
   port = ntohs(address.sin_port);
   return fd;
@@ -71,7 +74,8 @@ std::string receive(int fd, std::string& buffer) {
     const auto head = buffer.find("\r\n\r\n");
     if (head != buffer.npos) {
       std::string lower = buffer.substr(0, head);
-      std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      std::transform(lower.begin(), lower.end(), lower.begin(),
+                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
       const auto at = lower.find("content-length: ");
       const std::size_t length = at == lower.npos ? 0 : std::strtoul(lower.c_str() + at + 16, nullptr, 10);
       if (buffer.size() >= head + 4 + length) {
@@ -87,7 +91,8 @@ std::string receive(int fd, std::string& buffer) {
 }
 
 std::string post(const std::string& path, const std::string& body) {
-  return "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  return "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 /// Answers every request with 200 and notes when which alert's message came first.
@@ -147,9 +152,10 @@ class Agent {
     char name[] = "/tmp/tocsin-bench-XXXXXX";
     directory_ = mkdtemp(name);
     close(listener(port_));
-    std::ofstream(directory_ + "/agent.toml") << "[agent]\nname = \"bench\"\ndata_dir = \"" << directory_ << "/data\"\n[http]\nlisten = \"127.0.0.1:" << port_
-                                              << "\"\n[log]\nlevel = \"error\"\n"
-                                              << config;
+    std::ofstream(directory_ + "/agent.toml")
+        << "[agent]\nname = \"bench\"\ndata_dir = \"" << directory_ << "/data\"\n[http]\nlisten = \"127.0.0.1:" << port_
+        << "\"\n[log]\nlevel = \"error\"\n"
+        << config;
     const auto begin = Clock::now();
     pid_ = fork();
     if (pid_ == 0) {
@@ -203,14 +209,18 @@ std::string bulk_body(int first, int count, double ts) {
   std::string body = "{\"signals\":[";
   char text[256];
   for (int i = 0; i < count; ++i) {
-    const int n = std::snprintf(text, sizeof text, "%s{\"name\":\"cpu_user\",\"ts\":%.3f,\"value\":%.1f,\"labels\":{\"host\":\"h%03d\",\"series\":\"%d\"}}", i ? "," : "",
-                                ts, ((first + i) * 7919 % 1000) / 10.0, i % 100, i);
+    const int n = std::snprintf(
+        text, sizeof text,
+        "%s{\"name\":\"cpu_user\",\"ts\":%.3f,\"value\":%.1f,\"labels\":{\"host\":\"h%03d\",\"series\":\"%d\"}}",
+        i ? "," : "", ts, ((first + i) * 7919 % 1000) / 10.0, i % 100, i);
     body.append(text, static_cast<std::size_t>(n));
   }
   return body + "]}";
 }
 
-double now_seconds() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 /// Sends `count` bodies of 1,000 signals over two connections; seconds by the clock.
 double push(std::uint16_t port, long bodies, std::atomic<long>& refused) {
@@ -223,7 +233,8 @@ double push(std::uint16_t port, long bodies, std::atomic<long>& refused) {
       std::string request = post("/api/v1/signals/bulk", bulk_body(c, 1000, now_seconds()));
       auto made = Clock::now();
       for (long i = 0; i < bodies / 2;) {
-        if (since(made) > 1) request = post("/api/v1/signals/bulk", bulk_body(c, 1000, now_seconds())), made = Clock::now();
+        if (since(made) > 1)
+          request = post("/api/v1/signals/bulk", bulk_body(c, 1000, now_seconds())), made = Clock::now();
         send_all(line, request);
         const auto answer = receive(line, buffer);
         if (answer.find(" 202 ") == answer.npos) {
@@ -248,7 +259,8 @@ double median(std::vector<double> values) {
 
 void measure_push(const std::string& program, const char* name, const std::string& extra, long signals) {
   const std::string rule =
-      "[source.http]\n[[rule]]\nname = \"hot\"\nseverity = \"HIGH\"\nsignal = 'cpu_user'\nby = [\"host\", \"series\"]\nop = \">\"\nthreshold = 1000\n";
+      "[source.http]\n[[rule]]\nname = \"hot\"\nseverity = \"HIGH\"\nsignal = 'cpu_user'\nby = [\"host\", "
+      "\"series\"]\nop = \">\"\nthreshold = 1000\n";
   Agent agent(program, rule + extra);
   std::atomic<long> refused{0};
   push(agent.port(), 20, refused);
@@ -259,8 +271,10 @@ void measure_push(const std::string& program, const char* name, const std::strin
     per_core.push_back(static_cast<double>(signals) / std::max(agent.cpu() - cpu, 0.01));
     per_second.push_back(static_cast<double>(signals) / seconds);
   }
-  std::printf("{\"test\":\"bulk_push\",\"case\":\"%s\",\"signals\":%ld,\"per_core_s\":%.0f,\"per_s\":%.0f,\"refused\":%ld,\"rss_kib\":%ld}\n", name, signals, median(per_core),
-              median(per_second), refused.load(), agent.rss_kib());
+  std::printf(
+      "{\"test\":\"bulk_push\",\"case\":\"%s\",\"signals\":%ld,\"per_core_s\":%.0f,\"per_s\":%.0f,\"refused\":%ld,"
+      "\"rss_kib\":%ld}\n",
+      name, signals, median(per_core), median(per_second), refused.load(), agent.rss_kib());
   std::fflush(stdout);
 }
 
@@ -284,21 +298,26 @@ void measure_floor(long signals) {
   const double seconds = push(port, signals / 1000, refused);
   server.join();
   close(socket);
-  std::printf("{\"test\":\"bulk_push\",\"case\":\"baseline: read and answered only\",\"signals\":%ld,\"per_s\":%.0f}\n", signals, static_cast<double>(signals) / seconds);
+  std::printf("{\"test\":\"bulk_push\",\"case\":\"baseline: read and answered only\",\"signals\":%ld,\"per_s\":%.0f}\n",
+              signals, static_cast<double>(signals) / seconds);
   std::fflush(stdout);
 }
 
 void measure_latency(const std::string& program, int alerts) {
   Hook hook;
-  Agent agent(program, "[source.http]\n[notifier.hook]\nplugin = \"webhook\"\nurl = \"http://127.0.0.1:" + std::to_string(hook.port) +
-                           "/hook\"\n[route]\ngroup_by = [\"aid\"]\ngroup_wait = \"0s\"\nnotify = [\"hook\"]\n[[rule]]\nname = \"hot\"\nseverity = \"HIGH\"\nsignal = 'cpu_user'\nby = "
+  Agent agent(program, "[source.http]\n[notifier.hook]\nplugin = \"webhook\"\nurl = \"http://127.0.0.1:" +
+                           std::to_string(hook.port) +
+                           "/hook\"\n[route]\ngroup_by = [\"aid\"]\ngroup_wait = \"0s\"\nnotify = "
+                           "[\"hook\"]\n[[rule]]\nname = \"hot\"\nseverity = \"HIGH\"\nsignal = 'cpu_user'\nby = "
                            "[\"aid\"]\nop = \">\"\nthreshold = 95\n");
   const int line = dial(agent.port());
   std::string buffer;
   std::map<int, Clock::time_point> sent;
   for (int i = 0; i < alerts; ++i) {
     char body[256];
-    std::snprintf(body, sizeof body, "{\"signals\":[{\"name\":\"cpu_user\",\"ts\":%.6f,\"value\":99,\"labels\":{\"aid\":\"%d\"}}]}", now_seconds(), i);
+    std::snprintf(body, sizeof body,
+                  "{\"signals\":[{\"name\":\"cpu_user\",\"ts\":%.6f,\"value\":99,\"labels\":{\"aid\":\"%d\"}}]}",
+                  now_seconds(), i);
     const auto begin = Clock::now();
     sent[i] = begin;
     send_all(line, post("/api/v1/signals/bulk", body));
@@ -306,19 +325,23 @@ void measure_latency(const std::string& program, int alerts) {
     std::this_thread::sleep_until(begin + std::chrono::milliseconds(20));
   }
   const auto end = Clock::now() + std::chrono::seconds(10);
-  while (hook.seen().size() < sent.size() && Clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  while (hook.seen().size() < sent.size() && Clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   std::vector<double> ms;
   for (const auto& [id, at] : hook.seen()) ms.push_back(std::chrono::duration<double>(at - sent[id]).count() * 1e3);
   std::sort(ms.begin(), ms.end());
   close(line);
   if (ms.empty()) return;
-  std::printf("{\"test\":\"value_to_webhook\",\"alerts\":%d,\"arrived\":%zu,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}\n", alerts, ms.size(), ms[ms.size() / 2],
-              ms[ms.size() * 99 / 100], ms.back());
+  std::printf(
+      "{\"test\":\"value_to_webhook\",\"alerts\":%d,\"arrived\":%zu,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}\n",
+      alerts, ms.size(), ms[ms.size() / 2], ms[ms.size() * 99 / 100], ms.back());
   std::fflush(stdout);
 }
 
 void measure_idle(const std::string& program) {
-  const std::string set = "[rules]\npack = \"default\"\n[source.host]\n[source.http]\n[source.auth]\nplugin = \"logtail\"\npaths = [\"/var/log/*.log\"]\n[notifier.terminal]\n[route]\nnotify = [\"terminal\"]\n";
+  const std::string set =
+      "[rules]\npack = \"default\"\n[source.host]\n[source.http]\n[source.auth]\nplugin = \"logtail\"\npaths = "
+      "[\"/var/log/*.log\"]\n[notifier.terminal]\n[route]\nnotify = [\"terminal\"]\n";
   std::vector<double> ready, rss;
   for (int i = 0; i < 5; ++i) {
     Agent agent(program, set);
@@ -326,7 +349,10 @@ void measure_idle(const std::string& program) {
     std::this_thread::sleep_for(std::chrono::seconds(3));
     rss.push_back(static_cast<double>(agent.rss_kib()));
   }
-  std::printf("{\"test\":\"idle\",\"set\":\"sqlite http host logtail threshold terminal\",\"ready_ms\":%.1f,\"rss_kib\":%.0f}\n", median(ready), median(rss));
+  std::printf(
+      "{\"test\":\"idle\",\"set\":\"sqlite http host logtail threshold "
+      "terminal\",\"ready_ms\":%.1f,\"rss_kib\":%.0f}\n",
+      median(ready), median(rss));
   std::fflush(stdout);
 }
 

@@ -32,7 +32,7 @@ struct Listed {
 };
 
 struct HistoryQuery {
-  std::string name;              ///< or loader
+  std::string name;  ///< or loader
   std::string loader, segment;
   model::Matchers matchers;
   base::Time from{}, to{};
@@ -82,14 +82,18 @@ class Backend {
   virtual base::Result<std::vector<HistorySeries>> history(const HistoryQuery& query) = 0;
   virtual base::Result<std::vector<SeriesInfo>> series(const std::string& pattern) = 0;
   virtual std::vector<RuleInfo> rules() = 0;
-  virtual base::Result<Listed<model::Alert>> alerts(bool history, const std::string& rule, base::Time from, base::Time to, const Page& page) = 0;
+  virtual base::Result<Listed<model::Alert>> alerts(bool history, const std::string& rule, base::Time from,
+                                                    base::Time to, const Page& page) = 0;
   virtual base::Result<Listed<model::Incident>> incidents(const IncidentFilter& filter) = 0;
   virtual base::Result<IncidentView> incident(const std::string& id) = 0;
   virtual base::Result<model::Incident> create_incident(model::Incident incident, const std::string& actor) = 0;
-  virtual base::Result<model::Incident> set_status(const std::string& id, model::IncidentStatus to, const std::string& notes,
-                                                   const std::string& reason, const std::string& actor) = 0;
-  virtual base::Result<model::Incident> assign(const std::string& id, const std::string& owner, const std::string& actor) = 0;
-  virtual base::Result<model::Incident> note(const std::string& id, const std::string& text, const std::string& actor) = 0;
+  virtual base::Result<model::Incident> set_status(const std::string& id, model::IncidentStatus to,
+                                                   const std::string& notes, const std::string& reason,
+                                                   const std::string& actor) = 0;
+  virtual base::Result<model::Incident> assign(const std::string& id, const std::string& owner,
+                                               const std::string& actor) = 0;
+  virtual base::Result<model::Incident> note(const std::string& id, const std::string& text,
+                                             const std::string& actor) = 0;
   virtual base::Result<model::Incident> acknowledge_alert(const std::string& alert_id, const std::string& actor) = 0;
   virtual base::Result<Listed<model::Attempt>> notifications(const std::string& incident, const std::string& instance,
                                                              const std::string& status, const Page& page) = 0;
@@ -111,7 +115,7 @@ class Backend {
   struct PluginRequest {
     std::string_view method, path, query, remote, user;
     std::vector<std::pair<std::string_view, std::string_view>> headers;  ///< names in lower case
-    std::string_view body;          ///< with at least 64 readable bytes after it
+    std::string_view body;                                               ///< with at least 64 readable bytes after it
   };
   struct PluginResponse {
     std::uint32_t status = 200;

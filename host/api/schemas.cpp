@@ -1,5 +1,5 @@
-// components/schemas of the OpenAPI document. What present.cpp writes and the handlers read, in JSON Schema's words; the
-// tests hold each answer of each route against it.
+// components/schemas of the OpenAPI document. What present.cpp writes and the handlers read, in JSON Schema's words;
+// the tests hold each answer of each route against it.
 #include "api/routes.hpp"
 
 namespace tocsin::api {

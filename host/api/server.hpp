@@ -18,7 +18,7 @@ struct Tls {
 
 struct ServerSettings {
   std::string listen = "127.0.0.1:7676";
-  std::string health_listen;         ///< optional: /healthz /readyz /metrics alone
+  std::string health_listen;  ///< optional: /healthz /readyz /metrics alone
   Tls tls;
   std::size_t threads = 2;
   std::uint64_t max_body = 64ull << 20;
@@ -27,14 +27,15 @@ struct ServerSettings {
   base::Duration idle_timeout = std::chrono::seconds(75);
   /// Host names besides loopback's that browsers may reach a loopback listener by: the host of [http] external_url.
   std::vector<std::string> own_names;
-  std::string service = "tocsin";    ///< label `service` of http_server_requests_seconds
+  std::string service = "tocsin";  ///< label `service` of http_server_requests_seconds
 };
 
 class Server {
  public:
-  static base::Result<std::unique_ptr<Server>> start(ServerSettings settings, Backend& backend, telemetry::Metrics& metrics);
+  static base::Result<std::unique_ptr<Server>> start(ServerSettings settings, Backend& backend,
+                                                     telemetry::Metrics& metrics);
   virtual ~Server() = default;
-  virtual void stop() = 0;               ///< idempotent; lets requests in flight end, for at most 2 s
+  virtual void stop() = 0;                 ///< idempotent; lets requests in flight end, for at most 2 s
   virtual std::uint16_t port() const = 0;  ///< the real one, where port 0 was asked for
   virtual std::uint16_t health_port() const = 0;
 };

@@ -27,7 +27,8 @@ void ChannelAdapter::send(const model::Delivery& delivery, const std::string& pr
                      instance = delivery.instance](const plugin_host::Instance::Sent& sent) {
                       auto outcome = outcome_of(sent);
                       if (outcome.ok) {
-                        outcome.ticket = {correlation_id, instance, sent.ticket_key, sent.ticket_url, sent.ticket_status, "", {}};
+                        outcome.ticket = {
+                            correlation_id, instance, sent.ticket_key, sent.ticket_url, sent.ticket_status, "", {}};
                       }
                       done(std::move(outcome));
                     });

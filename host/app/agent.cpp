@@ -1,21 +1,16 @@
 #include "app/agent.hpp"
 
-#include <fcntl.h>
 #include <malloc.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <thread>
 
 #include "api/server.hpp"
 #include "app/backend.hpp"
 #include "app/configuration.hpp"
+#include "app/data_lock.hpp"
 #include "app/port.hpp"
 #include "app/version.hpp"
 #include "base/text.hpp"
@@ -26,7 +21,6 @@ namespace {
 
 constexpr std::size_t pool_threads = 4;
 constexpr base::Duration rule_files_every = std::chrono::seconds(1);
-constexpr base::Duration lock_patience = std::chrono::seconds(10);
 
 std::string findings(const config::Diagnostics& diagnostics, bool errors_only) {
   std::string text;
@@ -39,38 +33,10 @@ std::string findings(const config::Diagnostics& diagnostics, bool errors_only) {
 
 void report(const config::Diagnostics& diagnostics) {
   for (const auto& each : diagnostics) {
-    telemetry::log(each.level == config::Diagnostic::Level::error ? telemetry::Level::error : telemetry::Level::warn, "config", each.text());
+    telemetry::log(each.level == config::Diagnostic::Level::error ? telemetry::Level::error : telemetry::Level::warn,
+                   "config", each.text());
   }
 }
-
-/// Holds the data directory for this process; another agent on it would doubled every alert.
-class DirectoryLock {
- public:
-  static base::Result<std::unique_ptr<DirectoryLock>> take(const std::string& directory) {
-    std::error_code error;
-    std::filesystem::create_directories(directory, error);
-    if (error) return base::fail(base::Fault::denied, "cannot make the data directory " + directory + ": " + error.message() +
-                                                          "; set [agent] data_dir or TOCSIN_DATA_DIR");
-    ::chmod(directory.c_str(), 0700);
-    const std::string path = directory + "/agent.lock";
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return base::fail(base::Fault::denied, "cannot open " + path + ": " + std::strerror(errno));
-    const auto end = std::chrono::steady_clock::now() + lock_patience;
-    while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      if (std::chrono::steady_clock::now() >= end) {
-        ::close(fd);
-        return base::fail(base::Fault::conflict, "another agent is running on " + directory + "; stop it, or set another data_dir");
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    return std::unique_ptr<DirectoryLock>(new DirectoryLock(fd));
-  }
-  ~DirectoryLock() { ::close(fd_); }
-
- private:
-  explicit DirectoryLock(int fd) : fd_(fd) {}
-  int fd_;
-};
 
 /// "tocsin.corp" of "https://tocsin.corp:8443/x".
 std::string host_name(const std::string& url) {
@@ -82,8 +48,8 @@ std::string host_name(const std::string& url) {
 
 telemetry::LogSettings log_settings(const settings::Log& log) {
   telemetry::LogSettings out;
-  out.level = log.level == "debug"  ? telemetry::Level::debug
-              : log.level == "warn" ? telemetry::Level::warn
+  out.level = log.level == "debug"   ? telemetry::Level::debug
+              : log.level == "warn"  ? telemetry::Level::warn
               : log.level == "error" ? telemetry::Level::error
                                      : telemetry::Level::info;
   out.json = log.format == "json" || (log.format == "auto" && !::isatty(2));
@@ -118,7 +84,7 @@ struct Agent::Impl {
   AgentOptions options;
   base::SystemClock clock;
   Configuration configuration;
-  std::unique_ptr<DirectoryLock> lock;
+  std::unique_ptr<DataLock> lock;
   telemetry::Metrics metrics;
   model::SeriesTable series;
   std::unique_ptr<runtime::Reactor> reactor;
@@ -162,7 +128,7 @@ base::Result<void> Agent::Impl::read_configuration() {
 
 base::Result<void> Agent::Impl::open_storage() {
   const auto agent = configuration.agent();
-  TRY(lock, DirectoryLock::take(agent.data_dir));
+  TRY(lock, DataLock::take(agent.data_dir));
   storage::StoreSettings settings;
   settings.url = agent.storage.url;
   settings.password = agent.storage.password;
@@ -183,12 +149,14 @@ base::Result<void> Agent::Impl::open_storage() {
 base::Result<void> Agent::Impl::make_pipeline() {
   const auto agent = configuration.agent();
   pool = std::make_unique<runtime::Pool>("pool", pool_threads);
-  port = std::make_unique<AgentPort>(AgentPort::Parts{&clock, &series, store.get(), &metrics, reactor.get(), pool.get()});
+  port =
+      std::make_unique<AgentPort>(AgentPort::Parts{&clock, &series, store.get(), &metrics, reactor.get(), pool.get()});
   pipeline::Settings settings;
   settings.shards = std::clamp(std::thread::hardware_concurrency() / 2, 1u, 16u);
   settings.history.retention.raw = agent.storage.raw_retention();
-  detectors = std::make_unique<Detectors>(*port, agent.data_dir, settings.shards,
-                                          [this](const model::PluginType& type) { return configuration.prepare_detector(type); });
+  detectors = std::make_unique<Detectors>(
+      *port, agent.data_dir, settings.shards,
+      [this](const model::PluginType& type) { return configuration.prepare_detector(type); });
   detectors->set_found(found);
   const auto scripts = configuration.read_scripts(*detectors);
   report(scripts);
@@ -211,7 +179,9 @@ base::Result<void> Agent::Impl::make_pipeline() {
   fleet_parts.clock = &clock;
   fleet_parts.data_dir = agent.data_dir;
   fleet_parts.external_url = agent.http.external_url;
-  fleet_parts.prepare = [this](const Wanted& wanted, const model::PluginType& type) { return configuration.prepare(wanted, type); };
+  fleet_parts.prepare = [this](const Wanted& wanted, const model::PluginType& type) {
+    return configuration.prepare(wanted, type);
+  };
   fleet = std::make_unique<Fleet>(std::move(fleet_parts));
   // The back end listens for ended deliveries, so it must be there before the first one can end.
   Backend::Parts back;
@@ -249,12 +219,16 @@ base::Result<void> Agent::Impl::bring_up_plugins() {
   return {};
 }
 
-std::vector<std::string> Agent::Impl::reconcile() { return fleet->reconcile(configuration.wanted(), found); }
+std::vector<std::string> Agent::Impl::reconcile() {
+  return fleet->reconcile(configuration.wanted(), found);
+}
 
 base::Result<void> Agent::Impl::start() {
   using Step = base::Result<void> (Impl::*)();
-  const std::pair<const char*, Step> steps[] = {{"configuration", &Impl::read_configuration}, {"storage", &Impl::open_storage},
-                                                {"pipeline", &Impl::make_pipeline},           {"plugins", &Impl::bring_up_plugins},
+  const std::pair<const char*, Step> steps[] = {{"configuration", &Impl::read_configuration},
+                                                {"storage", &Impl::open_storage},
+                                                {"pipeline", &Impl::make_pipeline},
+                                                {"plugins", &Impl::bring_up_plugins},
                                                 {"http", &Impl::listen}};
   // Each thread would get an arena of its own; the agent's threads share two.
   ::mallopt(M_ARENA_MAX, 2);
@@ -265,14 +239,18 @@ base::Result<void> Agent::Impl::start() {
     }
   });
   for (const auto& [name, step] : steps) {
-    if (auto done = (this->*step)(); !done) return base::fail(std::string(name) == "configuration" ? done.error() : done.error().in(name));
+    if (auto done = (this->*step)(); !done)
+      return base::fail(std::string(name) == "configuration" ? done.error() : done.error().in(name));
   }
   directory->watch([this] { pool->post([this] { on_directory_changed(); }); });
   // What was dropped between the first scan and the watch caused no event.
   if (directory_differs()) pool->post([this] { on_directory_changed(); });
   look_at_rule_files();
-  telemetry::log_info("agent", "running", {{"version", tocsin_version}, {"url", "http://127.0.0.1:" + std::to_string(server->port())},
-                                          {"store", store->describe()}, {"data_dir", configuration.agent().data_dir}});
+  telemetry::log_info("agent", "running",
+                      {{"version", tocsin_version},
+                       {"url", "http://127.0.0.1:" + std::to_string(server->port())},
+                       {"store", store->describe()},
+                       {"data_dir", configuration.agent().data_dir}});
   return {};
 }
 
@@ -282,14 +260,30 @@ void Agent::Impl::stop() {
   // Sources first, so that nothing new comes; then the listener; then the path runs empty, stage by stage.
   const std::function<void()> steps[] = {
       [this] { directory.reset(); },
-      [this] { if (fleet) fleet->stop_sources(); },
-      [this] { if (server) server->stop(); },
-      [this] { if (pipeline) pipeline->stop(); },
-      [this] { if (port) port->set_pipeline(nullptr); },
-      [this] { if (fleet) fleet->stop(); },
-      [this] { if (detectors) detectors->stop(); },
-      [this] { if (pool) pool->stop(); },
-      [this] { if (reactor) reactor->stop(); },
+      [this] {
+        if (fleet) fleet->stop_sources();
+      },
+      [this] {
+        if (server) server->stop();
+      },
+      [this] {
+        if (pipeline) pipeline->stop();
+      },
+      [this] {
+        if (port) port->set_pipeline(nullptr);
+      },
+      [this] {
+        if (fleet) fleet->stop();
+      },
+      [this] {
+        if (detectors) detectors->stop();
+      },
+      [this] {
+        if (pool) pool->stop();
+      },
+      [this] {
+        if (reactor) reactor->stop();
+      },
       [this] { server.reset(), backend.reset(), fleet.reset(), pipeline.reset(), detectors.reset(), port.reset(); },
       [this] { journal.reset(), store.reset(), lock.reset(); },
   };
@@ -400,7 +394,9 @@ std::string Agent::Impl::not_ready() {
 }
 
 Agent::Agent(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Agent::~Agent() { stop(); }
+Agent::~Agent() {
+  stop();
+}
 
 base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options) {
   auto impl = std::make_unique<Impl>(std::move(options));
@@ -408,9 +404,15 @@ base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options) {
   return std::unique_ptr<Agent>(new Agent(std::move(impl)));
 }
 
-void Agent::stop() { impl_->stop(); }
-base::Result<std::vector<std::string>> Agent::reload() { return impl_->reload(); }
-std::string Agent::data_dir() const { return impl_->configuration.agent().data_dir; }
+void Agent::stop() {
+  impl_->stop();
+}
+base::Result<std::vector<std::string>> Agent::reload() {
+  return impl_->reload();
+}
+std::string Agent::data_dir() const {
+  return impl_->configuration.agent().data_dir;
+}
 
 std::string Agent::url() const {
   const auto http = impl_->configuration.agent().http;
@@ -434,8 +436,11 @@ AgentTotals Agent::totals() {
     }
   };
   totals.alerts = count([&](const auto& q) { return kept.alerts(q); }, storage::AlertQuery{},
-                        [](const auto& alert) { return alert.state == model::AlertState::firing || alert.state == model::AlertState::resolved; });
-  totals.incidents = count([&](const auto& q) { return kept.incidents(q); }, storage::IncidentQuery{}, [](const auto&) { return true; });
+                        [](const auto& alert) {
+                          return alert.state == model::AlertState::firing || alert.state == model::AlertState::resolved;
+                        });
+  totals.incidents = count([&](const auto& q) { return kept.incidents(q); }, storage::IncidentQuery{},
+                           [](const auto&) { return true; });
   totals.notifications = count([&](const auto& q) { return kept.attempts(q); }, storage::LogQuery{},
                                [](const auto& attempt) { return attempt.status == "SENT"; });
   for (const auto& channel : impl_->pipeline->channel_status()) totals.pending += channel.queued + channel.in_flight;
@@ -456,36 +461,6 @@ void Agent::settle(std::chrono::nanoseconds limit) {
     quiet = same ? quiet + 1 : 0;
     last = now;
   }
-}
-
-config::Diagnostics check_configuration(const std::string& config_file) {
-  config::Diagnostics diagnostics;
-  const auto agent = settings::load_agent(config_file, config::process_environment(), diagnostics);
-  runtime::Reactor reactor("reactor");
-  runtime::Pool pool("pool", 1);
-  plugin_host::Directory directory(agent.plugin_dirs, reactor);
-  const auto found = directory.scan();
-  Configuration configuration(config_file);
-  diagnostics = configuration.read(found);
-  if (config::has_errors(diagnostics)) return diagnostics;
-  // Scripts are read by their detectors, which get a port that leads nowhere.
-  base::SystemClock clock;
-  model::SeriesTable series;
-  telemetry::Metrics metrics;
-  AgentPort port({&clock, &series, nullptr, &metrics, &reactor, &pool});
-  Detectors detectors(port, agent.data_dir, 1, [&](const model::PluginType& type) { return configuration.prepare_detector(type); });
-  detectors.set_found(found);
-  for (auto& finding : configuration.read_scripts(detectors)) diagnostics.push_back(std::move(finding));
-  for (const auto& rule : configuration.rules()) {
-    if (auto compiled = detectors.try_compile(*rule); !compiled) {
-      config::Diagnostic finding;
-      finding.place = rule->place;
-      finding.message = "[[rule]] " + rule->name + ": " + compiled.error().message();
-      diagnostics.push_back(std::move(finding));
-    }
-  }
-  detectors.stop();
-  return diagnostics;
 }
 
 }  // namespace tocsin::app

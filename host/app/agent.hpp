@@ -15,7 +15,7 @@
 namespace tocsin::app {
 
 struct AgentOptions {
-  std::string config_file;            ///< empty: the embedded default
+  std::string config_file;                       ///< empty: the embedded default
   std::function<void(const std::string&)> note;  ///< a line for people while starting; may be null
 };
 
@@ -35,7 +35,7 @@ class Agent {
   void stop();
   /// Applies the configuration files as they are now, whole or not at all. A line for each change.
   base::Result<std::vector<std::string>> reload();
-  std::string url() const;       ///< "http://127.0.0.1:7676"
+  std::string url() const;  ///< "http://127.0.0.1:7676"
   std::string data_dir() const;
   AgentTotals totals();
   /// Stops the sources and waits until what they sent is judged and told, at most `limit`.
@@ -47,8 +47,8 @@ class Agent {
   std::unique_ptr<Impl> impl_;
 };
 
-/// `tocsin check`: every finding of the configuration, scripts included. `online` also connects to nothing yet: instances
-/// are created, not started.
+/// `tocsin check`: every finding of the configuration, scripts included. `online` also connects to nothing yet:
+/// instances are created, not started.
 config::Diagnostics check_configuration(const std::string& config_file);
 
 }  // namespace tocsin::app

@@ -13,7 +13,9 @@ namespace {
 
 constexpr base::Duration trial_patience = std::chrono::seconds(25);
 
-storage::Page page_of(const api::Page& page) { return {page.limit, page.after}; }
+storage::Page page_of(const api::Page& page) {
+  return {page.limit, page.after};
+}
 
 template <class T>
 api::Listed<T> listed(storage::Listed<T>&& from) {
@@ -29,13 +31,14 @@ struct Backend::Waiting {
 };
 
 Backend::Backend(Parts parts) : parts_(std::move(parts)), waiting_(std::make_shared<Waiting>()) {
-  parts_.pipeline->on_delivered([waiting = waiting_](const model::Delivery& delivery, const delivery::Outcome& outcome) {
-    std::lock_guard lock(waiting->mutex);
-    if (const auto it = waiting->by_key.find(delivery.key); it != waiting->by_key.end()) {
-      it->second.emplace(delivery, outcome);
-      waiting->ended.notify_all();
-    }
-  });
+  parts_.pipeline->on_delivered(
+      [waiting = waiting_](const model::Delivery& delivery, const delivery::Outcome& outcome) {
+        std::lock_guard lock(waiting->mutex);
+        if (const auto it = waiting->by_key.find(delivery.key); it != waiting->by_key.end()) {
+          it->second.emplace(delivery, outcome);
+          waiting->ended.notify_all();
+        }
+      });
 }
 
 Backend::~Backend() = default;
@@ -63,7 +66,8 @@ base::Result<std::vector<api::HistorySeries>> Backend::history(const api::Histor
 base::Result<std::vector<api::SeriesInfo>> Backend::series(const std::string& pattern) {
   TRY(auto found, parts_.pipeline->store().series(pattern));
   std::vector<api::SeriesInfo> answer;
-  for (auto& series : found) answer.push_back({series.key.name, series.key.labels, series.first, series.last, series.samples});
+  for (auto& series : found)
+    answer.push_back({series.key.name, series.key.labels, series.first, series.last, series.samples});
   return answer;
 }
 
@@ -73,14 +77,14 @@ std::vector<api::RuleInfo> Backend::rules() {
   std::vector<api::RuleInfo> answer;
   for (const auto& rule : parts_.rules()) {
     const auto& status = by_name[rule->name];
-    answer.push_back({rule, status.health.empty() ? "unknown" : status.health, status.last_error, status.evaluations, status.failures,
-                      status.groups, status.pending, status.firing, status.last_evaluation});
+    answer.push_back({rule, status.health.empty() ? "unknown" : status.health, status.last_error, status.evaluations,
+                      status.failures, status.groups, status.pending, status.firing, status.last_evaluation});
   }
   return answer;
 }
 
-base::Result<api::Listed<model::Alert>> Backend::alerts(bool history, const std::string& rule, base::Time from, base::Time to,
-                                                        const api::Page& page) {
+base::Result<api::Listed<model::Alert>> Backend::alerts(bool history, const std::string& rule, base::Time from,
+                                                        base::Time to, const api::Page& page) {
   storage::AlertQuery query;
   if (!history) query.states = {model::AlertState::pending, model::AlertState::firing};
   query.rule = rule;
@@ -92,7 +96,8 @@ base::Result<api::Listed<model::Alert>> Backend::alerts(bool history, const std:
 }
 
 base::Result<api::Listed<model::Incident>> Backend::incidents(const api::IncidentFilter& filter) {
-  TRY(auto found, parts_.pipeline->store().incidents({filter.status, filter.severity, filter.text, filter.from, filter.to, page_of(filter.page)}));
+  TRY(auto found, parts_.pipeline->store().incidents(
+                      {filter.status, filter.severity, filter.text, filter.from, filter.to, page_of(filter.page)}));
   return listed(std::move(found));
 }
 
@@ -141,24 +146,28 @@ base::Result<model::Incident> Backend::decide(const std::string& id, const pipel
 base::Result<model::Incident> Backend::create_incident(model::Incident incident, const std::string& actor) {
   // The desk names what it makes.
   auto made = std::make_shared<std::string>();
-  TRY_VOID(parts_.pipeline->decide([incident, actor, made](incidents::Desk& desk, base::Time at) -> base::Result<model::Changes> {
-    TRY(auto changes, desk.create(incident, actor, at));
-    *made = changes.incidents.front().correlation_id;
-    return changes;
-  }));
+  TRY_VOID(parts_.pipeline->decide(
+      [incident, actor, made](incidents::Desk& desk, base::Time at) -> base::Result<model::Changes> {
+        TRY(auto changes, desk.create(incident, actor, at));
+        *made = changes.incidents.front().correlation_id;
+        return changes;
+      }));
   TRY(auto found, parts_.pipeline->store().incident(*made));
   if (!found) return base::fail(base::Fault::internal, "the incident that was opened is not in the store: " + *made);
   return std::move(*found);
 }
 
-base::Result<model::Incident> Backend::set_status(const std::string& id, model::IncidentStatus to, const std::string& notes,
-                                                  const std::string& reason, const std::string& actor) {
+base::Result<model::Incident> Backend::set_status(const std::string& id, model::IncidentStatus to,
+                                                  const std::string& notes, const std::string& reason,
+                                                  const std::string& actor) {
   TRY(const auto known, correlation_of(id));
   const incidents::StatusChange change{to, actor, notes, reason};
-  return decide(known, [known, change](incidents::Desk& desk, base::Time at) { return desk.set_status(known, change, at); });
+  return decide(known,
+                [known, change](incidents::Desk& desk, base::Time at) { return desk.set_status(known, change, at); });
 }
 
-base::Result<model::Incident> Backend::assign(const std::string& id, const std::string& owner, const std::string& actor) {
+base::Result<model::Incident> Backend::assign(const std::string& id, const std::string& owner,
+                                              const std::string& actor) {
   TRY(const auto known, correlation_of(id));
   return decide(known, [=](incidents::Desk& desk, base::Time at) { return desk.assign(known, owner, actor, at); });
 }
@@ -187,8 +196,9 @@ base::Result<model::Incident> Backend::acknowledge_alert(const std::string& aler
   return base::fail(base::Fault::not_found, "no open incident has an alert " + alert_id);
 }
 
-base::Result<api::Listed<model::Attempt>> Backend::notifications(const std::string& incident, const std::string& instance,
-                                                                 const std::string& status, const api::Page& page) {
+base::Result<api::Listed<model::Attempt>> Backend::notifications(const std::string& incident,
+                                                                 const std::string& instance, const std::string& status,
+                                                                 const api::Page& page) {
   storage::LogQuery query;
   if (!incident.empty()) {
     TRY(query.correlation_id, correlation_of(incident));
@@ -209,7 +219,8 @@ base::Result<model::Delivery> Backend::trial(const std::string& instance, const 
       if (!each.tracker) names.push_back(name);
     }
     const auto near = base::nearest(instance, names);
-    return base::fail(base::Fault::not_found, "there is no [notifier." + instance + "]" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+    return base::fail(base::Fault::not_found, "there is no [notifier." + instance + "]" +
+                                                  (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
   }
   model::Delivery delivery;
   delivery.instance = instance;
@@ -219,7 +230,8 @@ base::Result<model::Delivery> Backend::trial(const std::string& instance, const 
   delivery.created_at = delivery.next_attempt_at = now();
   delivery.key = "test/" + base::uuid_v7(now());
   delivery.title = "Trial message from Tocsin";
-  delivery.text = "Trial message from Tocsin on " + parts_.name + ": if you can read this, [notifier." + instance + "] works.";
+  delivery.text =
+      "Trial message from Tocsin on " + parts_.name + ": if you can read this, [notifier." + instance + "] works.";
   delivery.incident.title = delivery.title;
   delivery.incident.description = delivery.text;
   delivery.incident.severity = model::Severity::low;
@@ -231,8 +243,11 @@ base::Result<model::Delivery> Backend::trial(const std::string& instance, const 
     const auto& field = channel->second.address_field;
     const auto other = person.fields.find(field);
     delivery.recipient = person.name;
-    delivery.address = field == "email" ? person.email : field == "phone" ? person.phone : field == "slack" ? person.slack
-                       : other != person.fields.end() ? other->second : "";
+    delivery.address = field == "email"               ? person.email
+                       : field == "phone"             ? person.phone
+                       : field == "slack"             ? person.slack
+                       : other != person.fields.end() ? other->second
+                                                      : "";
     if (delivery.address.empty()) return base::fail(base::Fault::invalid, "[" + to + "] has no \"" + field + "\"");
   } else {
     if (to.empty() && !channel->second.no_recipient && channel->second.default_recipient.empty()) {
@@ -289,7 +304,8 @@ std::vector<model::PluginStatus> Backend::plugins() {
   }
   for (const auto& channel : parts_.pipeline->channel_status()) {
     for (auto& line : lines) {
-      if (line.instance == "notifier." + channel.instance || line.instance == "tracker." + channel.instance) line.queue_depth = channel.queued;
+      if (line.instance == "notifier." + channel.instance || line.instance == "tracker." + channel.instance)
+        line.queue_depth = channel.queued;
     }
   }
   return lines;
@@ -315,14 +331,18 @@ base::Result<void> Backend::replay_dead_letter(std::uint64_t id) {
   return parts_.pipeline->send({std::move(again)}, std::move(changes));
 }
 
-base::Result<std::vector<model::TicketRef>> Backend::tickets() { return parts_.pipeline->store().tickets(); }
+base::Result<std::vector<model::TicketRef>> Backend::tickets() {
+  return parts_.pipeline->store().tickets();
+}
 
 std::map<std::string, std::string> Backend::version() {
-  return {{"name", parts_.name}, {"version", tocsin_version}, {"abi", "1"}, {"store", parts_.pipeline->store().describe()}};
+  return {
+      {"name", parts_.name}, {"version", tocsin_version}, {"abi", "1"}, {"store", parts_.pipeline->store().describe()}};
 }
 
 bool Backend::plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) {
-  plugin_host::Instance::Request inner{request.method, request.path, request.query, request.remote, request.user, request.headers, request.body, 64};
+  plugin_host::Instance::Request inner{request.method, request.path,    request.query, request.remote,
+                                       request.user,   request.headers, request.body,  64};
   return parts_.fleet->handle(inner, [done = std::move(done)](plugin_host::Instance::Response response) {
     done({response.status, std::move(response.headers), std::move(response.body)});
   });

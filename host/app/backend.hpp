@@ -44,7 +44,8 @@ class Backend final : public api::Backend {
   base::Result<model::Incident> create_incident(model::Incident incident, const std::string& actor) override;
   base::Result<model::Incident> set_status(const std::string& id, model::IncidentStatus to, const std::string& notes,
                                            const std::string& reason, const std::string& actor) override;
-  base::Result<model::Incident> assign(const std::string& id, const std::string& owner, const std::string& actor) override;
+  base::Result<model::Incident> assign(const std::string& id, const std::string& owner,
+                                       const std::string& actor) override;
   base::Result<model::Incident> note(const std::string& id, const std::string& text, const std::string& actor) override;
   base::Result<model::Incident> acknowledge_alert(const std::string& alert_id, const std::string& actor) override;
   base::Result<api::Listed<model::Attempt>> notifications(const std::string& incident, const std::string& instance,

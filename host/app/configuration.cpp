@@ -22,7 +22,8 @@ std::vector<std::string> script_files(const settings::Agent& agent) {
   std::vector<std::string> files;
   for (const auto& glob : agent.rules.paths) {
     for (auto& file : settings::files_of(glob)) {
-      if (!file.ends_with(".toml") && std::find(files.begin(), files.end(), file) == files.end()) files.push_back(std::move(file));
+      if (!file.ends_with(".toml") && std::find(files.begin(), files.end(), file) == files.end())
+        files.push_back(std::move(file));
     }
   }
   return files;
@@ -95,7 +96,8 @@ config::Diagnostics Configuration::read_scripts(Detectors& detectors) {
       made.tables = std::move(*tables);
     } else {
       const bool kept = before != scripts_.end();
-      diagnostics.push_back(error_in(file, tables.error().message() + (kept ? " (this file keeps its last good content)" : "")));
+      diagnostics.push_back(
+          error_in(file, tables.error().message() + (kept ? " (this file keeps its last good content)" : "")));
       if (!kept) continue;
       made = before->second;
     }
@@ -108,7 +110,8 @@ config::Diagnostics Configuration::read_scripts(Detectors& detectors) {
       auto rule = settings::rule_from_table(table, origin, find, diagnostics);
       if (!rule) continue;
       if (!names.insert(rule->name).second) {
-        diagnostics.push_back(error_in(file, "rule \"" + rule->name + "\" is defined already; rules need different names"));
+        diagnostics.push_back(
+            error_in(file, "rule \"" + rule->name + "\" is defined already; rules need different names"));
         continue;
       }
       rules.push_back(std::move(*rule));
@@ -125,10 +128,10 @@ config::Diagnostics Configuration::read_scripts(Detectors& detectors) {
 std::string Configuration::signature() const {
   std::string text;
   for (const auto& file : script_files(agent())) {
-    struct stat info {};
+    struct stat info{};
     if (::stat(file.c_str(), &info) != 0) continue;
-    text += file + ":" + std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) + ":" + std::to_string(info.st_mtim.tv_sec) + "." +
-            std::to_string(info.st_mtim.tv_nsec) + ";";
+    text += file + ":" + std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) + ":" +
+            std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + ";";
   }
   return text;
 }
@@ -144,8 +147,10 @@ void Configuration::set_known(const std::vector<plugin_host::Found>& found) {
   std::lock_guard lock(mutex_);
   known_ = std::move(known);
   // Instances that were there by themselves are decided anew; those of sections stay.
-  std::erase_if(loaded_.instances, [](const auto& instance) { return !instance.place.file && instance.section.is_null(); });
-  for (auto& instance : settings::self_starting(known_, loaded_.instances)) loaded_.instances.push_back(std::move(instance));
+  std::erase_if(loaded_.instances,
+                [](const auto& instance) { return !instance.place.file && instance.section.is_null(); });
+  for (auto& instance : settings::self_starting(known_, loaded_.instances))
+    loaded_.instances.push_back(std::move(instance));
   loaded_.routing.channels.clear();
   for (const auto& instance : loaded_.instances) {
     if ((instance.kind != "notifier" && instance.kind != "tracker") || !instance.enabled) continue;
@@ -188,7 +193,8 @@ std::vector<Wanted> Configuration::wanted() const {
     wanted.kind = instance.kind;
     wanted.name = instance.name;
     wanted.plugin = instance.plugin;
-    if (const auto* type = settings::find_type(known_, instance.plugin)) wanted.every = settings::poll_every(instance, *type);
+    if (const auto* type = settings::find_type(known_, instance.plugin))
+      wanted.every = settings::poll_every(instance, *type);
     wanted.timeout = settings::call_timeout(instance);
     wanted.labels = instance.labels;
     wanted.labels.add_missing(loaded_.agent.labels);

@@ -21,7 +21,8 @@ std::vector<settings::KnownPlugin> known_plugins(const std::vector<plugin_host::
 
 class Configuration {
  public:
-  explicit Configuration(std::string main_file) : main_file_(std::move(main_file)), environment_(config::process_environment()) {}
+  explicit Configuration(std::string main_file)
+      : main_file_(std::move(main_file)), environment_(config::process_environment()) {}
 
   /// Reads everything anew. With errors nothing changes and they are returned; warnings are returned beside success.
   config::Diagnostics read(const std::vector<plugin_host::Found>& found);

@@ -22,7 +22,8 @@ std::string config_text(const std::string& directory, std::chrono::nanoseconds l
   };
   return R"toml([agent]
 name     = "demo"
-data_dir = ")toml" + directory + R"toml(/data"
+data_dir = ")toml" +
+         directory + R"toml(/data"
 
 [http]
 listen = "127.0.0.1:0"
@@ -37,7 +38,8 @@ every = "2s"
 # An ETL day squeezed into the demo: a loader fails, an address tries passwords, a disk fills.
 [source.generator]
 every  = "250ms"
-day    = ")toml" + base::format_duration(length) + R"toml("
+day    = ")toml" +
+         base::format_duration(length) + R"toml("
 faults = ["failing_loader", "brute_force", "filling_disk"]
 seed   = 7
 
@@ -51,7 +53,8 @@ severity   = "HIGH"
 signal     = 'etl.run{status="FAILED"}'
 by         = ["loader"]
 aggregate  = "count"
-over       = ")toml" + part(0.3) + R"toml("
+over       = ")toml" +
+         part(0.3) + R"toml("
 op         = ">="
 threshold  = 3
 message    = "{{loader}} failed {{value}} times"
@@ -64,7 +67,8 @@ severity   = "HIGH"
 signal     = "auth.failure"
 by         = ["client_ip"]
 aggregate  = "count"
-over       = ")toml" + part(0.3) + R"toml("
+over       = ")toml" +
+         part(0.3) + R"toml("
 op         = ">="
 threshold  = 5
 message    = "Multiple authentication failures from {{client_ip}} ({{value}} attempts)"
@@ -81,11 +85,13 @@ message    = "{{mount}} on {{host}} is {{value}} % full (limit {{threshold}} %)"
 suggestion = "Remove old extracts, or grow the volume"
 
 [notifier.terminal]
-stream = ")toml" + (json ? "stderr" : "stdout") + R"toml("
+stream = ")toml" +
+         (json ? "stderr" : "stdout") + R"toml("
 
 [notifier.mail]
 plugin = "email"
-url    = "maildir:)toml" + directory + R"toml(/maildir"
+url    = "maildir:)toml" +
+         directory + R"toml(/maildir"
 from   = "Tocsin <tocsin@localhost>"
 
 [contact.you]
@@ -119,19 +125,23 @@ base::Result<int> demo(const DemoRequest& request) {
   std::ofstream(file) << config_text(directory, request.length, request.json);
   TRY(auto agent, Agent::start({file, {}}));
   auto& say = request.json ? std::cerr : std::cout;
-  say << "The agent runs on " << agent->url() << " for " << base::format_duration(request.length) << ", configured by " << file << "\n"
-      << "An ETL day with a failing loader, a brute-force attack and a filling disk begins; what it tells follows." << std::endl;
+  say << "The agent runs on " << agent->url() << " for " << base::format_duration(request.length) << ", configured by "
+      << file << "\n"
+      << "An ETL day with a failing loader, a brute-force attack and a filling disk begins; what it tells follows."
+      << std::endl;
   interrupted_within(request.length);
   agent->settle(std::chrono::seconds(10));
   const auto totals = agent->totals();
   agent->stop();
   const std::string maildir = directory + "/maildir";
   if (!request.json) {
-    std::cout << "\n" << totals.signals << " signals, " << totals.alerts << " alerts, " << totals.incidents << " incidents, " << totals.notifications
-              << " notifications; mails in " << maildir << "\n";
+    std::cout << "\n"
+              << totals.signals << " signals, " << totals.alerts << " alerts, " << totals.incidents << " incidents, "
+              << totals.notifications << " notifications; mails in " << maildir << "\n";
   }
-  std::cout << "{\"signals\": " << totals.signals << ", \"alerts\": " << totals.alerts << ", \"incidents\": " << totals.incidents
-            << ", \"notifications\": " << totals.notifications << ", \"maildir\": " << base::json_quote(maildir) << "}" << std::endl;
+  std::cout << "{\"signals\": " << totals.signals << ", \"alerts\": " << totals.alerts
+            << ", \"incidents\": " << totals.incidents << ", \"notifications\": " << totals.notifications
+            << ", \"maildir\": " << base::json_quote(maildir) << "}" << std::endl;
   return totals.incidents >= 3 && totals.notifications >= totals.incidents ? 0 : 1;
 }
 

@@ -11,7 +11,9 @@ std::uint64_t script_hash(const std::string& file, const std::string& text) {
 Detectors::Detectors(plugin_host::Port& port, std::string data_dir, std::uint32_t shards, Configure configure)
     : port_(port), data_dir_(std::move(data_dir)), shards_(shards), configure_(std::move(configure)) {}
 
-Detectors::~Detectors() { stop(); }
+Detectors::~Detectors() {
+  stop();
+}
 
 void Detectors::stop() {
   std::lock_guard lock(mutex_);

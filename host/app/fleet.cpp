@@ -23,8 +23,10 @@ const model::PluginType* type_in(const plugin_host::Found& file, const std::stri
 
 std::string kinds_text(std::uint32_t kinds) {
   std::string text;
-  for (const auto& [bit, name] : {std::pair<std::uint32_t, const char*>{model::kind_source, "source"}, {model::kind_detector, "detector"},
-                                  {model::kind_notifier, "notifier"}, {model::kind_tracker, "tracker"}}) {
+  for (const auto& [bit, name] : {std::pair<std::uint32_t, const char*>{model::kind_source, "source"},
+                                  {model::kind_detector, "detector"},
+                                  {model::kind_notifier, "notifier"},
+                                  {model::kind_tracker, "tracker"}}) {
     if (kinds & bit) text += (text.empty() ? "" : ",") + std::string(name);
   }
   return text;
@@ -39,7 +41,8 @@ std::uint32_t kind_bit(const std::string& kind) {
 // Pulls one source every `every`, one pull at a time, on the pool. Outlives a running pull by shared ownership.
 class Fleet::Poller : public std::enable_shared_from_this<Poller> {
  public:
-  Poller(std::shared_ptr<plugin_host::Instance> instance, const Parts& parts, base::Duration every, base::Duration timeout)
+  Poller(std::shared_ptr<plugin_host::Instance> instance, const Parts& parts, base::Duration every,
+         base::Duration timeout)
       : instance_(std::move(instance)), parts_(parts), every_(every), timeout_(timeout) {}
 
   void start() { again(base::Duration::zero()); }
@@ -55,9 +58,8 @@ class Fleet::Poller : public std::enable_shared_from_this<Poller> {
   void again(base::Duration delay) {
     std::lock_guard lock(mutex_);
     if (stopped_) return;
-    timer_ = parts_.reactor->after(delay, [self = shared_from_this()] {
-      self->parts_.pool->post([self] { self->pull(); });
-    });
+    timer_ = parts_.reactor->after(delay,
+                                   [self = shared_from_this()] { self->parts_.pool->post([self] { self->pull(); }); });
   }
   void pull() {
     {
@@ -108,9 +110,12 @@ struct Fleet::Member {
 };
 
 Fleet::Fleet(Parts parts) : parts_(std::move(parts)) {}
-Fleet::~Fleet() { stop(); }
+Fleet::~Fleet() {
+  stop();
+}
 
-std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted, const std::vector<plugin_host::Found>& found) {
+std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted,
+                                          const std::vector<plugin_host::Found>& found) {
   Lines lines;
   std::map<std::string, const Wanted*> by_name;
   for (const auto& each : wanted) by_name[each.full()] = &each;
@@ -140,7 +145,8 @@ std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted, con
         end(member);
         lines.push_back(name + ": stopped, its plugin was removed");
       }
-      member.error = type ? "plugin \"" + each->plugin + "\" is no " + each->kind : "waits for plugin \"" + each->plugin + "\"";
+      member.error =
+          type ? "plugin \"" + each->plugin + "\" is no " + each->kind : "waits for plugin \"" + each->plugin + "\"";
       lines.push_back(name + ": " + member.error);
       continue;
     }
@@ -155,7 +161,8 @@ std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted, con
   std::vector<model::PluginStatus> available;
   for (const auto& file : found) {
     if (!file.error.empty()) available.push_back({"", "", "", "", file.path, "failed", file.error});
-    for (const auto& type : file.descriptor.types) available.push_back({type.id, type.version, kinds_text(type.kinds), "", file.path, "available", ""});
+    for (const auto& type : file.descriptor.types)
+      available.push_back({type.id, type.version, kinds_text(type.kinds), "", file.path, "available", ""});
   }
   {
     std::lock_guard lock(mutex_);
@@ -165,10 +172,11 @@ std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted, con
   return lines;
 }
 
-void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model::PluginType& type, base::Value config, Lines& lines) {
+void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model::PluginType& type, base::Value config,
+                     Lines& lines) {
   const std::string name = member.wanted.full();
-  const std::string text = base::to_json(config) + member.wanted.labels.text() + base::format_duration(member.wanted.every) +
-                           base::format_duration(member.wanted.timeout);
+  const std::string text = base::to_json(config) + member.wanted.labels.text() +
+                           base::format_duration(member.wanted.every) + base::format_duration(member.wanted.timeout);
   if (member.instance && member.identity == file.identity) {
     if (member.config_text == text) return;
     if (auto taken = member.instance->reconfigure(config); taken && *taken) {
@@ -210,7 +218,8 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
   lines.push_back(name + (exchanged ? ": exchanged, now " : ": started, ") + type.id + " " + type.version);
 }
 
-base::Result<std::shared_ptr<plugin_host::Instance>> Fleet::make(const Member& member, const plugin_host::Found& file, base::Value config) {
+base::Result<std::shared_ptr<plugin_host::Instance>> Fleet::make(const Member& member, const plugin_host::Found& file,
+                                                                 base::Value config) {
   TRY(auto library, plugin_host::load_library(file.path));
   const std::string name = member.wanted.full();
   plugin_host::InstanceSettings settings;
@@ -258,14 +267,16 @@ void Fleet::publish_routes() {
     if (!member->instance) continue;
     for (const auto& route : member->instance->type().routes) {
       const bool prefix = route.path.ends_with("/*");
-      routes.push_back({route.method, prefix ? route.path.substr(0, route.path.size() - 1) : route.path, prefix, member->instance});
+      routes.push_back(
+          {route.method, prefix ? route.path.substr(0, route.path.size() - 1) : route.path, prefix, member->instance});
     }
   }
   std::unique_lock lock(routes_mutex_);
   routes_.swap(routes);
 }
 
-bool Fleet::handle(const plugin_host::Instance::Request& request, std::function<void(plugin_host::Instance::Response)> done) {
+bool Fleet::handle(const plugin_host::Instance::Request& request,
+                   std::function<void(plugin_host::Instance::Response)> done) {
   std::shared_ptr<plugin_host::Instance> target;
   {
     std::shared_lock lock(routes_mutex_);
@@ -278,8 +289,9 @@ bool Fleet::handle(const plugin_host::Instance::Request& request, std::function<
     }
   }
   if (!target) return false;
-  target->handle(request, parts_.clock->now() + default_timeout,
-                 [target, done = std::move(done)](plugin_host::Instance::Response response) { done(std::move(response)); });
+  target->handle(
+      request, parts_.clock->now() + default_timeout,
+      [target, done = std::move(done)](plugin_host::Instance::Response response) { done(std::move(response)); });
   return true;
 }
 
@@ -334,7 +346,8 @@ std::vector<model::PluginStatus> Fleet::status() const {
     lines.push_back(std::move(line));
   }
   for (const auto& type : available_) {
-    const bool used = std::any_of(lines.begin(), lines.end(), [&](const auto& line) { return line.id == type.id && !type.id.empty(); });
+    const bool used = std::any_of(lines.begin(), lines.end(),
+                                  [&](const auto& line) { return line.id == type.id && !type.id.empty(); });
     if (!used) lines.push_back(type);
   }
   return lines;

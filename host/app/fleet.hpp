@@ -23,9 +23,9 @@ namespace tocsin::app {
 
 /// One instance as configured. `options` is validated and resolved by Fleet's Prepare when the type is known.
 struct Wanted {
-  std::string kind;    ///< "source", "notifier", "tracker"
-  std::string name;    ///< "auth" of [source.auth]
-  std::string plugin;  ///< type id
+  std::string kind;          ///< "source", "notifier", "tracker"
+  std::string name;          ///< "auth" of [source.auth]
+  std::string plugin;        ///< type id
   base::Duration every{};    ///< 0: the kind's default
   base::Duration timeout{};  ///< 0: 30 s
   model::Labels labels;      ///< the agent's and the instance's
@@ -68,8 +68,10 @@ class Fleet {
   class Poller;
   using Lines = std::vector<std::string>;
 
-  void bring_up(Member& member, const plugin_host::Found& file, const model::PluginType& type, base::Value config, Lines& lines);
-  base::Result<std::shared_ptr<plugin_host::Instance>> make(const Member& member, const plugin_host::Found& file, base::Value config);
+  void bring_up(Member& member, const plugin_host::Found& file, const model::PluginType& type, base::Value config,
+                Lines& lines);
+  base::Result<std::shared_ptr<plugin_host::Instance>> make(const Member& member, const plugin_host::Found& file,
+                                                            base::Value config);
   base::Result<void> begin(Member& member, const std::shared_ptr<plugin_host::Instance>& instance);
   void end(Member& member);
   void publish_routes();

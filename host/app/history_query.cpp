@@ -9,7 +9,9 @@
 namespace tocsin::app {
 namespace {
 
-double seconds(std::int64_t ns) { return static_cast<double>(ns / 1'000'000) / 1e3; }
+double seconds(std::int64_t ns) {
+  return static_cast<double>(ns / 1'000'000) / 1e3;
+}
 
 struct Bucket {
   double count = 0, sum = 0;
@@ -56,7 +58,8 @@ std::vector<api::Point> raw(const storage::SeriesSamples& series) {
   std::vector<api::Point> points;
   points.reserve(series.samples.size());
   for (std::size_t i = 0; i < series.samples.size(); ++i) {
-    points.push_back({seconds(series.samples[i].ts), is_summary(series, i) ? series.summaries[i].avg : series.samples[i].value});
+    points.push_back(
+        {seconds(series.samples[i].ts), is_summary(series, i) ? series.summaries[i].avg : series.samples[i].value});
   }
   return points;
 }
@@ -76,7 +79,8 @@ base::Result<std::vector<api::Point>> aggregate(const storage::SeriesSamples& se
     return base::fail(base::Fault::invalid, "aggregation: \"" + std::string(aggregation) +
                                                 "\" is none of raw, avg, sum, min, max, count, p50, p95, p99");
   }
-  if (bucket <= base::Duration::zero()) return base::fail(base::Fault::invalid, "bucket: expected a duration above zero, such as 5m");
+  if (bucket <= base::Duration::zero())
+    return base::fail(base::Fault::invalid, "bucket: expected a duration above zero, such as 5m");
   const bool percentile = aggregation.front() == 'p';
   std::vector<api::Point> points;
   Bucket current;

@@ -43,7 +43,8 @@ int main(int argc, char** argv) {
   Console console;
   const char* url = std::getenv("TOCSIN_URL");
   console.url = url && *url ? url : "http://127.0.0.1:7676";
-  CLI::App app{"Tocsin watches signals, finds incidents, and gets the right person and the right ticket moving.", "tocsin"};
+  CLI::App app{"Tocsin watches signals, finds incidents, and gets the right person and the right ticket moving.",
+               "tocsin"};
   app.set_version_flag("--version", std::string("tocsin ") + tocsin_version);
   app.require_subcommand(1);
   app.fallthrough();  // --json, --url and --token-file stand before or after the command

@@ -20,15 +20,16 @@ void AgentPort::log(const std::string& instance, int level, std::string_view tex
   telemetry::log(static_cast<telemetry::Level>(level), instance, text);
 }
 
-void AgentPort::metric(const std::string& instance, tsn_metric_kind kind, const std::string& name, const model::Labels& labels,
-                       double value) {
+void AgentPort::metric(const std::string& instance, tsn_metric_kind kind, const std::string& name,
+                       const model::Labels& labels, double value) {
   telemetry::MetricLabels all{{"instance", instance}};
   for (const auto& [key, text] : labels) all.emplace_back(key, text);
   const std::string full = "tocsin_plugin_" + name;
   if (kind == TSN_METRIC_GAUGE) {
     parts_.metrics->gauge(full, "A plugin's own gauge", all).set(value);
   } else {
-    parts_.metrics->counter(full + (full.ends_with("_total") ? "" : "_total"), "A plugin's own counter", all).add(value);
+    parts_.metrics->counter(full + (full.ends_with("_total") ? "" : "_total"), "A plugin's own counter", all)
+        .add(value);
   }
 }
 

@@ -1,8 +1,8 @@
 #include "app/replay.hpp"
 
+#include <fnmatch.h>
 #include <algorithm>
 #include <filesystem>
-#include <fnmatch.h>
 #include <map>
 #include <mutex>
 
@@ -85,7 +85,11 @@ class ReplayPort final : public plugin_host::Port {
 class Replay {
  public:
   explicit Replay(const ReplayRequest& request)
-      : request_(request), reactor_("reactor"), pool_("pool", 2), port_(clock_, series_, reactor_, pool_), configuration_(request.config_file) {
+      : request_(request),
+        reactor_("reactor"),
+        pool_("pool", 2),
+        port_(clock_, series_, reactor_, pool_),
+        configuration_(request.config_file) {
     // Every line of the past is acceptable: until lines move it the clock stands at the real present.
     clock_.set(base::SystemClock().now());
   }
@@ -135,10 +139,12 @@ base::Result<void> Replay::configure() {
   diagnostics = configuration_.read(found_);
   std::string errors;
   for (const auto& each : diagnostics) {
-    (each.level == config::Diagnostic::Level::error ? errors : notes_.emplace_back()) += each.text() + (each.level == config::Diagnostic::Level::error ? "\n" : "");
+    (each.level == config::Diagnostic::Level::error ? errors : notes_.emplace_back()) +=
+        each.text() + (each.level == config::Diagnostic::Level::error ? "\n" : "");
   }
   if (!errors.empty()) return base::fail(base::Fault::invalid, errors);
-  detectors_ = std::make_unique<Detectors>(port_, agent.data_dir, 1, [this](const auto& type) { return configuration_.prepare_detector(type); });
+  detectors_ = std::make_unique<Detectors>(port_, agent.data_dir, 1,
+                                           [this](const auto& type) { return configuration_.prepare_detector(type); });
   detectors_->set_found(found_);
   for (const auto& finding : configuration_.read_scripts(*detectors_)) notes_.push_back(finding.text());
   detection::ShardSettings settings;
@@ -179,11 +185,13 @@ std::vector<Wanted> Replay::readers_of(const std::string& file) const {
 base::Result<void> Replay::read_files() {
   for (std::size_t i = 0; i < request_.files.size(); ++i) {
     const auto& file = request_.files[i];
-    if (!fs::is_regular_file(file)) return base::fail(base::Fault::not_found, "cannot read " + file + ": it is not a file");
+    if (!fs::is_regular_file(file))
+      return base::fail(base::Fault::not_found, "cannot read " + file + ": it is not a file");
     const auto readers = readers_of(file);
     if (readers.empty()) {
-      return base::fail(base::Fault::invalid, (request_.config_file.empty() ? "the embedded default" : request_.config_file) +
-                                                  " has no source that reads files; add a [source.NAME] with plugin = \"logtail\"");
+      return base::fail(base::Fault::invalid,
+                        (request_.config_file.empty() ? "the embedded default" : request_.config_file) +
+                            " has no source that reads files; add a [source.NAME] with plugin = \"logtail\"");
     }
     for (const auto& wanted : readers) TRY_VOID(read_file(i, wanted));
   }
@@ -279,7 +287,10 @@ void Replay::advance(base::Time now) {
   std::vector<model::Alert> alerts;
   for (;;) {
     const auto shard_due = shard_->next_due(), desk_due = desk_->next_due();
-    const auto due = shard_due && desk_due ? std::min(*shard_due, *desk_due) : shard_due ? *shard_due : desk_due ? *desk_due : base::Time::max();
+    const auto due = shard_due && desk_due ? std::min(*shard_due, *desk_due)
+                     : shard_due           ? *shard_due
+                     : desk_due            ? *desk_due
+                                           : base::Time::max();
     if (due > now) return;
     clock_.set(std::max(clock_.now(), due));
     if (shard_due && *shard_due <= due) {
@@ -324,6 +335,8 @@ void Replay::keep(model::Changes changes) {
 
 }  // namespace
 
-base::Result<ReplayReport> replay(const ReplayRequest& request) { return Replay(request).run(); }
+base::Result<ReplayReport> replay(const ReplayRequest& request) {
+  return Replay(request).run();
+}
 
 }  // namespace tocsin::app

@@ -10,8 +10,12 @@ namespace tocsin::base {
 using Duration = std::chrono::nanoseconds;
 using Time = std::chrono::sys_time<std::chrono::nanoseconds>;
 
-constexpr std::int64_t to_ns(Time t) { return t.time_since_epoch().count(); }
-constexpr Time from_ns(std::int64_t ns) { return Time(Duration(ns)); }
+constexpr std::int64_t to_ns(Time t) {
+  return t.time_since_epoch().count();
+}
+constexpr Time from_ns(std::int64_t ns) {
+  return Time(Duration(ns));
+}
 /// "No time": 1970-01-01T00:00:00Z, which no event of ours has.
 constexpr Time no_time{};
 

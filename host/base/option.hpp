@@ -13,13 +13,13 @@ struct Option {
   std::string key;
   OptionType type = OptionType::string;
   bool required = false;
-  bool secret = false;      ///< env:, file:, store: are resolved; never shown
-  bool reloadable = false;  ///< a change does not need a new instance
-  std::string fallback;     ///< default as TOML text; empty: none
-  std::string min, max;     ///< bounds as TOML text; empty: none
+  bool secret = false;               ///< env:, file:, store: are resolved; never shown
+  bool reloadable = false;           ///< a change does not need a new instance
+  std::string fallback;              ///< default as TOML text; empty: none
+  std::string min, max;              ///< bounds as TOML text; empty: none
   std::vector<std::string> choices;  ///< allowed strings; empty: any
   std::string doc;
-  std::vector<Option> children;      ///< of a table or of the tables in an array; empty: not looked into
+  std::vector<Option> children;  ///< of a table or of the tables in an array; empty: not looked into
 };
 
 }  // namespace tocsin::base

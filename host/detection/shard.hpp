@@ -23,7 +23,7 @@ struct ShardSettings {
   std::uint32_t index = 0;
   std::uint32_t count = 1;
   base::Duration look_back = std::chrono::minutes(5);
-  bool cooldown = true;       ///< off in `rule test`
+  bool cooldown = true;              ///< off in `rule test`
   std::size_t max_groups = 100'000;  ///< per rule; beyond it: dropped, counted
   /// Raw samples of series matching a selector in a time span, for inputs declared late or with an offset. May be null.
   std::function<void(const model::Selector&, base::Time from, base::Time to,
@@ -50,7 +50,8 @@ class Shard {
 
   /// Replaces the rules. An unchanged rule (same definition) keeps its groups and timers; alerts of a removed rule
   /// resolve into `out`. A rule that does not compile is left out and reported; the others run.
-  std::vector<RuleProblem> set_rules(std::vector<model::SharedRule> rules, base::Time now, std::vector<model::Alert>& out);
+  std::vector<RuleProblem> set_rules(std::vector<model::SharedRule> rules, base::Time now,
+                                     std::vector<model::Alert>& out);
 
   /// Puts a batch into windows without judging it: at start, for what is older than the journal position.
   void warm(const model::SignalBatch& batch);

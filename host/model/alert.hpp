@@ -19,7 +19,7 @@ std::string_view to_string(AlertState state);
 base::Result<AlertState> parse_alert_state(std::string_view text);
 
 struct Alert {
-  std::string id;           ///< derives from (rule, labels, active_at): re-reading the journal gives the same one
+  std::string id;  ///< derives from (rule, labels, active_at): re-reading the journal gives the same one
   std::string rule;
   std::uint64_t fingerprint = 0;  ///< of `labels`
   AlertState state = AlertState::inactive;
@@ -31,15 +31,15 @@ struct Alert {
   std::vector<Link> links;  ///< expanded
   double value = std::numeric_limits<double>::quiet_NaN();
   double threshold = std::numeric_limits<double>::quiet_NaN();
-  base::Time active_at{};   ///< became pending
+  base::Time active_at{};  ///< became pending
   base::Time fired_at{};
   base::Time resolved_at{};
   base::Time updated_at{};
   base::Time cooldown_until{};  ///< a re-fire before this continues the alert without a new message
   bool shadow = false;
-  bool silent = false;      ///< this transition is within the cooldown: record it, tell nobody anew
-  Origin origin;            ///< of the signal that raised it; empty line: none
-  std::string title;        ///< the rule's name and its by-values
+  bool silent = false;  ///< this transition is within the cooldown: record it, tell nobody anew
+  Origin origin;        ///< of the signal that raised it; empty line: none
+  std::string title;    ///< the rule's name and its by-values
 };
 
 /// "rule by=value, …": the title of alerts and incidents.

@@ -16,7 +16,7 @@ struct Changes {
   std::vector<Incident> incidents;     ///< upsert by correlation_id; number 0: the store gives one
   std::vector<TimelineEntry> timeline;
   std::vector<IncidentAlert> incident_alerts;
-  std::vector<Delivery> deliveries;    ///< upsert by key; a new key that exists already is left alone unless it changed
+  std::vector<Delivery> deliveries;  ///< upsert by key; a new key that exists already is left alone unless it changed
   std::vector<Attempt> attempts;
   std::vector<ProviderRef> provider_refs;
   std::vector<TicketRef> tickets;

@@ -21,8 +21,8 @@ std::string_view to_string(DeliveryState state);  ///< "PENDING", "SENT", "DEAD"
 /// One notification, or one change for a tracker, on its way. The payload is a copy of what was true when it was
 /// decided, so that a restart sends the same thing.
 struct Delivery {
-  std::string key;             ///< idempotency key; the identity; derives from what caused it
-  std::string instance;        ///< "mail" of [notifier.mail]
+  std::string key;       ///< idempotency key; the identity; derives from what caused it
+  std::string instance;  ///< "mail" of [notifier.mail]
   bool tracker = false;
   MessageKind kind = MessageKind::firing;
   std::uint32_t change = 0;    ///< tracker: tsn_change_kind
@@ -30,11 +30,11 @@ struct Delivery {
   std::string target;          ///< as written
   std::string recipient;       ///< name
   std::string address;
-  std::string reason;          ///< "ladder step 1", "group flush", "ticket", "test"
+  std::string reason;  ///< "ladder step 1", "group flush", "ticket", "test"
   // Group flush (Alertmanager's view); empty group_key: none.
   std::string receiver, group_key;
   Labels group_labels;
-  Incident incident;           ///< as it was
+  Incident incident;  ///< as it was
   std::vector<Alert> alerts;
   std::string title, text, note, note_author;
   bool shadow = false;
@@ -48,7 +48,7 @@ struct Delivery {
 /// A row of notification_log: one attempt.
 struct Attempt {
   std::string delivery_key, correlation_id, instance, type, recipient;
-  std::string status;          ///< SENT, FAILED, RETRYING, DEAD, SHADOW
+  std::string status;  ///< SENT, FAILED, RETRYING, DEAD, SHADOW
   base::Time sent_at{}, delivered_at{};
   std::string provider_id, error;
   std::uint32_t attempt = 1;
@@ -61,27 +61,27 @@ struct ProviderRef {
 
 struct TicketRef {
   std::string correlation_id, instance, key, url, status;
-  std::string intent;          ///< "create" while a create is on its way; empty: settled
+  std::string intent;  ///< "create" while a create is on its way; empty: settled
   base::Time synced_at{};
 };
 
 struct DeadLetter {
   std::uint64_t id = 0;
   base::Time at{};
-  std::string what;            ///< "delivery", "batch"
+  std::string what;  ///< "delivery", "batch"
   std::string key, instance, cause;
   Delivery delivery;
 };
 
 /// The notification record of one (route, group, receiver): Alertmanager's nflog entry and the group's timers.
 struct GroupState {
-  std::string key;             ///< route path and group key
+  std::string key;  ///< route path and group key
   Labels labels;
-  base::Time next_flush{};     ///< no_time: idle
+  base::Time next_flush{};  ///< no_time: idle
   base::Time last_notified{};
   std::vector<std::uint64_t> told_firing, told_resolved;  ///< fingerprints
   std::vector<Alert> members;
-  bool gone = false;           ///< delete it
+  bool gone = false;  ///< delete it
 };
 
 /// A ladder on its way. The steps are a copy: the chain is taken as it was when it began.
@@ -94,7 +94,7 @@ struct Ladder {
   int repeat = 0;
   std::vector<std::string> on_exhausted;
   base::Time next_at{};
-  bool done = false;           ///< delete it
+  bool done = false;  ///< delete it
 };
 
 }  // namespace tocsin::model

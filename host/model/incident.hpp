@@ -22,8 +22,8 @@ bool valid_transition(IncidentStatus from, IncidentStatus to);
 std::vector<IncidentStatus> next_statuses(IncidentStatus from);
 
 struct Incident {
-  std::uint64_t number = 0;      ///< short, given by the store at the first commit; unique in the store
-  std::string correlation_id;    ///< UUIDv7, unique across agents; the identity
+  std::uint64_t number = 0;    ///< short, given by the store at the first commit; unique in the store
+  std::string correlation_id;  ///< UUIDv7, unique across agents; the identity
   std::string title, description;
   Severity severity = Severity::none;
   Category category = Category::none;
@@ -32,9 +32,9 @@ struct Incident {
   double metric_value = std::numeric_limits<double>::quiet_NaN();
   double threshold_value = std::numeric_limits<double>::quiet_NaN();
   std::string ticket_key, ticket_url;
-  std::string group_key;         ///< the group (route, labels) and severity it belongs to
-  std::string route;             ///< the route's path, "root/payments-day"
-  Labels labels;                 ///< common to its alerts
+  std::string group_key;  ///< the group (route, labels) and severity it belongs to
+  std::string route;      ///< the route's path, "root/payments-day"
+  Labels labels;          ///< common to its alerts
   std::vector<std::string> tags;
   std::vector<Link> links;
   std::string runbook_url;
@@ -46,8 +46,8 @@ struct Incident {
 struct TimelineEntry {
   std::string correlation_id;  ///< of the incident
   base::Time at{};
-  std::string actor;           ///< "tocsin", a user, "jira"
-  std::string what;            ///< opened, status, note, severity, owner, alert, notified, escalated, ticket
+  std::string actor;  ///< "tocsin", a user, "jira"
+  std::string what;   ///< opened, status, note, severity, owner, alert, notified, escalated, ticket
   std::string from, to, text;
 };
 

@@ -15,7 +15,10 @@ namespace tocsin::model {
 
 struct Contact {
   std::string name, email, phone, slack, zone;
-  struct Preference { std::string by; base::Duration after{}; };
+  struct Preference {
+    std::string by;
+    base::Duration after{};
+  };
   std::vector<Preference> prefer;
   std::map<std::string, std::string> fields;  ///< every other string key, for notifiers of one's own
 };
@@ -26,14 +29,14 @@ struct ContactGroup {
 };
 
 struct PolicyStep {
-  std::vector<std::string> notify;    ///< targets as written
+  std::vector<std::string> notify;  ///< targets as written
   base::Duration escalate_after{};
 };
 
 struct Policy {
   std::string name;
   std::vector<PolicyStep> steps;
-  int repeat = 0;                      ///< -1: for ever
+  int repeat = 0;  ///< -1: for ever
   std::vector<std::string> on_exhausted;
 };
 
@@ -44,16 +47,16 @@ struct OpenAfter {
 
 /// A node of the routing tree; what a child does not give is inherited when the tree is read, so each node is whole.
 struct Route {
-  std::string name;                    ///< "root" for the root
-  std::string path;                    ///< "root/payments-day"
+  std::string name;  ///< "root" for the root
+  std::string path;  ///< "root/payments-day"
   Matchers matchers;
   bool continues = false;
-  std::vector<std::string> group_by;   ///< {"..."}: every label
+  std::vector<std::string> group_by;  ///< {"..."}: every label
   base::Duration group_wait = std::chrono::seconds(30);
   base::Duration group_interval = std::chrono::minutes(5);
   base::Duration repeat_interval = std::chrono::hours(4);
-  std::string policy;                  ///< empty: none
-  std::vector<std::string> notify;     ///< targets told at every flush
+  std::string policy;               ///< empty: none
+  std::vector<std::string> notify;  ///< targets told at every flush
   bool send_resolved = true;
   OpenAfter open_after;
   bool shadow = false;
@@ -69,26 +72,26 @@ struct SeverityMap {
 
 /// What a notifier or tracker instance is, as far as routing needs it.
 struct Channel {
-  std::string instance;       ///< "mail"
-  std::string plugin;         ///< "email": what a tier names
+  std::string instance;  ///< "mail"
+  std::string plugin;    ///< "email": what a tier names
   bool tracker = false;
-  bool no_recipient = false;  ///< told as the instance alone
-  bool takes_channels = false;///< `#channel`
-  std::string address_field;  ///< which field of a contact is the address
+  bool no_recipient = false;    ///< told as the instance alone
+  bool takes_channels = false;  ///< `#channel`
+  std::string address_field;    ///< which field of a contact is the address
   std::string default_recipient;
   std::vector<Severity> open_for;  ///< a tracker: which severities open a ticket
 };
 
 /// Everything routing decides by. Replaced as a whole at reload.
 struct Routing {
-  std::optional<Route> root;           ///< none: no route is configured
+  std::optional<Route> root;  ///< none: no route is configured
   std::map<std::string, Contact> contacts;
   std::map<std::string, ContactGroup> groups;
   std::map<std::string, Policy> policies;
   std::map<std::string, Channel> channels;  ///< by instance
   SeverityMap severity;
   base::Duration reopen_window = std::chrono::minutes(10);
-  bool shadow = false;                 ///< [delivery] mode = "shadow"
+  bool shadow = false;  ///< [delivery] mode = "shadow"
   std::string external_url;
 };
 

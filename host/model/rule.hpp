@@ -18,7 +18,7 @@
 namespace tocsin::model {
 
 enum class Severity : std::uint8_t { none = 0, low = 1, medium = 2, high = 3, critical = 4 };
-std::string_view to_string(Severity severity);  ///< "CRITICAL", …; "NONE"
+std::string_view to_string(Severity severity);                 ///< "CRITICAL", …; "NONE"
 base::Result<Severity> parse_severity(std::string_view text);  ///< our four words, without case
 
 enum class Category : std::uint8_t { none, transaction, log, integration, infrastructure };
@@ -26,7 +26,22 @@ std::string_view to_string(Category category);
 base::Result<Category> parse_category(std::string_view text);
 
 /// Same numbers as tsn_aggregate.
-enum class Aggregate : std::uint8_t { last, avg, sum, min, max, count, rate, delta, stddev, p50, p90, p95, p99, last_seen };
+enum class Aggregate : std::uint8_t {
+  last,
+  avg,
+  sum,
+  min,
+  max,
+  count,
+  rate,
+  delta,
+  stddev,
+  p50,
+  p90,
+  p95,
+  p99,
+  last_seen
+};
 std::string_view to_string(Aggregate aggregate);
 base::Result<Aggregate> parse_aggregate(std::string_view text);
 
@@ -41,16 +56,16 @@ struct Link {
 struct Input {
   Selector selector;
   Aggregate aggregate = Aggregate::last;
-  base::Duration over{};    ///< window (t - over, t]; 0: newest value within the look-back
+  base::Duration over{};  ///< window (t - over, t]; 0: newest value within the look-back
   base::Duration offset{};
 };
 
 struct Rule {
-  std::string name;                 ///< also the label alertname
+  std::string name;  ///< also the label alertname
   std::string detector = "threshold";
   Category category = Category::none;
   Severity severity = Severity::none;
-  Selector signal;                  ///< the main selector; further inputs come from the detector's compile()
+  Selector signal;  ///< the main selector; further inputs come from the detector's compile()
   std::string signal_text;
   std::vector<std::string> by;
   Aggregate aggregate = Aggregate::last;
@@ -58,18 +73,18 @@ struct Rule {
   base::Duration for_{};
   base::Duration keep_firing_for{};
   std::optional<base::Duration> cooldown;  ///< none: 0 s for CRITICAL, else 5 min
-  base::Duration every{};           ///< 0: evaluated on arrival
-  bool also_timed = false;          ///< ABSENT, <, <=, == or no_data = alert: also every 60 s
+  base::Duration every{};                  ///< 0: evaluated on arrival
+  bool also_timed = false;                 ///< ABSENT, <, <=, == or no_data = alert: also every 60 s
   NoData no_data = NoData::keep;
   bool fleet = false;
-  bool shadow = false;              ///< of a pack in shadow mode
-  std::string pack;                 ///< empty: the user's own
+  bool shadow = false;  ///< of a pack in shadow mode
+  std::string pack;     ///< empty: the user's own
   Labels labels;
   std::string message, suggestion, runbook_url;
   std::vector<Link> links;
-  base::Value table;                ///< the whole table, for the detector
+  base::Value table;  ///< the whole table, for the detector
   base::Place place;
-  std::string script_file;          ///< a Lua rule: the file; its program is known to the detector by `script`
+  std::string script_file;  ///< a Lua rule: the file; its program is known to the detector by `script`
   std::uint64_t script = 0;
 
   base::Duration effective_cooldown() const;
@@ -88,8 +103,10 @@ std::string expand(std::string_view text, Lookup&& lookup) {
     std::string_view name = text.substr(open + 2, close - open - 2);
     while (!name.empty() && name.front() == ' ') name.remove_prefix(1);
     while (!name.empty() && name.back() == ' ') name.remove_suffix(1);
-    if (std::optional<std::string> value = lookup(name)) out += *value;
-    else out.append(text.substr(open, close + 2 - open));
+    if (std::optional<std::string> value = lookup(name))
+      out += *value;
+    else
+      out.append(text.substr(open, close + 2 - open));
     at = close + 2;
   }
   return out;

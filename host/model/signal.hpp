@@ -43,16 +43,16 @@ struct SignalBatch {
   std::string instance;         ///< "source.auth"
   std::string source;           ///< the plugin's id, upper case where the spec's tables show it: "http", "logtail"
   std::vector<std::int64_t> ts;
-  std::vector<double> value;    ///< NaN where the row is a summary
+  std::vector<double> value;  ///< NaN where the row is a summary
   std::vector<SeriesId> series;
   std::vector<std::uint32_t> flags;
   std::vector<std::string> text;
-  std::vector<Summary> summary;  ///< count NaN: none in this row
+  std::vector<Summary> summary;       ///< count NaN: none in this row
   std::vector<std::uint64_t> line;    ///< origin line
   std::vector<std::uint64_t> offset;  ///< origin offset
   std::vector<std::uint32_t> file;    ///< index into files
   std::vector<std::string> files;
-  std::string cursor;            ///< opaque, of the source
+  std::string cursor;  ///< opaque, of the source
   bool has_cursor = false;
 
   std::size_t rows() const { return ts.size(); }

@@ -17,9 +17,12 @@ constexpr runtime::BackoffPolicy retry{std::chrono::milliseconds(100), std::chro
 Committer::Committer(storage::Store& store, telemetry::Metrics& metrics)
     : store_(store),
       seconds_(metrics.histogram("tocsin_store_commit_seconds", "Time of one store transaction")),
-      failures_(metrics.counter("tocsin_store_commit_failures_total", "Store transactions that failed and were tried again")) {}
+      failures_(metrics.counter("tocsin_store_commit_failures_total",
+                                "Store transactions that failed and were tried again")) {}
 
-Committer::~Committer() { stop(); }
+Committer::~Committer() {
+  stop();
+}
 
 void Committer::start() {
   thread_ = std::thread([this] {
@@ -34,7 +37,9 @@ void Committer::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-bool Committer::commit(Decision decision) { return queue_.push(std::move(decision)); }
+bool Committer::commit(Decision decision) {
+  return queue_.push(std::move(decision));
+}
 
 void Committer::run() {
   std::vector<Decision> batch;
@@ -81,7 +86,8 @@ base::Result<storage::CommitResult> Committer::write_until_taken(const model::Ch
       return result;
     }
     failures_.add();
-    if (!failing_.exchange(true)) telemetry::log_error("store", "commit failed, trying again: " + result.error().message());
+    if (!failing_.exchange(true))
+      telemetry::log_error("store", "commit failed, trying again: " + result.error().message());
     std::this_thread::sleep_for(runtime::backoff_delay(retry, attempt, runtime::jitter()));
   }
 }

@@ -16,7 +16,9 @@ constexpr std::uint64_t position_lag = 1024;
 Control::Control(incidents::Desk& desk, Committer& committer, const base::Clock& clock, std::size_t shards, Send send)
     : desk_(desk), committer_(committer), clock_(clock), send_(std::move(send)), judged_(shards, 0) {}
 
-Control::~Control() { stop(); }
+Control::~Control() {
+  stop();
+}
 
 void Control::start(std::uint64_t position) {
   std::fill(judged_.begin(), judged_.end(), position);
@@ -112,13 +114,15 @@ void Control::committed(const storage::CommitResult& result, model::Changes& cha
     const auto number = result.numbers.find(incident.correlation_id);
     if (number == result.numbers.end()) continue;
     telemetry::log_info("incidents", "opened: " + incident.title,
-                        {{"correlation_id", incident.correlation_id}, {"incident", std::to_string(number->second)},
+                        {{"correlation_id", incident.correlation_id},
+                         {"incident", std::to_string(number->second)},
                          {"severity", std::string(model::to_string(incident.severity))}});
   }
   std::vector<model::Delivery> out;
   for (auto& delivery : changes.deliveries) {
     if (delivery.state != model::DeliveryState::pending) continue;
-    if (auto it = result.numbers.find(delivery.correlation_id); it != result.numbers.end()) delivery.incident.number = it->second;
+    if (auto it = result.numbers.find(delivery.correlation_id); it != result.numbers.end())
+      delivery.incident.number = it->second;
     out.push_back(std::move(delivery));
   }
   if (!out.empty()) send_(std::move(out));

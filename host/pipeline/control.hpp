@@ -55,8 +55,8 @@ class Control {
   Send send_;
   runtime::Channel<std::function<void()>> queue_{64 * 1024};
   std::vector<std::uint64_t> judged_;  ///< per shard
-  std::uint64_t position_ = 0;       ///< through which consequences are decided
-  std::uint64_t kept_position_ = 0;  ///< the last one handed to the committer
+  std::uint64_t position_ = 0;         ///< through which consequences are decided
+  std::uint64_t kept_position_ = 0;    ///< the last one handed to the committer
   std::atomic<std::uint64_t> durable_position_{0};
   // Numbers come back beside the queue: the committer must never wait for this strand.
   std::mutex numbers_mutex_;

@@ -16,10 +16,17 @@ constexpr std::size_t most_per_write = 64;
 HistoryWriter::HistoryWriter(HistorySettings settings, storage::Store& store, storage::Journal& journal,
                              const model::SeriesTable& series, const base::Clock& clock, telemetry::Metrics& metrics,
                              std::function<std::uint64_t()> judged_position)
-    : settings_(settings), store_(store), journal_(journal), series_(series), clock_(clock), metrics_(metrics),
+    : settings_(settings),
+      store_(store),
+      journal_(journal),
+      series_(series),
+      clock_(clock),
+      metrics_(metrics),
       judged_position_(std::move(judged_position)) {}
 
-HistoryWriter::~HistoryWriter() { stop(); }
+HistoryWriter::~HistoryWriter() {
+  stop();
+}
 
 void HistoryWriter::start() {
   flushed_ = store_.history_position();
@@ -42,8 +49,9 @@ void HistoryWriter::append(model::SharedBatch batch) {
 }
 
 void HistoryWriter::rejected(model::RejectedSignal rejected) {
-  metrics_.counter("signals_validation_failures_total", "Signals refused, by cause",
-                   {{"loader_code", rejected.loader}, {"error_type", rejected.error_type}})
+  metrics_
+      .counter("signals_validation_failures_total", "Signals refused, by cause",
+               {{"loader_code", rejected.loader}, {"error_type", rejected.error_type}})
       .add(rejected.count);
   rejected_.try_push(std::move(rejected));  // counted all the same; only the copy for people is bounded
 }
@@ -76,7 +84,8 @@ void HistoryWriter::write(std::vector<model::SharedBatch>& batches) {
     arrivals_.emplace_back(newest.position, newest.arrived);
   }
   if (auto done = store_.append_history(batches); !done) {
-    if (!missed_.exchange(true)) telemetry::log_error("history", "cannot fold signals, trying again: " + done.error().message());
+    if (!missed_.exchange(true))
+      telemetry::log_error("history", "cannot fold signals, trying again: " + done.error().message());
   }
 }
 

@@ -33,8 +33,9 @@ struct HistorySettings {
 
 class HistoryWriter {
  public:
-  HistoryWriter(HistorySettings settings, storage::Store& store, storage::Journal& journal, const model::SeriesTable& series,
-                const base::Clock& clock, telemetry::Metrics& metrics, std::function<std::uint64_t()> judged_position);
+  HistoryWriter(HistorySettings settings, storage::Store& store, storage::Journal& journal,
+                const model::SeriesTable& series, const base::Clock& clock, telemetry::Metrics& metrics,
+                std::function<std::uint64_t()> judged_position);
   ~HistoryWriter();
 
   void start();

@@ -17,11 +17,17 @@ namespace tocsin::pipeline {
 
 struct Pipeline::Impl {
   Impl(Settings s, Parts p, model::Routing routing)
-      : settings(std::move(s)), parts(p), desk(std::move(routing)), committer(*parts.store, *parts.metrics),
-        control(desk, committer, *parts.clock, settings.shards, [this](auto deliveries) { outbox->enqueue(std::move(deliveries)); }),
+      : settings(std::move(s)),
+        parts(p),
+        desk(std::move(routing)),
+        committer(*parts.store, *parts.metrics),
+        control(desk, committer, *parts.clock, settings.shards,
+                [this](auto deliveries) { outbox->enqueue(std::move(deliveries)); }),
         history(settings.history, *parts.store, *parts.journal, *parts.series, *parts.clock, *parts.metrics,
                 [this] { return control.durable_position(); }),
-        intake(*parts.journal, [this] { return has_room(); }, [this](model::SharedBatch batch) { hand_on(std::move(batch)); }) {
+        intake(
+            *parts.journal, [this] { return has_room(); },
+            [this](model::SharedBatch batch) { hand_on(std::move(batch)); }) {
     make_shards();
     make_outbox();
     export_metrics();
@@ -29,7 +35,8 @@ struct Pipeline::Impl {
 
   // The path on one screen. take() → journal → hand_on() → shards → control → committer → outbox.
   base::Result<std::uint64_t> take(std::shared_ptr<model::SignalBatch> batch) {
-    if (!open.load(std::memory_order_acquire)) return base::fail(base::Fault::exhausted, "the agent is starting or stopping");
+    if (!open.load(std::memory_order_acquire))
+      return base::fail(base::Fault::exhausted, "the agent is starting or stopping");
     return intake.take(std::move(batch));
   }
   bool has_room() const {
@@ -90,21 +97,27 @@ void Pipeline::Impl::make_outbox() {
   };
   ports.commit = [this](model::Changes changes, std::function<void(base::Result<void>)> done) {
     auto failed = done;
-    const bool queued = committer.commit({std::move(changes), [done = std::move(done)](const auto& result, model::Changes&) {
-                                            done(result ? base::Result<void>{} : base::fail(result.error()));
-                                          }});
+    const bool queued =
+        committer.commit({std::move(changes), [done = std::move(done)](const auto& result, model::Changes&) {
+                            done(result ? base::Result<void>{} : base::fail(result.error()));
+                          }});
     if (!queued) failed(base::fail(base::Fault::cancelled, "the agent is stopping"));
   };
-  ports.ended = [this](const model::Delivery& delivery, const delivery::Outcome& outcome) { on_ended(delivery, outcome); };
+  ports.ended = [this](const model::Delivery& delivery, const delivery::Outcome& outcome) {
+    on_ended(delivery, outcome);
+  };
   ports.random = runtime::jitter;
   outbox = std::make_unique<delivery::Outbox>(settings.outbox, std::move(ports), *parts.pool);
 }
 
 void Pipeline::Impl::on_ended(const model::Delivery& delivery, const delivery::Outcome& outcome) {
   const bool told = delivery.state == model::DeliveryState::sent || delivery.state == model::DeliveryState::shadow;
-  telemetry::log(told ? telemetry::Level::info : telemetry::Level::error, "delivery",
-                 std::string(model::to_string(delivery.state)) + " " + delivery.target + (told ? "" : ": " + delivery.last_error),
-                 {{"correlation_id", delivery.correlation_id}, {"key", delivery.key}, {"attempts", std::to_string(delivery.attempts)}});
+  telemetry::log(
+      told ? telemetry::Level::info : telemetry::Level::error, "delivery",
+      std::string(model::to_string(delivery.state)) + " " + delivery.target + (told ? "" : ": " + delivery.last_error),
+      {{"correlation_id", delivery.correlation_id},
+       {"key", delivery.key},
+       {"attempts", std::to_string(delivery.attempts)}});
   if (delivered) delivered(delivery, outcome);
   control.decide(
       [delivery, outcome](incidents::Desk& d, base::Time now) -> base::Result<model::Changes> {
@@ -122,22 +135,27 @@ void Pipeline::Impl::export_metrics() {
       metrics.gauge("tocsin_shard_queue_batches", "Batches waiting for a shard", {{"shard", std::to_string(i)}})
           .set(static_cast<double>(shards[i]->queued()));
     }
-    metrics.gauge("tocsin_commit_queue_decisions", "Decisions waiting for the store").set(static_cast<double>(committer.queued()));
-    metrics.gauge("tocsin_journal_bytes", "Size of the signal journal").set(static_cast<double>(parts.journal->bytes()));
+    metrics.gauge("tocsin_commit_queue_decisions", "Decisions waiting for the store")
+        .set(static_cast<double>(committer.queued()));
+    metrics.gauge("tocsin_journal_bytes", "Size of the signal journal")
+        .set(static_cast<double>(parts.journal->bytes()));
     metrics.gauge("tocsin_series", "Series known to the agent").set(static_cast<double>(parts.series->size()));
     for (const auto& status : outbox->status()) {
       const telemetry::MetricLabels name{{"name", status.instance}};
-      metrics.gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open", name).set(static_cast<double>(status.breaker));
+      metrics.gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open", name)
+          .set(static_cast<double>(status.breaker));
       const telemetry::MetricLabels instance{{"instance", status.instance}};
       metrics.gauge("tocsin_outbox_queued", "Deliveries waiting", instance).set(static_cast<double>(status.queued));
-      metrics.gauge("tocsin_outbox_in_flight", "Deliveries on their way", instance).set(static_cast<double>(status.in_flight));
+      metrics.gauge("tocsin_outbox_in_flight", "Deliveries on their way", instance)
+          .set(static_cast<double>(status.in_flight));
     }
   });
 }
 
 // Signals older than the journal's oldest record, for windows longer than the journal is kept.
-void Pipeline::Impl::history_before_journal(const model::Selector& selector, base::Time from, base::Time to,
-                                            const std::function<void(model::SeriesId, std::int64_t, double)>& take_sample) {
+void Pipeline::Impl::history_before_journal(
+    const model::Selector& selector, base::Time from, base::Time to,
+    const std::function<void(model::SeriesId, std::int64_t, double)>& take_sample) {
   storage::SampleQuery query;
   query.name = selector.name();
   query.matchers = selector.matchers();
@@ -145,14 +163,17 @@ void Pipeline::Impl::history_before_journal(const model::Selector& selector, bas
   query.to = std::min(to, journal_begins - base::Duration(1));
   if (query.to < query.from) return;
   auto found = parts.store->samples(query);
-  if (!found) return telemetry::log_warn("detection", "cannot read history for " + selector.text() + ": " + found.error().message());
+  if (!found)
+    return telemetry::log_warn("detection",
+                               "cannot read history for " + selector.text() + ": " + found.error().message());
   for (const auto& series : *found) {
     const auto id = parts.series->intern(series.key);
     for (const auto& sample : series.samples) take_sample(id, sample.ts, sample.value);
   }
 }
 
-std::vector<detection::RuleProblem> Pipeline::Impl::set_rules_before_start(const std::vector<model::SharedRule>& rules) {
+std::vector<detection::RuleProblem> Pipeline::Impl::set_rules_before_start(
+    const std::vector<model::SharedRule>& rules) {
   std::vector<detection::RuleProblem> problems;
   std::vector<model::Alert> ended;
   for (auto& runner : shards) {
@@ -218,9 +239,12 @@ std::vector<model::Delivery> Pipeline::Impl::pending(storage::Restored& restored
 Pipeline::Pipeline(Settings settings, Parts parts, model::Routing routing)
     : impl_(std::make_unique<Impl>(std::move(settings), parts, std::move(routing))) {}
 
-Pipeline::~Pipeline() { stop(); }
+Pipeline::~Pipeline() {
+  stop();
+}
 
-base::Result<std::vector<detection::RuleProblem>> Pipeline::start(std::vector<model::SharedRule> rules, storage::Restored restored) {
+base::Result<std::vector<detection::RuleProblem>> Pipeline::start(std::vector<model::SharedRule> rules,
+                                                                  storage::Restored restored) {
   auto& my = *impl_;
   const base::Time now = my.parts.clock->now();
   TRY_VOID(my.parts.journal->read(1, [&](const model::SharedBatch& oldest) {
@@ -229,8 +253,8 @@ base::Result<std::vector<detection::RuleProblem>> Pipeline::start(std::vector<mo
   }));
   TRY_VOID(my.fold_unwritten());
   auto problems = my.set_rules_before_start(rules);
-  my.desk.restore({restored.incidents, restored.incident_alerts, restored.groups, restored.ladders, restored.tickets, restored.alerts,
-                   restored.deliveries},
+  my.desk.restore({restored.incidents, restored.incident_alerts, restored.groups, restored.ladders, restored.tickets,
+                   restored.alerts, restored.deliveries},
                   now);
   my.outbox->set_provider_refs(restored.provider_refs);
   for (auto& runner : my.shards) runner->judged_through(restored.journal_position);
@@ -258,8 +282,12 @@ void Pipeline::stop() {
   my.committer.stop();
 }
 
-base::Result<std::uint64_t> Pipeline::take(std::shared_ptr<model::SignalBatch> batch) { return impl_->take(std::move(batch)); }
-void Pipeline::rejected(model::RejectedSignal rejected) { impl_->history.rejected(std::move(rejected)); }
+base::Result<std::uint64_t> Pipeline::take(std::shared_ptr<model::SignalBatch> batch) {
+  return impl_->take(std::move(batch));
+}
+void Pipeline::rejected(model::RejectedSignal rejected) {
+  impl_->history.rejected(std::move(rejected));
+}
 
 void Pipeline::source_state(const std::string& instance, bool up) {
   for (auto& runner : impl_->shards) {
@@ -293,7 +321,8 @@ void Pipeline::set_channel(const std::string& instance, std::shared_ptr<delivery
 base::Result<void> Pipeline::decide(Decide decide) {
   auto answer = std::make_shared<std::promise<base::Result<void>>>();
   auto future = answer->get_future();
-  impl_->control.decide(std::move(decide), [answer](base::Result<void> result) { answer->set_value(std::move(result)); });
+  impl_->control.decide(std::move(decide),
+                        [answer](base::Result<void> result) { answer->set_value(std::move(result)); });
   return future.get();
 }
 
@@ -308,9 +337,10 @@ std::optional<model::Incident> Pipeline::find_incident(const std::string& id) {
 base::Result<void> Pipeline::keep(model::Changes changes) {
   auto answer = std::make_shared<std::promise<base::Result<void>>>();
   auto future = answer->get_future();
-  const bool queued = impl_->committer.commit({std::move(changes), [answer](const auto& result, model::Changes&) {
-                                                 answer->set_value(result ? base::Result<void>{} : base::fail(result.error()));
-                                               }});
+  const bool queued =
+      impl_->committer.commit({std::move(changes), [answer](const auto& result, model::Changes&) {
+                                 answer->set_value(result ? base::Result<void>{} : base::fail(result.error()));
+                               }});
   if (!queued) return base::fail(base::Fault::cancelled, "the agent is stopping");
   return future.get();
 }
@@ -346,7 +376,9 @@ std::vector<detection::RuleStatus> Pipeline::rule_status() {
   return all;
 }
 
-std::vector<delivery::InstanceStatus> Pipeline::channel_status() const { return impl_->outbox->status(); }
+std::vector<delivery::InstanceStatus> Pipeline::channel_status() const {
+  return impl_->outbox->status();
+}
 
 std::string Pipeline::not_ready() const {
   if (!impl_->open) return "the pipeline is not running";
@@ -355,7 +387,9 @@ std::string Pipeline::not_ready() const {
   return {};
 }
 
-storage::Store& Pipeline::store() { return *impl_->parts.store; }
+storage::Store& Pipeline::store() {
+  return *impl_->parts.store;
+}
 void Pipeline::on_delivered(std::function<void(const model::Delivery&, const delivery::Outcome&)> listener) {
   impl_->delivered = std::move(listener);
 }

@@ -50,9 +50,10 @@ class Pipeline {
   Pipeline(Settings settings, Parts parts, model::Routing routing);
   ~Pipeline();
 
-  /// Continues with what the store knew, rebuilds windows, reads the journal on from its durable position, starts the threads.
-  /// `rules` compile here; problems are returned, the others run.
-  base::Result<std::vector<detection::RuleProblem>> start(std::vector<model::SharedRule> rules, storage::Restored restored);
+  /// Continues with what the store knew, rebuilds windows, reads the journal on from its durable position, starts the
+  /// threads. `rules` compile here; problems are returned, the others run.
+  base::Result<std::vector<detection::RuleProblem>> start(std::vector<model::SharedRule> rules,
+                                                          storage::Restored restored);
   /// Ordered: intake first, then each stage lets its queue run empty into the next. Idempotent.
   void stop();
 
@@ -72,7 +73,8 @@ class Pipeline {
   base::Result<void> decide(Decide decide);
   /// A value read on the control strand.
   std::optional<model::Incident> find_incident(const std::string& id);
-  /// Deliveries outside the desk (trial messages, replayed dead letters): kept in one transaction `with` these, then sent.
+  /// Deliveries outside the desk (trial messages, replayed dead letters): kept in one transaction `with` these, then
+  /// sent.
   base::Result<void> send(std::vector<model::Delivery> deliveries, model::Changes with = {});
   base::Result<void> keep(model::Changes changes);
 

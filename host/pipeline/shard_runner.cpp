@@ -14,10 +14,13 @@ constexpr std::uint64_t tell_every = 256;
 
 }  // namespace
 
-ShardRunner::ShardRunner(std::uint32_t index, std::unique_ptr<detection::Shard> shard, const base::Clock& clock, Report report)
+ShardRunner::ShardRunner(std::uint32_t index, std::unique_ptr<detection::Shard> shard, const base::Clock& clock,
+                         Report report)
     : index_(index), shard_(std::move(shard)), clock_(clock), report_(std::move(report)) {}
 
-ShardRunner::~ShardRunner() { stop(); }
+ShardRunner::~ShardRunner() {
+  stop();
+}
 
 void ShardRunner::start() {
   told_position_ = position_;

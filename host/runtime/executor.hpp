@@ -66,9 +66,10 @@ class Reactor final : public Executor {
   bool try_post(Task& task) override;
   /// Runs the task on the reactor's thread after `delay`; returns an id for cancel(). Any thread. 0 once stopped.
   Id after(base::Duration delay, Task task);
-  /// One shot: events 1 readable, 2 writable; the task gets what became true. A descriptor that failed, hung up or cannot
-  /// be waited for counts as ready: the caller's read or write then tells the error. Several watches on one descriptor are
-  /// independent. The descriptor stays the caller's; cancel() before closing it. Any thread. 0 once stopped.
+  /// One shot: events 1 readable, 2 writable; the task gets what became true. A descriptor that failed, hung up or
+  /// cannot be waited for counts as ready: the caller's read or write then tells the error. Several watches on one
+  /// descriptor are independent. The descriptor stays the caller's; cancel() before closing it. Any thread. 0 once
+  /// stopped.
   Id watch(int descriptor, std::uint32_t events, std::function<void(std::uint32_t)> task);
   /// True if it had not run yet. Any thread.
   bool cancel(Id id);

@@ -16,13 +16,13 @@ std::optional<Level> parse_level(std::string_view text);  ///< without case; als
 
 struct LogSettings {
   Level level = Level::info;
-  bool json = true;      ///< false: text for people
-  std::string file;      ///< empty: standard error
+  bool json = true;  ///< false: text for people
+  std::string file;  ///< empty: standard error
 };
 
 /// Before the first call, lines go to standard error as text. A later call takes the new settings and opens the file
-/// anew, which is what log rotation needs. A file that cannot be opened is said so on standard error, which then gets the
-/// lines. Any thread.
+/// anew, which is what log rotation needs. A file that cannot be opened is said so on standard error, which then gets
+/// the lines. Any thread.
 void setup_log(const LogSettings& settings);
 /// Whether a line of this level would be written: ask before building a costly one.
 bool log_enabled(Level level);
@@ -30,7 +30,8 @@ bool log_enabled(Level level);
 std::uint64_t log_lines_lost();
 
 using Field = std::pair<std::string_view, std::string>;
-/// Writes one line with one system call. Any thread. `component` is the room or instance ("source.auth"). A field named correlation_id ties the lines of one path together.
+/// Writes one line with one system call. Any thread. `component` is the room or instance ("source.auth"). A field named
+/// correlation_id ties the lines of one path together.
 void log(Level level, std::string_view component, std::string_view message, std::initializer_list<Field> fields = {});
 
 inline void log_info(std::string_view component, std::string_view message, std::initializer_list<Field> fields = {}) {

@@ -41,12 +41,15 @@ int run(const std::string& file) {
     std::cerr << agent.error().message() << std::endl;
     return agent.error().fault() == base::Fault::invalid ? exit_usage : exit_no;
   }
-  if (isatty(1)) std::cout << "tocsin " << tocsin_version << " runs on " << (*agent)->url() << " with data in " << (*agent)->data_dir() << std::endl;
+  if (isatty(1))
+    std::cout << "tocsin " << tocsin_version << " runs on " << (*agent)->url() << " with data in "
+              << (*agent)->data_dir() << std::endl;
   for (;;) {
     int which = 0;
     if (sigwait(&set, &which) != 0) continue;
     if (which != SIGHUP) break;
-    if (auto done = (*agent)->reload(); !done) telemetry::log_error("reload", "nothing was changed: " + done.error().message());
+    if (auto done = (*agent)->reload(); !done)
+      telemetry::log_error("reload", "nothing was changed: " + done.error().message());
   }
   (*agent)->stop();
   return exit_done;
@@ -59,7 +62,10 @@ int check(const std::string& file, bool as_json) {
     json items = json::array();
     for (const auto& each : diagnostics) {
       items.push_back({{"level", each.level == config::Diagnostic::Level::error ? "error" : "warning"},
-                       {"file", each.place.file ? *each.place.file : ""}, {"line", each.place.line}, {"column", each.place.column}, {"message", each.message}});
+                       {"file", each.place.file ? *each.place.file : ""},
+                       {"line", each.place.line},
+                       {"column", each.place.column},
+                       {"message", each.message}});
     }
     std::cout << json{{"ok", !bad}, {"findings", items}}.dump(2) << '\n';
   } else {
@@ -76,34 +82,49 @@ json json_of(const model::Labels& labels) {
 }
 
 json json_of(const model::Alert& alert) {
-  return {{"rule", alert.rule}, {"labels", json_of(alert.group)}, {"severity", model::to_string(alert.severity)}, {"line", alert.origin.line},
-          {"file", alert.origin.file}, {"at", base::format_rfc3339(alert.fired_at)},
-          {"value", std::isnan(alert.value) ? json() : json(alert.value)}, {"threshold", std::isnan(alert.threshold) ? json() : json(alert.threshold)},
-          {"message", alert.annotations.get("message")}, {"fingerprint", alert.fingerprint}, {"id", alert.id}};
+  return {{"rule", alert.rule},
+          {"labels", json_of(alert.group)},
+          {"severity", model::to_string(alert.severity)},
+          {"line", alert.origin.line},
+          {"file", alert.origin.file},
+          {"at", base::format_rfc3339(alert.fired_at)},
+          {"value", std::isnan(alert.value) ? json() : json(alert.value)},
+          {"threshold", std::isnan(alert.threshold) ? json() : json(alert.threshold)},
+          {"message", alert.annotations.get("message")},
+          {"fingerprint", alert.fingerprint},
+          {"id", alert.id}};
 }
 
 json json_of(const model::Incident& incident) {
-  return {{"number", incident.number}, {"title", incident.title}, {"severity", model::to_string(incident.severity)},
-          {"status", model::to_string(incident.status)}, {"detected_at", base::format_rfc3339(incident.detected_at)},
-          {"resolved_at", incident.resolved_at == base::no_time ? json() : json(base::format_rfc3339(incident.resolved_at))},
+  return {{"number", incident.number},
+          {"title", incident.title},
+          {"severity", model::to_string(incident.severity)},
+          {"status", model::to_string(incident.status)},
+          {"detected_at", base::format_rfc3339(incident.detected_at)},
+          {"resolved_at",
+           incident.resolved_at == base::no_time ? json() : json(base::format_rfc3339(incident.resolved_at))},
           {"labels", json_of(incident.labels)}};
 }
 
 void print(const ReplayReport& report) {
   std::vector<std::vector<std::string>> rows{{"AT", "SEVERITY", "ALERT", "VALUE", "RAISED BY"}};
   for (const auto& alert : report.alerts) {
-    rows.push_back({base::format_rfc3339(alert.fired_at), std::string(model::to_string(alert.severity)), alert.title, base::format_number(alert.value),
+    rows.push_back({base::format_rfc3339(alert.fired_at), std::string(model::to_string(alert.severity)), alert.title,
+                    base::format_number(alert.value),
                     alert.origin.line ? alert.origin.file + ":" + std::to_string(alert.origin.line) : "-"});
   }
   print_table(rows);
   std::cout << '\n';
   rows = {{"INCIDENT", "SEVERITY", "STATUS", "DETECTED", "TITLE"}};
   for (const auto& incident : report.incidents) {
-    rows.push_back({std::to_string(incident.number), std::string(model::to_string(incident.severity)), std::string(model::to_string(incident.status)),
-                    base::format_rfc3339(incident.detected_at), incident.title});
+    rows.push_back({std::to_string(incident.number), std::string(model::to_string(incident.severity)),
+                    std::string(model::to_string(incident.status)), base::format_rfc3339(incident.detected_at),
+                    incident.title});
   }
   print_table(rows);
-  std::cout << '\n' << report.signals << " signals, " << report.alerts.size() << " alerts, " << report.incidents.size() << " incidents\n";
+  std::cout << '\n'
+            << report.signals << " signals, " << report.alerts.size() << " alerts, " << report.incidents.size()
+            << " incidents\n";
 }
 
 int run_replay(const std::string& config, const std::vector<std::string>& files, bool as_json) {
@@ -124,7 +145,8 @@ int run_replay(const std::string& config, const std::vector<std::string>& files,
   return exit_done;
 }
 
-constexpr const char* first_config = R"toml(# Tocsin's configuration. `tocsin check` finds every mistake; `tocsin reload` applies a change.
+constexpr const char* first_config =
+    R"toml(# Tocsin's configuration. `tocsin check` finds every mistake; `tocsin reload` applies a change.
 
 [agent]
 # data_dir = "/var/lib/tocsin"
@@ -160,7 +182,8 @@ void init(const std::string& folder) {
   std::ofstream out(file);
   out << first_config;
   if (!out) end_with(exit_no, "cannot write " + file.string());
-  std::cout << "wrote " << file.string() << "; next: tocsin check --config " << file.string() << " && tocsin run --config " << file.string() << '\n';
+  std::cout << "wrote " << file.string() << "; next: tocsin check --config " << file.string()
+            << " && tocsin run --config " << file.string() << '\n';
 }
 
 base::Duration duration_or_end(const std::string& text, const char* option) {
@@ -178,7 +201,9 @@ void add_agent_commands(CLI::App& app, Console& console) {
     bool effective = false, origin = false;
   };
   auto args = std::make_shared<Arguments>();
-  auto add_config = [&](CLI::App* command) { command->add_option("-c,--config", args->config, "agent.toml; without one the embedded default"); };
+  auto add_config = [&](CLI::App* command) {
+    command->add_option("-c,--config", args->config, "agent.toml; without one the embedded default");
+  };
 
   auto* run_command = app.add_subcommand("run", "Run the agent until SIGTERM; SIGHUP reloads");
   add_config(run_command);
@@ -186,9 +211,11 @@ void add_agent_commands(CLI::App& app, Console& console) {
 
   auto* check_command = app.add_subcommand("check", "Find every mistake in a configuration");
   add_config(check_command);
-  check_command->callback([&console, args] { console.exit_code = check(config_or_default(args->config), console.json); });
+  check_command->callback(
+      [&console, args] { console.exit_code = check(config_or_default(args->config), console.json); });
 
-  auto* reload = app.add_subcommand("reload", "Apply the configuration files of the running agent, whole or not at all");
+  auto* reload =
+      app.add_subcommand("reload", "Apply the configuration files of the running agent, whole or not at all");
   reload->callback([&console] {
     const auto answer = console.send("POST", "/api/v1/reload", json::object());
     if (console.json) {
@@ -209,10 +236,12 @@ void add_agent_commands(CLI::App& app, Console& console) {
     console.exit_code = *done;
   });
 
-  auto* replay_command = app.add_subcommand("replay", "Log files through the same rules, on a clock taken from their lines");
+  auto* replay_command =
+      app.add_subcommand("replay", "Log files through the same rules, on a clock taken from their lines");
   add_config(replay_command);
   replay_command->add_option("files", args->files, "log files, merged by time")->required();
-  replay_command->callback([&console, args] { console.exit_code = run_replay(config_or_default(args->config), args->files, console.json); });
+  replay_command->callback(
+      [&console, args] { console.exit_code = run_replay(config_or_default(args->config), args->files, console.json); });
 
   auto* init_command = app.add_subcommand("init", "Write a first agent.toml");
   init_command->add_option("folder", args->folder, "where")->capture_default_str();

@@ -10,8 +10,10 @@ class App;
 namespace tocsin::app {
 
 void add_incident_commands(CLI::App& app, Console& console);
-void add_reader_commands(CLI::App& app, Console& console);  ///< series, signal, rule, alert, notify, dead-letter, status
+void add_reader_commands(CLI::App& app,
+                         Console& console);  ///< series, signal, rule, alert, notify, dead-letter, status
 void add_plugin_commands(CLI::App& app, Console& console);
-void add_agent_commands(CLI::App& app, Console& console);   ///< run, check, reload, demo, replay, init, config, version, source
+void add_agent_commands(CLI::App& app,
+                        Console& console);  ///< run, check, reload, demo, replay, init, config, version, source
 
 }  // namespace tocsin::app

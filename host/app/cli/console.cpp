@@ -34,7 +34,9 @@ std::string problem_text(const std::string& body, unsigned status) {
 
 }  // namespace
 
-void end_with(int code, std::string message) { throw CommandEnd{code, std::move(message)}; }
+void end_with(int code, std::string message) {
+  throw CommandEnd{code, std::move(message)};
+}
 
 std::string Console::token() const {
   if (!token_file.empty()) {
@@ -54,7 +56,9 @@ std::string Console::raw(std::string_view method, const std::string& target, std
   return std::move(answer->body);
 }
 
-nlohmann::json Console::get(const std::string& target) const { return send("GET", target, nullptr); }
+nlohmann::json Console::get(const std::string& target) const {
+  return send("GET", target, nullptr);
+}
 
 nlohmann::json Console::send(std::string_view method, const std::string& target, const nlohmann::json& body) const {
   const std::string text = raw(method, target, body.is_null() ? std::string() : body.dump());
@@ -69,7 +73,8 @@ nlohmann::json Console::get_all(const std::string& target, std::size_t most) con
   std::string after;
   do {
     const std::string more = after.empty() ? "" : "&after=" + encode(after);
-    auto page = get(target + (target.find('?') == target.npos ? "?" : "&") + "limit=" + std::to_string(std::min<std::size_t>(most, 1000)) + more);
+    auto page = get(target + (target.find('?') == target.npos ? "?" : "&") +
+                    "limit=" + std::to_string(std::min<std::size_t>(most, 1000)) + more);
     for (auto& item : page["items"]) items.push_back(std::move(item));
     after = page.value("next", nlohmann::json()).is_string() ? page["next"].get<std::string>() : "";
   } while (!after.empty() && items.size() < most);

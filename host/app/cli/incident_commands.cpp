@@ -18,7 +18,9 @@ struct Arguments {
   std::size_t limit = 100;
 };
 
-std::string path(const std::string& id) { return "/api/v1/incidents/" + encode(id); }
+std::string path(const std::string& id) {
+  return "/api/v1/incidents/" + encode(id);
+}
 
 void print_incident_list(const json& items) {
   std::vector<std::vector<std::string>> rows{{"NUMBER", "SEVERITY", "STATUS", "DETECTED", "TITLE", "OWNER", "TICKET"}};
@@ -30,17 +32,18 @@ void print_incident_list(const json& items) {
 }
 
 void print_incident(const json& incident) {
-  for (const char* key : {"number", "title", "severity", "status", "category", "service_name", "owner", "description", "impact",
-                          "suggestion", "metric_value", "threshold_value", "resolution_notes", "jira_ticket_key", "jira_ticket_url",
-                          "correlation_id", "detected_at", "acknowledged_at", "resolved_at", "closed_at"}) {
+  for (const char* key : {"number",         "title",           "severity",         "status",          "category",
+                          "service_name",   "owner",           "description",      "impact",          "suggestion",
+                          "metric_value",   "threshold_value", "resolution_notes", "jira_ticket_key", "jira_ticket_url",
+                          "correlation_id", "detected_at",     "acknowledged_at",  "resolved_at",     "closed_at"}) {
     if (cell(incident, key) != "-") std::cout << key << ": " << cell(incident, key) << '\n';
   }
   if (incident.contains("alerts") && !incident["alerts"].empty()) {
     std::cout << "\nalerts\n";
     std::vector<std::vector<std::string>> rows;
     for (const auto& alert : incident["alerts"]) {
-      rows.push_back({"  " + cell(alert, "state"), cell(alert, "severity"), cell(alert, "rule"), alert.value("labels", json::object()).dump(),
-                      cell(alert, "value")});
+      rows.push_back({"  " + cell(alert, "state"), cell(alert, "severity"), cell(alert, "rule"),
+                      alert.value("labels", json::object()).dump(), cell(alert, "value")});
     }
     print_table(rows);
   }
@@ -49,7 +52,8 @@ void print_incident(const json& incident) {
     std::vector<std::vector<std::string>> rows;
     for (const auto& entry : incident["timeline"]) {
       std::string change = cell(entry, "text");
-      if (cell(entry, "to") != "-") change = cell(entry, "from") + " → " + cell(entry, "to") + (change == "-" ? "" : "  " + change);
+      if (cell(entry, "to") != "-")
+        change = cell(entry, "from") + " → " + cell(entry, "to") + (change == "-" ? "" : "  " + change);
       rows.push_back({"  " + cell(entry, "at"), cell(entry, "actor"), cell(entry, "what"), change});
     }
     print_table(rows);
@@ -91,7 +95,8 @@ void add_status(CLI::App& group, Console& console, const char* name, const char*
 void add_list(CLI::App& group, Console& console) {
   auto args = std::make_shared<Arguments>();
   auto* command = group.add_subcommand("list", "Incidents, newest first");
-  command->add_option("--status", args->status, "OPEN, ACKNOWLEDGED, IN_PROGRESS, RESOLVED, CLOSED; several with commas");
+  command->add_option("--status", args->status,
+                      "OPEN, ACKNOWLEDGED, IN_PROGRESS, RESOLVED, CLOSED; several with commas");
   command->add_option("--severity", args->severity, "CRITICAL, HIGH, MEDIUM, LOW; several with commas");
   command->add_option("-q,--query", args->query, "text in title, description or service");
   command->add_option("--from", args->from, "detected at or after");
@@ -99,8 +104,11 @@ void add_list(CLI::App& group, Console& console) {
   command->add_option("--limit", args->limit, "at most this many")->capture_default_str();
   command->callback([&console, args] {
     std::string target = "/api/v1/incidents?";
-    for (const auto& [key, value] : {std::pair{"status", args->status}, {"severity", args->severity}, {"q", args->query},
-                                     {"from", args->from}, {"to", args->to}}) {
+    for (const auto& [key, value] : {std::pair{"status", args->status},
+                                     {"severity", args->severity},
+                                     {"q", args->query},
+                                     {"from", args->from},
+                                     {"to", args->to}}) {
       if (!value.empty()) target += std::string(key) + "=" + encode(value) + "&";
     }
     target.pop_back();

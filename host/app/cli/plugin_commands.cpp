@@ -23,16 +23,19 @@ namespace fs = std::filesystem;
 
 std::string kinds_of(std::uint32_t kinds) {
   std::string text;
-  for (const auto& [bit, name] : {std::pair<std::uint32_t, const char*>{model::kind_source, "source"}, {model::kind_detector, "detector"},
-                                  {model::kind_notifier, "notifier"}, {model::kind_tracker, "tracker"}}) {
+  for (const auto& [bit, name] : {std::pair<std::uint32_t, const char*>{model::kind_source, "source"},
+                                  {model::kind_detector, "detector"},
+                                  {model::kind_notifier, "notifier"},
+                                  {model::kind_tracker, "tracker"}}) {
     if (kinds & bit) text += (text.empty() ? "" : ",") + std::string(name);
   }
   return text;
 }
 
 json option_json(const base::Option& option) {
-  json out{{"key", option.key}, {"type", config::type_name(option.type)}, {"required", option.required}, {"secret", option.secret},
-           {"reloadable", option.reloadable}, {"default", option.fallback}, {"doc", option.doc}};
+  json out{{"key", option.key},       {"type", config::type_name(option.type)}, {"required", option.required},
+           {"secret", option.secret}, {"reloadable", option.reloadable},        {"default", option.fallback},
+           {"doc", option.doc}};
   if (!option.min.empty()) out["min"] = option.min;
   if (!option.max.empty()) out["max"] = option.max;
   if (!option.choices.empty()) out["choices"] = option.choices;
@@ -40,12 +43,17 @@ json option_json(const base::Option& option) {
 }
 
 json type_json(const model::PluginType& type) {
-  json out{{"id", type.id}, {"version", type.version}, {"kind", kinds_of(type.kinds)}, {"doc", type.doc}, {"needs", type.needs},
-           {"options", json::array()}, {"rule_options", json::array()}, {"signals", json::array()}, {"routes", json::array()}};
+  json out{
+      {"id", type.id},          {"version", type.version},  {"kind", kinds_of(type.kinds)},  {"doc", type.doc},
+      {"needs", type.needs},    {"options", json::array()}, {"rule_options", json::array()}, {"signals", json::array()},
+      {"routes", json::array()}};
   for (const auto& option : type.options) out["options"].push_back(option_json(option));
   for (const auto& option : type.rule_options) out["rule_options"].push_back(option_json(option));
-  for (const auto& signal : type.signals) out["signals"].push_back({{"name", signal.name}, {"unit", signal.unit}, {"labels", signal.labels}, {"doc", signal.doc}});
-  for (const auto& route : type.routes) out["routes"].push_back({{"method", route.method}, {"path", route.path}, {"doc", route.doc}});
+  for (const auto& signal : type.signals)
+    out["signals"].push_back(
+        {{"name", signal.name}, {"unit", signal.unit}, {"labels", signal.labels}, {"doc", signal.doc}});
+  for (const auto& route : type.routes)
+    out["routes"].push_back({{"method", route.method}, {"path", route.path}, {"doc", route.doc}});
   return out;
 }
 
@@ -61,15 +69,19 @@ void print_type(const model::PluginType& type) {
   if (!type.signals.empty()) {
     std::cout << "\n## Signals\n\n| signal | unit | labels | what |\n| --- | --- | --- | --- |\n";
     for (const auto& signal : type.signals) {
-      std::cout << "| `" << signal.name << "` | " << signal.unit << " | " << signal.labels << " | " << signal.doc << " |\n";
+      std::cout << "| `" << signal.name << "` | " << signal.unit << " | " << signal.labels << " | " << signal.doc
+                << " |\n";
     }
   }
   if (!type.routes.empty()) {
     std::cout << "\n## Routes\n\n";
-    for (const auto& route : type.routes) std::cout << "- `" << route.method << " " << route.path << "`: " << route.doc << "\n";
+    for (const auto& route : type.routes)
+      std::cout << "- `" << route.method << " " << route.path << "`: " << route.doc << "\n";
   }
   const bool detector = type.kinds == model::kind_detector;
-  if (!detector) std::cout << "\n## Sample\n\n```toml\n" << config::sample(kinds_of(type.kinds) + "." + type.id, type.options) << "```\n";
+  if (!detector)
+    std::cout << "\n## Sample\n\n```toml\n"
+              << config::sample(kinds_of(type.kinds) + "." + type.id, type.options) << "```\n";
 }
 
 /// What lies in the directories of a configuration, or of the default.
@@ -84,9 +96,16 @@ std::vector<plugin_host::Found> scan(const std::string& config_file) {
 void list_offline(Console& console, const std::string& config_file) {
   json items = json::array();
   for (const auto& file : scan(config_file)) {
-    if (!file.error.empty()) items.push_back({{"id", ""}, {"version", ""}, {"kind", ""}, {"state", "failed"}, {"path", file.path}, {"error", file.error}});
+    if (!file.error.empty())
+      items.push_back(
+          {{"id", ""}, {"version", ""}, {"kind", ""}, {"state", "failed"}, {"path", file.path}, {"error", file.error}});
     for (const auto& type : file.descriptor.types) {
-      items.push_back({{"id", type.id}, {"version", type.version}, {"kind", kinds_of(type.kinds)}, {"state", "available"}, {"path", file.path}, {"error", ""}});
+      items.push_back({{"id", type.id},
+                       {"version", type.version},
+                       {"kind", kinds_of(type.kinds)},
+                       {"state", "available"},
+                       {"path", file.path},
+                       {"error", ""}});
     }
   }
   if (console.json) {
@@ -94,7 +113,9 @@ void list_offline(Console& console, const std::string& config_file) {
     return;
   }
   std::vector<std::vector<std::string>> rows{{"ID", "VERSION", "KIND", "STATE", "PATH", "ERROR"}};
-  for (const auto& item : items) rows.push_back({cell(item, "id"), cell(item, "version"), cell(item, "kind"), cell(item, "state"), cell(item, "path"), cell(item, "error")});
+  for (const auto& item : items)
+    rows.push_back({cell(item, "id"), cell(item, "version"), cell(item, "kind"), cell(item, "state"),
+                    cell(item, "path"), cell(item, "error")});
   print_table(rows);
 }
 
@@ -104,10 +125,12 @@ void list_running(Console& console) {
     std::cout << items.dump(2) << '\n';
     return;
   }
-  std::vector<std::vector<std::string>> rows{{"INSTANCE", "ID", "VERSION", "KIND", "STATE", "SIGNALS", "CALLS", "ERRORS", "PATH", "ERROR"}};
+  std::vector<std::vector<std::string>> rows{
+      {"INSTANCE", "ID", "VERSION", "KIND", "STATE", "SIGNALS", "CALLS", "ERRORS", "PATH", "ERROR"}};
   for (const auto& item : items) {
-    rows.push_back({cell(item, "instance"), cell(item, "id"), cell(item, "version"), cell(item, "kind"), cell(item, "state"), cell(item, "signals"),
-                    cell(item, "calls"), cell(item, "errors"), cell(item, "path"), cell(item, "error")});
+    rows.push_back({cell(item, "instance"), cell(item, "id"), cell(item, "version"), cell(item, "kind"),
+                    cell(item, "state"), cell(item, "signals"), cell(item, "calls"), cell(item, "errors"),
+                    cell(item, "path"), cell(item, "error")});
   }
   print_table(rows);
 }
@@ -120,10 +143,14 @@ void write_new(const std::string& kind, const std::string& name, const std::stri
                              (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
   }
   const bool plain = !name.empty() && std::islower(static_cast<unsigned char>(name[0])) &&
-                     std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::islower(c) || std::isdigit(c) || c == '_'; });
-  if (!plain) end_with(exit_usage, "plugin new: \"" + name + "\" is no plugin name; use lower-case letters, digits and _, beginning with a letter");
+                     std::all_of(name.begin(), name.end(),
+                                 [](unsigned char c) { return std::islower(c) || std::isdigit(c) || c == '_'; });
+  if (!plain)
+    end_with(exit_usage, "plugin new: \"" + name +
+                             "\" is no plugin name; use lower-case letters, digits and _, beginning with a letter");
   const fs::path folder = into.empty() ? fs::path(name) : fs::path(into);
-  if (fs::exists(folder) && !fs::is_empty(folder)) end_with(exit_no, folder.string() + " is there already and not empty");
+  if (fs::exists(folder) && !fs::is_empty(folder))
+    end_with(exit_no, folder.string() + " is there already and not empty");
   for (const auto& [path, text] : templates::files(kind, name)) {
     const fs::path file = folder / path;
     std::error_code error;
@@ -133,7 +160,8 @@ void write_new(const std::string& kind, const std::string& name, const std::stri
     if (!out) end_with(exit_no, "cannot write " + file.string());
     std::cout << file.string() << '\n';
   }
-  std::cout << "\nBuild it with\n  cmake -S " << folder.string() << " -B " << folder.string() << "/build && cmake --build " << folder.string()
+  std::cout << "\nBuild it with\n  cmake -S " << folder.string() << " -B " << folder.string()
+            << "/build && cmake --build " << folder.string()
             << "/build\nand copy the .so into a plugin directory of the agent.\n";
 }
 
@@ -148,7 +176,8 @@ void add_plugin_commands(CLI::App& app, Console& console) {
   };
   {
     auto args = std::make_shared<Arguments>();
-    auto* command = group.add_subcommand("list", "What runs in the agent, or with --offline what lies in the plugin directories");
+    auto* command =
+        group.add_subcommand("list", "What runs in the agent, or with --offline what lies in the plugin directories");
     command->add_flag("--offline", args->offline, "read the directories, ask no agent; runs none of their code");
     command->add_option("-c,--config", args->config, "whose plugin_dirs (with --offline)");
     command->callback([&console, args] {
@@ -196,7 +225,8 @@ void add_plugin_commands(CLI::App& app, Console& console) {
         }
       }
       const auto near = base::nearest(args->name, ids);
-      end_with(exit_no, "there is no plugin \"" + args->name + "\" in the plugin directories" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+      end_with(exit_no, "there is no plugin \"" + args->name + "\" in the plugin directories" +
+                            (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
     });
   }
   {

@@ -17,7 +17,8 @@ using Rows = std::vector<std::vector<std::string>>;
 
 std::string labels_text(const json& labels) {
   std::string text;
-  for (const auto& [key, value] : labels.items()) text += (text.empty() ? "" : " ") + key + "=" + value.get<std::string>();
+  for (const auto& [key, value] : labels.items())
+    text += (text.empty() ? "" : " ") + key + "=" + value.get<std::string>();
   return text.empty() ? "-" : text;
 }
 
@@ -95,7 +96,8 @@ void add_signal_push(CLI::App& group, Console& console) {
       end_with(exit_usage, "signal push: a name, or --file");
     } else {
       const std::string ts = args->ts.empty() ? base::format_rfc3339(base::SystemClock().now()) : args->ts;
-      body = {{"signals", {{{"name", args->name}, {"value", args->value}, {"ts", ts}, {"labels", labels_from(args->labels)}}}}};
+      body = {{"signals",
+               {{{"name", args->name}, {"value", args->value}, {"ts", ts}, {"labels", labels_from(args->labels)}}}}};
     }
     const auto answer = console.send("POST", "/api/v1/signals/bulk", body);
     const bool whole = answer.value("rejected", json::array()).empty();
@@ -104,7 +106,8 @@ void add_signal_push(CLI::App& group, Console& console) {
     } else {
       std::cout << "accepted " << cell(answer, "accepted") << '\n';
       for (const auto& item : answer.value("rejected", json::array())) {
-        std::cout << "rejected [" << cell(item, "index") << "] " << cell(item, "error_type") << ": " << cell(item, "reason") << '\n';
+        std::cout << "rejected [" << cell(item, "index") << "] " << cell(item, "error_type") << ": "
+                  << cell(item, "reason") << '\n';
       }
     }
     if (!whole) console.exit_code = exit_no;
@@ -136,7 +139,8 @@ void add_signal_query(CLI::App& group, Console& console) {
   command->add_option("--segment", args->segment, "the segment's code");
   command->add_option("--from", args->from, "from when")->capture_default_str();
   command->add_option("--to", args->to, "until when")->capture_default_str();
-  command->add_option("--aggregation", args->aggregation, "raw avg sum min max count p50 p95 p99")->capture_default_str();
+  command->add_option("--aggregation", args->aggregation, "raw avg sum min max count p50 p95 p99")
+      ->capture_default_str();
   command->add_option("--bucket", args->bucket, "1m, 5m, 15m, 1h, 1d or any duration");
   command->add_option("--limit", args->limit, "points per series")->capture_default_str();
   command->callback([&console, args] {
@@ -144,10 +148,13 @@ void add_signal_query(CLI::App& group, Console& console) {
     const auto from = base::parse_instant(args->from, now), to = base::parse_instant(args->to, now);
     if (!from) end_with(exit_usage, "--from: " + from.error().message());
     if (!to) end_with(exit_usage, "--to: " + to.error().message());
-    std::string target = "/api/v1/signals/query?aggregation=" + encode(args->aggregation) + "&limit=" + std::to_string(args->limit) +
+    std::string target = "/api/v1/signals/query?aggregation=" + encode(args->aggregation) +
+                         "&limit=" + std::to_string(args->limit) +
                          "&fromEpoch=" + std::to_string(base::to_ns(*from) / 1'000'000'000) +
                          "&toEpoch=" + std::to_string((base::to_ns(*to) + 999'999'999) / 1'000'000'000);
-    for (const auto& [key, value] : {std::pair{"name", args->name}, {"loaderCode", args->loader}, {"segmentCode", args->segment},
+    for (const auto& [key, value] : {std::pair{"name", args->name},
+                                     {"loaderCode", args->loader},
+                                     {"segmentCode", args->segment},
                                      {"bucket", args->bucket}}) {
       if (!value.empty()) target += std::string("&") + key + "=" + encode(value);
     }
@@ -171,7 +178,8 @@ void add_series(CLI::App& app, Console& console) {
   command->add_option("pattern", args->pattern, "a name, or its beginning with a *");
   command->add_flag("--labels", args->labels, "with their labels");
   command->callback([&console, args] {
-    const auto answer = console.get("/api/v1/series" + (args->pattern.empty() ? std::string() : "?pattern=" + encode(args->pattern)));
+    const auto answer =
+        console.get("/api/v1/series" + (args->pattern.empty() ? std::string() : "?pattern=" + encode(args->pattern)));
     const auto& items = answer.contains("items") ? answer["items"] : answer;
     std::vector<std::string> members{"name", "samples", "last"};
     if (args->labels) members.insert(members.begin() + 1, "labels");
@@ -182,7 +190,8 @@ void add_series(CLI::App& app, Console& console) {
 void add_rules(CLI::App& app, Console& console) {
   auto& group = *app.add_subcommand("rule", "Rules: what they watch and how they fare");
   group.require_subcommand(1);
-  add_lister(group, console, "list", "Every rule", "/api/v1/rules", {"name", "severity", "detector", "health", "firing", "pending", "last_evaluation"});
+  add_lister(group, console, "list", "Every rule", "/api/v1/rules",
+             {"name", "severity", "detector", "health", "firing", "pending", "last_evaluation"});
   auto name = std::make_shared<std::string>();
   auto* show = group.add_subcommand("show", "One rule");
   show->add_option("name", *name, "the rule's name")->required();
@@ -202,11 +211,13 @@ void add_notify(CLI::App& app, Console& console) {
   test->add_option("instance", args->instance, "the notifier, as in [notifier.NAME]")->required();
   test->add_option("--to", args->to, "contact.NAME, group.NAME or #channel");
   test->callback([&console, args] {
-    const auto answer = console.send("POST", "/api/v1/notifications/send", {{"instance", args->instance}, {"to", args->to}});
+    const auto answer =
+        console.send("POST", "/api/v1/notifications/send", {{"instance", args->instance}, {"to", args->to}});
     if (console.json) {
       std::cout << answer.dump(2) << '\n';
     } else {
-      std::cout << cell(answer, "status") << " " << cell(answer, "recipient") << (cell(answer, "error") == "-" ? "" : ": " + cell(answer, "error")) << '\n';
+      std::cout << cell(answer, "status") << " " << cell(answer, "recipient")
+                << (cell(answer, "error") == "-" ? "" : ": " + cell(answer, "error")) << '\n';
     }
     if (cell(answer, "status") != "SENT") console.exit_code = exit_no;
   });
@@ -215,7 +226,8 @@ void add_notify(CLI::App& app, Console& console) {
 void add_dead_letters(CLI::App& app, Console& console) {
   auto& group = *app.add_subcommand("dead-letter", "Work that exhausted its retries");
   group.require_subcommand(1);
-  add_lister(group, console, "list", "Every dead letter", "/api/v1/dead-letters", {"id", "at", "what", "instance", "cause"});
+  add_lister(group, console, "list", "Every dead letter", "/api/v1/dead-letters",
+             {"id", "at", "what", "instance", "cause"});
   auto id = std::make_shared<std::string>();
   auto* show = group.add_subcommand("show", "One dead letter");
   show->add_option("id", *id, "its id")->required();
@@ -246,7 +258,8 @@ void add_status(CLI::App& app, Console& console) {
       std::cout << json{{"version", version}, {"plugins", plugins}, {"open_incidents", open.size()}}.dump(2) << '\n';
       return;
     }
-    for (const auto& [key, value] : version.items()) std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
+    for (const auto& [key, value] : version.items())
+      std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
     std::cout << "open incidents: " << open.size() << "\n\n";
     print_items(console, plugins, {"instance", "kind", "id", "version", "state", "error"});
   });

@@ -17,8 +17,10 @@ namespace {
 char no_data_mark, keep_mark;
 
 tsn_severity severity_of(std::string_view word) {
-  for (const auto& [name, severity] : {std::pair<std::string_view, tsn_severity>{"CRITICAL", TSN_SEV_CRITICAL}, {"HIGH", TSN_SEV_HIGH},
-                                       {"MEDIUM", TSN_SEV_MEDIUM}, {"LOW", TSN_SEV_LOW}}) {
+  for (const auto& [name, severity] : {std::pair<std::string_view, tsn_severity>{"CRITICAL", TSN_SEV_CRITICAL},
+                                       {"HIGH", TSN_SEV_HIGH},
+                                       {"MEDIUM", TSN_SEV_MEDIUM},
+                                       {"LOW", TSN_SEV_LOW}}) {
     if (name == word) return severity;
   }
   return TSN_SEV_NONE;
@@ -44,8 +46,18 @@ class Lua {
   static constexpr auto id = "lua", version = "1.0.0", doc = "Rules written in Lua, hot-reloaded and sandboxed";
   static constexpr auto extension = ".lua";
   static constexpr tsn::Option options[] = {
-      {.key = "max_instructions", .type = tsn::integer, .fallback = "1000000", .min = "1000", .max = "1000000000", .doc = "Budget of one call of a rule"},
-      {.key = "max_memory", .type = tsn::size, .fallback = "\"16MiB\"", .min = "\"256KiB\"", .max = "\"1GiB\"", .doc = "Budget of all rules of one shard"},
+      {.key = "max_instructions",
+       .type = tsn::integer,
+       .fallback = "1000000",
+       .min = "1000",
+       .max = "1000000000",
+       .doc = "Budget of one call of a rule"},
+      {.key = "max_memory",
+       .type = tsn::size,
+       .fallback = "\"16MiB\"",
+       .min = "\"256KiB\"",
+       .max = "\"1GiB\"",
+       .doc = "Budget of all rules of one shard"},
   };
 
   Lua() : sandbox_(std::make_shared<LuaSandbox>(budgets(ctx_.config()))) {
@@ -63,7 +75,8 @@ class Lua {
   /// A file read again makes a new generation; what is compiled keeps the functions it has.
   void load(std::string_view file, std::string_view text, tsn::RuleSink& sink) {
     auto rules = read_script(*sandbox_, file, text);
-    if (rules.empty()) throw tsn::Failure(tsn::invalid(std::string(file) + ": expected at least one rule \"name\" { … }"));
+    if (rules.empty())
+      throw tsn::Failure(tsn::invalid(std::string(file) + ": expected at least one rule \"name\" { … }"));
     auto& kept = scripts_[std::string(file)];
     for (auto& rule : rules) {
       auto* script = rule.get();
@@ -81,7 +94,9 @@ class Lua {
 
   std::unique_ptr<Program> compile(const tsn::Rule& rule, tsn::Inputs& inputs) {
     const auto* script = rule.script<ScriptRule>();
-    if (!script) throw tsn::Failure(tsn::invalid("rule \"" + std::string(rule.name()) + "\": detector \"lua\" takes rules of .lua files only"));
+    if (!script)
+      throw tsn::Failure(
+          tsn::invalid("rule \"" + std::string(rule.name()) + "\": detector \"lua\" takes rules of .lua files only"));
     auto program = std::make_unique<Program>();
     program->sandbox = sandbox_;
     program->lua = sandbox_->state();
@@ -129,8 +144,8 @@ class Lua {
     return budgets;
   }
 
-  /// Calls `check` with made-up numbers to learn which aggregates it asks for. Its errors mean nothing here: the numbers
-  /// may lead where real ones never would.
+  /// Calls `check` with made-up numbers to learn which aggregates it asks for. Its errors mean nothing here: the
+  /// numbers may lead where real ones never would.
   void probe(Program& program, tsn::Inputs& inputs) {
     auto& view = program.view;
     view.inputs = &inputs;
@@ -170,11 +185,14 @@ class Lua {
       return;
     }
     switch (lua_type(lua, -1)) {
-      case LUA_TNIL: break;
+      case LUA_TNIL:
+        break;
       case LUA_TBOOLEAN:
         if (lua_toboolean(lua, -1)) verdicts.firing(row);
         break;
-      case LUA_TTABLE: firing(program, row, verdicts, failed); break;
+      case LUA_TTABLE:
+        firing(program, row, verdicts, failed);
+        break;
       case LUA_TLIGHTUSERDATA:
         if (lua_touserdata(lua, -1) == &no_data_mark) verdicts.no_data(row);
         if (lua_touserdata(lua, -1) == &keep_mark) verdicts.keep(row);
@@ -182,7 +200,8 @@ class Lua {
       default:
         verdicts.keep(row);
         if (failed.empty()) {
-          failed = "rule \"" + program.name + "\": check returned a " + luaL_typename(lua, -1) + "; expected nothing, true, false, a table, NO_DATA or KEEP";
+          failed = "rule \"" + program.name + "\": check returned a " + luaL_typename(lua, -1) +
+                   "; expected nothing, true, false, a table, NO_DATA or KEEP";
         }
     }
     lua_settop(lua, 0);
@@ -205,7 +224,8 @@ class Lua {
     if (lua_type(lua, -1) == LUA_TSTRING) {
       severity = severity_of(lua_tostring(lua, -1));
       if (severity == TSN_SEV_NONE && failed.empty()) {
-        failed = "rule \"" + program.name + "\": severity \"" + lua_tostring(lua, -1) + "\": expected CRITICAL, HIGH, MEDIUM or LOW";
+        failed = "rule \"" + program.name + "\": severity \"" + lua_tostring(lua, -1) +
+                 "\": expected CRITICAL, HIGH, MEDIUM or LOW";
       }
     }
     lua_pop(lua, 1);

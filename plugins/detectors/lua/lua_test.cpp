@@ -16,7 +16,8 @@ using tsn::testing::RuleSample;
 /// One rule of one script, compiled.
 class LuaRule {
  public:
-  explicit LuaRule(const std::string& text, std::vector<std::string> by = {}, Value config = Value::table()) : detector(host.create({}, config)) {
+  explicit LuaRule(const std::string& text, std::vector<std::string> by = {}, Value config = Value::table())
+      : detector(host.create({}, config)) {
     detector->start();
     loaded = detector->load_script("rules.d/test.lua", text, rules);
     if (loaded.status != TSN_OK || rules.empty()) return;
@@ -30,7 +31,9 @@ class LuaRule {
     if (program && program->answer.status == TSN_OK) detector->release(*program);
     detector->stop();
   }
-  tsn::testing::Verdict of(std::vector<double> cells) { return detector->evaluate(*program, {RowSample{std::move(cells), labels}}, &answer).at(0); }
+  tsn::testing::Verdict of(std::vector<double> cells) {
+    return detector->evaluate(*program, {RowSample{std::move(cells), labels}}, &answer).at(0);
+  }
 
   FakeHost host;
   std::unique_ptr<tsn::testing::FakeInstance> detector;
@@ -41,11 +44,14 @@ class LuaRule {
 };
 
 std::string checking(const std::string& body) {
-  return "rule \"r\" {\n  severity = \"HIGH\", signals = { x = \"m\" },\n  check = function(s)\n" + body + "\n  end,\n}\n";
+  return "rule \"r\" {\n  severity = \"HIGH\", signals = { x = \"m\" },\n  check = function(s)\n" + body +
+         "\n  end,\n}\n";
 }
 
 TEST(Lua, FiresWithValueSeverityAndMessage) {
-  LuaRule rule(checking("local v = s.x:avg('5m'); if v and v > 3 then return { value = v, severity = 'CRITICAL', message = ('%.1f!'):format(v) } end"));
+  LuaRule rule(
+      checking("local v = s.x:avg('5m'); if v and v > 3 then return { value = v, severity = 'CRITICAL', message = "
+               "('%.1f!'):format(v) } end"));
   ASSERT_EQ(rule.loaded.status, TSN_OK) << rule.loaded.text;
   EXPECT_EQ(rule.of({2}).state, TSN_VERDICT_OK);
   const auto fired = rule.of({4.5});
@@ -56,8 +62,9 @@ TEST(Lua, FiresWithValueSeverityAndMessage) {
 }
 
 TEST(Lua, AsksForItsAggregatesWhenItIsCompiled) {
-  LuaRule rule(checking("local now = s.x:avg('5m'); local base = s.x:avg('5m', { offset = '1d' })\n"
-                        "if not (now and base) then return NO_DATA end; return now > 3 * base and (s.x:count('1h') or 0) > 2"));
+  LuaRule rule(
+      checking("local now = s.x:avg('5m'); local base = s.x:avg('5m', { offset = '1d' })\n"
+               "if not (now and base) then return NO_DATA end; return now > 3 * base and (s.x:count('1h') or 0) > 2"));
   ASSERT_EQ(rule.program->answer.status, TSN_OK) << rule.program->answer.text;
   ASSERT_GE(rule.program->inputs.size(), 2u);
   EXPECT_EQ(rule.program->inputs[0].over, std::chrono::minutes(5));
@@ -80,22 +87,27 @@ TEST(Lua, SeesTheGroupsLabels) {
 }
 
 TEST(Lua, UnderstandsEveryAnswer) {
-  for (const auto& [body, state] : {std::pair<const char*, tsn_verdict_state>{"return", TSN_VERDICT_OK}, {"return false", TSN_VERDICT_OK},
-                                    {"return nil", TSN_VERDICT_OK}, {"return true", TSN_VERDICT_FIRING}, {"return {}", TSN_VERDICT_FIRING},
-                                    {"return NO_DATA", TSN_VERDICT_NO_DATA}, {"return KEEP", TSN_VERDICT_KEEP}}) {
+  for (const auto& [body, state] : {std::pair<const char*, tsn_verdict_state>{"return", TSN_VERDICT_OK},
+                                    {"return false", TSN_VERDICT_OK},
+                                    {"return nil", TSN_VERDICT_OK},
+                                    {"return true", TSN_VERDICT_FIRING},
+                                    {"return {}", TSN_VERDICT_FIRING},
+                                    {"return NO_DATA", TSN_VERDICT_NO_DATA},
+                                    {"return KEEP", TSN_VERDICT_KEEP}}) {
     LuaRule rule(checking(std::string("do ") + body + " end"));
     EXPECT_EQ(rule.of({1}).state, state) << body;
   }
 }
 
 TEST(Lua, NamesFileAndLineOfEveryMistake) {
-  for (const auto& [text, part] : {std::pair<std::string, const char*>{"rule \"x\" {\n  check = function(s) return nope( end,\n}", "test.lua:2"},
-                                   {"rule \"x\" {\n  severity = \"HIGH\",\n}", "`check`: expected a function"},
-                                   {"rule \"x\" { check = function() end }", "signals"},
-                                   {"rule \"x\" { signals = 5, check = function() end }", "`signals`: expected a table"},
-                                   {"rule(5)(6)", "test.lua:1"},
-                                   {"local x = 1", "expected at least one rule"},
-                                   {"error('boom')", "boom"}}) {
+  for (const auto& [text, part] :
+       {std::pair<std::string, const char*>{"rule \"x\" {\n  check = function(s) return nope( end,\n}", "test.lua:2"},
+        {"rule \"x\" {\n  severity = \"HIGH\",\n}", "`check`: expected a function"},
+        {"rule \"x\" { check = function() end }", "signals"},
+        {"rule \"x\" { signals = 5, check = function() end }", "`signals`: expected a table"},
+        {"rule(5)(6)", "test.lua:1"},
+        {"local x = 1", "expected at least one rule"},
+        {"error('boom')", "boom"}}) {
     LuaRule rule(text);
     EXPECT_NE(rule.loaded.status, TSN_OK) << text;
     EXPECT_NE(rule.loaded.text.find(part), std::string::npos) << rule.loaded.text;
@@ -110,7 +122,9 @@ TEST(Lua, ARuntimeErrorKeepsTheStateAndNamesTheLine) {
 }
 
 TEST(Lua, HandsTheRulesKeysToTheHost) {
-  LuaRule rule("rule \"late\" {\n severity = 'LOW', every = '30s', ['for'] = '2m', by = { 'a', 'b' }, labels = { team = 'x' }, signal = 'm',\n check = function(s) return (s.value:last() or 0) > 1 end }");
+  LuaRule rule(
+      "rule \"late\" {\n severity = 'LOW', every = '30s', ['for'] = '2m', by = { 'a', 'b' }, labels = { team = 'x' }, "
+      "signal = 'm',\n check = function(s) return (s.value:last() or 0) > 1 end }");
   ASSERT_EQ(rule.loaded.status, TSN_OK) << rule.loaded.text;
   auto& table = rule.rules[0].table;
   EXPECT_EQ(table.find("every")->text(), "30s");
@@ -120,8 +134,9 @@ TEST(Lua, HandsTheRulesKeysToTheHost) {
 }
 
 TEST(Lua, ReachesNothingOutside) {
-  for (const char* what : {"io", "os", "package", "require", "debug", "dofile", "loadfile", "load", "collectgarbage", "print", "rawset", "setmetatable",
-                           "getmetatable", "coroutine", "string.dump", "math.random"}) {
+  for (const char* what :
+       {"io", "os", "package", "require", "debug", "dofile", "loadfile", "load", "collectgarbage", "print", "rawset",
+        "setmetatable", "getmetatable", "coroutine", "string.dump", "math.random"}) {
     LuaRule rule(checking(std::string("return { message = tostring(") + what + ") }"));
     EXPECT_EQ(rule.of({1}).message, "nil") << what;
   }
@@ -136,7 +151,8 @@ TEST(Lua, CannotChangeWhatRulesShare) {
 }
 
 TEST(Lua, AnEndlessLoopIsCutAndTheNextCallWorks) {
-  LuaRule rule(checking("if s.x:last() == 7 then while true do end end return true"), {}, Value::table({{"max_instructions", 10000}}));
+  LuaRule rule(checking("if s.x:last() == 7 then while true do end end return true"), {},
+               Value::table({{"max_instructions", 10000}}));
   EXPECT_EQ(rule.of({7}).state, TSN_VERDICT_KEEP);
   EXPECT_NE(rule.answer.text.find("budget of instructions"), std::string::npos);
   EXPECT_EQ(rule.of({1}).state, TSN_VERDICT_FIRING);
@@ -148,7 +164,8 @@ TEST(Lua, AnEndlessLoopWhileLoadingIsCut) {
 }
 
 TEST(Lua, APcallCannotSwallowTheBudget) {
-  LuaRule rule(checking("while true do pcall(function() while true do end end) end"), {}, Value::table({{"max_instructions", 10000}}));
+  LuaRule rule(checking("while true do pcall(function() while true do end end) end"), {},
+               Value::table({{"max_instructions", 10000}}));
   ASSERT_EQ(rule.program->answer.status, TSN_OK);
 }
 
@@ -179,7 +196,8 @@ TEST(LuaDuration, ReadsWhatTheHostReads) {
   EXPECT_EQ(lua_duration("5m", 2), 300'000'000'000);
   EXPECT_EQ(lua_duration("1h30m", 5), 5'400'000'000'000);
   EXPECT_EQ(lua_duration("250ms", 5), 250'000'000);
-  for (const char* bad : {"", "5", "m", "5x", "-5m", "5 m"}) EXPECT_LT(lua_duration(bad, std::char_traits<char>::length(bad)), 0) << bad;
+  for (const char* bad : {"", "5", "m", "5x", "-5m", "5 m"})
+    EXPECT_LT(lua_duration(bad, std::char_traits<char>::length(bad)), 0) << bad;
 }
 
 }  // namespace

@@ -10,22 +10,28 @@ struct Reading {
   std::vector<std::unique_ptr<ScriptRule>> rules;
 };
 
-Reading& reading_of(lua_State* lua) { return *static_cast<Reading*>(lua_touserdata(lua, lua_upvalueindex(1))); }
+Reading& reading_of(lua_State* lua) {
+  return *static_cast<Reading*>(lua_touserdata(lua, lua_upvalueindex(1)));
+}
 
 tsn::Value to_value(lua_State* lua, int index, const char* key, int depth) {
   if (depth > 8) luaL_error(lua, "%s: tables are nested too deeply", key);
   index = lua_absindex(lua, index);
   switch (lua_type(lua, index)) {
-    case LUA_TBOOLEAN: return tsn::Value(lua_toboolean(lua, index) != 0);
+    case LUA_TBOOLEAN:
+      return tsn::Value(lua_toboolean(lua, index) != 0);
     case LUA_TNUMBER:
-      return lua_isinteger(lua, index) ? tsn::Value(static_cast<std::int64_t>(lua_tointeger(lua, index))) : tsn::Value(static_cast<double>(lua_tonumber(lua, index)));
+      return lua_isinteger(lua, index) ? tsn::Value(static_cast<std::int64_t>(lua_tointeger(lua, index)))
+                                       : tsn::Value(static_cast<double>(lua_tonumber(lua, index)));
     case LUA_TSTRING: {
       std::size_t size = 0;
       const char* text = lua_tolstring(lua, index, &size);
       return tsn::Value(std::string(text, size));
     }
-    case LUA_TTABLE: break;
-    default: luaL_error(lua, "%s: expected text, a number, true, false or a table, got %s", key, luaL_typename(lua, index));
+    case LUA_TTABLE:
+      break;
+    default:
+      luaL_error(lua, "%s: expected text, a number, true, false or a table, got %s", key, luaL_typename(lua, index));
   }
   if (const auto n = static_cast<lua_Integer>(lua_rawlen(lua, index)); n > 0) {
     auto list = tsn::Value::array();
@@ -39,7 +45,8 @@ tsn::Value to_value(lua_State* lua, int index, const char* key, int depth) {
   std::map<std::string, tsn::Value> members;  // sorted: pairs() has no order of its own
   lua_pushnil(lua);
   while (lua_next(lua, index)) {
-    if (lua_type(lua, -2) != LUA_TSTRING) luaL_error(lua, "%s: expected text as key, got %s", key, luaL_typename(lua, -2));
+    if (lua_type(lua, -2) != LUA_TSTRING)
+      luaL_error(lua, "%s: expected text as key, got %s", key, luaL_typename(lua, -2));
     members.emplace(lua_tostring(lua, -2), to_value(lua, -1, lua_tostring(lua, -2), depth + 1));
     lua_pop(lua, 1);
   }
@@ -53,12 +60,15 @@ void read_signals(lua_State* lua, int index, ScriptRule& rule) {
   if (lua_isnil(lua, -1)) {
     lua_pop(lua, 1);
     lua_getfield(lua, index, "signal");
-    if (lua_type(lua, -1) != LUA_TSTRING) luaL_error(lua, "rule \"%s\": expected `signals = { name = \"selector\" }`", rule.name.c_str());
+    if (lua_type(lua, -1) != LUA_TSTRING)
+      luaL_error(lua, "rule \"%s\": expected `signals = { name = \"selector\" }`", rule.name.c_str());
     rule.signals.emplace_back("value", lua_tostring(lua, -1));
     lua_pop(lua, 1);
     return;
   }
-  if (!lua_istable(lua, -1)) luaL_error(lua, "rule \"%s\": `signals`: expected a table { name = \"selector\" }, got %s", rule.name.c_str(), luaL_typename(lua, -1));
+  if (!lua_istable(lua, -1))
+    luaL_error(lua, "rule \"%s\": `signals`: expected a table { name = \"selector\" }, got %s", rule.name.c_str(),
+               luaL_typename(lua, -1));
   lua_pushnil(lua);
   while (lua_next(lua, -2)) {
     if (lua_type(lua, -2) != LUA_TSTRING || lua_type(lua, -1) != LUA_TSTRING) {
@@ -71,7 +81,8 @@ void read_signals(lua_State* lua, int index, ScriptRule& rule) {
   std::sort(rule.signals.begin(), rule.signals.end());
   for (const auto& signal : rule.signals) {
     const auto& name = signal.first;
-    if (name == "labels" || name == "now") luaL_error(lua, "rule \"%s\": `signals`: \"%s\" is taken; choose another name", rule.name.c_str(), name.c_str());
+    if (name == "labels" || name == "now")
+      luaL_error(lua, "rule \"%s\": `signals`: \"%s\" is taken; choose another name", rule.name.c_str(), name.c_str());
   }
 }
 
@@ -84,7 +95,8 @@ int define_rule(lua_State* lua) {
   rule->file = reading.file;
   lua_getfield(lua, 1, "check");
   if (!lua_isfunction(lua, -1)) {
-    return luaL_error(lua, "rule \"%s\": `check`: expected a function, got %s", rule->name.c_str(), luaL_typename(lua, -1));
+    return luaL_error(lua, "rule \"%s\": `check`: expected a function, got %s", rule->name.c_str(),
+                      luaL_typename(lua, -1));
   }
   rule->check = luaL_ref(lua, LUA_REGISTRYINDEX);
   read_signals(lua, 1, *rule);
@@ -118,7 +130,8 @@ int begin_rule(lua_State* lua) {
 
 /// A chunk's globals cannot change once it has run: a rule keeps no state between calls.
 int refuse_global(lua_State* lua) {
-  return luaL_error(lua, "global \"%s\": rules keep no state between calls; use a local", luaL_tolstring(lua, 2, nullptr));
+  return luaL_error(lua, "global \"%s\": rules keep no state between calls; use a local",
+                    luaL_tolstring(lua, 2, nullptr));
 }
 
 void freeze_environment(lua_State* lua, int function) {
@@ -156,7 +169,8 @@ void freeze_environment(lua_State* lua, int function) {
 
 }  // namespace
 
-std::vector<std::unique_ptr<ScriptRule>> read_script(LuaSandbox& sandbox, std::string_view file, std::string_view text) {
+std::vector<std::unique_ptr<ScriptRule>> read_script(LuaSandbox& sandbox, std::string_view file,
+                                                     std::string_view text) {
   Reading reading{std::string(file), {}};
   const auto error = sandbox.protect([&](lua_State* lua) {
     sandbox.push_globals();

@@ -16,7 +16,9 @@ struct Window {
   std::uint32_t signal;
 };
 
-Window& window_at(lua_State* lua, int index) { return *static_cast<Window*>(luaL_checkudata(lua, index, window_type)); }
+Window& window_at(lua_State* lua, int index) {
+  return *static_cast<Window*>(luaL_checkudata(lua, index, window_type));
+}
 
 std::int64_t duration_at(lua_State* lua, int index, const char* what) {
   std::size_t size = 0;
@@ -36,9 +38,11 @@ std::int64_t offset_at(lua_State* lua, int index) {
 }
 
 /// The column of an aggregate; declares it where the rule asks for the first time.
-std::uint32_t column_of(lua_State* lua, RowView& view, std::uint32_t signal, tsn_aggregate aggregate, std::int64_t over, std::int64_t offset) {
+std::uint32_t column_of(lua_State* lua, RowView& view, std::uint32_t signal, tsn_aggregate aggregate, std::int64_t over,
+                        std::int64_t offset) {
   for (const auto& known : view.columns) {
-    if (known.signal == signal && known.aggregate == aggregate && known.over == over && known.offset == offset) return known.column;
+    if (known.signal == signal && known.aggregate == aggregate && known.over == over && known.offset == offset)
+      return known.column;
   }
   if (view.columns.size() >= 64) luaL_error(lua, "a rule may ask for at most 64 different aggregates");
   tsn::Input input;
@@ -120,17 +124,28 @@ int subject_index(lua_State* lua) {
   return 1;
 }
 
-int subject_refuse(lua_State* lua) { return luaL_error(lua, "`s` is read-only"); }
+int subject_refuse(lua_State* lua) {
+  return luaL_error(lua, "`s` is read-only");
+}
 
 }  // namespace
 
 void open_window_objects(lua_State* lua) {
   luaL_newmetatable(lua, window_type);
-  const luaL_Reg methods[] = {{"last", read_aggregate<TSN_AGG_LAST>},     {"avg", read_aggregate<TSN_AGG_AVG>},     {"sum", read_aggregate<TSN_AGG_SUM>},
-                              {"min", read_aggregate<TSN_AGG_MIN>},       {"max", read_aggregate<TSN_AGG_MAX>},     {"count", read_aggregate<TSN_AGG_COUNT>},
-                              {"rate", read_aggregate<TSN_AGG_RATE>},     {"delta", read_aggregate<TSN_AGG_DELTA>}, {"stddev", read_aggregate<TSN_AGG_STDDEV>},
-                              {"p50", read_aggregate<TSN_AGG_P50>},       {"p90", read_aggregate<TSN_AGG_P90>},     {"p95", read_aggregate<TSN_AGG_P95>},
-                              {"p99", read_aggregate<TSN_AGG_P99>},       {"last_seen", read_aggregate<TSN_AGG_LAST_SEEN>},
+  const luaL_Reg methods[] = {{"last", read_aggregate<TSN_AGG_LAST>},
+                              {"avg", read_aggregate<TSN_AGG_AVG>},
+                              {"sum", read_aggregate<TSN_AGG_SUM>},
+                              {"min", read_aggregate<TSN_AGG_MIN>},
+                              {"max", read_aggregate<TSN_AGG_MAX>},
+                              {"count", read_aggregate<TSN_AGG_COUNT>},
+                              {"rate", read_aggregate<TSN_AGG_RATE>},
+                              {"delta", read_aggregate<TSN_AGG_DELTA>},
+                              {"stddev", read_aggregate<TSN_AGG_STDDEV>},
+                              {"p50", read_aggregate<TSN_AGG_P50>},
+                              {"p90", read_aggregate<TSN_AGG_P90>},
+                              {"p95", read_aggregate<TSN_AGG_P95>},
+                              {"p99", read_aggregate<TSN_AGG_P99>},
+                              {"last_seen", read_aggregate<TSN_AGG_LAST_SEEN>},
                               {nullptr, nullptr}};
   lua_newtable(lua);
   luaL_setfuncs(lua, methods, 0);
@@ -181,12 +196,23 @@ std::int64_t lua_duration(const char* text, std::size_t size) {
       unit = 1'000'000, text += 2;
     } else if (text != end) {
       switch (*text++) {
-        case 's': unit = 1'000'000'000; break;
-        case 'm': unit = 60'000'000'000; break;
-        case 'h': unit = 3'600'000'000'000; break;
-        case 'd': unit = 86'400'000'000'000; break;
-        case 'w': unit = 604'800'000'000'000; break;
-        default: return -1;
+        case 's':
+          unit = 1'000'000'000;
+          break;
+        case 'm':
+          unit = 60'000'000'000;
+          break;
+        case 'h':
+          unit = 3'600'000'000'000;
+          break;
+        case 'd':
+          unit = 86'400'000'000'000;
+          break;
+        case 'w':
+          unit = 604'800'000'000'000;
+          break;
+        default:
+          return -1;
       }
     }
     if (unit == 0 || number > 9'000'000'000'000'000'000 / unit) return -1;

@@ -20,11 +20,11 @@ struct RowView {
   };
   std::vector<std::string> selectors;  ///< by signal
   std::vector<Column> columns;
-  const double* cells = nullptr;       ///< null: probing
+  const double* cells = nullptr;  ///< null: probing
   std::uint32_t cell_count = 0;
-  double probe = 1;                    ///< what every aggregate answers while probing; NaN: nil
+  double probe = 1;  ///< what every aggregate answers while probing; NaN: nil
   const tsn::Inputs* inputs = nullptr;
-  bool declared = false;               ///< an input was declared while judging: the row is to be judged again
+  bool declared = false;  ///< an input was declared while judging: the row is to be judged again
   const tsn::Rows* rows = nullptr;
   std::uint32_t row = 0;
   std::vector<std::string> by;

@@ -29,19 +29,27 @@ std::string printable(std::string_view text) {
 const char* colour(const tsn::Message& message) {
   if (message.kind == TSN_MSG_RESOLVED) return "\033[32m";
   switch (message.incident.severity) {
-    case TSN_SEV_CRITICAL: return "\033[1;31m";
-    case TSN_SEV_HIGH: return "\033[31m";
-    case TSN_SEV_MEDIUM: return "\033[33m";
-    default: return "\033[36m";
+    case TSN_SEV_CRITICAL:
+      return "\033[1;31m";
+    case TSN_SEV_HIGH:
+      return "\033[31m";
+    case TSN_SEV_MEDIUM:
+      return "\033[33m";
+    default:
+      return "\033[36m";
   }
 }
 
 const char* word(tsn_message_kind kind) {
   switch (kind) {
-    case TSN_MSG_FIRING: return "FIRING";
-    case TSN_MSG_RESOLVED: return "RESOLVED";
-    case TSN_MSG_UPDATE: return "UPDATE";
-    default: return "TEST";
+    case TSN_MSG_FIRING:
+      return "FIRING";
+    case TSN_MSG_RESOLVED:
+      return "RESOLVED";
+    case TSN_MSG_UPDATE:
+      return "UPDATE";
+    default:
+      return "TEST";
   }
 }
 

@@ -44,7 +44,7 @@ json alert_of(const tsn::Alert& alert) {
 }
 
 /// The pairs that every alert has.
-json common(const std::vector<tsn::Alert>& alerts, tsn::Labels tsn::Alert::*which) {
+json common(const std::vector<tsn::Alert>& alerts, tsn::Labels tsn::Alert::* which) {
   if (alerts.empty()) return json::object();
   json out = object_of(alerts.front().*which);
   for (const auto& alert : alerts) {

@@ -8,7 +8,9 @@ class Webhook {
  public:
   static constexpr auto id = "webhook", version = "1.0.0", doc = "Posts Alertmanager's webhook payload v4 to a URL";
   static constexpr tsn::Option options[] = {
-      {.key = "url", .flags = tsn::required | tsn::secret, .doc = "Where to post; may hold a token, so it is treated as a secret"},
+      {.key = "url",
+       .flags = tsn::required | tsn::secret,
+       .doc = "Where to post; may hold a token, so it is treated as a secret"},
       {.key = "headers", .type = tsn::table, .flags = tsn::secret, .doc = "Further headers, such as Authorization"},
       {.key = "ca_file", .doc = "PEM file with a root certificate of your own, beside the system's"},
       {.key = "proxy_url", .doc = "Proxy for outgoing calls; default: [http] proxy_url"},

@@ -63,7 +63,8 @@ class OneShotServer {
 };
 
 tsn::testing::Answer deliver(const std::string& url, FakeHost& host) {
-  auto instance = host.create({}, Value::table({{"url", url}, {"headers", Value::table({{"Authorization", "Bearer t0ken"}})}}));
+  auto instance =
+      host.create({}, Value::table({{"url", url}, {"headers", Value::table({{"Authorization", "Bearer t0ken"}})}}));
   return instance->deliver(tsn::testing::sample_message());
 }
 
@@ -113,13 +114,14 @@ TEST(Webhook, RefusesAUrlOfAnotherScheme) {
 
 TEST(WebhookPayload, HasEveryMemberOfVersion4) {
   const auto body = json::parse(tocsin_plugins::webhook_payload(tsn::testing::sample_message()));
-  for (const char* key : {"receiver", "status", "alerts", "groupLabels", "commonLabels", "commonAnnotations", "externalURL", "version", "groupKey",
-                          "truncatedAlerts"}) {
+  for (const char* key : {"receiver", "status", "alerts", "groupLabels", "commonLabels", "commonAnnotations",
+                          "externalURL", "version", "groupKey", "truncatedAlerts"}) {
     EXPECT_TRUE(body.contains(key)) << key;
   }
   EXPECT_EQ(body["version"], "4");
   for (const auto& alert : body["alerts"]) {
-    for (const char* key : {"status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"}) EXPECT_TRUE(alert.contains(key)) << key;
+    for (const char* key : {"status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"})
+      EXPECT_TRUE(alert.contains(key)) << key;
     if (alert["status"] == "firing") EXPECT_EQ(alert["endsAt"], "0001-01-01T00:00:00Z");
   }
 }

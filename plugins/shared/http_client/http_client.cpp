@@ -31,7 +31,8 @@ std::size_t take_header(char* data, std::size_t size, std::size_t count, void* t
   const auto colon = line.find(':');
   if (colon != line.npos) {
     std::string name(line.substr(0, colon));
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     auto value = line.substr(colon + 1);
     while (!value.empty() && std::isspace(static_cast<unsigned char>(value.front()))) value.remove_prefix(1);
     while (!value.empty() && std::isspace(static_cast<unsigned char>(value.back()))) value.remove_suffix(1);
@@ -52,20 +53,28 @@ bool never_sent(CURLcode code) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR: return true;
-    default: return false;
+    case CURLE_SSL_ISSUER_ERROR:
+      return true;
+    default:
+      return false;
   }
 }
 
 std::string remedy(CURLcode code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY: return "; check the name and the resolver";
-    case CURLE_COULDNT_CONNECT: return "; check that it is running and reachable from here";
-    case CURLE_PEER_FAILED_VERIFICATION: return "; its certificate is not trusted here: set ca_file to the issuer's certificate";
-    case CURLE_SSL_CACERT_BADFILE: return "; ca_file is not a readable PEM file";
-    case CURLE_URL_MALFORMAT: return "; check url";
-    default: return "";
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return "; check the name and the resolver";
+    case CURLE_COULDNT_CONNECT:
+      return "; check that it is running and reachable from here";
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return "; its certificate is not trusted here: set ca_file to the issuer's certificate";
+    case CURLE_SSL_CACERT_BADFILE:
+      return "; ca_file is not a readable PEM file";
+    case CURLE_URL_MALFORMAT:
+      return "; check url";
+    default:
+      return "";
   }
 }
 
@@ -84,7 +93,9 @@ HttpClient::HttpClient(HttpSettings settings) : impl_(std::make_unique<Impl>()) 
   if (!impl_->curl) throw tsn::Failure("cannot make an HTTP client");
 }
 
-HttpClient::~HttpClient() { curl_easy_cleanup(impl_->curl); }
+HttpClient::~HttpClient() {
+  curl_easy_cleanup(impl_->curl);
+}
 
 tsn::Status HttpClient::perform(const HttpRequest& request, tsn::Deadline deadline, HttpAnswer& answer) {
   CURL* curl = impl_->curl;

@@ -42,8 +42,9 @@ class HttpClient {
   explicit HttpClient(HttpSettings settings);
   ~HttpClient();
 
-  /// Performs the request. ok: there is an answer, whatever its status. TSN_FAILED: it cannot have arrived (name, connect,
-  /// TLS). TSN_UNKNOWN: it may have arrived, the answer is lost. Texts name host and remedy, never headers or body.
+  /// Performs the request. ok: there is an answer, whatever its status. TSN_FAILED: it cannot have arrived (name,
+  /// connect, TLS). TSN_UNKNOWN: it may have arrived, the answer is lost. Texts name host and remedy, never headers or
+  /// body.
   tsn::Status perform(const HttpRequest& request, tsn::Deadline deadline, HttpAnswer& answer);
 
  private:
@@ -52,7 +53,8 @@ class HttpClient {
 };
 
 /// What an HTTP status means for a message: ok for 2xx; TSN_RETRY for 429 and 503 with Retry-After; TSN_FAILED for 5xx,
-/// 408, 425 and 429; TSN_DENIED for 401 and 403; TSN_INVALID for the rest. `what` begins the text ("slack: chat.postMessage").
+/// 408, 425 and 429; TSN_DENIED for 401 and 403; TSN_INVALID for the rest. `what` begins the text ("slack:
+/// chat.postMessage").
 tsn::Status status_of(const HttpAnswer& answer, std::string_view what, tsn::Time now);
 
 /// "https://host:port" of a URL, for messages: user, path and query may hold secrets.

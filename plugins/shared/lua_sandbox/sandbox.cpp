@@ -8,7 +8,9 @@ namespace {
 
 constexpr char read_only_message[] = "shared tables are read-only; keep values in locals of the function";
 
-int refuse_write(lua_State* lua) { return luaL_error(lua, read_only_message); }
+int refuse_write(lua_State* lua) {
+  return luaL_error(lua, read_only_message);
+}
 
 /// Replaces the table on top of the stack by a proxy that reads from it and refuses writes.
 void make_read_only(lua_State* lua) {
@@ -30,7 +32,8 @@ int bounded_rep(lua_State* lua) {
   const char* text = luaL_checklstring(lua, 1, &length);
   const lua_Integer n = luaL_checkinteger(lua, 2);
   const char* between = luaL_optlstring(lua, 3, "", &separator);
-  if (n > 0 && (length + separator) * static_cast<std::size_t>(n) > (1u << 20)) return luaL_error(lua, "string.rep: the result is longer than 1 MiB");
+  if (n > 0 && (length + separator) * static_cast<std::size_t>(n) > (1u << 20))
+    return luaL_error(lua, "string.rep: the result is longer than 1 MiB");
   luaL_Buffer buffer;
   luaL_buffinit(lua, &buffer);
   for (lua_Integer i = 0; i < n; ++i) {
@@ -60,7 +63,9 @@ LuaSandbox::LuaSandbox(LuaBudgets budgets) : budgets_(budgets) {
   }
 }
 
-LuaSandbox::~LuaSandbox() { lua_close(lua_); }
+LuaSandbox::~LuaSandbox() {
+  lua_close(lua_);
+}
 
 void* LuaSandbox::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
   auto& sandbox = *static_cast<LuaSandbox*>(self);
@@ -83,15 +88,18 @@ void LuaSandbox::out_of_instructions(lua_State* lua, lua_Debug*) {
 }
 
 void LuaSandbox::open_libraries() {
-  const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base}, {LUA_STRLIBNAME, luaopen_string}, {LUA_TABLIBNAME, luaopen_table},
-                                {LUA_MATHLIBNAME, luaopen_math}, {LUA_UTF8LIBNAME, luaopen_utf8}};
+  const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base},
+                                {LUA_STRLIBNAME, luaopen_string},
+                                {LUA_TABLIBNAME, luaopen_table},
+                                {LUA_MATHLIBNAME, luaopen_math},
+                                {LUA_UTF8LIBNAME, luaopen_utf8}};
   for (const auto& library : libraries) {
     luaL_requiref(lua_, library.name, library.func, 1);
     lua_pop(lua_, 1);
   }
   lua_newtable(lua_);  // the shared globals
-  for (const char* name : {"assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawlen", "select", "tonumber", "tostring", "type",
-                           "xpcall", "_VERSION"}) {
+  for (const char* name : {"assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawlen", "select",
+                           "tonumber", "tostring", "type", "xpcall", "_VERSION"}) {
     lua_getglobal(lua_, name);
     lua_setfield(lua_, -2, name);
   }
@@ -125,7 +133,9 @@ void LuaSandbox::open_libraries() {
   globals_ = luaL_ref(lua_, LUA_REGISTRYINDEX);
 }
 
-void LuaSandbox::push_globals() { lua_rawgeti(lua_, LUA_REGISTRYINDEX, globals_); }
+void LuaSandbox::push_globals() {
+  lua_rawgeti(lua_, LUA_REGISTRYINDEX, globals_);
+}
 
 std::string LuaSandbox::protect(const std::function<void(lua_State*)>& protected_part) {
   lua_pushcfunction(lua_, pass_through);
@@ -151,9 +161,11 @@ bool LuaSandbox::compile(std::string_view file, std::string_view text) {
 std::string LuaSandbox::take_error() {
   std::size_t size = 0;
   const char* text = lua_tolstring(lua_, -1, &size);
-  std::string error = text ? std::string(text, size) : std::string("an error that is not text (") + luaL_typename(lua_, -1) + ")";
+  std::string error =
+      text ? std::string(text, size) : std::string("an error that is not text (") + luaL_typename(lua_, -1) + ")";
   lua_pop(lua_, 1);
-  if (error == "not enough memory") error = "the memory budget of " + std::to_string(budgets_.memory >> 20) + " MiB is used up";
+  if (error == "not enough memory")
+    error = "the memory budget of " + std::to_string(budgets_.memory >> 20) + " MiB is used up";
   return error;
 }
 

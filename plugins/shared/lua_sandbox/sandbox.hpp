@@ -1,5 +1,5 @@
-// A Lua state that cannot reach outside of itself: no io, os, package, debug, dofile, load or bytecode; every call has a
-// budget of instructions, the state one of memory. Shared tables (string, math, …) are read-only.
+// A Lua state that cannot reach outside of itself: no io, os, package, debug, dofile, load or bytecode; every call has
+// a budget of instructions, the state one of memory. Shared tables (string, math, …) are read-only.
 #pragma once
 
 #include <lua.hpp>
@@ -13,7 +13,7 @@
 namespace tocsin_plugins {
 
 struct LuaBudgets {
-  std::uint64_t memory = 16u << 20;       ///< bytes of the whole state
+  std::uint64_t memory = 16u << 20;        ///< bytes of the whole state
   std::uint32_t instructions = 1'000'000;  ///< of one call
 };
 
@@ -28,8 +28,8 @@ class LuaSandbox {
   std::uint64_t memory_used() const { return used_; }
   const LuaBudgets& budgets() const { return budgets_; }
 
-  /// Runs `protected_part` under lua_pcall: Lua errors in it end it and come back as text ("file:line: …"); empty: done.
-  /// For everything that touches the state and may raise.
+  /// Runs `protected_part` under lua_pcall: Lua errors in it end it and come back as text ("file:line: …"); empty:
+  /// done. For everything that touches the state and may raise.
   std::string protect(const std::function<void(lua_State*)>& protected_part);
   /// lua_pcall with the budget of instructions; LUA_OK, or the error on the stack.
   int call(int arguments, int results) {

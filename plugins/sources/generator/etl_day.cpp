@@ -10,8 +10,11 @@ struct Fault {
   const char* name;
   double from, to;  // fractions of the day
 };
-constexpr Fault faults[] = {{"failing_loader", 0.15, 0.60}, {"brute_force", 0.25, 0.55}, {"filling_disk", 0.20, 0.70},
-                            {"error_storm", 0.40, 0.60},    {"slow_loader", 0.30, 0.60}};
+constexpr Fault faults[] = {{"failing_loader", 0.15, 0.60},
+                            {"brute_force", 0.25, 0.55},
+                            {"filling_disk", 0.20, 0.70},
+                            {"error_storm", 0.40, 0.60},
+                            {"slow_loader", 0.30, 0.60}};
 constexpr double runs_per_day = 48;  // of each loader
 constexpr std::int64_t second = 1'000'000'000;
 
@@ -21,7 +24,8 @@ EtlDay::EtlDay(DayPlan plan) : plan_(std::move(plan)), random_(plan_.seed) {
   plan_.length = std::max<std::int64_t>(plan_.length, second);
   const auto spacing = static_cast<double>(plan_.length) / runs_per_day;
   std::uniform_real_distribution<double> phase(0, spacing);
-  for (std::size_t i = 0; i < plan_.loaders.size(); ++i) next_run_.push_back(plan_.begin + static_cast<std::int64_t>(phase(random_)));
+  for (std::size_t i = 0; i < plan_.loaders.size(); ++i)
+    next_run_.push_back(plan_.begin + static_cast<std::int64_t>(phase(random_)));
 }
 
 const std::vector<std::string>& EtlDay::known_faults() {
@@ -56,7 +60,9 @@ double EtlDay::progress(std::string_view name, std::int64_t now) const {
   return -1;
 }
 
-bool EtlDay::active(std::string_view fault, std::int64_t now) const { return progress(fault, now) >= 0; }
+bool EtlDay::active(std::string_view fault, std::int64_t now) const {
+  return progress(fault, now) >= 0;
+}
 
 std::uint32_t EtlDay::events(double per_second, double seconds) {
   std::poisson_distribution<std::uint32_t> count(per_second * seconds);
@@ -88,12 +94,15 @@ void EtlDay::run_loaders(std::int64_t now, std::int64_t, std::vector<Emission>& 
     const bool slow = i == 1 && active("slow_loader", now);
     while (next_run_[i] <= now) {
       // A failing loader is tried again and again, as schedulers do.
-      next_run_[i] += std::max<std::int64_t>(1, static_cast<std::int64_t>(spacing * jitter(random_) * (broken ? 0.5 : 1)));
+      next_run_[i] +=
+          std::max<std::int64_t>(1, static_cast<std::int64_t>(spacing * jitter(random_) * (broken ? 0.5 : 1)));
       const bool failed = broken || luck(random_) < 0.002;
       const auto& loader = plan_.loaders[i];
       out.push_back({"etl.run", {{"loader", loader}, {"status", failed ? "FAILED" : "SUCCESS"}}, 1});
       out.push_back({"etl.duration", {{"loader", loader}}, duration(random_) * (slow ? 10 : 1)});
-      if (!failed) out.push_back({"etl.rows", {{"loader", loader}}, std::round(10'000 * (1 + static_cast<double>(i)) * jitter(random_))});
+      if (!failed)
+        out.push_back(
+            {"etl.rows", {{"loader", loader}}, std::round(10'000 * (1 + static_cast<double>(i)) * jitter(random_))});
     }
   }
 }
@@ -102,7 +111,9 @@ void EtlDay::log_in(std::int64_t now, double seconds, std::vector<Emission>& out
   std::uniform_int_distribution<int> host(10, 60), user(0, 4);
   static constexpr const char* users[] = {"amal", "badr", "dana", "faris", "huda"};
   for (auto n = events(0.5, seconds); n > 0; --n) {
-    out.push_back({"auth.success", {{"client_ip", "10.1.0." + std::to_string(host(random_))}, {"user", users[user(random_)]}}, 1});
+    out.push_back({"auth.success",
+                   {{"client_ip", "10.1.0." + std::to_string(host(random_))}, {"user", users[user(random_)]}},
+                   1});
   }
   if (!active("brute_force", now)) return;
   for (auto n = events(4, seconds); n > 0; --n) {

@@ -28,15 +28,35 @@ std::string member(std::string_view json, std::string_view name) {
 
 class Generator {
  public:
-  static constexpr auto id = "generator", version = "1.0.0", doc = "Synthetic signals with faults on demand, for trials and load tests";
+  static constexpr auto id = "generator", version = "1.0.0",
+                        doc = "Synthetic signals with faults on demand, for trials and load tests";
   static constexpr tsn::Option options[] = {
-      {.key = "day", .type = tsn::duration, .fallback = "\"24h\"", .min = "\"1s\"", .doc = "Length of the simulated day"},
-      {.key = "loaders", .type = tsn::array, .fallback = R"(["DAILY_SALES", "POSITIONS", "FX_RATES", "CARDS", "LEDGER", "CUSTOMERS"])",
+      {.key = "day",
+       .type = tsn::duration,
+       .fallback = "\"24h\"",
+       .min = "\"1s\"",
+       .doc = "Length of the simulated day"},
+      {.key = "loaders",
+       .type = tsn::array,
+       .fallback = R"(["DAILY_SALES", "POSITIONS", "FX_RATES", "CARDS", "LEDGER", "CUSTOMERS"])",
        .doc = "Codes of the loaders that run; the first is the one that fails, the second the one that slows down"},
-      {.key = "faults", .type = tsn::array, .fallback = "[]", .doc = "Faults of every day: failing_loader, brute_force, filling_disk, error_storm, slow_loader"},
+      {.key = "faults",
+       .type = tsn::array,
+       .fallback = "[]",
+       .doc = "Faults of every day: failing_loader, brute_force, filling_disk, error_storm, slow_loader"},
       {.key = "seed", .type = tsn::integer, .fallback = "1", .doc = "The same seed gives the same day"},
-      {.key = "rate", .type = tsn::number, .fallback = "0", .min = "0", .max = "5000000", .doc = "Further signals a second, named load.value, for load tests"},
-      {.key = "series", .type = tsn::integer, .fallback = "1000", .min = "1", .max = "1000000", .doc = "How many series load.value has"},
+      {.key = "rate",
+       .type = tsn::number,
+       .fallback = "0",
+       .min = "0",
+       .max = "5000000",
+       .doc = "Further signals a second, named load.value, for load tests"},
+      {.key = "series",
+       .type = tsn::integer,
+       .fallback = "1000",
+       .min = "1",
+       .max = "1000000",
+       .doc = "How many series load.value has"},
   };
   static constexpr tsn::Signal signals[] = {
       {.name = "etl.run", .unit = "1", .labels = "loader,status", .doc = "A run ended"},
@@ -48,10 +68,14 @@ class Generator {
       {.name = "log.error", .unit = "1", .labels = "service", .doc = "An error record"},
       {.name = "load.value", .unit = "1", .labels = "worker", .doc = "With `rate`: a value"},
   };
-  static constexpr tsn::Route routes[] = {
-      {.method = "POST", .path = "/api/v1/generator/faults", .doc = "Begins a fault now: {\"fault\", \"for\" seconds}"}};
+  static constexpr tsn::Route routes[] = {{.method = "POST",
+                                           .path = "/api/v1/generator/faults",
+                                           .doc = "Begins a fault now: {\"fault\", \"for\" seconds}"}};
 
-  Generator() : day_(plan()), rate_(ctx_.config().number("rate")), worker_count_(static_cast<std::uint32_t>(ctx_.config().integer("series", 1000))) {}
+  Generator()
+      : day_(plan()),
+        rate_(ctx_.config().number("rate")),
+        worker_count_(static_cast<std::uint32_t>(ctx_.config().integer("series", 1000))) {}
 
   tsn::Status poll(tsn::Batch& out, tsn::Deadline) {
     const tsn::Time now = ctx_.now();
@@ -82,7 +106,8 @@ class Generator {
     std::string names;
     for (const auto& name : EtlDay::known_faults()) names += (names.empty() ? "" : ", ") + name;
     response.status(400).header("content-type", "application/problem+json");
-    response.body("{\"title\":\"Bad Request\",\"status\":400,\"detail\":\"expected {\\\"fault\\\": one of " + names + ", \\\"for\\\": seconds}\"}");
+    response.body("{\"title\":\"Bad Request\",\"status\":400,\"detail\":\"expected {\\\"fault\\\": one of " + names +
+                  ", \\\"for\\\": seconds}\"}");
   }
 
  private:

@@ -25,9 +25,10 @@ std::vector<tsn::testing::Row> day_of(std::vector<Value> faults, int seed = 7) {
   return host.rows();
 }
 
-std::size_t count(const std::vector<tsn::testing::Row>& rows, const std::string& name, const std::string& label, const std::string& value) {
-  return static_cast<std::size_t>(
-      std::count_if(rows.begin(), rows.end(), [&](const auto& row) { return row.name == name && row.label(label) == value; }));
+std::size_t count(const std::vector<tsn::testing::Row>& rows, const std::string& name, const std::string& label,
+                  const std::string& value) {
+  return static_cast<std::size_t>(std::count_if(
+      rows.begin(), rows.end(), [&](const auto& row) { return row.name == name && row.label(label) == value; }));
 }
 
 TEST(Generator, ADayWithoutFaultsIsQuiet) {
@@ -41,7 +42,8 @@ TEST(Generator, AFailingLoaderFailsWhileTheOthersSucceed) {
   const auto rows = day_of({"failing_loader"});
   std::size_t failed = 0, others = 0;
   for (const auto& row : rows) {
-    if (row.name == "etl.run" && row.label("status") == "FAILED") (row.label("loader") == "DAILY_SALES" ? failed : others)++;
+    if (row.name == "etl.run" && row.label("status") == "FAILED")
+      (row.label("loader") == "DAILY_SALES" ? failed : others)++;
   }
   EXPECT_GT(failed, 20u);
   EXPECT_LT(others, 8u);
@@ -63,9 +65,11 @@ TEST(Generator, AFillingDiskPasses95Percent) {
 TEST(Generator, TheSameSeedGivesTheSameDay) {
   const auto first = day_of({"brute_force"}, 3), again = day_of({"brute_force"}, 3), other = day_of({"brute_force"}, 4);
   ASSERT_EQ(first.size(), again.size());
-  EXPECT_TRUE(std::equal(first.begin(), first.end(), again.begin(), [](const auto& a, const auto& b) { return a.name == b.name && a.value == b.value; }));
+  EXPECT_TRUE(std::equal(first.begin(), first.end(), again.begin(),
+                         [](const auto& a, const auto& b) { return a.name == b.name && a.value == b.value; }));
   EXPECT_FALSE(first.size() == other.size() &&
-               std::equal(first.begin(), first.end(), other.begin(), [](const auto& a, const auto& b) { return a.value == b.value; }));
+               std::equal(first.begin(), first.end(), other.begin(),
+                          [](const auto& a, const auto& b) { return a.value == b.value; }));
 }
 
 TEST(Generator, BeginsAFaultOnDemand) {
@@ -103,7 +107,9 @@ TEST(Generator, KeepsItsRate) {
     host.advance(std::chrono::seconds(1));
   }
   const auto rows = host.rows();
-  EXPECT_NEAR(static_cast<double>(std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.name == "load.value"; })), 5000, 1);
+  EXPECT_NEAR(static_cast<double>(
+                  std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.name == "load.value"; })),
+              5000, 1);
 }
 
 TEST(EtlDay, ALateCallCatchesUpOnEveryRun) {

@@ -14,10 +14,14 @@
 namespace tocsin_plugins {
 namespace {
 
-double percent(double part, double whole) { return whole > 0 ? 100.0 * part / whole : 0; }
+double percent(double part, double whole) {
+  return whole > 0 ? 100.0 * part / whole : 0;
+}
 
 /// Differences of counters that may start anew (a replaced disk, a reloaded module).
-double gained(std::uint64_t now, std::uint64_t before) { return now >= before ? static_cast<double>(now - before) : 0; }
+double gained(std::uint64_t now, std::uint64_t before) {
+  return now >= before ? static_cast<double>(now - before) : 0;
+}
 
 }  // namespace
 
@@ -26,13 +30,18 @@ class Host {
   static constexpr auto id = "host", version = "1.0.0", doc = "CPU, memory, disk, network and pressure of this machine";
   static constexpr tsn::Option options[] = {
       {.key = "root", .fallback = "\"/\"", .doc = "Where the machine's root is mounted; \"/host\" inside a container"},
-      {.key = "exclude", .type = tsn::table, .fallback = R"({ fs = ["tmpfs", "overlay"], mounts = [] })",
+      {.key = "exclude",
+       .type = tsn::table,
+       .fallback = R"({ fs = ["tmpfs", "overlay"], mounts = [] })",
        .doc = "File system types (fs) and path patterns (mounts) that are left out; ** crosses directories"},
   };
   static constexpr tsn::Signal signals[] = {
       {.name = "host.cpu.used_percent", .unit = "%", .labels = "host", .doc = "Time not idle and not waiting for I/O"},
       {.name = "host.cpu.user_percent", .unit = "%", .labels = "host", .doc = "Time in user mode, nice included"},
-      {.name = "host.cpu.system_percent", .unit = "%", .labels = "host", .doc = "Time in the kernel, interrupts included"},
+      {.name = "host.cpu.system_percent",
+       .unit = "%",
+       .labels = "host",
+       .doc = "Time in the kernel, interrupts included"},
       {.name = "host.cpu.iowait_percent", .unit = "%", .labels = "host", .doc = "Idle time with I/O outstanding"},
       {.name = "host.cpu.steal_percent", .unit = "%", .labels = "host", .doc = "Time the hypervisor gave to others"},
       {.name = "host.load1", .unit = "1", .labels = "host", .doc = "Load average over one minute"},
@@ -40,23 +49,53 @@ class Host {
       {.name = "host.load15", .unit = "1", .labels = "host", .doc = "Load average over fifteen minutes"},
       {.name = "host.memory.used_percent", .unit = "%", .labels = "host", .doc = "Memory that is not available"},
       {.name = "host.memory.used_bytes", .unit = "By", .labels = "host", .doc = "Total minus available"},
-      {.name = "host.memory.available_bytes", .unit = "By", .labels = "host", .doc = "The kernel's estimate of what can be had without swapping"},
+      {.name = "host.memory.available_bytes",
+       .unit = "By",
+       .labels = "host",
+       .doc = "The kernel's estimate of what can be had without swapping"},
       {.name = "host.memory.total_bytes", .unit = "By", .labels = "host", .doc = "Memory of the machine"},
       {.name = "host.swap.used_percent", .unit = "%", .labels = "host", .doc = "Swap in use"},
-      {.name = "host.disk.used_percent", .unit = "%", .labels = "host,mount,device,fstype", .doc = "Space in use of what users may have, as df shows it"},
+      {.name = "host.disk.used_percent",
+       .unit = "%",
+       .labels = "host,mount,device,fstype",
+       .doc = "Space in use of what users may have, as df shows it"},
       {.name = "host.disk.used_bytes", .unit = "By", .labels = "host,mount,device,fstype", .doc = "Space in use"},
-      {.name = "host.disk.total_bytes", .unit = "By", .labels = "host,mount,device,fstype", .doc = "Size of the file system"},
-      {.name = "host.disk.inodes_used_percent", .unit = "%", .labels = "host,mount,device,fstype", .doc = "Inodes in use"},
+      {.name = "host.disk.total_bytes",
+       .unit = "By",
+       .labels = "host,mount,device,fstype",
+       .doc = "Size of the file system"},
+      {.name = "host.disk.inodes_used_percent",
+       .unit = "%",
+       .labels = "host,mount,device,fstype",
+       .doc = "Inodes in use"},
       {.name = "host.disk.read_bytes_per_second", .unit = "By/s", .labels = "host,device", .doc = "Read from the disk"},
-      {.name = "host.disk.written_bytes_per_second", .unit = "By/s", .labels = "host,device", .doc = "Written to the disk"},
-      {.name = "host.disk.busy_percent", .unit = "%", .labels = "host,device", .doc = "Time with at least one request in work"},
+      {.name = "host.disk.written_bytes_per_second",
+       .unit = "By/s",
+       .labels = "host,device",
+       .doc = "Written to the disk"},
+      {.name = "host.disk.busy_percent",
+       .unit = "%",
+       .labels = "host,device",
+       .doc = "Time with at least one request in work"},
       {.name = "host.net.received_bytes_per_second", .unit = "By/s", .labels = "host,interface", .doc = "Received"},
       {.name = "host.net.sent_bytes_per_second", .unit = "By/s", .labels = "host,interface", .doc = "Sent"},
-      {.name = "host.net.errors_per_second", .unit = "1/s", .labels = "host,interface", .doc = "Receive and transmit errors"},
+      {.name = "host.net.errors_per_second",
+       .unit = "1/s",
+       .labels = "host,interface",
+       .doc = "Receive and transmit errors"},
       {.name = "host.net.dropped_per_second", .unit = "1/s", .labels = "host,interface", .doc = "Packets dropped"},
-      {.name = "host.pressure.cpu_some_percent", .unit = "%", .labels = "host", .doc = "Time some task waited for a CPU (10 s average)"},
-      {.name = "host.pressure.memory_some_percent", .unit = "%", .labels = "host", .doc = "Time some task waited for memory"},
-      {.name = "host.pressure.memory_full_percent", .unit = "%", .labels = "host", .doc = "Time all tasks waited for memory"},
+      {.name = "host.pressure.cpu_some_percent",
+       .unit = "%",
+       .labels = "host",
+       .doc = "Time some task waited for a CPU (10 s average)"},
+      {.name = "host.pressure.memory_some_percent",
+       .unit = "%",
+       .labels = "host",
+       .doc = "Time some task waited for memory"},
+      {.name = "host.pressure.memory_full_percent",
+       .unit = "%",
+       .labels = "host",
+       .doc = "Time all tasks waited for memory"},
       {.name = "host.pressure.io_some_percent", .unit = "%", .labels = "host", .doc = "Time some task waited for I/O"},
       {.name = "host.pressure.io_full_percent", .unit = "%", .labels = "host", .doc = "Time all tasks waited for I/O"},
       {.name = "host.uptime_seconds", .unit = "s", .labels = "host", .doc = "Since the machine started"},
@@ -85,7 +124,8 @@ class Host {
     network(out, seconds);
     pressure(out);
     last_ = now_;
-    if (!any) return tsn::fail("host: neither " + root_ + "/proc/stat nor " + root_ + "/proc/meminfo can be read; check root");
+    if (!any)
+      return tsn::fail("host: neither " + root_ + "/proc/stat nor " + root_ + "/proc/meminfo can be read; check root");
     return tsn::ok;
   }
 
@@ -94,7 +134,8 @@ class Host {
     std::ifstream file(root_ + std::string(path), std::ios::binary);
     std::string text;
     char buffer[4096];
-    while (file.read(buffer, sizeof buffer) || file.gcount() > 0) text.append(buffer, static_cast<std::size_t>(file.gcount()));
+    while (file.read(buffer, sizeof buffer) || file.gcount() > 0)
+      text.append(buffer, static_cast<std::size_t>(file.gcount()));
     return text;
   }
 
@@ -136,7 +177,8 @@ class Host {
     emit(out, "host.memory.total_bytes", static_cast<double>(memory->total));
     if (memory->swap_total) {
       emit(out, "host.swap.used_percent",
-           percent(static_cast<double>(memory->swap_total - memory->swap_free), static_cast<double>(memory->swap_total)));
+           percent(static_cast<double>(memory->swap_total - memory->swap_free),
+                   static_cast<double>(memory->swap_total)));
     }
     return true;
   }
@@ -155,7 +197,8 @@ class Host {
 
   bool excluded(const Mount& mount) const {
     return std::find(excluded_fs_.begin(), excluded_fs_.end(), mount.fstype) != excluded_fs_.end() ||
-           std::any_of(excluded_mounts_.begin(), excluded_mounts_.end(), [&](const auto& pattern) { return matches_path(pattern, mount.path); });
+           std::any_of(excluded_mounts_.begin(), excluded_mounts_.end(),
+                       [&](const auto& pattern) { return matches_path(pattern, mount.path); });
   }
 
   void space(tsn::Batch& out) {
@@ -163,11 +206,12 @@ class Host {
     const std::string mounts = root_.empty() ? read("/proc/self/mounts") : read("/proc/1/mounts");
     for (const auto& mount : parse_mounts(mounts)) {
       if (excluded(mount)) continue;
-      struct statvfs space {};
+      struct statvfs space{};
       if (statvfs((root_ + mount.path).c_str(), &space) != 0 || space.f_blocks == 0) continue;
       const auto block = static_cast<double>(space.f_frsize);
       const double used = static_cast<double>(space.f_blocks - space.f_bfree) * block;
-      const std::initializer_list<tsn::LabelView> labels{{"mount", mount.path}, {"device", mount.device}, {"fstype", mount.fstype}};
+      const std::initializer_list<tsn::LabelView> labels{
+          {"mount", mount.path}, {"device", mount.device}, {"fstype", mount.fstype}};
       emit(out, "host.disk.used_percent", percent(used, used + static_cast<double>(space.f_bavail) * block), labels);
       emit(out, "host.disk.used_bytes", used, labels);
       emit(out, "host.disk.total_bytes", static_cast<double>(space.f_blocks) * block, labels);
@@ -184,9 +228,12 @@ class Host {
     for (const auto& [name, disk] : now) {
       const auto before = disks_.find(name);
       if (before == disks_.end() || seconds <= 0) continue;
-      emit(out, "host.disk.read_bytes_per_second", gained(disk.read_bytes, before->second.read_bytes) / seconds, {{"device", name}});
-      emit(out, "host.disk.written_bytes_per_second", gained(disk.written_bytes, before->second.written_bytes) / seconds, {{"device", name}});
-      emit(out, "host.disk.busy_percent", std::min(100.0, gained(disk.busy_ms, before->second.busy_ms) / (seconds * 10)), {{"device", name}});
+      emit(out, "host.disk.read_bytes_per_second", gained(disk.read_bytes, before->second.read_bytes) / seconds,
+           {{"device", name}});
+      emit(out, "host.disk.written_bytes_per_second",
+           gained(disk.written_bytes, before->second.written_bytes) / seconds, {{"device", name}});
+      emit(out, "host.disk.busy_percent",
+           std::min(100.0, gained(disk.busy_ms, before->second.busy_ms) / (seconds * 10)), {{"device", name}});
     }
     disks_ = std::move(now);
   }
@@ -194,12 +241,14 @@ class Host {
   void network(tsn::Batch& out, double seconds) {
     // /proc/net is the reader's own namespace; under another root the machine's is that of its process 1.
     std::map<std::string, Interface> now;
-    for (auto& each : parse_interfaces(read(root_.empty() ? "/proc/net/dev" : "/proc/1/net/dev"))) now.emplace(each.name, each);
+    for (auto& each : parse_interfaces(read(root_.empty() ? "/proc/net/dev" : "/proc/1/net/dev")))
+      now.emplace(each.name, each);
     for (const auto& [name, each] : now) {
       const auto before = interfaces_.find(name);
       if (before == interfaces_.end() || seconds <= 0) continue;
       const auto& old = before->second;
-      emit(out, "host.net.received_bytes_per_second", gained(each.received, old.received) / seconds, {{"interface", name}});
+      emit(out, "host.net.received_bytes_per_second", gained(each.received, old.received) / seconds,
+           {{"interface", name}});
       emit(out, "host.net.sent_bytes_per_second", gained(each.sent, old.sent) / seconds, {{"interface", name}});
       emit(out, "host.net.errors_per_second", gained(each.errors, old.errors) / seconds, {{"interface", name}});
       emit(out, "host.net.dropped_per_second", gained(each.dropped, old.dropped) / seconds, {{"interface", name}});
@@ -208,9 +257,10 @@ class Host {
   }
 
   void pressure(tsn::Batch& out) {
-    for (const auto& [file, some, full] : {std::tuple{"/proc/pressure/cpu", "host.pressure.cpu_some_percent", ""},
-                                           {"/proc/pressure/memory", "host.pressure.memory_some_percent", "host.pressure.memory_full_percent"},
-                                           {"/proc/pressure/io", "host.pressure.io_some_percent", "host.pressure.io_full_percent"}}) {
+    for (const auto& [file, some, full] :
+         {std::tuple{"/proc/pressure/cpu", "host.pressure.cpu_some_percent", ""},
+          {"/proc/pressure/memory", "host.pressure.memory_some_percent", "host.pressure.memory_full_percent"},
+          {"/proc/pressure/io", "host.pressure.io_some_percent", "host.pressure.io_full_percent"}}) {
       const auto stalled = parse_pressure(read(file));
       if (stalled.some) emit(out, some, *stalled.some);
       if (stalled.full && *full) emit(out, full, *stalled.full);

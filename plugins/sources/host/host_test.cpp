@@ -55,7 +55,8 @@ TEST_F(Machine, SharesOfCpuTimeComeFromTwoReadings) {
 TEST_F(Machine, MemoryInUseIsWhatIsNotAvailable) {
   FakeHost host;
   auto instance = host.create({}, Value::table({{"root", root_.string()}}));
-  write("proc/meminfo", "MemTotal:  1000 kB\nMemFree: 100 kB\nMemAvailable: 250 kB\nSwapTotal: 200 kB\nSwapFree: 150 kB\n");
+  write("proc/meminfo",
+        "MemTotal:  1000 kB\nMemFree: 100 kB\nMemAvailable: 250 kB\nSwapTotal: 200 kB\nSwapFree: 150 kB\n");
   EXPECT_EQ(instance->pull().status, TSN_OK);
   EXPECT_DOUBLE_EQ(value(host, "host.memory.used_percent"), 75);
   EXPECT_DOUBLE_EQ(value(host, "host.memory.total_bytes"), 1'024'000);
@@ -68,11 +69,14 @@ TEST_F(Machine, RatesAreDifferencesOverTheTimeBetween) {
   const std::string meminfo = "MemTotal: 1 kB\nMemAvailable: 1 kB\n";
   write("proc/meminfo", meminfo);
   write("proc/diskstats", "   8 0 sda 10 0 100 0 20 0 200 0 0 1000 0\n   8 1 sda1 10 0 100 0 20 0 200 0 0 1000 0\n");
-  write("proc/1/net/dev", "Inter-|\n face |\n  eth0: 1000 1 0 0 0 0 0 0 500 1 0 0 0 0 0 0\n    lo: 9 9 0 0 0 0 0 0 9 9 0 0 0 0 0 0\n");
+  write("proc/1/net/dev",
+        "Inter-|\n face |\n  eth0: 1000 1 0 0 0 0 0 0 500 1 0 0 0 0 0 0\n    lo: 9 9 0 0 0 0 0 0 9 9 0 0 0 0 0 0\n");
   instance->pull();
   host.advance(std::chrono::seconds(10));
   write("proc/diskstats", "   8 0 sda 10 0 300 0 20 0 200 0 0 3000 0\n   8 1 sda1 10 0 300 0 20 0 200 0 0 3000 0\n");
-  write("proc/1/net/dev", "Inter-|\n face |\n  eth0: 6000 1 20 0 0 0 0 0 500 1 0 0 0 0 0 0\n    lo: 9999 9 0 0 0 0 0 0 9 9 0 0 0 0 0 0\n");
+  write(
+      "proc/1/net/dev",
+      "Inter-|\n face |\n  eth0: 6000 1 20 0 0 0 0 0 500 1 0 0 0 0 0 0\n    lo: 9999 9 0 0 0 0 0 0 9 9 0 0 0 0 0 0\n");
   host.clear();
   instance->pull();
   EXPECT_DOUBLE_EQ(value(host, "host.disk.read_bytes_per_second"), 200 * 512 / 10.0);
@@ -121,13 +125,15 @@ TEST(Proc, SkipsLinesThatAreNotAsExpected) {
 }
 
 TEST(Proc, NamesEachFileSystemOnceByItsShortestPath) {
-  const auto mounts = parse_mounts("/dev/sda1 /data/with\\040space ext4 rw 0 0\n/dev/sda1 /data ext4 rw 0 0\nproc /proc proc rw 0 0\n");
+  const auto mounts =
+      parse_mounts("/dev/sda1 /data/with\\040space ext4 rw 0 0\n/dev/sda1 /data ext4 rw 0 0\nproc /proc proc rw 0 0\n");
   ASSERT_EQ(mounts.size(), 1u);
   EXPECT_EQ(mounts[0].path, "/data");
 }
 
 TEST(Proc, ReadsPressure) {
-  const auto pressure = parse_pressure("some avg10=1.50 avg60=0.00 avg300=0.00 total=5\nfull avg10=0.25 avg60=0.00 avg300=0.00 total=1\n");
+  const auto pressure = parse_pressure(
+      "some avg10=1.50 avg60=0.00 avg300=0.00 total=5\nfull avg10=0.25 avg60=0.00 avg300=0.00 total=1\n");
   EXPECT_EQ(pressure.some, 1.5);
   EXPECT_EQ(pressure.full, 0.25);
 }

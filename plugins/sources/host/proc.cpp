@@ -55,16 +55,17 @@ std::string unescape(std::string_view text) {  // \040 is a space
 }
 
 bool has_storage(std::string_view fstype) {
-  static constexpr std::string_view without[] = {"proc", "sysfs", "cgroup", "cgroup2", "devpts", "devtmpfs", "mqueue", "debugfs", "tracefs",
-                                                 "securityfs", "pstore", "bpf", "configfs", "fusectl", "hugetlbfs", "autofs", "rpc_pipefs",
-                                                 "binfmt_misc", "nsfs", "efivarfs", "selinuxfs", "ramfs", "squashfs", "iso9660", "rootfs"};
+  static constexpr std::string_view without[] = {
+      "proc",       "sysfs",    "cgroup",    "cgroup2",  "devpts",   "devtmpfs",  "mqueue", "debugfs",    "tracefs",
+      "securityfs", "pstore",   "bpf",       "configfs", "fusectl",  "hugetlbfs", "autofs", "rpc_pipefs", "binfmt_misc",
+      "nsfs",       "efivarfs", "selinuxfs", "ramfs",    "squashfs", "iso9660",   "rootfs"};
   return std::find(std::begin(without), std::end(without), fstype) == std::end(without);
 }
 
 /// Whole disks: partitions and virtual layers would count the same bytes again.
 bool whole_disk(std::string_view name) {
-  if (name.starts_with("loop") || name.starts_with("ram") || name.starts_with("dm-") || name.starts_with("md") || name.starts_with("zram") ||
-      name.starts_with("sr")) {
+  if (name.starts_with("loop") || name.starts_with("ram") || name.starts_with("dm-") || name.starts_with("md") ||
+      name.starts_with("zram") || name.starts_with("sr")) {
     return false;
   }
   const bool digit = name.back() >= '0' && name.back() <= '9';
@@ -78,7 +79,9 @@ std::optional<CpuTimes> parse_cpu(std::string_view stat) {
   Words words(stat.substr(0, stat.find('\n')));
   if (words.next() != "cpu") return std::nullopt;
   CpuTimes times;
-  if (!words.number(times.user) || !words.number(times.nice) || !words.number(times.system) || !words.number(times.idle)) return std::nullopt;
+  if (!words.number(times.user) || !words.number(times.nice) || !words.number(times.system) ||
+      !words.number(times.idle))
+    return std::nullopt;
   for (auto* field : {&times.iowait, &times.irq, &times.softirq, &times.steal}) {
     if (!words.number(*field)) break;
   }
@@ -108,7 +111,8 @@ std::optional<Memory> parse_memory(std::string_view meminfo) {
   if (!kib.contains("MemTotal")) return std::nullopt;
   Memory memory;
   memory.total = kib["MemTotal"] * 1024;
-  memory.available = (kib.contains("MemAvailable") ? kib["MemAvailable"] : kib["MemFree"] + kib["Buffers"] + kib["Cached"]) * 1024;
+  memory.available =
+      (kib.contains("MemAvailable") ? kib["MemAvailable"] : kib["MemFree"] + kib["Buffers"] + kib["Cached"]) * 1024;
   memory.available = std::min(memory.available, memory.total);
   memory.swap_total = kib["SwapTotal"] * 1024;
   memory.swap_free = std::min(kib["SwapFree"] * 1024, memory.swap_total);

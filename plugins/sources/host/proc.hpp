@@ -32,7 +32,8 @@ std::optional<Memory> parse_memory(std::string_view meminfo);
 struct Mount {
   std::string device, path, fstype;
 };
-/// /proc/self/mounts, octal escapes undone, one entry per device (the shortest path) of file systems with storage behind.
+/// /proc/self/mounts, octal escapes undone, one entry per device (the shortest path) of file systems with storage
+/// behind.
 std::vector<Mount> parse_mounts(std::string_view mounts);
 
 struct Disk {

@@ -45,8 +45,8 @@ constexpr std::size_t most_cached = 200'000;  // entries; beyond it the cache st
 
 /// Errors that leave the document readable: the item is refused, the next one is read.
 bool item_error(error_code error) {
-  return error == simdjson::INCORRECT_TYPE || error == simdjson::NUMBER_ERROR || error == simdjson::NUMBER_OUT_OF_RANGE ||
-         error == simdjson::STRING_ERROR;
+  return error == simdjson::INCORRECT_TYPE || error == simdjson::NUMBER_ERROR ||
+         error == simdjson::NUMBER_OUT_OF_RANGE || error == simdjson::STRING_ERROR;
 }
 
 /// What one item says, before it is judged.
@@ -90,8 +90,8 @@ struct BulkParser::Impl {
 BulkParser::BulkParser(tsn::Context& ctx) : impl_(std::make_unique<Impl>(ctx)) {}
 BulkParser::~BulkParser() = default;
 
-std::string BulkParser::parse(std::string_view body, tsn::Time now, tsn::Batch& batch, std::vector<std::uint32_t>& item_of_row,
-                              std::vector<Rejection>& rejections) {
+std::string BulkParser::parse(std::string_view body, tsn::Time now, tsn::Batch& batch,
+                              std::vector<std::uint32_t>& item_of_row, std::vector<Rejection>& rejections) {
   return impl_->parse(body, now, batch, item_of_row, rejections);
 }
 
@@ -101,11 +101,15 @@ std::string BulkParser::Impl::parse(std::string_view body, tsn::Time now, tsn::B
   bool open = false;  // a document that could not be opened has no location
   const auto refuse = [&](error_code error) {
     const char* at = nullptr;
-    if (!open || document.current_location().get(at) || at < body.data() || at > body.data() + body.size()) at = body.data();
-    return std::string("the body is not valid JSON at byte ") + std::to_string(at - body.data()) + ": " + simdjson::error_message(error);
+    if (!open || document.current_location().get(at) || at < body.data() || at > body.data() + body.size())
+      at = body.data();
+    return std::string("the body is not valid JSON at byte ") + std::to_string(at - body.data()) + ": " +
+           simdjson::error_message(error);
   };
   if (body.empty()) return "the body is empty; expected {\"signals\": […]}";
-  if (auto error = document_parser.iterate(body.data(), body.size(), body.size() + simdjson::SIMDJSON_PADDING).get(document)) return refuse(error);
+  if (auto error =
+          document_parser.iterate(body.data(), body.size(), body.size() + simdjson::SIMDJSON_PADDING).get(document))
+    return refuse(error);
   open = true;
   od::object root;
   if (auto error = document.get_object().get(root)) {
@@ -270,7 +274,8 @@ bool BulkParser::Impl::read_labels(Item& item, std::vector<std::pair<std::string
   padded.append(simdjson::SIMDJSON_PADDING, '\0');
   od::document document;
   od::object object;
-  if (labels_parser.iterate(padded.data(), item.labels.size(), padded.size()).get(document) || document.get_object().get(object)) {
+  if (labels_parser.iterate(padded.data(), item.labels.size(), padded.size()).get(document) ||
+      document.get_object().get(object)) {
     return refuse("\"labels\": expected an object of strings");
   }
   for (auto member : object) {
@@ -286,7 +291,8 @@ bool BulkParser::Impl::read_labels(Item& item, std::vector<std::pair<std::string
     } else if (type == od::json_type::number || type == od::json_type::boolean) {
       if (value.raw_json_token().size() == 0) return refuse("label \"" + name + "\" is empty");
       text = value.raw_json_token();
-      while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
+      while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\t' || text.back() == '\r'))
+        text.remove_suffix(1);
       if (type == od::json_type::number) {
         double ignored = 0;
         if (value.get_double().get(ignored)) return refuse("label \"" + name + "\" is not a number");

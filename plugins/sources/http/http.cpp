@@ -42,19 +42,27 @@ std::string problem(int status, std::string_view title, std::string_view detail)
 
 const char* reason_word(tsn_reject_reason reason) {
   switch (reason) {
-    case TSN_REJECT_FUTURE: return "future";
-    case TSN_REJECT_SERIES: return "series";
-    case TSN_REJECT_VALUE: return "value";
-    default: return "timestamp";
+    case TSN_REJECT_FUTURE:
+      return "future";
+    case TSN_REJECT_SERIES:
+      return "series";
+    case TSN_REJECT_VALUE:
+      return "value";
+    default:
+      return "timestamp";
   }
 }
 
 const char* reason_text(tsn_reject_reason reason) {
   switch (reason) {
-    case TSN_REJECT_FUTURE: return "more than a minute ahead of the agent's clock";
-    case TSN_REJECT_SERIES: return "the agent no longer knows the series; send it again";
-    case TSN_REJECT_VALUE: return "not a finite number, and no summary";
-    default: return "outside of the years 1970 to 2262";
+    case TSN_REJECT_FUTURE:
+      return "more than a minute ahead of the agent's clock";
+    case TSN_REJECT_SERIES:
+      return "the agent no longer knows the series; send it again";
+    case TSN_REJECT_VALUE:
+      return "not a finite number, and no summary";
+    default:
+      return "outside of the years 1970 to 2262";
   }
 }
 
@@ -70,9 +78,12 @@ struct Desk {
 
 class Http {
  public:
-  static constexpr auto id = "http", version = "1.0.0", doc = "Bulk JSON push of signals over the agent's HTTP listener";
+  static constexpr auto id = "http", version = "1.0.0",
+                        doc = "Bulk JSON push of signals over the agent's HTTP listener";
   static constexpr tsn::Route routes[] = {
-      {.method = "POST", .path = "/api/v1/signals/bulk", .doc = "Takes signals in; answers 202 with what was accepted and why the rest was not"}};
+      {.method = "POST",
+       .path = "/api/v1/signals/bulk",
+       .doc = "Takes signals in; answers 202 with what was accepted and why the rest was not"}};
   static constexpr tsn::Signal signals[] = {{.name = "*", .unit = "", .labels = "*", .doc = "Whatever is pushed"}};
 
   void handle(const tsn::Request& request, tsn::Response& response) {
@@ -117,9 +128,11 @@ class Http {
     }
     if (!done.status) return answer_problem(response, 503, "Service Unavailable", done.status.text());
     for (const auto& reject : done.rejects) {
-      desk.rejections.push_back({desk.item_of_row[reject.row], reason_word(reject.reason), reason_text(reject.reason), {}, {}, {}});
+      desk.rejections.push_back(
+          {desk.item_of_row[reject.row], reason_word(reject.reason), reason_text(reject.reason), {}, {}, {}});
     }
-    std::sort(desk.rejections.begin(), desk.rejections.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
+    std::sort(desk.rejections.begin(), desk.rejections.end(),
+              [](const auto& a, const auto& b) { return a.index < b.index; });
     std::string out = "{\"accepted\":" + std::to_string(done.accepted) + ",\"rejected\":[";
     for (std::size_t i = 0; i < desk.rejections.size(); ++i) append(out, desk.rejections[i], i == 0);
     out += "]}";
@@ -140,7 +153,9 @@ class Http {
   }
 
   static void answer_problem(tsn::Response& response, int status, std::string_view title, std::string_view detail) {
-    response.status(static_cast<std::uint32_t>(status)).header("content-type", "application/problem+json").body(problem(status, title, detail));
+    response.status(static_cast<std::uint32_t>(status))
+        .header("content-type", "application/problem+json")
+        .body(problem(status, title, detail));
   }
 
   tsn::Context ctx_;

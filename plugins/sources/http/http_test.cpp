@@ -23,7 +23,8 @@ class Http : public ::testing::Test {
 };
 
 TEST_F(Http, TakesSignalsWithLabelsAndAnswers202) {
-  const auto answer = push(R"({"signals":[{"name":"etl.run","ts":"2026-11-20T10:00:00Z","value":1,"labels":{"loader":"A","status":"FAILED"}}]})");
+  const auto answer = push(
+      R"({"signals":[{"name":"etl.run","ts":"2026-11-20T10:00:00Z","value":1,"labels":{"loader":"A","status":"FAILED"}}]})");
   EXPECT_EQ(answer.response.status, 202u);
   EXPECT_EQ(answer.response.body, R"({"accepted":1,"rejected":[]})");
   ASSERT_EQ(host_.rows().size(), 1u);
@@ -50,13 +51,15 @@ TEST_F(Http, TakesASummaryInsteadOfAValue) {
 }
 
 TEST_F(Http, RefusesItemsOneByOneWithTheirIndexAndReason) {
-  const auto answer = push(R"({"signals":[{"value":1},{"name":"a"},{"name":"a","value":"x"},{"name":"a","value":1,"ts":"yesterday"},
+  const auto answer =
+      push(R"({"signals":[{"value":1},{"name":"a"},{"name":"a","value":"x"},{"name":"a","value":1,"ts":"yesterday"},
       7,{"name":"a","value":1,"labels":[1]},{"name":"a","count":1,"value":null},{"name":"good","value":2}]})");
   EXPECT_EQ(answer.response.status, 202u);
   EXPECT_NE(answer.response.body.find(R"("accepted":1)"), std::string::npos) << answer.response.body;
-  for (const char* part : {R"({"index":0,"error_type":"name")", R"({"index":1,"error_type":"value")", R"({"index":2,"error_type":"value")",
-                           R"({"index":3,"error_type":"timestamp")", R"({"index":4,"error_type":"json")", R"({"index":5,"error_type":"labels")",
-                           R"({"index":6,"error_type":"value")"}) {
+  for (const char* part :
+       {R"({"index":0,"error_type":"name")", R"({"index":1,"error_type":"value")", R"({"index":2,"error_type":"value")",
+        R"({"index":3,"error_type":"timestamp")", R"({"index":4,"error_type":"json")",
+        R"({"index":5,"error_type":"labels")", R"({"index":6,"error_type":"value")"}) {
     EXPECT_NE(answer.response.body.find(part), std::string::npos) << part << " in " << answer.response.body;
   }
   ASSERT_EQ(host_.rows().size(), 1u);
@@ -71,8 +74,8 @@ TEST_F(Http, KeepsWhatItRefused) {
 }
 
 TEST_F(Http, RefusesABodyThatIsNotOursAsAWhole) {
-  for (const char* body : {"", "{", "[]", "null", R"({"signals":5})", R"({"signals":[{"name":"a","value":1})", R"({"other":[]})",
-                           R"({"signals":[{"name":"a","value":1,]})"}) {
+  for (const char* body : {"", "{", "[]", "null", R"({"signals":5})", R"({"signals":[{"name":"a","value":1})",
+                           R"({"other":[]})", R"({"signals":[{"name":"a","value":1,]})"}) {
     const auto answer = push(body);
     EXPECT_EQ(answer.response.status, 400u) << body;
     EXPECT_NE(answer.response.body.find("\"detail\""), std::string::npos) << body;
@@ -92,7 +95,8 @@ TEST_F(Http, AsksToComeBackWhenTheAgentIsBusy) {
 }
 
 TEST_F(Http, KnowsASeriesWhateverTheOrderOfItsLabels) {
-  push(R"({"signals":[{"name":"a","value":1,"labels":{"x":"1","y":"2"}},{"name":"a","value":2,"labels":{"y":"2","x":"1"}},
+  push(
+      R"({"signals":[{"name":"a","value":1,"labels":{"x":"1","y":"2"}},{"name":"a","value":2,"labels":{"y":"2","x":"1"}},
           {"labels":{"x":"1","y":"2"},"value":3,"name":"a"}]})");
   ASSERT_EQ(host_.rows().size(), 3u);
   EXPECT_EQ(host_.rows()[0].labels, host_.rows()[1].labels);
@@ -101,14 +105,16 @@ TEST_F(Http, KnowsASeriesWhateverTheOrderOfItsLabels) {
 
 TEST_F(Http, TakesThousandsInOneBody) {
   std::string body = R"({"signals":[)";
-  for (int i = 0; i < 10'000; ++i) body += (i ? "," : "") + std::string(R"({"name":"n","ts":1795168800,"value":)") + std::to_string(i) + "}";
+  for (int i = 0; i < 10'000; ++i)
+    body += (i ? "," : "") + std::string(R"({"name":"n","ts":1795168800,"value":)") + std::to_string(i) + "}";
   const auto answer = push(body + "]}");
   EXPECT_EQ(answer.response.body, R"({"accepted":10000,"rejected":[]})");
   EXPECT_EQ(host_.rows().size(), 10'000u);
 }
 
 TEST_F(Http, SurvivesEveryTruncationOfABody) {
-  const std::string body = R"({"signals":[{"name":"etl.run","ts":"2026-11-20T10:00:00Z","value":1.5,"labels":{"loader":"A","q":"\"\u00e9"}}]})";
+  const std::string body =
+      R"({"signals":[{"name":"etl.run","ts":"2026-11-20T10:00:00Z","value":1.5,"labels":{"loader":"A","q":"\"\u00e9"}}]})";
   for (std::size_t n = 0; n < body.size(); ++n) {
     const auto answer = push(body.substr(0, n));
     EXPECT_TRUE(answer.response.status == 400u || answer.response.status == 202u) << n;
@@ -120,8 +126,8 @@ TEST(Timestamp, ReadsRfc3339WithOffsetsAndFractions) {
   EXPECT_EQ(parse_rfc3339("1970-01-01T00:00:00Z"), 0);
   EXPECT_EQ(parse_rfc3339("2026-11-20T13:00:00.25+03:00"), parse_rfc3339("2026-11-20T10:00:00.250Z"));
   EXPECT_EQ(parse_rfc3339("2024-02-29T00:00:00Z"), 1'709'164'800'000'000'000);
-  for (const char* bad : {"", "2026-11-20", "2026-13-01T00:00:00Z", "2025-02-29T00:00:00Z", "2026-11-20T10:00:00", "2026-11-20T10:00:00Zx",
-                          "2026-11-20T24:00:00Z", "2026-11-20T10:00:00.Z"}) {
+  for (const char* bad : {"", "2026-11-20", "2026-13-01T00:00:00Z", "2025-02-29T00:00:00Z", "2026-11-20T10:00:00",
+                          "2026-11-20T10:00:00Zx", "2026-11-20T24:00:00Z", "2026-11-20T10:00:00.Z"}) {
     EXPECT_FALSE(parse_rfc3339(bad)) << bad;
   }
 }
