@@ -20,7 +20,7 @@ namespace tocsin::app {
 namespace {
 
 constexpr std::size_t pool_threads = 4;
-constexpr base::Duration rule_files_every = std::chrono::seconds(1);
+constexpr base::Duration files_every = std::chrono::seconds(1);
 
 std::string findings(const config::Diagnostics& diagnostics, bool errors_only) {
   std::string text;
@@ -76,7 +76,7 @@ struct Agent::Impl {
   std::vector<std::string> reconcile();
   void on_directory_changed();
   bool directory_differs();
-  void look_at_rule_files();
+  void look_at_files();
   void stop_watching();
   std::string not_ready();
   void forward(const settings::Agent& agent);
@@ -245,7 +245,7 @@ base::Result<void> Agent::Impl::start() {
   directory->watch([this] { pool->post([this] { on_directory_changed(); }); });
   // What was dropped between the first scan and the watch caused no event.
   if (directory_differs()) pool->post([this] { on_directory_changed(); });
-  look_at_rule_files();
+  look_at_files();
   telemetry::log_info("agent", "running",
                       {{"version", tocsin_version},
                        {"url", "http://127.0.0.1:" + std::to_string(server->port())},
@@ -304,21 +304,23 @@ void Agent::Impl::stop_watching() {
   watch_idle.wait(guard, [this] { return watch_running == 0; });
 }
 
-void Agent::Impl::look_at_rule_files() {
+void Agent::Impl::look_at_files() {
   std::lock_guard guard(watch_mutex);
   if (stopping) return;
-  watch_timer = reactor->after(rule_files_every, [this] {
+  watch_timer = reactor->after(files_every, [this] {
     pool->post([this] {
       {
         std::lock_guard inner(watch_mutex);
         if (stopping) return;
         ++watch_running;
       }
-      if (configuration.rule_files_changed()) {
+      if (configuration.watched_files_changed()) {
         std::lock_guard one(changing);
         for (const auto& line : apply_rules()) telemetry::log_info("rules", line);
+        // A changed secret makes new instances of whom it belongs to.
+        for (const auto& line : reconcile()) telemetry::log_info("plugins", line);
       }
-      look_at_rule_files();
+      look_at_files();
       std::lock_guard inner(watch_mutex);
       --watch_running;
       watch_idle.notify_all();
@@ -350,7 +352,8 @@ void Agent::Impl::on_directory_changed() {
 
 bool Agent::Impl::directory_differs() {
   std::lock_guard one(changing);
-  return !std::ranges::equal(directory->scan(), found, [](const auto& a, const auto& b) { return a.path == b.path && a.identity == b.identity; });
+  return !std::ranges::equal(directory->scan(), found,
+                             [](const auto& a, const auto& b) { return a.path == b.path && a.identity == b.identity; });
 }
 
 std::vector<std::string> Agent::Impl::apply_rules() {

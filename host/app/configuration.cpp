@@ -127,7 +127,12 @@ config::Diagnostics Configuration::read_scripts(Detectors& detectors) {
 
 std::string Configuration::signature() const {
   std::string text;
-  for (const auto& file : script_files(agent())) {
+  auto files = script_files(agent());
+  {
+    std::lock_guard lock(mutex_);
+    files.insert(files.end(), loaded_.secret_files.begin(), loaded_.secret_files.end());
+  }
+  for (const auto& file : files) {
     struct stat info{};
     if (::stat(file.c_str(), &info) != 0) continue;
     text += file + ":" + std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) + ":" +
@@ -136,7 +141,7 @@ std::string Configuration::signature() const {
   return text;
 }
 
-bool Configuration::rule_files_changed() {
+bool Configuration::watched_files_changed() {
   const auto now = signature();
   std::lock_guard lock(mutex_);
   return now != signature_;

@@ -29,8 +29,8 @@ class Configuration {
   /// Reads the rules' scripts through their detectors and completes the rules. Scripts that fail keep what they gave
   /// before and are reported.
   config::Diagnostics read_scripts(Detectors& detectors);
-  /// Rule and script files changed since they were read.
-  bool rule_files_changed();
+  /// Script files, or files that hold secrets, changed since they were read.
+  bool watched_files_changed();
   /// The plugins are others now: channels and instances that start by themselves follow.
   void set_known(const std::vector<plugin_host::Found>& found);
 

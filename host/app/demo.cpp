@@ -1,8 +1,11 @@
 #include "app/demo.hpp"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -13,6 +16,19 @@
 
 namespace tocsin::app {
 namespace {
+
+/// A port that nobody listens on now: links in the demo's mails lead to it.
+int free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const bool found = fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  if (fd >= 0) ::close(fd);
+  return found ? ntohs(address.sin_port) : 0;
+}
 
 /// Times in the demo's rules follow its length, so that every fault is seen whether it runs 20 s or an hour.
 std::string config_text(const std::string& directory, std::chrono::nanoseconds length, bool json) {
@@ -26,7 +42,8 @@ data_dir = ")toml" +
          directory + R"toml(/data"
 
 [http]
-listen = "127.0.0.1:0"
+listen = "127.0.0.1:)toml" +
+         std::to_string(free_port()) + R"toml("
 
 [log]
 level = "warn"

@@ -260,7 +260,9 @@ void Outbox::Impl::end_attempt(const Flight& flight, const Outcome& outcome) {
   const base::Time now = ports.clock->now();
   --to.busy;
   // A refusal shows that the other side is there; only what a retry may mend counts against it.
-  if (outcome.ok || !outcome.retry || outcome.code == 429)
+  // So does an answer that names the time of the next attempt.
+  const bool asked_to_wait = outcome.retry_after > base::Duration::zero() && !outcome.unknown;
+  if (outcome.ok || !outcome.retry || outcome.code == 429 || asked_to_wait)
     to.breaker.success();
   else
     to.breaker.failure(now);

@@ -27,6 +27,8 @@ namespace fs = std::filesystem;
 std::string config_or_default(const std::string& given) {
   if (!given.empty()) {
     if (!fs::exists(given)) end_with(exit_usage, "there is no file " + given);
+    // It is read again at every reload, so a pipe will not do.
+    if (!fs::is_regular_file(given)) end_with(exit_usage, given + " is no regular file");
     return given;
   }
   return fs::exists("/etc/tocsin/agent.toml") ? "/etc/tocsin/agent.toml" : "";
@@ -221,7 +223,7 @@ void add_agent_commands(CLI::App& app, Console& console) {
     if (console.json) {
       std::cout << answer.dump(2) << '\n';
     } else {
-      const auto& lines = answer.contains("items") ? answer["items"] : answer;
+      const auto& lines = answer.contains("report") ? answer["report"] : answer;
       for (const auto& line : lines) std::cout << (line.is_string() ? line.get<std::string>() : line.dump()) << '\n';
     }
   });

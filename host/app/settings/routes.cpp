@@ -325,7 +325,7 @@ void check_routes(const Value& root, const Routing& routing, const std::vector<I
       std::ranges::any_of(instances, [](const Instance& i) { return i.kind == "notifier" && i.waiting; });
   for (std::string& finding : incidents::check_routing(routing)) {
     // A preference for a notifier that is not there is skipped; a tier that reaches nobody is the rest's matter too.
-    const bool soft = waiting || finding.starts_with("contact ") || finding.find("the tiers of ") != std::string::npos;
+    const bool soft = waiting || finding.starts_with("contact ") || finding.find("the tiers ") != std::string::npos;
     say_rotation(finding);
     const base::Place place = place_of_finding(root, finding);
     if (soft)

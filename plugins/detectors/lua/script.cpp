@@ -116,7 +116,7 @@ int define_rule(lua_State* lua) {
 /// `rule "name"`.
 int begin_rule(lua_State* lua) {
   std::size_t size = 0;
-  const char* name = luaL_checklstring(lua, 1, &size);
+  luaL_checklstring(lua, 1, &size);
   if (size == 0) return luaL_error(lua, "rule: expected a name");
   lua_Debug caller{};
   int line = 0;

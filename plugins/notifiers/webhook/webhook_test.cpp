@@ -55,7 +55,9 @@ class OneShotServer {
         need = head + 4 + std::strtoul(request.c_str() + request.find("Content-Length: ") + 16, nullptr, 10);
       }
     }
-    if (!answer.empty()) EXPECT_EQ(write(line, answer.data(), answer.size()), static_cast<ssize_t>(answer.size()));
+    if (!answer.empty()) {
+      EXPECT_EQ(write(line, answer.data(), answer.size()), static_cast<ssize_t>(answer.size()));
+    }
     close(line);
   }
   int listener_ = -1, port_ = 0;
@@ -122,7 +124,9 @@ TEST(WebhookPayload, HasEveryMemberOfVersion4) {
   for (const auto& alert : body["alerts"]) {
     for (const char* key : {"status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"})
       EXPECT_TRUE(alert.contains(key)) << key;
-    if (alert["status"] == "firing") EXPECT_EQ(alert["endsAt"], "0001-01-01T00:00:00Z");
+    if (alert["status"] == "firing") {
+      EXPECT_EQ(alert["endsAt"], "0001-01-01T00:00:00Z");
+    }
   }
 }
 
