@@ -7,7 +7,6 @@ namespace tocsin_plugins {
 namespace {
 
 constexpr char window_type[] = "tocsin.window";
-constexpr char subject_type[] = "tocsin.subject";
 /// Raised to leave a row whose input was only just declared; never seen by a rule's author.
 char declared_mark;
 
@@ -100,9 +99,9 @@ int window_text(lua_State* lua) {
   return 1;
 }
 
-/// `s.labels` and `s.now`; signals are found in the table behind.
+/// What is not a signal: `s.labels` and `s.now`. Signals themselves are found without a call, in the table before this.
 int subject_index(lua_State* lua) {
-  auto& view = **static_cast<RowView**>(luaL_checkudata(lua, 1, subject_type));
+  auto& view = *static_cast<RowView*>(lua_touserdata(lua, lua_upvalueindex(1)));
   const char* key = luaL_checkstring(lua, 2);
   if (std::strcmp(key, "labels") == 0) {
     lua_createtable(lua, 0, static_cast<int>(view.by.size()));
@@ -117,11 +116,7 @@ int subject_index(lua_State* lua) {
     lua_pushnumber(lua, view.rows ? static_cast<double>(view.rows->at(view.row)) / 1e9 : 0);
     return 1;
   }
-  lua_getiuservalue(lua, 1, 1);
-  lua_pushvalue(lua, 2);
-  lua_rawget(lua, -2);
-  if (lua_isnil(lua, -1)) return luaL_error(lua, "s.%s: the rule has no such signal; see its `signals`", key);
-  return 1;
+  return luaL_error(lua, "s.%s: the rule has no such signal; see its `signals`", key);
 }
 
 int subject_refuse(lua_State* lua) {
@@ -155,19 +150,13 @@ void open_window_objects(lua_State* lua) {
   lua_pushboolean(lua, 0);
   lua_setfield(lua, -2, "__metatable");
   lua_pop(lua, 1);
-  luaL_newmetatable(lua, subject_type);
-  lua_pushcfunction(lua, subject_index);
-  lua_setfield(lua, -2, "__index");
-  lua_pushcfunction(lua, subject_refuse);
-  lua_setfield(lua, -2, "__newindex");
-  lua_pushboolean(lua, 0);
-  lua_setfield(lua, -2, "__metatable");
-  lua_pop(lua, 1);
 }
 
+// A userdata with a metatable of its own: __index is the table of signals, which the virtual machine reads without a
+// call; that table's __index makes the rest. Rejected: a plain table as `s`, whose members a rule could overwrite.
 void push_subject(lua_State* lua, RowView& view, const std::vector<std::string>& names) {
-  auto** subject = static_cast<RowView**>(lua_newuserdatauv(lua, sizeof(RowView*), 1));
-  *subject = &view;
+  lua_newuserdatauv(lua, 1, 0);
+  lua_newtable(lua);
   lua_createtable(lua, 0, static_cast<int>(names.size()));
   for (std::uint32_t i = 0; i < names.size(); ++i) {
     auto* window = static_cast<Window*>(lua_newuserdatauv(lua, sizeof(Window), 0));
@@ -175,8 +164,17 @@ void push_subject(lua_State* lua, RowView& view, const std::vector<std::string>&
     luaL_setmetatable(lua, window_type);
     lua_setfield(lua, -2, names[i].c_str());
   }
-  lua_setiuservalue(lua, -2, 1);
-  luaL_setmetatable(lua, subject_type);
+  lua_newtable(lua);
+  lua_pushlightuserdata(lua, &view);
+  lua_pushcclosure(lua, subject_index, 1);
+  lua_setfield(lua, -2, "__index");
+  lua_setmetatable(lua, -2);
+  lua_setfield(lua, -2, "__index");
+  lua_pushcfunction(lua, subject_refuse);
+  lua_setfield(lua, -2, "__newindex");
+  lua_pushboolean(lua, 0);
+  lua_setfield(lua, -2, "__metatable");
+  lua_setmetatable(lua, -2);
 }
 
 std::int64_t lua_duration(const char* text, std::size_t size) {
