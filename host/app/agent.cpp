@@ -255,7 +255,11 @@ base::Result<void> Agent::Impl::start() {
 }
 
 void Agent::Impl::stop() {
-  if (std::exchange(stopped, true)) return;
+  {
+    // A reload that is under way ends first; none begins any more.
+    std::lock_guard one(changing);
+    if (std::exchange(stopped, true)) return;
+  }
   stop_watching();
   // Sources first, so that nothing new comes; then the listener; then the path runs empty, stage by stage.
   const std::function<void()> steps[] = {
@@ -367,6 +371,7 @@ std::vector<std::string> Agent::Impl::apply_rules() {
 
 base::Result<std::vector<std::string>> Agent::Impl::reload() {
   std::lock_guard one(changing);
+  if (stopped) return base::fail(base::Fault::cancelled, "the agent is stopping");
   const auto before = configuration.agent();
   found = directory->scan();
   const auto diagnostics = configuration.read(found);

@@ -130,14 +130,7 @@ std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted,
     it = members_.erase(it);
   }
   for (const auto& [name, each] : by_name) {
-    auto& slot = members_[name];
-    if (!slot) {
-      std::lock_guard lock(mutex_);
-      slot = std::make_unique<Member>();
-    }
-    auto& member = *slot;
-    member.wanted = *each;
-    member.error.clear();
+    auto& member = member_for(*each);
     const auto* file = plugin_host::find_type(found, each->plugin);
     const auto* type = file && file->error.empty() ? type_in(*file, each->plugin) : nullptr;
     if (!type || !(type->kinds & kind_bit(each->kind))) {
@@ -145,15 +138,14 @@ std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted,
         end(member);
         lines.push_back(name + ": stopped, its plugin was removed");
       }
-      member.error =
-          type ? "plugin \"" + each->plugin + "\" is no " + each->kind : "waits for plugin \"" + each->plugin + "\"";
-      lines.push_back(name + ": " + member.error);
+      refuse(member,
+             type ? "plugin \"" + each->plugin + "\" is no " + each->kind : "waits for plugin \"" + each->plugin + "\"",
+             lines);
       continue;
     }
     auto config = parts_.prepare(*each, *type);
     if (!config) {
-      member.error = config.error().message();
-      lines.push_back(name + ": " + member.error);
+      refuse(member, config.error().message(), lines);
       continue;
     }
     bring_up(member, *file, *type, std::move(*config), lines);
@@ -170,6 +162,22 @@ std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted,
   }
   publish_routes();
   return lines;
+}
+
+// members_ is changed by reconcile() and end() alone, one call at a time; the lock is for those who read beside them.
+Fleet::Member& Fleet::member_for(const Wanted& wanted) {
+  std::lock_guard lock(mutex_);
+  auto& slot = members_[wanted.full()];
+  if (!slot) slot = std::make_unique<Member>();
+  slot->wanted = wanted;
+  slot->error.clear();
+  return *slot;
+}
+
+void Fleet::refuse(Member& member, std::string why, Lines& lines) {
+  lines.push_back(member.wanted.full() + ": " + why);
+  std::lock_guard lock(mutex_);
+  member.error = std::move(why);
 }
 
 void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model::PluginType& type, base::Value config,
@@ -190,14 +198,15 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
   const std::uint64_t sequence = parts_.journal->next_seq(name);
   auto made = make(member, file, config);
   if (!made) {
-    member.error = made.error().message();
-    lines.push_back(name + ": " + member.error + (member.instance ? "; the running one is kept" : ""));
-    return;
+    return refuse(member, made.error().message() + (member.instance ? "; the running one is kept" : ""), lines);
   }
   const bool exchanged = member.instance != nullptr;
   auto before = std::make_unique<Member>();
-  std::swap(before->instance, member.instance);
-  std::swap(before->poller, member.poller);
+  {
+    std::lock_guard lock(mutex_);
+    std::swap(before->instance, member.instance);
+    std::swap(before->poller, member.poller);
+  }
   before->wanted = member.wanted;
   if (exchanged) end(*before);
   // What the predecessor still submitted moved the sequence on: the successor must begin behind it.
@@ -205,11 +214,10 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
     if (auto again = make(member, file, config)) made = std::move(again);
   }
   if (auto begun = begin(member, *made); !begun) {
-    member.error = begun.error().message();
-    lines.push_back(name + ": " + member.error);
     (*made)->stop();
-    return;
+    return refuse(member, begun.error().message(), lines);
   }
+  std::lock_guard lock(mutex_);
   member.identity = file.identity;
   member.path = file.path;
   member.version = type.version;

@@ -68,6 +68,8 @@ class Fleet {
   class Poller;
   using Lines = std::vector<std::string>;
 
+  Member& member_for(const Wanted& wanted);
+  void refuse(Member& member, std::string why, Lines& lines);
   void bring_up(Member& member, const plugin_host::Found& file, const model::PluginType& type, base::Value config,
                 Lines& lines);
   base::Result<std::shared_ptr<plugin_host::Instance>> make(const Member& member, const plugin_host::Found& file,
