@@ -246,6 +246,8 @@ base::Result<void> Agent::Impl::start() {
   // What was dropped between the first scan and the watch caused no event.
   if (directory_differs()) pool->post([this] { on_directory_changed(); });
   look_at_files();
+  // What start-up used and freed (descriptors, configuration, restored rows) goes back to the system.
+  ::malloc_trim(0);
   telemetry::log_info("agent", "running",
                       {{"version", tocsin_version},
                        {"url", "http://127.0.0.1:" + std::to_string(server->port())},
