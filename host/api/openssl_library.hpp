@@ -19,7 +19,8 @@ namespace tocsin::api {
 #define TOCSIN_OPENSSL_FUNCTIONS(X)                                                                            \
   X(TLS_server_method)                                                                                         \
   X(TLS_client_method)                                                                                         \
-  X(SSL_CTX_new) X(SSL_CTX_free) X(SSL_CTX_ctrl) X(SSL_CTX_set_options) X(SSL_CTX_use_certificate_chain_file)  \
+  X(SSL_CTX_new)                                                                                               \
+  X(SSL_CTX_free) X(SSL_CTX_ctrl) X(SSL_CTX_set_options) X(SSL_CTX_use_certificate_chain_file)                 \
       X(SSL_CTX_use_PrivateKey_file) X(SSL_CTX_check_private_key) X(SSL_CTX_load_verify_locations)             \
           X(SSL_CTX_set_default_verify_paths) X(SSL_CTX_set_verify) X(SSL_CTX_set_session_id_context)          \
               X(SSL_load_client_CA_file) X(SSL_CTX_set_client_CA_list) X(SSL_new) X(SSL_free) X(SSL_set_bio)   \
