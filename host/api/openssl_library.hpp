@@ -16,11 +16,11 @@
 
 namespace tocsin::api {
 
+// clang-format off
 #define TOCSIN_OPENSSL_FUNCTIONS(X)                                                                            \
   X(TLS_server_method)                                                                                         \
   X(TLS_client_method)                                                                                         \
-  X(SSL_CTX_new)                                                                                               \
-  X(SSL_CTX_free) X(SSL_CTX_ctrl) X(SSL_CTX_set_options) X(SSL_CTX_use_certificate_chain_file)                 \
+  X(SSL_CTX_new) X(SSL_CTX_free) X(SSL_CTX_ctrl) X(SSL_CTX_set_options) X(SSL_CTX_use_certificate_chain_file)  \
       X(SSL_CTX_use_PrivateKey_file) X(SSL_CTX_check_private_key) X(SSL_CTX_load_verify_locations)             \
           X(SSL_CTX_set_default_verify_paths) X(SSL_CTX_set_verify) X(SSL_CTX_set_session_id_context)          \
               X(SSL_load_client_CA_file) X(SSL_CTX_set_client_CA_list) X(SSL_new) X(SSL_free) X(SSL_set_bio)   \
@@ -29,6 +29,7 @@ namespace tocsin::api {
                           X(SSL_is_init_finished) X(BIO_new) X(BIO_s_mem) X(BIO_read) X(BIO_write) X(BIO_free) \
                               X(BIO_ctrl) X(ERR_get_error) X(ERR_clear_error) X(ERR_reason_error_string)       \
                                   X(X509_VERIFY_PARAM_set1_ip_asc) X(X509_verify_cert_error_string)
+// clang-format on
 
 struct OpenSsl {
 #define TOCSIN_OPENSSL_MEMBER(name) decltype(&::name) name;
