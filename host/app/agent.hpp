@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,8 +14,7 @@
 namespace tocsin::app {
 
 struct AgentOptions {
-  std::string config_file;                       ///< empty: the embedded default
-  std::function<void(const std::string&)> note;  ///< a line for people while starting; may be null
+  std::string config_file;  ///< empty: the embedded default
 };
 
 /// What an agent did since it started; the demo's summary.

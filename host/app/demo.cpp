@@ -140,7 +140,7 @@ base::Result<int> demo(const DemoRequest& request) {
   const std::string directory = name;
   const std::string file = directory + "/agent.toml";
   std::ofstream(file) << config_text(directory, request.length, request.json);
-  TRY(auto agent, Agent::start({file, {}}));
+  TRY(auto agent, Agent::start({file}));
   auto& say = request.json ? std::cerr : std::cout;
   say << "The agent runs on " << agent->url() << " for " << base::format_duration(request.length) << ", configured by "
       << file << "\n"

@@ -68,10 +68,7 @@ base::Result<Detectors::Site*> Detectors::site(const std::string& detector, std:
   if (file == found_.end()) {
     return forget({base::Fault::not_found, "there is no detector \"" + detector + "\" in the plugin directories"});
   }
-  const model::PluginType* type = nullptr;
-  for (const auto& each : file->second.descriptor.types) {
-    if (each.id == detector) type = &each;
-  }
+  const auto* type = plugin_host::type_of(file->second, detector);
   auto config = configure_(*type);
   if (!config) return forget(config.error());
   auto library = plugin_host::load_library(file->second.path);

@@ -14,13 +14,6 @@ constexpr base::Duration default_every = std::chrono::seconds(15);
 constexpr base::Duration default_timeout = std::chrono::seconds(30);
 constexpr int failures_until_down = 3;
 
-const model::PluginType* type_in(const plugin_host::Found& file, const std::string& id) {
-  for (const auto& type : file.descriptor.types) {
-    if (type.id == id) return &type;
-  }
-  return nullptr;
-}
-
 std::string kinds_text(std::uint32_t kinds) {
   std::string text;
   for (const auto& [bit, name] : {std::pair<std::uint32_t, const char*>{model::kind_source, "source"},
@@ -106,7 +99,6 @@ struct Fleet::Member {
   std::shared_ptr<Poller> poller;
   std::uint64_t identity = 0;
   std::string path, version, config_text, error;
-  base::Value config;
 };
 
 Fleet::Fleet(Parts parts) : parts_(std::move(parts)) {}
@@ -132,7 +124,7 @@ std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted,
   for (const auto& [name, each] : by_name) {
     auto& member = member_for(*each);
     const auto* file = plugin_host::find_type(found, each->plugin);
-    const auto* type = file && file->error.empty() ? type_in(*file, each->plugin) : nullptr;
+    const auto* type = file && file->error.empty() ? plugin_host::type_of(*file, each->plugin) : nullptr;
     if (!type || !(type->kinds & kind_bit(each->kind))) {
       if (member.instance) {
         end(member);
@@ -189,7 +181,6 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
     if (member.config_text == text) return;
     if (auto taken = member.instance->reconfigure(config); taken && *taken) {
       member.config_text = text;
-      member.config = std::move(config);
       lines.push_back(name + ": took the new configuration");
       return;
     }
@@ -222,7 +213,6 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
   member.path = file.path;
   member.version = type.version;
   member.config_text = text;
-  member.config = std::move(config);
   lines.push_back(name + (exchanged ? ": exchanged, now " : ": started, ") + type.id + " " + type.version);
 }
 

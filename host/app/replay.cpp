@@ -159,9 +159,7 @@ std::vector<Wanted> Replay::readers_of(const std::string& file) const {
   for (const auto& wanted : configuration_.wanted()) {
     const auto* there = plugin_host::find_type(found_, wanted.plugin);
     if (wanted.kind != "source" || !there) continue;
-    for (const auto& type : there->descriptor.types) {
-      if (type.id == wanted.plugin && (type.source_features & TSN_SOURCE_REPLAYS)) able.push_back(wanted);
-    }
+    if (plugin_host::type_of(*there, wanted.plugin)->source_features & TSN_SOURCE_REPLAYS) able.push_back(wanted);
   }
   if (able.size() <= 1) return able;
   const std::string name = fs::path(file).filename();
@@ -205,10 +203,7 @@ base::Result<void> Replay::read_files() {
 
 base::Result<void> Replay::read_file(std::size_t index, const Wanted& wanted) {
   const auto* there = plugin_host::find_type(found_, wanted.plugin);
-  const model::PluginType* type = nullptr;
-  for (const auto& each : there->descriptor.types) {
-    if (each.id == wanted.plugin) type = &each;
-  }
+  const auto* type = plugin_host::type_of(*there, wanted.plugin);
   TRY(auto options, configuration_.prepare(wanted, *type));
   options.set("paths", base::Value::Array{base::Value(request_.files[index])});
   options.set("exclude", base::Value::Array{});

@@ -288,6 +288,13 @@ void Directory::watch(Changed changed) {
   impl_->start(std::move(changed));
 }
 
+const model::PluginType* type_of(const Found& file, const std::string& id) {
+  for (const auto& type : file.descriptor.types) {
+    if (type.id == id) return &type;
+  }
+  return nullptr;
+}
+
 const Found* find_type(const std::vector<Found>& found, const std::string& plugin) {
   for (auto it = found.rbegin(); it != found.rend(); ++it) {
     if (!it->error.empty()) continue;

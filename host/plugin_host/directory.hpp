@@ -39,6 +39,8 @@ class Directory {
   std::shared_ptr<Impl> impl_;
 };
 
+/// The type `id` of one file, or null.
+const model::PluginType* type_of(const Found& file, const std::string& id);
 /// The type `plugin` among what was found; the file in a later directory wins over an earlier one.
 const Found* find_type(const std::vector<Found>& found, const std::string& plugin);
 

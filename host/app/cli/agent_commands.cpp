@@ -38,7 +38,7 @@ int run(const std::string& file) {
   sigset_t set;
   sigemptyset(&set);
   for (const int each : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, each);
-  auto agent = Agent::start({file, {}});
+  auto agent = Agent::start({file});
   if (!agent) {
     std::cerr << agent.error().message() << std::endl;
     return agent.error().fault() == base::Fault::invalid ? exit_usage : exit_no;
