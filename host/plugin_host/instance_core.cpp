@@ -46,13 +46,19 @@ InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& 
 
 Result<std::shared_ptr<Instance>> Instance::create(std::shared_ptr<Library> library, InstanceSettings settings,
                                                    Port& port) {
+  return create_instance(std::move(library), std::move(settings), port, nullptr);
+}
+
+Result<std::shared_ptr<Instance>> create_instance(std::shared_ptr<Library> library, InstanceSettings settings,
+                                                  Port& port, std::unique_ptr<Inlet> inlet) {
   const LibraryType* type = library->find(settings.type);
   if (type == nullptr) {
     return fail(Fault::not_found,
                 settings.name + ": " + library->path() + " has no plugin type \"" + settings.type + "\"");
   }
   auto core =
-      std::make_shared<InstanceCore>(std::move(library), *type, std::move(settings), port, next_instance_number());
+      std::make_shared<InstanceCore>(std::move(library), *type, std::move(settings), port, next_instance_number(),
+                                             std::move(inlet));
   TRY_VOID(core->create_self());
   // Whoever lets go of the last handle stops and destroys, on that thread; tasks in flight only keep the memory.
   Instance* face = core.get();

@@ -140,6 +140,10 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   std::atomic<std::uint64_t> calls_{0}, errors_{0}, violations_{0};
 };
 
+/// Instance::create() with an inlet of the caller's.
+base::Result<std::shared_ptr<Instance>> create_instance(std::shared_ptr<Library> library, InstanceSettings settings,
+                                                        Port& port, std::unique_ptr<Inlet> inlet);
+
 /// The table handed to a plugin; `ctx` is the core.
 tsn_host make_host_table(InstanceCore& core);
 

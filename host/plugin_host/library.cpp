@@ -1,5 +1,6 @@
 #include "plugin_host/library.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -92,9 +93,9 @@ base::Error load_error(const std::string& path, const std::string& what) {
   return base::Error(Fault::invalid, path + ": cannot be loaded: " + what);
 }
 
-Result<std::unique_ptr<Library::Mapping>> map(std::string_view bytes, const std::string& path) {
+Result<std::unique_ptr<Library::Mapping>> map(int fd, const std::string& path) {
   auto mapping = std::make_unique<Library::Mapping>();
-  TRY(mapping->fd, private_copy(bytes, path));
+  mapping->fd = fd;
   try {
     using boost::dll::load_mode::rtld_local;
     using boost::dll::load_mode::rtld_now;
@@ -173,7 +174,8 @@ Result<std::shared_ptr<Library>> load_library(const std::string& path) {
   std::lock_guard lock(all.mutex);
   if (auto known = all.verdicts.find(key); known != all.verdicts.end()) return known->second;
   TRY(auto note, described(bytes, path));
-  TRY(auto mapping, map(bytes, path));
+  TRY(int copy, private_copy(bytes, path));
+  TRY(auto mapping, map(copy, path));
   auto types = types_of(mapping->library, note, path);
   if (!types) {
     all.useless.push_back(std::move(mapping));
@@ -181,6 +183,22 @@ Result<std::shared_ptr<Library>> load_library(const std::string& path) {
   }
   auto library = std::make_shared<Library>(path, std::move(mapping), std::move(*types));
   return all.verdicts.emplace(key, std::move(library)).first->second;
+}
+
+Result<VerifiedFile> open_verified(const std::string& path) {
+  TRY(auto bytes, read_file(path));
+  TRY(auto note, described(bytes, path));
+  TRY(int fd, private_copy(bytes, path));
+  return VerifiedFile{fd, path, std::move(note), content_hash(bytes)};
+}
+
+Result<std::shared_ptr<Library>> load_library(int fd, const std::string& path) {
+  const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) return fail(Fault::invalid, path + ": there is no library: " + std::strerror(errno));
+  TRY(auto mapping, map(own, path));
+  TRY(const tsn_plugin* plugin, call_entry(mapping->library, path));
+  TRY(auto types, read_types(plugin, path));
+  return std::make_shared<Library>(path, std::move(mapping), std::move(types));
 }
 
 }  // namespace tocsin::plugin_host
