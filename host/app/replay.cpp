@@ -214,7 +214,7 @@ base::Result<void> Replay::read_file(std::size_t index, const Wanted& wanted) {
   settings.labels = wanted.labels;
   settings.max_series = wanted.max_series;
   settings.replay = true;
-  TRY(auto library, plugin_host::load_library(there->path));
+  TRY(auto library, plugin_host::load_library(*there));
   TRY(auto instance, plugin_host::Instance::create(std::move(library), std::move(settings), port_));
   TRY_VOID(instance->start({}));
   std::size_t order = 0;
