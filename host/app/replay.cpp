@@ -134,7 +134,7 @@ class Replay {
 base::Result<void> Replay::configure() {
   config::Diagnostics diagnostics;
   const auto agent = settings::load_agent(request_.config_file, config::process_environment(), diagnostics);
-  plugin_host::Directory directory(agent.plugin_dirs, reactor_);
+  plugin_host::Directory directory(agent.plugin_dirs, reactor_, trust_policy(agent));
   found_ = directory.scan();
   diagnostics = configuration_.read(found_);
   std::string errors;
