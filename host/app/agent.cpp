@@ -365,10 +365,9 @@ void Agent::Impl::on_directory_changed() {
 
 bool Agent::Impl::directory_differs() {
   std::lock_guard one(changing);
-  return !std::ranges::equal(directory->scan(), found,
-                             [](const auto& a, const auto& b) {
-                               return a.path == b.path && a.identity == b.identity && a.error == b.error;
-                             });
+  return !std::ranges::equal(directory->scan(), found, [](const auto& a, const auto& b) {
+    return a.path == b.path && a.identity == b.identity && a.error == b.error;
+  });
 }
 
 std::vector<std::string> Agent::Impl::apply_rules() {

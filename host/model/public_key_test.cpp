@@ -7,7 +7,8 @@ namespace {
 
 // The first example of RFC 8410, section 10.1.
 constexpr const char* pem =
-    "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+    "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC "
+    "KEY-----\n";
 
 TEST(PublicKey, IsReadFromPemDerAndBareBase64) {
   const auto key = PublicKey::parse(pem);
@@ -20,7 +21,8 @@ TEST(PublicKey, IsWrittenAsItIsRead) {
   EXPECT_EQ(PublicKey::parse(pem)->pem(), pem);
 }
 TEST(PublicKey, IsRefusedWhereItIsNoneWithoutRepeatingIt) {
-  for (const std::string text : {"", "QUJD", "hello!", "-----BEGIN PUBLIC KEY-----\nMCow", "-----BEGIN PRIVATE KEY-----\nMC4C"}) {
+  for (const std::string text :
+       {"", "QUJD", "hello!", "-----BEGIN PUBLIC KEY-----\nMCow", "-----BEGIN PRIVATE KEY-----\nMC4C"}) {
     const auto key = PublicKey::parse(text);
     ASSERT_FALSE(key) << text;
     EXPECT_TRUE(text.empty() || key.error().message().find(text) == std::string::npos) << key.error().message();

@@ -106,8 +106,8 @@ struct Directory::Impl : std::enable_shared_from_this<Directory::Impl> {
   std::shared_ptr<const TrustPolicy> policy;
   std::map<std::string, Found> known;           ///< by path: what was last read of it
   std::map<std::string, std::uint64_t> proofs;  ///< by path: identity of the signature file it was judged with
-  std::set<std::string> touched;       ///< paths that changed, as far as the events at hand tell
-  std::set<std::string> written;       ///< paths that somebody is writing
+  std::set<std::string> touched;                ///< paths that changed, as far as the events at hand tell
+  std::set<std::string> written;                ///< paths that somebody is writing
   int inotify = -1;
   std::map<int, std::string> watched;    ///< watch descriptor → directory
   std::map<int, std::string> ancestors;  ///< watch descriptor → what a missing directory would appear in

@@ -20,8 +20,8 @@ struct Found {
   bool bundled = false;        ///< in the first, bundled directory
   std::uint64_t identity = 0;  ///< of device, inode, size, mtime: changes when the file is exchanged
   model::PluginDescriptor descriptor;
-  std::string error;    ///< why it cannot be used; empty: it can
-  std::string warning;  ///< what the policy let pass
+  std::string error;                          ///< why it cannot be used; empty: it can
+  std::string warning;                        ///< what the policy let pass
   std::shared_ptr<const TrustPolicy> policy;  ///< what it was judged by, and is again when it is loaded
 };
 
@@ -36,7 +36,8 @@ class Directory {
   /// Reads the directories now. Errors of single files are in Found::error.
   std::vector<Found> scan();
   /// Calls `changed` on the reactor, 100 ms after the last of a burst of changes (inotify: closed after write, moved in
-  /// or out, deleted, another mode; a signature file counts as its plugin). A half-copied file is not reported until it is closed.
+  /// or out, deleted, another mode; a signature file counts as its plugin). A half-copied file is not reported until it
+  /// is closed.
   void watch(Changed changed);
 
  private:

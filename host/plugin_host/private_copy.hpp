@@ -13,8 +13,8 @@ namespace tocsin::plugin_host {
 /// /proc/self/fd/N, here or in a process that inherits it. Kept open as long as the library is mapped. `path` is for
 /// messages.
 ///
-/// Why a copy: what was verified must be what is loaded, whatever happens to the plugin's file in between and after. And
-/// dlopen() recognises what it has already mapped by path and by (device, inode): a file exchanged by rename or
+/// Why a copy: what was verified must be what is loaded, whatever happens to the plugin's file in between and after.
+/// And dlopen() recognises what it has already mapped by path and by (device, inode): a file exchanged by rename or
 /// overwritten in place would give the old code again, and overwriting in place would even change the code that runs.
 ///
 /// First a sealed memfd: no write, no resizing, no further seals, for everybody and for good, root and this process

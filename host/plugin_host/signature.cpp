@@ -130,9 +130,9 @@ Result<std::optional<std::string>> read_signatures(const TrustedFile& file, cons
 Result<std::string> check_signatures(std::string_view bytes, const std::optional<std::string>& text,
                                      const std::string& path, const TrustPolicy& policy) {
   if (!text) {
-    return untrusted(path + ": is not signed (there is no " + path + ".sig); run: tocsin plugin sign " + path +
-                         " --key FILE",
-                     policy);
+    return untrusted(
+        path + ": is not signed (there is no " + path + ".sig); run: tocsin plugin sign " + path + " --key FILE",
+        policy);
   }
   TRY(const auto signatures, parse_signatures(*text, path + ".sig"));
   std::vector<std::string> others;

@@ -21,9 +21,7 @@ class Signatures : public ::testing::Test {
     policy_.keys = {*key_.public_key()};
   }
   static SigningKey new_key() { return std::move(*SigningKey::generate()); }
-  void sign(const SigningKey& key) const {
-    dir_.write("x.so.sig", signatures_text({*key.sign(slurp(path_))}));
-  }
+  void sign(const SigningKey& key) const { dir_.write("x.so.sig", signatures_text({*key.sign(slurp(path_))})); }
   std::string outcome() const {
     auto read = read_verified(path_, policy_);
     return read ? read->warning : read.error().message();
@@ -45,12 +43,14 @@ TEST_F(Signatures, ByATrustedKeyAreTaken) {
   EXPECT_EQ(outcome(), "");
 }
 TEST_F(Signatures, AreDemandedWithTheCommandThatMakesThem) {
-  EXPECT_TRUE(has(outcome(), "is not signed (there is no " + path_ + ".sig); run: tocsin plugin sign " + path_)) << outcome();
+  EXPECT_TRUE(has(outcome(), "is not signed (there is no " + path_ + ".sig); run: tocsin plugin sign " + path_))
+      << outcome();
 }
 TEST_F(Signatures, ByAnotherKeyAreRefusedByName) {
   const auto other = new_key();
   sign(other);
-  EXPECT_TRUE(has(outcome(), "is signed by key " + other.public_key()->id() + ", but [trust] keys has " + key_.public_key()->id()))
+  EXPECT_TRUE(has(outcome(),
+                  "is signed by key " + other.public_key()->id() + ", but [trust] keys has " + key_.public_key()->id()))
       << outcome();
 }
 TEST_F(Signatures, DoNotFitATamperedFile) {

@@ -180,7 +180,8 @@ class Walk {
   static std::string foreign(const struct stat& status) {
     const uid_t self = ::geteuid();
     return " belongs to uid " + std::to_string(status.st_uid) + ", which is neither root" +
-           (self == 0 ? " nor who installed the agent" : " nor uid " + std::to_string(self) + ", which the agent runs as");
+           (self == 0 ? " nor who installed the agent"
+                      : " nor uid " + std::to_string(self) + ", which the agent runs as");
   }
 
   std::unexpected<base::Error> refuse(const std::string& why, const std::string& command) const {
@@ -190,18 +191,20 @@ class Walk {
   std::unexpected<base::Error> refuse_link(const std::string& name) const {
     if (link_target(at_.get(), name).starts_with("..data/")) {
       return fail(Fault::denied,
-                  path_ + ": is a symbolic link, as in every ConfigMap and Secret volume of Kubernetes, and is not "
-                          "followed; bake the .so into the image, or copy it in an init container into an emptyDir: "
-                          "cp -L " + path_ + " /plugins/ && chmod 755 /plugins");
+                  path_ +
+                      ": is a symbolic link, as in every ConfigMap and Secret volume of Kubernetes, and is not "
+                      "followed; bake the .so into the image, or copy it in an init container into an emptyDir: "
+                      "cp -L " +
+                      path_ + " /plugins/ && chmod 755 /plugins");
     }
-    return fail(Fault::denied, path_ + ": is a symbolic link, which is not followed for plugins; put the .so itself "
-                                       "there: cp --remove-destination \"$(readlink -f " + path_ + ")\" " + path_);
+    return fail(Fault::denied, path_ +
+                                   ": is a symbolic link, which is not followed for plugins; put the .so itself "
+                                   "there: cp --remove-destination \"$(readlink -f " +
+                                   path_ + ")\" " + path_);
   }
 
   std::unexpected<base::Error> cannot_open(const std::string& part, int error) const {
-    const Fault fault = error == ENOENT   ? Fault::not_found
-                        : error == EACCES ? Fault::denied
-                                          : Fault::unavailable;
+    const Fault fault = error == ENOENT ? Fault::not_found : error == EACCES ? Fault::denied : Fault::unavailable;
     return fail(fault, path_ + ": " + (part == path_ ? "" : part + " ") + "cannot be opened: " + std::strerror(error) +
                            "; check that the file is there and readable by this user");
   }

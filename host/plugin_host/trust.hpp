@@ -38,7 +38,8 @@ struct TrustedFile {
 /// - the file and every directory belong to a trusted user;
 /// - nobody else may write them: not anybody, and the group only if it is root's (0) or the owner's own (its id is the
 ///   owner's) and no access list names others; for directories above the agent's program the group is not asked about;
-/// - a directory of root's with the sticky bit (/tmp) may be written by anybody, as nobody removes another's files there;
+/// - a directory of root's with the sticky bit (/tmp) may be written by anybody, as nobody removes another's files
+/// there;
 /// - a symbolic link to a directory is followed if a trusted user made it, and what it leads through is checked too;
 /// - the file itself is a regular file and no symbolic link.
 /// The error names the part that is not trusted and the command that mends it. Any thread.

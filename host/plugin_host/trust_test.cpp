@@ -57,11 +57,13 @@ TEST_F(Trust, IsGivenToAFileThatOnlyItsOwnerWrites) {
 }
 TEST_F(Trust, IsNotGivenToAFileThatAnybodyMayWrite) {
   chmod(path_, 0646);
-  EXPECT_TRUE(has(refusal(), "anybody may write this file, so it is not trusted; run: chmod o-w " + path_)) << refusal();
+  EXPECT_TRUE(has(refusal(), "anybody may write this file, so it is not trusted; run: chmod o-w " + path_))
+      << refusal();
 }
 TEST_F(Trust, IsNotGivenBelowADirectoryThatAnybodyMayWrite) {
   chmod(dir_ / "a", 0757);
-  EXPECT_TRUE(has(refusal(), "anybody may write its directory " + (dir_ / "a") + ", so it is not trusted; run: chmod o-w " + (dir_ / "a")))
+  EXPECT_TRUE(has(refusal(), "anybody may write its directory " + (dir_ / "a") +
+                                 ", so it is not trusted; run: chmod o-w " + (dir_ / "a")))
       << refusal();
 }
 TEST_F(Trust, IsNotGivenToAFileOfAnotherUser) {
@@ -80,7 +82,8 @@ TEST_F(Trust, IsNotGivenWhereAnotherGroupMayWrite) {
   AS_ROOT();
   ASSERT_TRUE(chown(path_, 0, stranger));
   chmod(path_, 0664);
-  EXPECT_TRUE(has(refusal(), "the group 54321 may write this file, so it is not trusted; run: chmod g-w " + path_)) << refusal();
+  EXPECT_TRUE(has(refusal(), "the group 54321 may write this file, so it is not trusted; run: chmod g-w " + path_))
+      << refusal();
   chmod(path_, 0666);
   EXPECT_TRUE(has(refusal(), "run: chmod go-w " + path_)) << refusal();
   chmod(path_, 0644);
@@ -97,8 +100,9 @@ TEST_F(Trust, IsGivenWhereTheGroupOfRootOrTheOwnersOwnMayWrite) {
   if (child == 0) {
     TempDir own;
     std::string path = own.write("x.so", "bytes");
-    bool good = ::chown(own.path().c_str(), stranger, stranger) == 0 && ::chown(path.c_str(), stranger, stranger) == 0 &&
-                ::chmod(path.c_str(), 0664) == 0 && ::chmod(own.path().c_str(), 0775) == 0;
+    bool good = ::chown(own.path().c_str(), stranger, stranger) == 0 &&
+                ::chown(path.c_str(), stranger, stranger) == 0 && ::chmod(path.c_str(), 0664) == 0 &&
+                ::chmod(own.path().c_str(), 0775) == 0;
     good = good && ::seteuid(stranger) == 0 && open_trusted(path).has_value();
     good = ::seteuid(0) == 0 && good;
     std::filesystem::remove_all(own.path());
@@ -148,13 +152,15 @@ TEST_F(Trust, FollowsALinkToADirectoryAndChecksWhatItLeadsThrough) {
   ASSERT_EQ(::symlink((dir_ / "a").c_str(), (dir_ / "absolute").c_str()), 0);
   EXPECT_EQ(refusal(dir_ / "absolute/b/x.so"), "");
   chmod(dir_ / "a", 0757);
-  EXPECT_TRUE(has(refusal(dir_ / "absolute/b/x.so"), "run: chmod o-w " + (dir_ / "a"))) << refusal(dir_ / "absolute/b/x.so");
+  EXPECT_TRUE(has(refusal(dir_ / "absolute/b/x.so"), "run: chmod o-w " + (dir_ / "a")))
+      << refusal(dir_ / "absolute/b/x.so");
 }
 TEST_F(Trust, IsNotGivenThroughALinkOfAnotherUser) {
   AS_ROOT();
   ASSERT_EQ(::symlink("a", (dir_ / "l").c_str()), 0);
   ASSERT_TRUE(chown(dir_ / "l", stranger, 0));
-  EXPECT_TRUE(has(refusal(dir_ / "l/b/x.so"), "the link " + (dir_ / "l") + " belongs to uid 54321")) << refusal(dir_ / "l/b/x.so");
+  EXPECT_TRUE(has(refusal(dir_ / "l/b/x.so"), "the link " + (dir_ / "l") + " belongs to uid 54321"))
+      << refusal(dir_ / "l/b/x.so");
 }
 TEST_F(Trust, GivesUpOnLinksInACircle) {
   ASSERT_EQ(::symlink("l", (dir_ / "l").c_str()), 0);
@@ -189,7 +195,8 @@ TEST_F(Trust, SaysWhatToDoAboutAVolumeWithFsGroup) {
   AS_ROOT();
   ASSERT_TRUE(chown(dir_ / "a", 0, 2000));
   chmod(dir_ / "a", 02775);
-  EXPECT_TRUE(has(refusal(), "run: chmod g-w " + (dir_ / "a") + " (fsGroup leaves Kubernetes volumes so: take fsGroup out"))
+  EXPECT_TRUE(
+      has(refusal(), "run: chmod g-w " + (dir_ / "a") + " (fsGroup leaves Kubernetes volumes so: take fsGroup out"))
       << refusal();
   chmod(dir_ / "a", 02777);
   EXPECT_TRUE(has(refusal(), "run: chmod go-w " + (dir_ / "a") + " (Kubernetes makes an emptyDir so")) << refusal();

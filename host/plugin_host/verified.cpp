@@ -22,8 +22,8 @@ constexpr off_t max_library_bytes = off_t{1} << 30;
 /// the file.
 Result<std::string> read_file(const TrustedFile& file, const std::string& path) {
   if (file.status.st_size > max_library_bytes) {
-    return fail(Fault::exhausted,
-                path + ": has " + std::to_string(file.status.st_size) + " bytes, more than the 1 GiB a plugin may have");
+    return fail(Fault::exhausted, path + ": has " + std::to_string(file.status.st_size) +
+                                      " bytes, more than the 1 GiB a plugin may have");
   }
   std::string bytes(static_cast<std::size_t>(file.status.st_size), '\0');
   std::size_t have = 0;

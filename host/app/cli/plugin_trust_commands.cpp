@@ -129,7 +129,8 @@ void add_plugin_trust_commands(CLI::App& group, Console& console) {
   {
     auto args = std::make_shared<Arguments>();
     auto* command = group.add_subcommand("keygen", "Make an Ed25519 key to sign plugins with: FILE and FILE.pub");
-    command->add_option("--out", args->file, "the private key's new file; the public one gets .pub behind it")->required();
+    command->add_option("--out", args->file, "the private key's new file; the public one gets .pub behind it")
+        ->required();
     command->callback([&console, args] { keygen(console, args->file); });
   }
   {

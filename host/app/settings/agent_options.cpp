@@ -146,7 +146,8 @@ std::span<const Option> trust_options() {
        .type = string,
        .fallback = "\"refuse\"",
        .choices = {"refuse", "warn"},
-       .doc = "What becomes of a plugin that none of `keys` signed. One whose signature does not fit is always refused."},
+       .doc =
+           "What becomes of a plugin that none of `keys` signed. One whose signature does not fit is always refused."},
       {.key = "bundled",
        .type = string,
        .fallback = "\"trust\"",
