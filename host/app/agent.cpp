@@ -74,6 +74,7 @@ struct Agent::Impl {
   base::Result<std::vector<std::string>> reload();
   std::vector<std::string> apply_rules();
   std::vector<std::string> reconcile();
+  void report_found();
   void on_directory_changed();
   bool directory_differs();
   void look_at_files();
@@ -117,13 +118,21 @@ base::Result<void> Agent::Impl::read_configuration() {
   const auto agent = settings::load_agent(options.config_file, config::process_environment(), first);
   if (agent.plugin_dirs.empty()) return base::fail(base::Fault::invalid, findings(first, true));
   reactor = std::make_unique<runtime::Reactor>("reactor");
-  directory = std::make_unique<plugin_host::Directory>(agent.plugin_dirs, *reactor);
+  directory = std::make_unique<plugin_host::Directory>(agent.plugin_dirs, *reactor, trust_policy(agent));
   found = directory->scan();
   const auto diagnostics = configuration.read(found);
   if (config::has_errors(diagnostics)) return base::fail(base::Fault::invalid, findings(diagnostics, true));
   telemetry::setup_log(log_settings(configuration.agent().log));
   report(diagnostics);
+  report_found();
   return {};
+}
+
+void Agent::Impl::report_found() {
+  for (const auto& file : found) {
+    if (!file.error.empty()) telemetry::log_error("plugins", file.error);
+    if (!file.warning.empty()) telemetry::log_warn("plugins", file.warning);
+  }
 }
 
 base::Result<void> Agent::Impl::open_storage() {
@@ -344,9 +353,7 @@ void Agent::Impl::on_directory_changed() {
     std::lock_guard one(changing);
     found = directory->scan();
     configuration.set_known(found);
-    for (const auto& file : found) {
-      if (!file.error.empty()) telemetry::log_error("plugins", file.error);
-    }
+    report_found();
     if (detectors->set_found(found)) apply_rules();
     pipeline->set_routing(configuration.routing());
     for (const auto& line : reconcile()) telemetry::log_info("plugins", line);
@@ -358,8 +365,9 @@ void Agent::Impl::on_directory_changed() {
 
 bool Agent::Impl::directory_differs() {
   std::lock_guard one(changing);
-  return !std::ranges::equal(directory->scan(), found,
-                             [](const auto& a, const auto& b) { return a.path == b.path && a.identity == b.identity; });
+  return !std::ranges::equal(directory->scan(), found, [](const auto& a, const auto& b) {
+    return a.path == b.path && a.identity == b.identity && a.error == b.error;
+  });
 }
 
 std::vector<std::string> Agent::Impl::apply_rules() {
@@ -375,9 +383,18 @@ base::Result<std::vector<std::string>> Agent::Impl::reload() {
   std::lock_guard one(changing);
   if (stopped) return base::fail(base::Fault::cancelled, "the agent is stopping");
   const auto before = configuration.agent();
+  // What may be loaded is decided by the new [trust]; if the new configuration is refused, by the old one again.
+  config::Diagnostics first;
+  const auto read = settings::load_agent(options.config_file, config::process_environment(), first);
+  if (!config::has_errors(first)) directory->set_policy(trust_policy(read));
   found = directory->scan();
   const auto diagnostics = configuration.read(found);
-  if (config::has_errors(diagnostics)) return base::fail(base::Fault::invalid, findings(diagnostics, true));
+  if (config::has_errors(diagnostics)) {
+    directory->set_policy(trust_policy(before));
+    found = directory->scan();
+    return base::fail(base::Fault::invalid, findings(diagnostics, true));
+  }
+  report_found();
   const auto now = configuration.agent();
   std::vector<std::string> lines;
   for (const auto& finding : diagnostics) lines.push_back(finding.text());

@@ -12,7 +12,7 @@ config::Diagnostics check_configuration(const std::string& config_file) {
   const auto agent = settings::load_agent(config_file, config::process_environment(), diagnostics);
   runtime::Reactor reactor("reactor");
   runtime::Pool pool("pool", 1);
-  plugin_host::Directory directory(agent.plugin_dirs, reactor);
+  plugin_host::Directory directory(agent.plugin_dirs, reactor, trust_policy(agent));
   const auto found = directory.scan();
   Configuration configuration(config_file);
   diagnostics = configuration.read(found);

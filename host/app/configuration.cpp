@@ -52,6 +52,14 @@ std::vector<settings::KnownPlugin> known_plugins(const std::vector<plugin_host::
   return known;
 }
 
+plugin_host::TrustPolicy trust_policy(const settings::Agent& agent) {
+  plugin_host::TrustPolicy out;
+  out.keys = agent.trust.keys;
+  out.allow_unsigned = agent.trust.allow_unsigned;
+  out.verify_bundled = agent.trust.verify_bundled;
+  return out;
+}
+
 config::Diagnostics Configuration::read(const std::vector<plugin_host::Found>& found) {
   auto known = known_plugins(found);
   auto texts = last_good_;

@@ -19,6 +19,9 @@ namespace tocsin::app {
 /// What the plugin directories hold, as settings asks for it.
 std::vector<settings::KnownPlugin> known_plugins(const std::vector<plugin_host::Found>& found);
 
+/// What [trust] says, as plugin_host asks for it.
+plugin_host::TrustPolicy trust_policy(const settings::Agent& agent);
+
 class Configuration {
  public:
   explicit Configuration(std::string main_file)

@@ -71,7 +71,7 @@ base::Result<Detectors::Site*> Detectors::site(const std::string& detector, std:
   const auto* type = plugin_host::type_of(file->second, detector);
   auto config = configure_(*type);
   if (!config) return forget(config.error());
-  auto library = plugin_host::load_library(file->second.path);
+  auto library = plugin_host::load_library(file->second);
   if (!library) return forget(library.error());
   plugin_host::InstanceSettings settings;
   settings.name = "detector." + detector;

@@ -218,7 +218,7 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
 
 base::Result<std::shared_ptr<plugin_host::Instance>> Fleet::make(const Member& member, const plugin_host::Found& file,
                                                                  base::Value config) {
-  TRY(auto library, plugin_host::load_library(file.path));
+  TRY(auto library, plugin_host::load_library(file));
   const std::string name = member.wanted.full();
   plugin_host::InstanceSettings settings;
   settings.name = name;

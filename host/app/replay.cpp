@@ -134,7 +134,7 @@ class Replay {
 base::Result<void> Replay::configure() {
   config::Diagnostics diagnostics;
   const auto agent = settings::load_agent(request_.config_file, config::process_environment(), diagnostics);
-  plugin_host::Directory directory(agent.plugin_dirs, reactor_);
+  plugin_host::Directory directory(agent.plugin_dirs, reactor_, trust_policy(agent));
   found_ = directory.scan();
   diagnostics = configuration_.read(found_);
   std::string errors;
@@ -214,7 +214,7 @@ base::Result<void> Replay::read_file(std::size_t index, const Wanted& wanted) {
   settings.labels = wanted.labels;
   settings.max_series = wanted.max_series;
   settings.replay = true;
-  TRY(auto library, plugin_host::load_library(there->path));
+  TRY(auto library, plugin_host::load_library(*there));
   TRY(auto instance, plugin_host::Instance::create(std::move(library), std::move(settings), port_));
   TRY_VOID(instance->start({}));
   std::size_t order = 0;

@@ -9,6 +9,7 @@
 
 #include "plugin_host/descriptor_json.hpp"
 #include "plugin_host/elf_note.hpp"
+#include "plugin_host/owned_fd.hpp"
 
 namespace tocsin::plugin_host {
 namespace {
@@ -16,14 +17,6 @@ namespace {
 using base::fail;
 using base::Fault;
 using base::Result;
-
-/// Closes what open() gave.
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
 
 bool read_all(int fd, std::uint64_t offset, void* to, std::size_t count) {
   auto* at = static_cast<char*>(to);
@@ -40,19 +33,21 @@ bool read_all(int fd, std::uint64_t offset, void* to, std::size_t count) {
 
 Result<model::PluginDescriptor> read_descriptor(const std::string& path) {
   // Non-blocking: a FIFO of that name must not hang the scan.
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.fd < 0) {
-    Fault fault = errno == ENOENT ? Fault::not_found : errno == EACCES ? Fault::denied : Fault::unavailable;
-    return fail(fault, path + ": cannot be opened: " + std::strerror(errno) +
-                           "; check that the file is there and readable by this user");
-  }
+  OwnedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file) return read_descriptor(file.get(), path);
+  Fault fault = errno == ENOENT ? Fault::not_found : errno == EACCES ? Fault::denied : Fault::unavailable;
+  return fail(fault, path + ": cannot be opened: " + std::strerror(errno) +
+                         "; check that the file is there and readable by this user");
+}
+
+Result<model::PluginDescriptor> read_descriptor(int fd, const std::string& path) {
   struct stat status{};
-  if (::fstat(file.fd, &status) != 0) return fail(Fault::unavailable, path + ": " + std::strerror(errno));
+  if (::fstat(fd, &status) != 0) return fail(Fault::unavailable, path + ": " + std::strerror(errno));
   if (!S_ISREG(status.st_mode)) {
     return fail(Fault::invalid, path + ": is not a regular file; put the plugin's .so itself there");
   }
   ByteSource source{static_cast<std::uint64_t>(status.st_size),
-                    [&file](std::uint64_t at, void* to, std::size_t n) { return read_all(file.fd, at, to, n); }};
+                    [fd](std::uint64_t at, void* to, std::size_t n) { return read_all(fd, at, to, n); }};
   TRY(auto text, read_note(source, path));
   return parse_descriptor(text, path);
 }

@@ -1,6 +1,7 @@
 #include "plugin_host/directory.hpp"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@
 
 #include "base/id.hpp"
 #include "plugin_host/descriptor.hpp"
-#include "plugin_host/trust.hpp"
+#include "plugin_host/verified.hpp"
 
 namespace tocsin::plugin_host {
 namespace {
@@ -26,6 +27,13 @@ constexpr std::uint32_t ancestor_events = IN_CREATE | IN_MOVED_TO | IN_DELETE_SE
 
 bool is_plugin_name(std::string_view name) {
   return name.size() > 3 && name.ends_with(".so");
+}
+
+/// "x.so" of "x.so.sig"; empty for other names.
+std::string_view signed_name(std::string_view name) {
+  if (!name.ends_with(".sig")) return {};
+  name.remove_suffix(4);
+  return is_plugin_name(name) ? name : std::string_view();
 }
 
 std::uint64_t identity_of(const struct stat& status) {
@@ -67,17 +75,21 @@ std::string existing_ancestor(std::string path) {
 /// Inotify events are read by the reactor's thread and by scan(), which thereby knows of every file that was begun
 /// before it listed the directory. All members below `mutex` are under it.
 struct Directory::Impl : std::enable_shared_from_this<Directory::Impl> {
-  Impl(std::vector<std::string> given, runtime::Reactor& r) : directories(std::move(given)), reactor(r) {
+  Impl(std::vector<std::string> given, runtime::Reactor& r, TrustPolicy trust)
+      : directories(std::move(given)), reactor(r) {
     for (std::string& one : directories) {
       while (one.size() > 1 && one.back() == '/') one.pop_back();
     }
+    set_policy(std::move(trust));
   }
   ~Impl() {
     if (inotify >= 0) ::close(inotify);
   }
 
   std::vector<Found> scan();
+  void set_policy(TrustPolicy trust);
   Found read(const std::string& path, bool bundled);
+  base::Result<void> judge(const TrustedFile& file, std::uint64_t proof, Found& found);
   void start(Changed callback);
   void close();
   void listen();
@@ -91,9 +103,11 @@ struct Directory::Impl : std::enable_shared_from_this<Directory::Impl> {
   std::vector<std::string> directories;
   runtime::Reactor& reactor;
   std::mutex mutex;
-  std::map<std::string, Found> known;  ///< by path: what was last read of it
-  std::set<std::string> touched;       ///< paths that changed, as far as the events at hand tell
-  std::set<std::string> written;       ///< paths that somebody is writing
+  std::shared_ptr<const TrustPolicy> policy;
+  std::map<std::string, Found> known;           ///< by path: what was last read of it
+  std::map<std::string, std::uint64_t> proofs;  ///< by path: identity of the signature file it was judged with
+  std::set<std::string> touched;                ///< paths that changed, as far as the events at hand tell
+  std::set<std::string> written;                ///< paths that somebody is writing
   int inotify = -1;
   std::map<int, std::string> watched;    ///< watch descriptor → directory
   std::map<int, std::string> ancestors;  ///< watch descriptor → what a missing directory would appear in
@@ -102,26 +116,49 @@ struct Directory::Impl : std::enable_shared_from_this<Directory::Impl> {
   runtime::Reactor::Id listening = 0, pending = 0;
 };
 
+void Directory::Impl::set_policy(TrustPolicy trust) {
+  std::lock_guard lock(mutex);
+  trust.bundled_dir = directories.empty() ? "" : directories.front();
+  if (!policy || *policy != trust) policy = std::make_shared<const TrustPolicy>(std::move(trust));
+}
+
 Found Directory::Impl::read(const std::string& path, bool bundled) {
   Found found;
   found.path = path;
   found.bundled = bundled;
+  found.policy = policy;
   struct stat status{};
   if (::lstat(path.c_str(), &status) == 0) found.identity = identity_of(status);
-  auto fd = open_trusted(path, status);
-  if (!fd) return found.error = fd.error().message(), found;
-  ::close(*fd);
-  found.identity = identity_of(status);
-  if (auto it = known.find(path);
-      it != known.end() && it->second.identity == found.identity && it->second.error.empty()) {
-    return found.descriptor = it->second.descriptor, found;
+  auto file = open_trusted(path);
+  if (!file) return found.error = file.error().message(), found;
+  found.identity = identity_of(file->status);
+  std::uint64_t proof = 0;
+  if (policy->demands_signature(path) &&
+      ::fstatat(file->directory.get(), (file->name + ".sig").c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
+    proof = identity_of(status);
   }
-  auto descriptor = read_descriptor(path);
-  if (descriptor)
-    found.descriptor = std::move(*descriptor);
-  else
-    found.error = descriptor.error().message();
+  if (auto judged = judge(*file, proof, found); !judged) found.error = judged.error().message();
+  proofs[path] = proof;
   return found;
+}
+
+/// Signature, where one is demanded, and note; what was good and has not changed is not read again.
+base::Result<void> Directory::Impl::judge(const TrustedFile& file, std::uint64_t proof, Found& found) {
+  if (auto it = known.find(found.path); it != known.end() && it->second.error.empty() &&
+                                        it->second.identity == found.identity && it->second.policy == policy &&
+                                        proofs[found.path] == proof) {
+    found.descriptor = it->second.descriptor;
+    found.warning = it->second.warning;
+    return {};
+  }
+  if (!policy->demands_signature(found.path)) {
+    TRY(found.descriptor, read_descriptor(file.file.get(), found.path));
+    return {};
+  }
+  TRY(auto verified, read_verified(file, found.path, *policy));
+  found.descriptor = std::move(verified.descriptor);
+  found.warning = std::move(verified.warning);
+  return {};
 }
 
 std::vector<Found> Directory::Impl::scan() {
@@ -147,6 +184,7 @@ std::vector<Found> Directory::Impl::scan() {
     now.emplace(path, out.back());
   }
   known = std::move(now);
+  std::erase_if(proofs, [this](const auto& proof) { return !known.contains(proof.first); });
   return out;
 }
 
@@ -239,7 +277,15 @@ bool Directory::Impl::apply(const inotify_event& event) {
     arm_directories();
     appeared = watched.size() > before;
   }
-  if (directory == watched.end() || event.len == 0 || !is_plugin_name(event.name)) return appeared;
+  if (directory == watched.end()) return appeared;
+  // Another owner or mode of the directory itself: what was refused for it may be good now.
+  if (event.len == 0) return appeared || (event.mask & IN_ATTRIB) != 0;
+  if (const auto plugin = signed_name(event.name); !plugin.empty()) {
+    // Half a signature does not verify, and its end is an event too.
+    if (!(event.mask & (IN_CREATE | IN_MODIFY))) touched.insert(directory->second + "/" + std::string(plugin));
+    return appeared;
+  }
+  if (!is_plugin_name(event.name)) return appeared;
   std::string path = directory->second + "/" + event.name;
   if (event.mask & IN_CREATE) {
     // A new file is empty until somebody writes it (more events follow); a link appears whole.
@@ -276,10 +322,13 @@ void Directory::Impl::fire() {
   if (callback) callback();
 }
 
-Directory::Directory(std::vector<std::string> directories, runtime::Reactor& reactor)
-    : impl_(std::make_shared<Impl>(std::move(directories), reactor)) {}
+Directory::Directory(std::vector<std::string> directories, runtime::Reactor& reactor, TrustPolicy policy)
+    : impl_(std::make_shared<Impl>(std::move(directories), reactor, std::move(policy))) {}
 Directory::~Directory() {
   impl_->close();
+}
+void Directory::set_policy(TrustPolicy policy) {
+  impl_->set_policy(std::move(policy));
 }
 std::vector<Found> Directory::scan() {
   return impl_->scan();

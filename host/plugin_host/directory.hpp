@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "model/plugin.hpp"
+#include "plugin_host/trust.hpp"
 #include "runtime/executor.hpp"
 
 namespace tocsin::plugin_host {
@@ -19,19 +20,24 @@ struct Found {
   bool bundled = false;        ///< in the first, bundled directory
   std::uint64_t identity = 0;  ///< of device, inode, size, mtime: changes when the file is exchanged
   model::PluginDescriptor descriptor;
-  std::string error;  ///< why it cannot be used; empty: it can
+  std::string error;                          ///< why it cannot be used; empty: it can
+  std::string warning;                        ///< what the policy let pass
+  std::shared_ptr<const TrustPolicy> policy;  ///< what it was judged by, and is again when it is loaded
 };
 
 class Directory {
  public:
   using Changed = std::function<void()>;
   /// `directories[0]` is the bundled one. Missing directories are waited for.
-  Directory(std::vector<std::string> directories, runtime::Reactor& reactor);
+  Directory(std::vector<std::string> directories, runtime::Reactor& reactor, TrustPolicy policy = {});
   ~Directory();
+  /// What the next scan() judges by. `policy.bundled_dir` is set here.
+  void set_policy(TrustPolicy policy);
   /// Reads the directories now. Errors of single files are in Found::error.
   std::vector<Found> scan();
   /// Calls `changed` on the reactor, 100 ms after the last of a burst of changes (inotify: closed after write, moved in
-  /// or out, deleted). A half-copied file is not reported until it is closed.
+  /// or out, deleted, another mode; a signature file counts as its plugin). A half-copied file is not reported until it
+  /// is closed.
   void watch(Changed changed);
 
  private:

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <mutex>
 
+#include "plugin_host/signature.hpp"
 #include "plugin_host/testdata/temp_dir.hpp"
 
 namespace tocsin::plugin_host {
@@ -130,6 +131,49 @@ TEST_F(Directories, RefuseSymlinksAndWhatAnybodyMayWrite) {
   ASSERT_EQ(::chmod((bundled() + "/w.so").c_str(), 0600), 0);
   ASSERT_EQ(::chmod(bundled().c_str(), 0777), 0);
   EXPECT_TRUE(has(error_of_only(), "chmod o-w " + bundled()));
+}
+TEST_F(Directories, TakeAPluginUpWhenItsSignatureArrives) {
+  const auto key = SigningKey::generate();
+  TrustPolicy policy;
+  policy.keys = {*key->public_key()};
+  watch();
+  directory_->set_policy(policy);
+  put(extra() + "/a.so", "small_v1");
+  ASSERT_TRUE(told(1));
+  EXPECT_TRUE(has(error_of_only(), "is not signed"));
+  const std::uint64_t identity = scan()[0].identity;
+  std::filesystem::rename(dir_.write("staged", signatures_text({*key->sign(bytes_of("small_v1"))})),
+                          extra() + "/a.so.sig");
+  ASSERT_TRUE(told(2));
+  EXPECT_EQ(error_of_only(), "");
+  EXPECT_EQ(scan()[0].identity, identity);
+  std::filesystem::remove(extra() + "/a.so.sig");
+  ASSERT_TRUE(told(3));
+  EXPECT_TRUE(has(error_of_only(), "is not signed"));
+}
+TEST_F(Directories, JudgeAgainByAChangedPolicy) {
+  put(bundled() + "/a.so", "small_v1");
+  put(extra() + "/b.so", "small_v1");
+  scan();
+  TrustPolicy policy;
+  policy.keys.resize(1);
+  directory_->set_policy(policy);
+  EXPECT_EQ(scan()[0].error, "");
+  EXPECT_TRUE(has(scan()[1].error, "is not signed"));
+  policy.allow_unsigned = policy.verify_bundled = true;
+  directory_->set_policy(policy);
+  EXPECT_EQ(scan()[1].error, "");
+  EXPECT_TRUE(has(scan()[0].warning, "is not signed"));
+  EXPECT_TRUE(has(scan()[0].warning, "is not signed")) << "a second scan, from what is known";
+}
+TEST_F(Directories, TellWhenTheirOwnModeChanges) {
+  put(extra() + "/a.so", "small_v1");
+  ASSERT_EQ(::chmod(extra().c_str(), 0757), 0);
+  watch();
+  EXPECT_TRUE(has(error_of_only(), "chmod o-w " + extra()));
+  ASSERT_EQ(::chmod(extra().c_str(), 0755), 0);
+  ASSERT_TRUE(told(1));
+  EXPECT_EQ(error_of_only(), "");
 }
 TEST_F(Directories, GiveAnExchangedFileAnotherIdentity) {
   put(bundled() + "/a.so", "small_v1");

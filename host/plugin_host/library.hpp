@@ -41,15 +41,6 @@ class Library {
   std::vector<LibraryType> types_;
 };
 
-/// A plugin's file, checked and copied: what runs is what was checked, whatever happens to the file.
-struct VerifiedFile {
-  int fd = -1;  ///< the copy, close on exec; the receiver closes it
-  std::string path;
-  model::PluginDescriptor descriptor;
-  std::uint64_t content = 0;  ///< tells contents apart
-};
-base::Result<VerifiedFile> open_verified(const std::string& path);
-
 /// The library behind a descriptor whose bytes somebody else has verified (the agent, for its runner). The descriptor
 /// stays the caller's and must stay open. `path` is what it is called.
 base::Result<std::shared_ptr<Library>> load_library(int fd, const std::string& path);

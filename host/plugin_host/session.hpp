@@ -18,6 +18,7 @@
 #include "model/rule.hpp"
 #include "model/series_table.hpp"
 #include "model/signal.hpp"
+#include "plugin_host/trust.hpp"
 #include "runtime/executor.hpp"
 #include "tocsin/abi.h"
 
@@ -49,8 +50,12 @@ class Port {
 };
 
 /// A mapped library. Loaded with rtld_now | rtld_local; never unloaded while an instance of it lives, by default never.
+/// Refused before any of its code runs if its file is not trusted (trust.hpp) under the policy it was found with.
 class Library;
-base::Result<std::shared_ptr<Library>> load_library(const std::string& path);
+struct Found;
+base::Result<std::shared_ptr<Library>> load_library(const Found& file);
+/// Beside a Directory. The default policy asks for owner and modes only.
+base::Result<std::shared_ptr<Library>> load_library(const std::string& path, const TrustPolicy& policy = {});
 
 struct InstanceSettings {
   std::string name;    ///< "source.auth"

@@ -16,7 +16,7 @@ if (HOST / "app/settings/CMakeLists.txt").exists():
 OWNED = {  # third-party header → the only rooms that may include it
     r"<boost/(beast|asio)": {"api", "runtime"}, r"<boost/dll": {"plugin_host"}, r"<sqlite3\.h>": {"storage"},
     r"<pqxx": {"storage"}, r"<libpq-fe": {"storage"}, r"<toml\+\+": {"config"}, r"<re2/": {"model"},
-    r"<spdlog": {"telemetry"}, r"<CLI/": {"app"}, r"<openssl/": {"api"},
+    r"<spdlog": {"telemetry"}, r"<CLI/": {"app"}, r"<openssl/": {"api", "plugin_host"},
 }
 
 

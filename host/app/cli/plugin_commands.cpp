@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.hpp"
+#include "app/configuration.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
 #include "plugin_host/descriptor.hpp"
@@ -89,7 +90,7 @@ std::vector<plugin_host::Found> scan(const std::string& config_file) {
   config::Diagnostics diagnostics;
   const auto agent = settings::load_agent(config_file, config::process_environment(), diagnostics);
   runtime::Reactor reactor("reactor");
-  plugin_host::Directory directory(agent.plugin_dirs, reactor);
+  plugin_host::Directory directory(agent.plugin_dirs, reactor, trust_policy(agent));
   return directory.scan();
 }
 
@@ -105,7 +106,7 @@ void list_offline(Console& console, const std::string& config_file) {
                        {"kind", kinds_of(type.kinds)},
                        {"state", "available"},
                        {"path", file.path},
-                       {"error", ""}});
+                       {"error", file.warning.empty() ? "" : "warning: " + file.warning}});
     }
   }
   if (console.json) {
@@ -168,7 +169,7 @@ void write_new(const std::string& kind, const std::string& name, const std::stri
 }  // namespace
 
 void add_plugin_commands(CLI::App& app, Console& console) {
-  auto& group = *app.add_subcommand("plugin", "Plugins: list, inspect, document, begin a new one");
+  auto& group = *app.add_subcommand("plugin", "Plugins: list, inspect, document, sign, begin a new one");
   group.require_subcommand(1);
   struct Arguments {
     std::string config, file, name, kind, into;
@@ -237,6 +238,7 @@ void add_plugin_commands(CLI::App& app, Console& console) {
     command->add_option("--into", args->into, "the folder; default: the name");
     command->callback([args] { write_new(args->kind, args->name, args->into); });
   }
+  add_plugin_trust_commands(group, console);
 }
 
 }  // namespace tocsin::app

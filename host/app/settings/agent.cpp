@@ -29,6 +29,7 @@ class Reader {
     storage();
     rules();
     out_.shadow = text_of(section("delivery", delivery_options()), "mode") == "shadow";
+    trust();
     const Value log = section("log", log_options());
     out_.log = {text_of(log, "level"), text_of(log, "format")};
     return std::move(out_);
@@ -169,6 +170,34 @@ class Reader {
                  "there is no shipped pack \"" + member->key + "\"; did you mean \"default\"?");
       }
     }
+  }
+
+  void trust() {
+    const Value table = section("trust", trust_options());
+    out_.trust.allow_unsigned = text_of(table, "unsigned") == "warn";
+    out_.trust.verify_bundled = text_of(table, "bundled") == "verify";
+    if (const Value* keys = table.find("keys")) {
+      for (const Value& item : *keys->array()) key(*item.string(), item.place);
+    }
+    if (const Value* keys = table.find("keys"); keys && !keys->array()->empty()) return;
+    // Who writes this counts on signatures, and none would be checked.
+    for (const auto& [option, value] : {std::pair("unsigned", "refuse"), {"bundled", "verify"}}) {
+      if (!table.find(option)->place.file || text_of(table, option) != value) continue;
+      error_at(diagnostics_, place_of(table, option),
+               std::string("[trust] ") + option + " = \"" + value +
+                   "\" needs keys: without them no signature is checked; add keys = [\"file:PATH\"]");
+    }
+  }
+
+  void key(const std::string& text, const base::Place& place) {
+    const bool in_file = text.starts_with("file:");
+    const std::string file = in_file ? beside(text.substr(5), place) : "";
+    const std::string where = "[trust] keys: " + (in_file ? "\"" + file + "\" " : std::string("the text "));
+    const auto content = in_file ? config::read_text(file) : base::Result<std::string>(text);
+    if (!content) return error_at(diagnostics_, place, where + content.error().message());
+    auto parsed = model::PublicKey::parse(*content);
+    if (!parsed) return error_at(diagnostics_, place, where + parsed.error().message());
+    out_.trust.keys.push_back(*parsed);
   }
 
   void pack(const Value& written) {

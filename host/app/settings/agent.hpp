@@ -1,4 +1,5 @@
-// The agent's own sections: [agent] [http] [storage] [rules] [pack] [delivery] [log]. Each option is declared once, for
+// The agent's own sections: [agent] [http] [storage] [rules] [pack] [delivery] [trust]
+// [log]. Each option is declared once, for
 // validation, defaults and the reference page.
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "base/value.hpp"
 #include "config/document.hpp"
 #include "model/labels.hpp"
+#include "model/public_key.hpp"
 
 namespace tocsin::settings {
 
@@ -53,6 +55,12 @@ struct RuleFiles {
   std::vector<std::string> paths;  ///< globs, absolute or seen from the working directory
 };
 
+struct Trust {
+  std::vector<model::PublicKey> keys;  ///< none: no signature is demanded
+  bool allow_unsigned = false;         ///< unsigned = "warn"
+  bool verify_bundled = false;         ///< bundled = "verify"
+};
+
 struct Log {
   std::string level = "info";
   std::string format = "auto";  ///< json, text, auto: text on a terminal
@@ -69,6 +77,7 @@ struct Agent {
   RuleFiles rules;
   Pack pack;
   bool shadow = false;  ///< [delivery] mode = "shadow"
+  Trust trust;
   Log log;
 };
 
@@ -108,6 +117,7 @@ std::span<const base::Option> storage_options();
 std::span<const base::Option> rules_options();
 std::span<const base::Option> pack_options();
 std::span<const base::Option> delivery_options();
+std::span<const base::Option> trust_options();
 std::span<const base::Option> log_options();
 
 }  // namespace tocsin::settings

@@ -135,6 +135,28 @@ std::span<const Option> delivery_options() {
   return options;
 }
 
+std::span<const Option> trust_options() {
+  static const std::vector<Option> options = {
+      {.key = "keys",
+       .type = array,
+       .doc = "Ed25519 public keys, `file:PATH` or as text (PEM or base64), one of which must have signed a plugin. "
+              "None: owners and modes decide alone.",
+       .children = {{.key = "[]", .type = string}}},
+      {.key = "unsigned",
+       .type = string,
+       .fallback = "\"refuse\"",
+       .choices = {"refuse", "warn"},
+       .doc =
+           "What becomes of a plugin that none of `keys` signed. One whose signature does not fit is always refused."},
+      {.key = "bundled",
+       .type = string,
+       .fallback = "\"trust\"",
+       .choices = {"trust", "verify"},
+       .doc = "verify: the plugins that came with the agent need a signature too."},
+  };
+  return options;
+}
+
 std::span<const Option> log_options() {
   static const std::vector<Option> options = {
       {.key = "level",
@@ -159,6 +181,7 @@ std::vector<Section> sections() {
       {"rules", "Where rules come from.", rules_options()},
       {"pack.default", "The shipped rules.", pack_options()},
       {"delivery", "Whether anything leaves.", delivery_options()},
+      {"trust", "Who must have signed a plugin.", trust_options()},
       {"log", "The agent's own log.", log_options()},
       {"source.NAME, notifier.NAME, tracker.NAME, plugin.NAME",
        "An instance of a plugin. These keys are the host's; the others are the plugin's own.", instance_options()},

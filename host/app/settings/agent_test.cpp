@@ -37,6 +37,15 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"TlsKey", "[http]\ntls = { cert = '/nowhere/c.pem' }",
               "agent.toml:2:7: error: [http] tls: needs \"key\": PEM file with the private key.\n"
               "agent.toml:2:16: error: [http] tls.cert: cannot read \"/nowhere/c.pem\"\n"},
+        Wrong{"TrustWithoutKeys", "[trust]\nunsigned = 'refuse'",
+              "agent.toml:2:12: error: [trust] unsigned = \"refuse\" needs keys: without them no signature is checked; "
+              "add keys = [\"file:PATH\"]\n"},
+        Wrong{"BundledWithoutKeys", "[trust]\nkeys = []\nbundled = 'verify'",
+              "agent.toml:3:11: error: [trust] bundled = \"verify\" needs keys: without them no signature is checked; "
+              "add keys = [\"file:PATH\"]\n"},
+        Wrong{"TrustKey", "[trust]\nkeys = ['ops.pub']",
+              "agent.toml:2:9: error: [trust] keys: the text is no Ed25519 public key; expected PEM or base64 as "
+              "`tocsin plugin keygen` and openssl write it\n"},
         Wrong{"ExternalUrl", "[http]\nexternal_url = 'tocsin.corp'",
               "agent.toml:2:16: error: [http] external_url: expected http://… or https://…\n"},
         Wrong{"ProxyPassword", "[http]\nproxy_url = 'http://me:hunter2@proxy:3128'",
@@ -131,6 +140,18 @@ format = "json"
   EXPECT_EQ(a.storage.raw_retention(), std::chrono::hours(72));
   EXPECT_TRUE(a.shadow && a.storage.sync && a.http.insecure && loaded.routing.shadow);
   EXPECT_EQ(loaded.secret_files, std::vector<std::string>{folder + "/secret"});
+}
+
+TEST_F(Trial, KeysOfTrustStandInFilesOrInTheText) {
+  const std::string key = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+  write("ops.pub", "-----BEGIN PUBLIC KEY-----\n" + key + "\n-----END PUBLIC KEY-----\n");
+  const Loaded loaded =
+      load("[trust]\nkeys = ['file:ops.pub', '" + key + "']\nunsigned = 'warn'\nbundled = 'verify'\n");
+  EXPECT_EQ(says(loaded), "");
+  const Trust& trust = loaded.agent.trust;
+  ASSERT_EQ(trust.keys.size(), 2u);
+  EXPECT_EQ(trust.keys[0], trust.keys[1]);
+  EXPECT_TRUE(trust.allow_unsigned && trust.verify_bundled);
 }
 
 TEST(Endpoint, KnowsLoopback) {

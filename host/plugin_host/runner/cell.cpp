@@ -106,7 +106,7 @@ void Cell::run() {
 
 Result<std::shared_ptr<Process>> Cell::spawn() {
   return Process::spawn(
-      settings_.program, {settings_.name, ::getpid(), settings_.sandbox},
+      settings_.program, {settings_.name, ::getpid(), settings_.sandbox}, *settings_.library,
       [this](Process& process, const Frame& frame, std::string_view content) { deliver(process, frame, content); },
       port_.reactor(),
       [bell = bell_] {

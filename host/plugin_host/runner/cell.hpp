@@ -46,7 +46,8 @@ struct CellSettings {
   std::string program;  ///< absolute path of tocsin-runner
   std::string name;     ///< the instance's, or the group's
   SandboxSettings sandbox;
-  bool standby = false;  ///< a second process is kept warm: started, its libraries loaded
+  std::shared_ptr<const LibraryFile> library;  ///< of its first tenant
+  bool standby = false;                        ///< a second process is kept warm: started, its libraries loaded
   runtime::BackoffPolicy backoff{std::chrono::milliseconds(10), std::chrono::seconds(30), 2.0};
 };
 

@@ -61,7 +61,7 @@ Result<void> add(int ruleset, const PathRule& rule, std::uint64_t known) {
 
 }  // namespace
 
-Result<bool> restrict_files(const std::vector<PathRule>& rules) {
+Result<bool> restrict_files(const std::vector<PathRule>& rules, int readable) {
   const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (abi < 1) return false;
   std::uint64_t known = reads | writes | never_given | LANDLOCK_ACCESS_FS_EXECUTE;
@@ -76,6 +76,10 @@ Result<bool> restrict_files(const std::vector<PathRule>& rules) {
   if (ruleset < 0) return failed("landlock_create_ruleset");
   Result<void> added;
   for (auto rule = rules.begin(); added && rule != rules.end(); ++rule) added = add(ruleset, *rule, known);
+  if (readable >= 0) {  // a memfd lies in no hierarchy: that is refused, and it can be opened anyway
+    const landlock_path_beneath_attr file{file_reads, readable};
+    ::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &file, 0);
+  }
   const bool entered = added && ::syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
   const int error = errno;
   ::close(ruleset);

@@ -17,6 +17,7 @@ struct PathRule {
 
 /// From now on the calling thread, and threads and processes it makes, open only what the rules allow; and may not
 /// trace processes outside (which also closes /proc/PID/environ and mem of others). False: the kernel has no Landlock.
-base::Result<bool> restrict_files(const std::vector<PathRule>& rules);
+/// `readable`: an open file that may be opened again (/proc/self/fd/N); -1: none.
+base::Result<bool> restrict_files(const std::vector<PathRule>& rules, int readable);
 
 }  // namespace tocsin::plugin_host::runner

@@ -46,13 +46,15 @@ int main(int argc, char** argv) {
   if (!start) die(start.error().message());
   die_with(start->agent);
   own_signals();
-  ::syscall(SYS_close_range, std::max(region_descriptor, control_descriptor) + 1, ~0u, 0);
+  ::syscall(SYS_close_range, library_descriptor + 1, ~0u, 0);
   ::fcntl(region_descriptor, F_SETFD, FD_CLOEXEC);
   ::fcntl(control_descriptor, F_SETFD, FD_CLOEXEC);
   auto region = SharedRegion::map(region_descriptor);
   if (!region) die(region.error().message());
-  const auto missing = confine(start->sandbox);
+  // The library may be a file that no rule covers (where memory may not be executed): it is allowed by itself.
+  const auto missing = confine(start->sandbox, library_descriptor);
   if (!missing) die(missing.error().message());
+  ::close(library_descriptor);
   Link link(Link::Side::runner, **region);
   Server server(link, **region, control_descriptor);
   if (!missing->empty()) server.warn("it runs without a restriction of " + *missing);

@@ -40,7 +40,7 @@ std::uint64_t next_number() {
 }
 
 /// posix_spawn: the agent's memory is neither copied nor marked, which a fork of a large agent would pay for.
-Result<pid_t> start_program(const std::string& program, const Start& start, int region, int control) {
+Result<pid_t> start_program(const std::string& program, const Start& start, int region, int control, int library) {
   std::vector<std::string> texts{program};
   for (std::string& argument : start_arguments(start)) texts.push_back(std::move(argument));
   std::vector<std::string> environment;
@@ -58,6 +58,7 @@ Result<pid_t> start_program(const std::string& program, const Start& start, int 
   ::posix_spawn_file_actions_adddup2(&actions, 2, 1);
   ::posix_spawn_file_actions_adddup2(&actions, region, region_descriptor);
   ::posix_spawn_file_actions_adddup2(&actions, control, control_descriptor);
+  ::posix_spawn_file_actions_adddup2(&actions, library, library_descriptor);
   pid_t pid = -1;
   const int error = ::posix_spawn(&pid, program.c_str(), &actions, nullptr, arguments.data(), variables.data());
   ::posix_spawn_file_actions_destroy(&actions);
@@ -92,21 +93,18 @@ bool send_descriptor(int socket, int fd) {
 
 }  // namespace
 
-LibraryFile::~LibraryFile() {
-  ::close(fd);
-}
-
-Result<std::shared_ptr<Process>> Process::spawn(const std::string& program, const Start& start, Receive receive,
-                                                runtime::Reactor& reactor, std::function<void()> ended) {
+Result<std::shared_ptr<Process>> Process::spawn(const std::string& program, const Start& start,
+                                                const LibraryFile& first, Receive receive, runtime::Reactor& reactor,
+                                                std::function<void()> ended) {
   TRY(auto region, SharedRegion::make());
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     return fail(Fault::unavailable, std::string("no socket for a runner: ") + std::strerror(errno));
   const int theirs = moved_up(ends[1]);
   const int region_copy = ::fcntl(region.fd(), F_DUPFD_CLOEXEC, 16);
-  const auto pid = start_program(program, start, region_copy, theirs);
-  ::close(theirs);
-  ::close(region_copy);
+  const int library = ::fcntl(first.fd.get(), F_DUPFD_CLOEXEC, 16);
+  const auto pid = start_program(program, start, region_copy, theirs, library);
+  for (const int fd : {theirs, region_copy, library}) ::close(fd);
   if (!pid) {
     ::close(ends[0]);
     return fail(pid.error());
@@ -150,9 +148,9 @@ void Process::read() {
 
 Result<void> Process::load(const LibraryFile& file, SteadyTime deadline) {
   std::lock_guard lock(load_mutex_);
-  const std::string known = file.path + "\n" + std::to_string(file.fd);
+  const std::string known = file.path + "\n" + std::to_string(file.fd.get());
   if (loaded_.contains(known)) return {};
-  if (!send_descriptor(control_, file.fd)) return fail(Fault::unavailable, "its runner takes no library");
+  if (!send_descriptor(control_, file.fd.get())) return fail(Fault::unavailable, "its runner takes no library");
   Writer content;
   content(file.path);
   std::string answer;

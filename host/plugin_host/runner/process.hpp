@@ -13,6 +13,7 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "plugin_host/owned_fd.hpp"
 #include "plugin_host/runner/link.hpp"
 #include "plugin_host/runner/region.hpp"
 #include "plugin_host/runner/start.hpp"
@@ -24,12 +25,8 @@ namespace tocsin::plugin_host::runner {
 
 /// A plugin's verified bytes, ready to be handed to a runner. Closed with its last holder.
 struct LibraryFile {
-  LibraryFile(int descriptor, std::string name) : fd(descriptor), path(std::move(name)) {}
-  LibraryFile(const LibraryFile&) = delete;
-  LibraryFile& operator=(const LibraryFile&) = delete;
-  ~LibraryFile();
-  const int fd;
-  const std::string path;
+  OwnedFd fd;
+  std::string path;
 };
 
 class Process : public std::enable_shared_from_this<Process> {
@@ -39,8 +36,10 @@ class Process : public std::enable_shared_from_this<Process> {
 
   /// Starts `program`. The runner ends with the thread that calls this (PR_SET_PDEATHSIG is bound to it), which
   /// therefore must outlive the process.
-  /// `ended` is told on the reactor when it has ended, before it is reaped.
-  static base::Result<std::shared_ptr<Process>> spawn(const std::string& program, const Start& start, Receive receive,
+  /// `first` is the library that it must be able to open, confined as it is. `ended` is told on the reactor when it has
+  /// ended, before it is reaped.
+  static base::Result<std::shared_ptr<Process>> spawn(const std::string& program, const Start& start,
+                                                      const LibraryFile& first, Receive receive,
                                                       runtime::Reactor& reactor, std::function<void()> ended);
   Process(SharedRegion region, int control, pid_t pid, int pidfd, runtime::Reactor& reactor);
   ~Process();

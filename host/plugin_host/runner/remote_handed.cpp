@@ -61,7 +61,8 @@ void RemoteInstance::hand(std::shared_ptr<Handed> handed) {
       handed->timer = port_.reactor().after(left_until(handed->deadline), [weak = weak_from_this(), handed] {
         if (auto self = weak.lock()) self->port_.pool().post([self, handed] { self->overdue(handed); });
       });
-      waiting_.push_back(handed);
+      if (killers_.contains(handed->delivery.delivery.key)) handed->deaths = 1;
+      (handed->deaths > 0 ? suspects_ : waiting_).push_back(handed);
     }
   }
   if (handed->timer == 0) return finish(handed, {TSN_CANCELLED, "the instance is stopping"});
@@ -152,7 +153,10 @@ void RemoteInstance::answered(std::uint64_t id, std::string_view content) {
     if (it == under_way_.end()) return;
     handed = std::move(it->second);
     under_way_.erase(it);
-    if (handed->deaths > 0) alone_ = false;
+    if (handed->deaths > 0) {
+      alone_ = false;
+      killers_.erase(handed->delivery.delivery.key);
+    }
     if (process_) process_->delivered = true;
   }
   Reader in(content);

@@ -163,22 +163,28 @@ Result<void> RemoteInstance::come_up(const std::shared_ptr<Process>& process) {
 }
 
 void RemoteInstance::went_down(const std::shared_ptr<Process>& process, const std::string& cause) {
-  std::vector<std::shared_ptr<Handed>> poison;
+  Queue poison, late;
   {
     std::lock_guard lock(mutex_);
     last_death_ = cause + ", " + base::format_rfc3339(port_.clock().now());
     if (process_ == process) process_ = nullptr;
     for (auto& [id, handed] : under_way_) {
       handed->cause = cause;
-      if (++handed->deaths >= 2)
+      if (++handed->deaths >= 2) {
+        killers_.erase(handed->delivery.delivery.key);
         poison.push_back(handed);
-      else
-        suspects_.push_back(handed);
+        continue;
+      }
+      // Whoever hands it again later is to find it a suspect still.
+      if (handed->kind != Kind::handle && killers_.size() < most_killers)
+        killers_.insert(handed->delivery.delivery.key);
+      (std::chrono::steady_clock::now() < handed->deadline ? suspects_ : late).push_back(handed);
     }
     under_way_.clear();
     alone_ = false;
   }
   for (const auto& handed : poison) give_up(handed);
+  for (const auto& handed : late) finish(handed, {TSN_UNKNOWN, "its runner died of it (" + cause + ")"});
 }
 
 void RemoteInstance::stop() {
@@ -189,7 +195,7 @@ void RemoteInstance::stop() {
   }
   std::lock_guard life(life_);
   std::shared_ptr<Process> process;
-  std::deque<std::shared_ptr<Handed>> left;
+  Queue left;
   {
     std::lock_guard lock(mutex_);
     process = process_;

@@ -166,7 +166,10 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   std::string last_death_;
   std::string cursor_;
   std::map<std::uint64_t, std::shared_ptr<Handed>> under_way_;
-  std::deque<std::shared_ptr<Handed>> waiting_, suspects_;
+  using Queue = std::deque<std::shared_ptr<Handed>>;
+  Queue waiting_, suspects_;
+  static constexpr std::size_t most_killers = 1000;
+  std::set<std::string> killers_;  ///< keys of deliveries that a runner died of once
   bool alone_ = false;
 
   std::mutex scripts_mutex_;

@@ -2,8 +2,7 @@
 
 #include <utility>
 
-#include "plugin_host/descriptor.hpp"
-#include "plugin_host/library.hpp"
+#include "plugin_host/verified.hpp"
 
 namespace tocsin::plugin_host::runner {
 
@@ -43,7 +42,7 @@ Runners::~Runners() {
 }
 
 Result<std::shared_ptr<Cell>> Runners::cell(const std::string& name, const SandboxSettings& sandbox,
-                                            const Isolation& isolation) {
+                                            std::shared_ptr<const LibraryFile> library, const Isolation& isolation) {
   std::lock_guard lock(house_->mutex);
   if (!isolation.group.empty()) {
     auto it = house_->cells.find(isolation.group);
@@ -58,6 +57,7 @@ Result<std::shared_ptr<Cell>> Runners::cell(const std::string& name, const Sandb
   settings.program = settings_.program;
   settings.name = isolation.group.empty() ? name : isolation.group;
   settings.sandbox = sandbox;
+  settings.library = std::move(library);
   settings.standby = isolation.standby;
   auto made = std::make_shared<Cell>(std::move(settings), port_, listeners_.died);
   // While an instance is exchanged there are two of its name, each in a runner of its own.
@@ -67,21 +67,22 @@ Result<std::shared_ptr<Cell>> Runners::cell(const std::string& name, const Sandb
   return made;
 }
 
-Result<std::shared_ptr<Instance>> Runners::create(const std::string& path, InstanceSettings settings,
+Result<std::shared_ptr<Instance>> Runners::create(const Found& file, InstanceSettings settings,
                                                   const Isolation& isolation) {
-  TRY(auto verified, open_verified(path));
+  const std::string& path = file.path;
+  TRY(auto verified, open_verified(path, file.policy ? *file.policy : TrustPolicy{}));
   const model::PluginType* type = nullptr;
   for (const auto& each : verified.descriptor.types) {
     if (each.id == settings.type) type = &each;
   }
-  auto library = std::make_shared<const LibraryFile>(verified.fd, path);
+  auto library = std::make_shared<const LibraryFile>(std::move(verified.fd), path);
   if (type == nullptr)
     return fail(Fault::not_found, settings.name + ": " + path + " has no plugin type \"" + settings.type + "\"");
   std::vector<std::string> needs = type->needs;
   needs.insert(needs.end(), isolation.needs.begin(), isolation.needs.end());
   auto allowed = permissions_of(needs);
   if (!allowed) return fail(allowed.error().in(settings.name));
-  TRY(auto cell, this->cell(settings.name, {*allowed, isolation.memory_bytes}, isolation));
+  TRY(auto cell, this->cell(settings.name, {*allowed, isolation.memory_bytes}, library, isolation));
   RemoteInstance::Parts parts{cell, library, *type, std::move(settings), &port_, settings_.limits, listeners_.poisoned};
   auto made = std::make_shared<RemoteInstance>(std::move(parts));
   cell.reset();

@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "model/plugin.hpp"
+#include "plugin_host/directory.hpp"
 #include "plugin_host/runner/cell.hpp"
 #include "plugin_host/runner/remote_instance.hpp"
 #include "plugin_host/session.hpp"
@@ -43,7 +44,7 @@ class Runners {
 
   /// Like Instance::create, in a runner. A group whose runner is there is joined if it allows what this one needs;
   /// otherwise Fault::conflict says what to do. Blocks; any thread.
-  base::Result<std::shared_ptr<Instance>> create(const std::string& path, InstanceSettings settings,
+  base::Result<std::shared_ptr<Instance>> create(const Found& file, InstanceSettings settings,
                                                  const Isolation& isolation);
   /// The plugins' own metrics, as they are now, to the port.
   void collect();
@@ -51,7 +52,7 @@ class Runners {
  private:
   struct House;  // shared with the instances' ends, which may come after this object's
   base::Result<std::shared_ptr<Cell>> cell(const std::string& name, const SandboxSettings& sandbox,
-                                           const Isolation& isolation);
+                                           std::shared_ptr<const LibraryFile> library, const Isolation& isolation);
   const RunnersSettings settings_;
   Port& port_;
   const Listeners listeners_;

@@ -116,7 +116,7 @@ Result<Permissions> permissions_of(const std::vector<std::string>& needs) {
   return out;
 }
 
-Result<std::string> confine(const SandboxSettings& settings) {
+Result<std::string> confine(const SandboxSettings& settings, int readable_file) {
   TRY_VOID(limit_memory(settings.memory_bytes));
   TRY_VOID(drop_capabilities(settings.allowed));
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
@@ -129,7 +129,7 @@ Result<std::string> confine(const SandboxSettings& settings) {
   if (settings.allowed.processes) {
     for (const char* path : executable) rules.push_back({path, PathRule::read | PathRule::execute});
   }
-  TRY(const bool files, restrict_files(rules));
+  TRY(const bool files, restrict_files(rules, readable_file));
   if (!files) missing = "files (the kernel has no Landlock)";
   TRY(const bool calls, restrict_calls({settings.allowed.network, settings.allowed.processes}));
   if (!calls) missing += std::string(missing.empty() ? "" : ", ") + "system calls (the kernel has no seccomp filters)";

@@ -27,7 +27,8 @@ struct SandboxSettings {
 };
 
 /// Confines the calling process, for good; before any other thread is made. What the kernel does not have is left out
-/// and named in the result, which is empty where all is in force; an error where something that is there failed.
-base::Result<std::string> confine(const SandboxSettings& settings);
+/// and named in the result. The file behind the descriptor `readable` can be opened again. The result is empty where
+/// all is in force; an error where something that is there failed.
+base::Result<std::string> confine(const SandboxSettings& settings, int readable);
 
 }  // namespace tocsin::plugin_host::runner

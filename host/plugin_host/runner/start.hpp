@@ -11,7 +11,7 @@
 
 namespace tocsin::plugin_host::runner {
 
-constexpr int region_descriptor = 3, control_descriptor = 4;
+constexpr int region_descriptor = 3, control_descriptor = 4, library_descriptor = 5;
 constexpr int runner_failed = 70;  ///< exit code: the runner itself could not begin
 
 struct Start {
