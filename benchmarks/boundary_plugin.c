@@ -1,12 +1,13 @@
 /* The plugin of boundary_bench: a source that fills and submits batches, and a detector that compares. Plain C, so that
  * the figure is the boundary's and not the SDK's. */
+#include <signal.h>
 #include <string.h>
 #include <tocsin/abi.h>
 
 #define MAX_ROWS 1024
 #define JSON                                                                                                  \
   "{\"abi\":1,\"types\":[{\"id\":\"boundary\",\"version\":\"1\",\"doc\":\"benchmark\",\"kinds\":[\"source\"," \
-  "\"detector\"]}]}"
+  "\"detector\"]},{\"id\":\"crashing\",\"version\":\"1\",\"doc\":\"benchmark\",\"kinds\":[\"source\"]}]}"
 #define TEXT(s) {(s), sizeof(s) - 1}
 
 __attribute__((section(TSN_NOTE_SECTION), used, aligned(4))) static const struct {
@@ -57,7 +58,7 @@ static tsn_status create(const tsn_host* host, const tsn_create* in, void** out,
   }
   block.header.size = sizeof block.header;
   block.header.rows = self.rows;
-  block.header.bytes = sizeof block;
+  block.header.bytes = (uint64_t)((char*)&block.cells[3 * self.rows] - (char*)&block);
   block.header.directory = (uint64_t)((char*)block.columns - (char*)&block);
   block.header.columns = 3;
   block.header.column_stride = sizeof block.columns[0];
@@ -88,6 +89,13 @@ static tsn_status pull(void* unused, tsn_token token, int64_t deadline, tsn_err*
   return TSN_OK;
 }
 
+/* The source that crashes: one row, then SIGSEGV. What it submitted last is what its runner's successor is timed from. */
+static tsn_status pull_and_crash(void* unused, tsn_token token, int64_t deadline, tsn_err* err) {
+  const tsn_status status = pull(unused, token, deadline, err);
+  if (status == TSN_OK) raise(SIGSEGV);
+  return status;
+}
+
 static tsn_status compile(void* unused, const tsn_rule* rule, const tsn_inputs* inputs, void** program, tsn_err* err) {
   static double threshold = 1e300;
   (void)unused, (void)rule, (void)inputs, (void)err;
@@ -113,8 +121,15 @@ static const tsn_type type = {.size = sizeof type,
                               .create = create,
                               .source = &source,
                               .detector = &detector};
-static const tsn_type* const types[] = {&type};
-static const tsn_plugin plugin = {.size = sizeof plugin, .abi = TSN_ABI_VERSION, .types = types, .type_count = 1};
+static const tsn_source_vtable crashing_source = {.size = sizeof crashing_source, .pull = pull_and_crash};
+static const tsn_type crashing = {.size = sizeof crashing,
+                                  .kinds = TSN_KIND_SOURCE,
+                                  .id = TEXT("crashing"),
+                                  .version = TEXT("1"),
+                                  .create = create,
+                                  .source = &crashing_source};
+static const tsn_type* const types[] = {&type, &crashing};
+static const tsn_plugin plugin = {.size = sizeof plugin, .abi = TSN_ABI_VERSION, .types = types, .type_count = 2};
 
 const tsn_plugin* tsn_plugin_entry_v1(void);
 const tsn_plugin* tsn_plugin_entry_v1(void) {

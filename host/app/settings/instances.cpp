@@ -77,7 +77,6 @@ class Reader {
     out.proxy_url = text_of(host, "proxy_url");
     if (host.find("no_proxy")) out.no_proxy = list_of(host, "no_proxy");
     out.fallback = text_of(host, "fallback");
-    out.needs = list_of(host, "needs");
     severities(out, host);
     isolation(out, host);
     auth(out, host);
@@ -115,11 +114,24 @@ class Reader {
   }
 
   void isolation(Instance& out, const Value& host) {
-    out.isolation = text_of(host, "isolation");
-    if (out.isolation != "process") return;
-    warn_at(diagnostics_, place_of(host, "isolation"),
-            heading(out) +
-                " isolation: processes of their own are not available in this version; the plugin runs in the agent");
+    using enum Isolation::Mode;
+    out.isolation.needs = list_of(host, "needs");
+    for (const std::string& need : out.isolation.needs) {
+      if (need == "network" || need == "processes" || need.starts_with("files:/")) continue;
+      error_at(diagnostics_, place_of(host, "needs"),
+               heading(out) + " needs: \"" + need + "\" is none of \"network\", \"processes\", \"files:/DIRECTORY\"");
+    }
+    out.isolation.standby = flag_of(host, "standby", false);
+    if (const Value* memory = host.find("memory"); memory && memory->integer())
+      out.isolation.memory_bytes = static_cast<std::uint64_t>(*memory->integer());
+    const std::string text = text_of(host, "isolation");
+    if (text.empty()) return;
+    out.isolation.mode = text == "none" ? none : process;
+    constexpr std::string_view grouped = "process:";
+    if (text.starts_with(grouped)) out.isolation.group = text.substr(grouped.size());
+    if (text == "none" || text == "process" || !out.isolation.group.empty()) return;
+    error_at(diagnostics_, place_of(host, "isolation"),
+             heading(out) + " isolation: \"" + text + "\" is none of \"process\", \"process:GROUP\", \"none\"");
   }
 
   void auth(Instance& out, const Value& host) {
@@ -167,11 +179,18 @@ std::span<const Option> instance_options() {
             {.key = "allow_from", .type = array, .doc = "Networks.", .children = {{.key = "[]", .type = string}}}}},
       {.key = "isolation",
        .type = string,
-       .choices = {"process", "none"},
-       .doc = "Whether the plugin gets a process of its own."},
+       .doc = "`process`: the plugin runs in a process of its own; `process:GROUP`: in one with others that name the "
+              "group; `none`: in the agent. Default: `none` for the bundled directory, `process` for others."},
+      {.key = "standby",
+       .type = boolean,
+       .doc = "A second process is kept warm, which takes over when the first one dies."},
+      {.key = "memory",
+       .type = size,
+       .min = "16MiB",
+       .doc = "Private memory that its process may have, shared among a group; default 1GiB."},
       {.key = "needs",
        .type = array,
-       .doc = "Widens what the plugin declares it needs.",
+       .doc = "Widens what its process may do beyond what the plugin declares: `network`, `processes`, `files:DIR`.",
        .children = {{.key = "[]", .type = string}}},
       {.key = "proxy_url", .type = string, .doc = "Proxy for its outgoing calls; default: that of [http]."},
       {.key = "no_proxy",
@@ -185,6 +204,19 @@ std::span<const Option> instance_options() {
        .children = {{.key = "[]", .type = string}}},
   };
   return options;
+}
+
+Isolation isolation_of(const Instance& instance, const std::vector<Instance>& all) {
+  Isolation out = instance.isolation;
+  const auto of_plugin = [&](const Instance& i) { return i.kind == "plugin" && i.plugin == instance.plugin; };
+  const auto section = std::ranges::find_if(all, of_plugin);
+  if (section == all.end() || instance.kind == "plugin") return out;
+  const Isolation& general = section->isolation;
+  if (out.mode == Isolation::Mode::by_default) out.mode = general.mode, out.group = general.group;
+  out.needs.insert(out.needs.end(), general.needs.begin(), general.needs.end());
+  if (!instance.section.find("standby")) out.standby = general.standby;
+  if (!instance.section.find("memory")) out.memory_bytes = general.memory_bytes;
+  return out;
 }
 
 const model::PluginType* find_type(std::span<const KnownPlugin> known, std::string_view id) {

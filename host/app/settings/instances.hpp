@@ -26,6 +26,16 @@ struct KnownPlugin {
 /// The type of that id, or null.
 const model::PluginType* find_type(std::span<const KnownPlugin> known, std::string_view id);
 
+/// Where an instance's plugin runs.
+struct Isolation {
+  enum class Mode : std::uint8_t { by_default, none, process };  ///< by default: isolated outside the bundled directory
+  Mode mode = Mode::by_default;
+  std::string group;               ///< of "process:GROUP"
+  std::vector<std::string> needs;  ///< beyond what the type declares
+  bool standby = false;
+  std::uint64_t memory_bytes = 1ull << 30;
+};
+
 struct Instance {
   std::string kind;          ///< "source", "notifier", "tracker", "plugin"
   std::string name;          ///< "auth" of [source.auth]
@@ -34,9 +44,8 @@ struct Instance {
   base::Duration timeout{};  ///< 0: not given
   model::Labels labels;      ///< added to its signals, after the agent's
   bool enabled = true;
-  base::Value auth;       ///< for its routes, secrets resolved; null: none
-  std::string isolation;  ///< "process", "none" or empty
-  std::vector<std::string> needs;
+  base::Value auth;  ///< for its routes, secrets resolved; null: none
+  Isolation isolation;
   std::string proxy_url;  ///< empty: the agent's
   std::optional<std::vector<std::string>> no_proxy;
   std::string fallback;                   ///< a notifier's: the instance that takes over
@@ -49,6 +58,9 @@ struct Instance {
 
   std::string full_name() const { return kind + "." + name; }  ///< "source.auth"
 };
+
+/// An instance's isolation: key by key its own, else that of the [plugin.X] section of its plugin, else the default.
+Isolation isolation_of(const Instance& instance, const std::vector<Instance>& all);
 
 /// The host's keys, valid in every instance.
 std::span<const base::Option> instance_options();

@@ -59,14 +59,19 @@ INSTANTIATE_TEST_SUITE_P(
               "agent.toml:4:12: error: [notifier.terminal] fallback: there is no other notifier \"trminal\"\n"},
         Wrong{"FallbackElsewhere", "[source.host]\nfallback = 'x'",
               "agent.toml:2:1: error: [source.host] unknown key \"fallback\"; known are root, plugin, every, timeout, "
-              "labels, enabled, auth, isolation, needs, "
+              "labels, enabled, auth, isolation, standby, memory, needs, "
               "proxy_url, no_proxy\n"},
         Wrong{"OpenFor", "[tracker.jira]\nproject = 'X'\nopen_for = ['CRITICLA']",
               "agent.toml:3:13: error: [tracker.jira] open_for: \"CRITICLA\" is not a severity; did you mean CRITICAL? "
               "(one of LOW MEDIUM HIGH CRITICAL)\n"},
-        Wrong{"Isolation", "[source.host]\nisolation = 'process'",
-              "agent.toml:2:13: warning: [source.host] isolation: processes of their own are not available in this "
-              "version; the plugin runs in the agent\n"},
+        Wrong{"Isolation", "[source.host]\nisolation = 'proces'",
+              "agent.toml:2:13: error: [source.host] isolation: \"proces\" is none of \"process\", \"process:GROUP\", "
+              "\"none\"\n"},
+        Wrong{"Needs", "[source.host]\nneeds = ['files:var']",
+              "agent.toml:2:9: error: [source.host] needs: \"files:var\" is none of \"network\", \"processes\", "
+              "\"files:/DIRECTORY\"\n"},
+        Wrong{"Memory", "[source.host]\nmemory = '1KiB'",
+              "agent.toml:2:10: error: [source.host] memory: must be at least 16MiB\n"},
         Wrong{
             "Auth", "[source.generator]\nauth = { beerer = 'x' }",
             "agent.toml:2:8: warning: [source.generator] auth: the plugin serves no requests, so nothing asks for it\n"
@@ -124,6 +129,24 @@ TEST_F(Trial, ADetectorIsConfiguredByItsPluginSection) {
 
 TEST_F(Trial, APluginSectionMayBePartOfWhatItsInstancesNeed) {
   EXPECT_EQ(says("[plugin.logtail]\nneeds = ['files:/x']"), "");
+}
+
+TEST_F(Trial, IsolationIsTheInstancesOwnOrThatOfItsPlugin) {
+  const Loaded loaded = load(
+      "[plugin.host]\nisolation = 'process:friends'\nneeds = ['network']\nmemory = '64MiB'\n"
+      "[source.host]\nneeds = ['files:/x']\n[source.other]\nplugin = 'host'\nisolation = 'none'\nstandby = true");
+  const auto of = [&](std::string_view name) {
+    for (const Instance& instance : loaded.instances) {
+      if (instance.full_name() == name) return isolation_of(instance, loaded.instances);
+    }
+    return Isolation{};
+  };
+  EXPECT_EQ(of("source.host").mode, Isolation::Mode::process);
+  EXPECT_EQ(of("source.host").group, "friends");
+  EXPECT_EQ(of("source.host").needs, (std::vector<std::string>{"files:/x", "network"}));
+  EXPECT_EQ(of("source.host").memory_bytes, 64u << 20);
+  EXPECT_EQ(of("source.other").mode, Isolation::Mode::none);
+  EXPECT_TRUE(of("source.other").standby);
 }
 
 TEST_F(Trial, HostKeysThatThePluginDeclaresReachItToo) {

@@ -40,10 +40,11 @@ void Cell::stop() {
 
 Result<std::shared_ptr<Process>> Cell::process(SteadyTime deadline) {
   Lock lock(mutex_);
-  const auto there = [this] { return stopping_ || (process_ && !process_->dead()); };
+  const auto there = [this] { return stopping_ || cannot_start_ || (process_ && !process_->dead()); };
   if (!changed_.wait_until(lock, std::min(deadline, std::chrono::steady_clock::now() + start_limit), there))
     return fail(Fault::unavailable, why_none_.empty() ? "its runner has not started" : why_none_);
   if (stopping_) return fail(Fault::cancelled, "the agent is stopping");
+  if (cannot_start_) return fail(Fault::unavailable, why_none_);
   return process_;
 }
 
@@ -122,7 +123,9 @@ void Cell::begin(Lock& lock) {
     if (next) next->reap();
     auto spawned = spawn();
     lock.lock();
+    cannot_start_ = !spawned;
     if (!spawned) {
+      changed_.notify_all();
       why_none_ = spawned.error().message();
       not_before_ = std::chrono::steady_clock::now() + settings_.backoff.most;
       lock.unlock();

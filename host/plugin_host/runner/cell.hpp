@@ -96,7 +96,7 @@ class Cell {
   std::string why_none_;
   std::uint32_t failures_ = 0;
   std::uint64_t restarts_ = 0;
-  bool was_up_ = false;
+  bool was_up_ = false, cannot_start_ = false;
   SteadyTime not_before_{};
   std::mutex tenants_mutex_;  ///< held while tenants are told, so that remove() waits for it
   std::map<std::uint32_t, std::shared_ptr<Tenant>> tenants_;

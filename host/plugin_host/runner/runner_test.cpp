@@ -91,9 +91,15 @@ class Isolated : public ::testing::Test {
     config.set("probe", what);
     auto instance = make(type, config, std::move(isolation));
     if (!instance || !instance->pull(soon())) return "could not be asked";
-    return port.logged(instance->name() + " 1 allowed")   ? "allowed"
-           : port.logged(instance->name() + " 1 refused") ? "refused"
-                                                          : "silent";
+    // What is logged comes beside the answer, at most a moment later.
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < end) {
+      for (const std::string word : {"allowed", "refused"}) {
+        if (port.logged(instance->name() + " 1 " + word)) return word;
+      }
+      std::this_thread::yield();
+    }
+    return "silent";
   }
 
   FakePort port;
