@@ -42,17 +42,17 @@ void log(const tsn_host* host, tsn_instance instance, tsn_log_level level, tsn_s
 
 tsn_status series(const tsn_host* host, tsn_instance instance, tsn_str name, const tsn_label* labels,
                   std::uint32_t count, tsn_series* out, tsn_err* err) noexcept {
-  return with(host, instance, err, [&](InstanceCore& core) { return core.intern(name, labels, count, out, err); });
+  return with(host, instance, err, [&](InstanceCore& core) { return core.inlet().intern(name, labels, count, out, err); });
 }
 
 tsn_status submit(const tsn_host* host, tsn_instance instance, const tsn_batch* batch, const tsn_bytes* cursor,
                   tsn_submitted* out, tsn_err* err) noexcept {
-  return with(host, instance, err, [&](InstanceCore& core) { return core.submit(batch, cursor, out, err); });
+  return with(host, instance, err, [&](InstanceCore& core) { return core.inlet().submit(batch, cursor, out, err); });
 }
 
 void reject(const tsn_host* host, tsn_instance instance, const tsn_reject* in) noexcept {
   with(host, instance, nullptr, [&](InstanceCore& core) {
-    if (in != nullptr) core.reject(copy_sized(in));
+    if (in != nullptr) core.inlet().reject(copy_sized(in));
     return TSN_OK;
   });
 }

@@ -19,12 +19,6 @@ std::string after_dot(const std::string& name) {
   return dot == std::string::npos ? name : name.substr(dot + 1);
 }
 
-/// Numbers of instances are never used again; they mark handles as theirs.
-std::uint32_t next_number() {
-  static std::atomic<std::uint32_t> last{0};
-  return ++last;
-}
-
 /// Cores whose plugin still runs something: never destroyed, reachable for ever.
 void keep_for_ever(std::shared_ptr<InstanceCore> core) {
   static auto& kept = *new std::vector<std::shared_ptr<InstanceCore>>;
@@ -36,7 +30,7 @@ void keep_for_ever(std::shared_ptr<InstanceCore> core) {
 }  // namespace
 
 InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& type, InstanceSettings settings,
-                           Port& port, std::uint32_t number)
+                           Port& port, std::uint32_t number, std::unique_ptr<Inlet> inlet)
     : library_(std::move(library)),
       type_(type),
       settings_(std::move(settings)),
@@ -44,9 +38,7 @@ InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& 
       port_(port),
       number_(number),
       host_(make_host_table(*this)),
-      series_(port.series(), settings_.labels, settings_.max_series, number),
-      sequence_(settings_.next_seq),
-      batches_(std::make_shared<BatchPool>(settings_.name, type.description.id)),
+      inlet_(inlet ? std::move(inlet) : std::make_unique<AgentInlet>(settings_, type.description.id, port, number)),
       tokens_(number << 12),
       threads_(number << 12),
       strand_(port.pool()),
@@ -54,12 +46,19 @@ InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& 
 
 Result<std::shared_ptr<Instance>> Instance::create(std::shared_ptr<Library> library, InstanceSettings settings,
                                                    Port& port) {
+  return create_instance(std::move(library), std::move(settings), port, nullptr);
+}
+
+Result<std::shared_ptr<Instance>> create_instance(std::shared_ptr<Library> library, InstanceSettings settings,
+                                                  Port& port, std::unique_ptr<Inlet> inlet) {
   const LibraryType* type = library->find(settings.type);
   if (type == nullptr) {
     return fail(Fault::not_found,
                 settings.name + ": " + library->path() + " has no plugin type \"" + settings.type + "\"");
   }
-  auto core = std::make_shared<InstanceCore>(std::move(library), *type, std::move(settings), port, next_number());
+  auto core =
+      std::make_shared<InstanceCore>(std::move(library), *type, std::move(settings), port, next_instance_number(),
+                                             std::move(inlet));
   TRY_VOID(core->create_self());
   // Whoever lets go of the last handle stops and destroys, on that thread; tasks in flight only keep the memory.
   Instance* face = core.get();
@@ -181,8 +180,9 @@ Result<bool> InstanceCore::reconfigure(const base::Value& config) {
 }
 
 InstanceCounters InstanceCore::counters() const {
-  return {calls_.load(std::memory_order_relaxed), errors_.load(std::memory_order_relaxed),
-          signals_.load(std::memory_order_relaxed), rejected_.load(std::memory_order_relaxed)};
+  const Inlet::Counts in = inlet_->counts();
+  return {calls_.load(std::memory_order_relaxed), errors_.load(std::memory_order_relaxed) + in.errors, in.signals,
+          in.rejected};
 }
 
 tsn_status InstanceCore::counted(tsn_status status) {

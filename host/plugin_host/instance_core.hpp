@@ -16,26 +16,23 @@
 #include <vector>
 
 #include "plugin_host/abi_text.hpp"
-#include "plugin_host/batch_pool.hpp"
 #include "plugin_host/call_gate.hpp"
 #include "plugin_host/callbacks.hpp"
+#include "plugin_host/inlet.hpp"
 #include "plugin_host/library.hpp"
 #include "plugin_host/response_box.hpp"
 #include "plugin_host/seq_lock.hpp"
-#include "plugin_host/sequence.hpp"
-#include "plugin_host/series_registry.hpp"
 #include "plugin_host/session.hpp"
 #include "plugin_host/thread_group.hpp"
 #include "plugin_host/tokens.hpp"
 
 namespace tocsin::plugin_host {
 
-struct DecodedBatch;
-
 class InstanceCore final : public Instance, public std::enable_shared_from_this<InstanceCore> {
  public:
+  /// `inlet` null: the agent's own.
   InstanceCore(std::shared_ptr<Library> library, const LibraryType& type, InstanceSettings settings, Port& port,
-               std::uint32_t number);
+               std::uint32_t number, std::unique_ptr<Inlet> inlet = nullptr);
 
   base::Result<void> create_self();
   /// Stops and destroys; false: the plugin holds on, and this object must stay for ever.
@@ -65,9 +62,7 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   tsn_instance handle_of_instance() const { return std::uint64_t{number_} << 32 | 1; }
   std::int64_t now() const { return base::to_ns(port_.clock().now()); }
   void log(int level, std::string_view text);
-  tsn_status intern(tsn_str name, const tsn_label* labels, std::uint32_t count, tsn_series* out, tsn_err* err);
-  tsn_status submit(const tsn_batch* batch, const tsn_bytes* cursor, tsn_submitted* out, tsn_err* err);
-  void reject(const tsn_reject& reject);
+  Inlet& inlet() { return *inlet_; }
   tsn_status complete(tsn_token token, tsn_status status, const void* result, const tsn_err* err);
   tsn_status spawn(tsn_str name, void (*fn)(void*), void* arg, tsn_thread* out, tsn_err* err);
   tsn_status join(tsn_thread thread) { return threads_.join(thread); }
@@ -117,11 +112,6 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   void abandon(const std::string& why);
   void run_later(runtime::Task task);
 
-  // Submitting.
-  tsn_status take(std::shared_ptr<model::SignalBatch> batch, const DecodedBatch& decoded, tsn_submitted* out,
-                  tsn_err* err);
-  void report_rejected(const DecodedBatch& decoded);
-
   const std::shared_ptr<Library> library_;  ///< first in, last out: the plugin's code
   const LibraryType& type_;
   const InstanceSettings settings_;
@@ -139,9 +129,7 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_callbacks_{false};
 
-  SeriesRegistry series_;
-  Sequence sequence_;
-  const std::shared_ptr<BatchPool> batches_;
+  const std::unique_ptr<Inlet> inlet_;
   TokenTable tokens_;
   ThreadGroup threads_;
   runtime::Strand strand_;
@@ -149,9 +137,12 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   std::mutex late_mutex_;
   std::vector<std::shared_ptr<ResponseBox>> late_;  ///< of calls ended by force: the plugin may still write to them
 
-  std::atomic<std::uint64_t> calls_{0}, errors_{0}, signals_{0}, rejected_{0}, violations_{0};
-  std::atomic<bool> cardinality_told_{false};
+  std::atomic<std::uint64_t> calls_{0}, errors_{0}, violations_{0};
 };
+
+/// Instance::create() with an inlet of the caller's.
+base::Result<std::shared_ptr<Instance>> create_instance(std::shared_ptr<Library> library, InstanceSettings settings,
+                                                        Port& port, std::unique_ptr<Inlet> inlet);
 
 /// The table handed to a plugin; `ctx` is the core.
 tsn_host make_host_table(InstanceCore& core);

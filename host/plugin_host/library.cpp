@@ -1,9 +1,13 @@
 #include "plugin_host/library.hpp"
 
+#include <fcntl.h>
+
 // Header-only: std::filesystem instead of Boost.Filesystem.
 #define BOOST_DLL_USE_STD_FS
 #include <boost/dll/shared_library.hpp>
 
+#include <cerrno>
+#include <cstring>
 #include <map>
 #include <mutex>
 
@@ -44,9 +48,9 @@ base::Error load_error(const std::string& path, const std::string& what) {
   return base::Error(Fault::invalid, path + ": cannot be loaded: " + what);
 }
 
-Result<std::unique_ptr<Library::Mapping>> map(std::string_view bytes, const std::string& path) {
+Result<std::unique_ptr<Library::Mapping>> map(OwnedFd fd, const std::string& path) {
   auto mapping = std::make_unique<Library::Mapping>();
-  TRY(mapping->fd, private_copy(bytes, path));
+  mapping->fd = std::move(fd);
   try {
     using boost::dll::load_mode::rtld_local;
     using boost::dll::load_mode::rtld_now;
@@ -116,7 +120,8 @@ Result<std::shared_ptr<Library>> load_library(const std::string& path, const Tru
   Loaded::Key key{read.content, read.bytes.size()};
   std::lock_guard lock(all.mutex);
   if (auto known = all.verdicts.find(key); known != all.verdicts.end()) return known->second;
-  TRY(auto mapping, map(read.bytes, path));
+  TRY(auto copy, private_copy(read.bytes, path));
+  TRY(auto mapping, map(std::move(copy), path));
   auto types = types_of(mapping->library, read.descriptor, path);
   if (!types) {
     all.useless.push_back(std::move(mapping));
@@ -128,6 +133,15 @@ Result<std::shared_ptr<Library>> load_library(const std::string& path, const Tru
 
 Result<std::shared_ptr<Library>> load_library(const Found& file) {
   return load_library(file.path, file.policy ? *file.policy : TrustPolicy{});
+}
+
+Result<std::shared_ptr<Library>> load_library(int fd, const std::string& path) {
+  OwnedFd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!own) return fail(Fault::invalid, path + ": there is no library: " + std::strerror(errno));
+  TRY(auto mapping, map(std::move(own), path));
+  TRY(const tsn_plugin* plugin, call_entry(mapping->library, path));
+  TRY(auto types, read_types(plugin, path));
+  return std::make_shared<Library>(path, std::move(mapping), std::move(types));
 }
 
 }  // namespace tocsin::plugin_host

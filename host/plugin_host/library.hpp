@@ -41,6 +41,10 @@ class Library {
   std::vector<LibraryType> types_;
 };
 
+/// The library behind a descriptor whose bytes somebody else has verified (the agent, for its runner). The descriptor
+/// stays the caller's and must stay open. `path` is what it is called.
+base::Result<std::shared_ptr<Library>> load_library(int fd, const std::string& path);
+
 /// min(size, own size) bytes of `in`, the rest zero, `size` as it was given. Null or a size below `least`: all zero.
 template <class T>
 T copy_sized(const T* in, std::size_t least = sizeof(std::uint32_t)) {

@@ -61,6 +61,14 @@ Instance::Response problem(tsn_status status, const std::string& detail, std::ui
   return out;
 }
 
+Instance::Response checked(Instance::Response response) {
+  constexpr std::size_t most_body = 64u << 20, most_headers = 256;
+  bool good = response.status >= 200 && response.status <= 599 && response.headers.size() <= most_headers &&
+              response.body.size() <= most_body;
+  for (const auto& [name, value] : response.headers) good = good && valid_name(name) && valid_value(value);
+  return good ? std::move(response) : problem(TSN_FAILED, "the plugin's answer is none that HTTP allows");
+}
+
 ResponseBox::ResponseBox() {
   abi_.size = sizeof abi_;
   abi_.status = 200;

@@ -33,6 +33,9 @@ class ResponseBox {
   Instance::Response out_;
 };
 
+/// A response from another process: as it is, or a problem document where its status, a header or its size is none that
+/// can be sent.
+Instance::Response checked(Instance::Response response);
 /// The problem document for a status of the ABI.
 Instance::Response problem(tsn_status status, const std::string& detail, std::uint32_t retry_after_ms = 0);
 

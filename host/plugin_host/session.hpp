@@ -72,6 +72,14 @@ struct InstanceCounters {
   std::uint64_t calls = 0, errors = 0, signals = 0, rejected = 0;
 };
 
+/// The process an isolated instance runs in.
+struct ProcessStatus {
+  bool isolated = false;
+  std::int64_t pid = 0;  ///< 0: it is being started again
+  std::uint64_t restarts = 0;
+  std::string last_death;  ///< "SIGSEGV in pull, 2026-11-25T10:00:00Z"; empty: none
+};
+
 class Instance {
  public:
   /// Creates; does not start.
@@ -88,6 +96,7 @@ class Instance {
   virtual const std::string& name() const = 0;
   virtual const model::PluginType& type() const = 0;
   virtual InstanceCounters counters() const = 0;
+  virtual ProcessStatus process_status() const { return {}; }
 
   // --- source ---
   virtual bool polled() const = 0;

@@ -1,23 +1,16 @@
 // Metrics and the key-value state ("tsn.kv/1") of an instance.
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 
 #include "base/text.hpp"
 #include "plugin_host/instance_core.hpp"
+#include "plugin_host/metric_name.hpp"
 
 namespace tocsin::plugin_host {
 namespace {
 
 constexpr std::size_t max_key = 256, max_value = 64 * 1024;
 constexpr std::uint32_t max_labels = 32;
-
-/// Prometheus' rule for names, without the colon that is kept for recording rules.
-bool valid_metric_name(std::string_view name) {
-  if (name.empty() || name.size() > 128 || std::isdigit(static_cast<unsigned char>(name[0]))) return false;
-  return std::all_of(name.begin(), name.end(),
-                     [](unsigned char c) { return c < 0x80 && (std::isalnum(c) || c == '_'); });
-}
 
 bool valid_key(tsn_str key) {
   return sound(key) && key.n > 0 && key.n <= max_key && base::valid_utf8(view(key));
