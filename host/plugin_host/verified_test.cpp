@@ -7,10 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "plugin_host/private_copy.hpp"
 #include "plugin_host/session.hpp"
+#include "plugin_host/signature.hpp"
 #include "plugin_host/testdata/temp_dir.hpp"
 
 namespace tocsin::plugin_host {
@@ -46,6 +49,34 @@ TEST_F(Early, CodeDoesNotRunOfAFileThatAnybodyMayWrite) {
   const std::string path = dir_.write("x.so", slurp(TEST_PLUGINS "/runs_early.so"));
   ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
   EXPECT_FALSE(load_library(path));
+  EXPECT_FALSE(ran());
+}
+TEST_F(Early, CodeOfAFileThatIsExchangedAroundTheCheckDoesNotRun) {
+  const auto key = SigningKey::generate();
+  TrustPolicy policy;
+  policy.keys = {*key->public_key()};
+  const std::string good = slurp(TEST_PLUGINS "/wire.so");
+  const std::string kept[] = {dir_.write("good", good), dir_.write("bad", slurp(TEST_PLUGINS "/runs_early.so"))};
+  const std::string path = dir_.write("x.so", good), part = dir_ / "part";
+  dir_.write("x.so.sig", signatures_text({*key->sign(good)}));
+  std::atomic<bool> ended = false;
+  std::thread attacker([&] {
+    for (unsigned round = 0; !ended; ++round) {
+      if (::link(kept[round % 2].c_str(), part.c_str()) == 0) ::rename(part.c_str(), path.c_str());
+      ::unlink(part.c_str());
+    }
+  });
+  int taken = 0, refused = 0;
+  while ((taken < 200 || refused < 200) && taken + refused < 200'000) {
+    auto file = open_verified(path, policy);
+    file ? ++taken : ++refused;
+    EXPECT_TRUE(!file || slurp(by_name(file->fd)) == good);
+    static_cast<void>(load_library(path, policy));
+  }
+  ended = true;
+  attacker.join();
+  EXPECT_GE(taken, 200);
+  EXPECT_GE(refused, 200) << "the attacker was too slow to prove anything";
   EXPECT_FALSE(ran());
 }
 // The last of them: what ran once is mapped and does not run again.
