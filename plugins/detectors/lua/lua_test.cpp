@@ -177,6 +177,77 @@ TEST(Lua, MemoryHasABudget) {
   EXPECT_EQ(rule.of({1}).state, TSN_VERDICT_FIRING);
 }
 
+TEST(Lua, OneInstructionIsNoEndlessLoop) {
+  for (const char* body : {"return ('').rep('', math.maxinteger)", "local s = ('x'):rep(16, 'y'):rep(1 << 60)",
+                           "table.move({}, 1, math.maxinteger - 1, 2)"}) {
+    LuaRule rule(checking(body));
+    ASSERT_EQ(rule.loaded.status, TSN_OK) << body;
+    EXPECT_EQ(rule.of({1}).state, TSN_VERDICT_KEEP) << body;
+  }
+}
+
+TEST(Lua, MovesWithinATableAsLuaDoes) {
+  LuaRule rule(checking("local t = {1, 2, 3, 4} table.move(t, 1, 3, 2) local u = table.move(t, 2, 4, 1, {})\n"
+                        "return { message = table.concat(t, ' ') .. ' ' .. table.concat(u, ' ') }"));
+  EXPECT_EQ(rule.of({1}).message, "1 1 2 3 1 2 3");
+}
+
+TEST(Lua, ARuleThatFilledItsMemoryMayStillAnswer) {
+  const std::string fill = "local t = {} pcall(function() for i = 1, 1e7 do t[i] = { i } end end) ";
+  const Value small = Value::table({{"max_memory", "1MiB"}, {"max_instructions", 100000000}});
+  LuaRule answers(checking(fill + "t.severity = 'HIGH' return t"), {}, small);
+  EXPECT_NE(answers.of({1}).state, TSN_VERDICT_OK);
+  LuaRule fails(checking(fill + "error(12345.5)"), {}, small);
+  EXPECT_EQ(fails.of({1}).state, TSN_VERDICT_KEEP);
+}
+
+TEST(Lua, RulesAreDefinedOnlyWhileTheirFileIsRead) {
+  LuaRule rule("local late, begun = rule, rule 'late'\n" +
+               checking("if s.x:last() == 7 then begun { signal = 'm', check = function() end } end\n"
+                        "late 'later' { signal = 'm', check = function() end }"));
+  ASSERT_EQ(rule.loaded.status, TSN_OK) << rule.loaded.text;
+  for (const double value : {7.0, 1.0}) {
+    EXPECT_EQ(rule.of({value}).state, TSN_VERDICT_KEEP);
+    EXPECT_NE(rule.answer.text.find("while their file is read"), std::string::npos) << rule.answer.text;
+  }
+}
+
+TEST(Lua, WhatARuleKeptOfACallSaysNothingLater) {
+  const std::string keeps = "rule 'a' { signal = 'm', check = function(s) kept.s, kept.x = s, s.value end }\n";
+  const std::string uses = "rule 'b' { signal = 'm', check = function(s) return kept.USE end }\n";
+  for (const std::string use : {"x:avg('5m')", "s.now", "s.labels", "x:max('9h')"}) {
+    std::string second = uses;
+    LuaRule rule("local kept = {}\n" + keeps + second.replace(second.find("kept.USE"), 8, "kept." + use));
+    ASSERT_EQ(rule.rules.size(), 2u) << rule.loaded.text;
+    RuleSample other;
+    other.name = "b";
+    other.script = rule.rules[1].script;
+    rule.of({1});
+    auto program = rule.detector->compile(other);
+    const auto judge = [&] {
+      return rule.detector->evaluate(*program, {RowSample{{1}, rule.labels}}, &rule.answer).at(0).state;
+    };
+    EXPECT_EQ(judge(), TSN_VERDICT_KEEP) << use;
+    EXPECT_NE(rule.answer.text.find("by its own rule"), std::string::npos) << rule.answer.text;
+    rule.detector->release(*rule.program);  // its view is gone
+    rule.program.reset();
+    EXPECT_EQ(judge(), TSN_VERDICT_KEEP) << use;
+    rule.detector->release(*program);
+  }
+}
+
+TEST(Lua, ATableIsCopiedWithinBounds) {
+  const std::string wide =
+      "local t = {} for i = 1, 100 do t[i] = 1 end\n"
+      "for i = 1, 7 do local u = {} for j = 1, 100 do u[j] = t end t = u end\n";
+  const std::string lengthy = "local s, t = ('x'):rep(100000), {} for i = 1, 1000 do t[i] = s end\n";
+  for (const std::string& begin : {wide, lengthy}) {
+    LuaRule rule(begin + "rule 'x' { signal = 'a', labels = t, check = function() end }");
+    EXPECT_EQ(rule.loaded.status, TSN_INVALID);
+    EXPECT_NE(rule.loaded.text.find("at most 10000 values"), std::string::npos) << rule.loaded.text;
+  }
+}
+
 TEST(Lua, AFileReadAgainLeavesWhatIsCompiledAlone) {
   LuaRule rule(checking("return true"));
   std::vector<tsn::testing::FakeInstance::LoadedRule> again;

@@ -32,7 +32,9 @@ int bounded_rep(lua_State* lua) {
   const char* text = luaL_checklstring(lua, 1, &length);
   const lua_Integer n = luaL_checkinteger(lua, 2);
   const char* between = luaL_optlstring(lua, 3, "", &separator);
-  if (n > 0 && (length + separator) * static_cast<std::size_t>(n) > (1u << 20))
+  const std::size_t each = length + separator;
+  if (n <= 0 || each == 0) return lua_pushliteral(lua, ""), 1;  // nothing, however often, must not be a loop
+  if (static_cast<std::size_t>(n) > (1u << 20) / each)
     return luaL_error(lua, "string.rep: the result is longer than 1 MiB");
   luaL_Buffer buffer;
   luaL_buffinit(lua, &buffer);
@@ -41,6 +43,28 @@ int bounded_rep(lua_State* lua) {
     luaL_addlstring(&buffer, text, length);
   }
   luaL_pushresult(&buffer);
+  return 1;
+}
+
+/// table.move with a bound: it goes through its whole range in one instruction, whatever the tables hold.
+int bounded_move(lua_State* lua) {
+  luaL_checktype(lua, 1, LUA_TTABLE);
+  const lua_Integer first = luaL_checkinteger(lua, 2), last = luaL_checkinteger(lua, 3), to = luaL_checkinteger(lua, 4);
+  const int target = lua_isnoneornil(lua, 5) ? 1 : 5;
+  luaL_checktype(lua, target, LUA_TTABLE);
+  if (last >= first) {
+    const lua_Unsigned more = static_cast<lua_Unsigned>(last) - static_cast<lua_Unsigned>(first);
+    if (more >= (1u << 16)) return luaL_error(lua, "table.move: more than 65536 elements");
+    const auto count = static_cast<lua_Integer>(more);
+    if (to > LUA_MAXINTEGER - count) return luaL_error(lua, "table.move: the place is out of range");
+    const bool forward = to > last || to <= first || target != 1;
+    for (lua_Integer i = 0; i <= count; ++i) {
+      const lua_Integer at = forward ? i : count - i;
+      lua_geti(lua, 1, first + at);
+      lua_seti(lua, target, to + at);
+    }
+  }
+  lua_pushvalue(lua, target);
   return 1;
 }
 
@@ -56,6 +80,7 @@ int pass_through(lua_State* lua) {
 LuaSandbox::LuaSandbox(LuaBudgets budgets) : budgets_(budgets) {
   lua_ = lua_newstate(&LuaSandbox::allocate, this);
   if (!lua_) throw std::runtime_error("cannot make a Lua state: the memory budget is too small");
+  *static_cast<void**>(lua_getextraspace(lua_)) = nullptr;  // its user's
   lua_gc(lua_, LUA_GCGEN, 0, 0);
   if (const auto error = protect([this](lua_State*) { open_libraries(); }); !error.empty()) {
     lua_close(lua_);
@@ -127,6 +152,10 @@ void LuaSandbox::open_libraries() {
         lua_setfield(lua_, -2, chance);
       }
     }
+    if (std::string_view(name) == LUA_TABLIBNAME) {
+      lua_pushcfunction(lua_, bounded_move);
+      lua_setfield(lua_, -2, "move");
+    }
     make_read_only(lua_);
     lua_setfield(lua_, -2, name);
   }
@@ -159,8 +188,9 @@ bool LuaSandbox::compile(std::string_view file, std::string_view text) {
 }
 
 std::string LuaSandbox::take_error() {
+  // Only of text: turning a number into text allocates, and memory may be used up.
   std::size_t size = 0;
-  const char* text = lua_tolstring(lua_, -1, &size);
+  const char* text = lua_type(lua_, -1) == LUA_TSTRING ? lua_tolstring(lua_, -1, &size) : nullptr;
   std::string error =
       text ? std::string(text, size) : std::string("an error that is not text (") + luaL_typename(lua_, -1) + ")";
   lua_pop(lua_, 1);
