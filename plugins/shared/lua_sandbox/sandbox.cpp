@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "lua_sandbox/patterns.hpp"
+
 namespace tocsin_plugins {
 namespace {
 
@@ -26,6 +28,19 @@ void make_read_only(lua_State* lua) {
   lua_remove(lua, -2);
 }
 
+/// Calls the library's function in its upvalue, in its own frame, after its arguments were charged: what most of them
+/// cost grows with those. A table of a million may be sorted in one instruction.
+int charged(lua_State* lua) {
+  std::uint64_t cost = 1;
+  for (int i = lua_gettop(lua); i > 0; --i) {
+    const int type = lua_type(lua, i);
+    if (type == LUA_TSTRING) cost += lua_rawlen(lua, i) / 64;
+    if (type == LUA_TTABLE) cost += lua_rawlen(lua, i);
+  }
+  LuaSandbox::of(lua).spend(cost);
+  return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
+}
+
 /// string.rep with a bound: one instruction must not fill the memory budget over and over.
 int bounded_rep(lua_State* lua) {
   std::size_t length = 0, separator = 0;
@@ -36,6 +51,7 @@ int bounded_rep(lua_State* lua) {
   if (n <= 0 || each == 0) return lua_pushliteral(lua, ""), 1;  // nothing, however often, must not be a loop
   if (static_cast<std::size_t>(n) > (1u << 20) / each)
     return luaL_error(lua, "string.rep: the result is longer than 1 MiB");
+  LuaSandbox::of(lua).spend(static_cast<std::size_t>(n) * each / 64 + static_cast<std::size_t>(n));
   luaL_Buffer buffer;
   luaL_buffinit(lua, &buffer);
   for (lua_Integer i = 0; i < n; ++i) {
@@ -56,6 +72,7 @@ int bounded_move(lua_State* lua) {
     const lua_Unsigned more = static_cast<lua_Unsigned>(last) - static_cast<lua_Unsigned>(first);
     if (more >= (1u << 16)) return luaL_error(lua, "table.move: more than 65536 elements");
     const auto count = static_cast<lua_Integer>(more);
+    LuaSandbox::of(lua).spend(more);
     if (to > LUA_MAXINTEGER - count) return luaL_error(lua, "table.move: the place is out of range");
     const bool forward = to > last || to <= first || target != 1;
     for (lua_Integer i = 0; i <= count; ++i) {
@@ -100,7 +117,11 @@ void* LuaSandbox::allocate(void* self, void* block, std::size_t old_size, std::s
     sandbox.used_ -= old_size;
     return nullptr;
   }
-  if (new_size > old_size && sandbox.used_ + (new_size - old_size) > sandbox.budgets_.memory) return nullptr;
+  if (new_size > old_size) {
+    sandbox.spent_ += (new_size - old_size) / 256;  // texts are joined by an instruction, however long they are
+    const bool spent = sandbox.spent_ > sandbox.budgets_.instructions;
+    if (spent || sandbox.used_ + (new_size - old_size) > sandbox.budgets_.memory) return nullptr;
+  }
   void* moved = std::realloc(block, new_size);
   if (moved) sandbox.used_ += new_size - old_size;
   return moved;
@@ -129,6 +150,8 @@ void LuaSandbox::open_libraries() {
     lua_setfield(lua_, -2, name);
   }
   lua_getglobal(lua_, LUA_STRLIBNAME);
+  charge_functions();
+  set_pattern_functions(lua_);
   lua_pushcfunction(lua_, bounded_rep);
   lua_setfield(lua_, -2, "rep");
   lua_pushnil(lua_);
@@ -145,6 +168,7 @@ void LuaSandbox::open_libraries() {
   lua_setfield(lua_, -2, LUA_STRLIBNAME);
   for (const char* name : {LUA_TABLIBNAME, LUA_MATHLIBNAME, LUA_UTF8LIBNAME}) {
     lua_getglobal(lua_, name);
+    if (std::string_view(name) != LUA_MATHLIBNAME) charge_functions();
     if (std::string_view(name) == LUA_MATHLIBNAME) {
       // The same signals give the same verdicts: no chance in a rule.
       for (const char* chance : {"random", "randomseed"}) {
@@ -162,6 +186,27 @@ void LuaSandbox::open_libraries() {
   globals_ = luaL_ref(lua_, LUA_REGISTRYINDEX);
 }
 
+/// Puts charged() before every function of the table on top.
+void LuaSandbox::charge_functions() {
+  lua_pushnil(lua_);
+  while (lua_next(lua_, -2)) {
+    if (!lua_iscfunction(lua_, -1)) {
+      lua_pop(lua_, 1);
+      continue;
+    }
+    lua_pushcclosure(lua_, charged, 1);
+    lua_pushvalue(lua_, -2);
+    lua_insert(lua_, -2);
+    lua_rawset(lua_, -4);  // of a key that is there, which next() allows
+  }
+}
+
+LuaSandbox& LuaSandbox::of(lua_State* lua) {
+  void* sandbox = nullptr;
+  lua_getallocf(lua, &sandbox);
+  return *static_cast<LuaSandbox*>(sandbox);
+}
+
 void LuaSandbox::push_globals() {
   lua_rawgeti(lua_, LUA_REGISTRYINDEX, globals_);
 }
@@ -169,6 +214,7 @@ void LuaSandbox::push_globals() {
 std::string LuaSandbox::protect(const std::function<void(lua_State*)>& protected_part) {
   lua_pushcfunction(lua_, pass_through);
   lua_pushlightuserdata(lua_, const_cast<std::function<void(lua_State*)>*>(&protected_part));
+  spent_ = 0;
   lua_sethook(lua_, &out_of_instructions, LUA_MASKCOUNT, static_cast<int>(budgets_.instructions));
   return lua_pcall(lua_, 1, 0, 0) == LUA_OK ? std::string() : take_error();
 }
@@ -194,7 +240,9 @@ std::string LuaSandbox::take_error() {
   std::string error =
       text ? std::string(text, size) : std::string("an error that is not text (") + luaL_typename(lua_, -1) + ")";
   lua_pop(lua_, 1);
-  if (error == "not enough memory")
+  if (error == "not enough memory" && spent_ > budgets_.instructions)
+    error = "the budget of instructions of one call is used up by long texts and large tables";
+  else if (error == "not enough memory")
     error = "the memory budget of " + std::to_string(budgets_.memory >> 20) + " MiB is used up";
   return error;
 }
