@@ -126,7 +126,10 @@ TEST_F(Descriptors, RefuseManyHeadersOfTheSameBytes) {
   // 64 program headers, each of a note segment that is the whole file of 1 MiB.
   std::string bytes(1u << 20, '\0');
   Elf64_Ehdr header{};
-  std::memcpy(header.e_ident, "\x7f" "ELF\2\1\1", 7);
+  std::memcpy(header.e_ident,
+              "\x7f"
+              "ELF\2\1\1",
+              7);
   header.e_type = ET_DYN;
   header.e_machine = slurp(plugin("wire"))[18] == EM_X86_64 ? EM_X86_64 : EM_AARCH64;
   header.e_phoff = sizeof header;

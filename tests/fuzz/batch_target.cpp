@@ -54,11 +54,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t rows = batch.rows();
   require(result.rows == header->rows && rows + result.rejected.size() == header->rows,
           "every row of a block is taken or refused");
-  require(result.rejected_ts.size() == result.rejected.size() && result.rejected_series.size() == result.rejected_ts.size(),
-          "a refused row is described");
+  require(
+      result.rejected_ts.size() == result.rejected.size() && result.rejected_series.size() == result.rejected_ts.size(),
+      "a refused row is described");
   require(batch.value.size() == rows && batch.series.size() == rows, "columns are as long as the batch");
-  require(whole(batch.flags, rows) && whole(batch.text, rows) && whole(batch.summary, rows) && whole(batch.line, rows) &&
-              whole(batch.offset, rows) && whole(batch.file, rows),
+  require(whole(batch.flags, rows) && whole(batch.text, rows) && whole(batch.summary, rows) &&
+              whole(batch.line, rows) && whole(batch.offset, rows) && whole(batch.file, rows),
           "other columns are empty or as long as the batch");
   for (std::size_t r = 0; r < rows; ++r) check_row(batch, r, table.size());
   for (const tsn_row_reject& refused : result.rejected) require(refused.row < header->rows, "a refused row was there");

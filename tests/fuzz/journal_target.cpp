@@ -33,10 +33,11 @@ void batch_record(std::string_view payload) {
   std::uint32_t rows = 0, rows_of_head = 0;
   const bool good_head = format::decode_batch(payload, false, head, rows_of_head).has_value();
   if (!format::decode_batch(payload, true, batch, rows)) return;
-  require(good_head && rows_of_head == rows && head.instance == batch.instance, "a record's head is read alone as well");
+  require(good_head && rows_of_head == rows && head.instance == batch.instance,
+          "a record's head is read alone as well");
   require(batch.rows() == rows && batch.value.size() == rows && batch.series.size() == rows, "columns have all rows");
-  require(whole(batch.flags, rows) && whole(batch.text, rows) && whole(batch.summary, rows) && whole(batch.line, rows) &&
-              whole(batch.offset, rows) && whole(batch.file, rows),
+  require(whole(batch.flags, rows) && whole(batch.text, rows) && whole(batch.summary, rows) &&
+              whole(batch.line, rows) && whole(batch.offset, rows) && whole(batch.file, rows),
           "other columns are empty or have all rows");
   for (const std::uint32_t file : batch.file) require(file < batch.files.size(), "a row's file is one of the batch's");
   format::EncodedBatch encoded, twice;

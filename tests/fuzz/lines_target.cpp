@@ -1,6 +1,6 @@
 // links: logtail_objects Tocsin::testing
-// libFuzzer target for how `logtail` finds lines: a file that grows in pieces gives the lines that the whole file gives,
-// whatever the pieces, the longest line and the budget. Input: pieces as a length and its bytes.
+// libFuzzer target for how `logtail` finds lines: a file that grows in pieces gives the lines that the whole file
+// gives, whatever the pieces, the longest line and the budget. Input: pieces as a length and its bytes.
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -24,12 +24,16 @@ constexpr const char* configurations[] = {
         "timestamp": {"format": "rfc3164", "zone": "+03:00"}, "max_age": 3600000000000})",
     R"({"match": [{"signal": "req", "pattern": "\"(?<method>[A-Z]+) .* (?<ms>[0-9.eE+-]+)$", "value": "ms", "labels": {"a": "b"}},
                   {"signal": "any", "pattern": ""}], "timestamp": {"format": "clf", "zone": "UTC"}})",
-    R"({"match": [{"signal": "n", "pattern": "(?<v>\\S*)", "value": "v"}], "timestamp": {"format": "epoch_ms"}})",
+    R"({"match": [{"signal": "n", "pattern": "(?<v>\\S*)", "value": "v"}], "timestamp": {"format": "epoch_ms"}
+})",
     R"({"timestamp": {"format": "%Y-%m-%d %H:%M:%S.%f %z"}})",
-    R"({"timestamp": {"pattern": "ts=(?<ts>\\S+)", "format": "iso8601", "zone": "Asia/Riyadh"}})",
+    R"({"timestamp": {"pattern": "ts=(?<ts>\\S+)", "format": "iso8601", "zone": "Asia/Riyadh"
+}
+})",
     R"({"timestamp": {"format": "%d/%b/%y %I:%M:%S %p"}})",
     R"({"timestamp": {"format": "epoch"}})",
-};
+}
+;
 
 void lines(fuzz::Input& input, const char* configuration) {
   FakeHost host;

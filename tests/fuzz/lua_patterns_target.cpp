@@ -31,7 +31,8 @@ return table.concat(out, "\n")
 )";
 
 /// The answer of the script whose function is on the stack.
-std::string run(lua_State* lua, std::string_view text, std::string_view pattern, std::string_view replacement, int init) {
+std::string run(lua_State* lua, std::string_view text, std::string_view pattern, std::string_view replacement,
+                int init) {
   lua_pushlstring(lua, text.data(), text.size());
   lua_pushlstring(lua, pattern.data(), pattern.size());
   lua_pushlstring(lua, replacement.data(), replacement.size());

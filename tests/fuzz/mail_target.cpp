@@ -22,7 +22,8 @@ void addresses(std::string_view text) {
 void mail(fuzz::Input& input) {
   fuzz::Texts texts(input);
   const tsn::Message message = fuzz::message(texts, input);
-  const MailStyle style{{"Tocsin", "t@example.com"}, Address{std::string(texts.next().substr(0, 64)), "r@example.com"},
+  const MailStyle style{{"Tocsin", "t@example.com"},
+                        Address{std::string(texts.next().substr(0, 64)), "r@example.com"},
                         std::string(texts.next().substr(0, 64))};
   const Mail made = compose(style, {"First", "first@example.com"}, message, 1'795'168'800'000'000'000);
   require(made.bytes.ends_with("\r\n"), "a mail ends its last line");

@@ -13,7 +13,8 @@ void script(Input& input) {
     const std::string_view all = input.rest();
     const std::size_t end = all.find('\0');
     std::string_view one = all.substr(0, end);
-    if (end != all.npos) input = Input(reinterpret_cast<const std::uint8_t*>(all.data()) + end + 1, all.size() - end - 1);
+    if (end != all.npos)
+      input = Input(reinterpret_cast<const std::uint8_t*>(all.data()) + end + 1, all.size() - end - 1);
     const std::string_view first = one.substr(0, one.find('\n'));
     one.remove_prefix(std::min(first.size() + 1, one.size()));
     auto& answer = answers.emplace_back();

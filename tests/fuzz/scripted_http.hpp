@@ -1,5 +1,5 @@
-// The plugins' HTTP client with the answers of an input instead of a network. A program that has scripted_http.cpp links
-// it in place of the real one.
+// The plugins' HTTP client with the answers of an input instead of a network. A program that has scripted_http.cpp
+// links it in place of the real one.
 #pragma once
 
 #include <deque>

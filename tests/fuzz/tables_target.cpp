@@ -91,9 +91,13 @@ class Maker {
     out.kinds = number(1u << input_.below(4));
     out.id = text();
     out.version = text();
-    if (input_.below(8) != 0) out.create = [](const tsn_host*, const tsn_create*, void**, tsn_err*) noexcept -> tsn_status { return TSN_FAILED; };
+    if (input_.below(8) != 0)
+      out.create = [](const tsn_host*, const tsn_create*, void**, tsn_err*) noexcept -> tsn_status {
+        return TSN_FAILED;
+      };
     list(out.options, out.option_count, out.option_stride, [&] { return option(); });
-    list(out.signals, out.signal_count, out.signal_stride, [&] { return tsn_signal_doc{text(), text(), text(), text()}; });
+    list(out.signals, out.signal_count, out.signal_stride,
+         [&] { return tsn_signal_doc{text(), text(), text(), text()}; });
     list(out.needs, out.need_count, out.need_stride, [&] { return text(); });
     if (out.kinds & TSN_KIND_DETECTOR) out.detector = detector();
     if (out.kinds & TSN_KIND_NOTIFIER) {
@@ -101,7 +105,9 @@ class Maker {
       table = {};
       table.size = number(sizeof table) % (sizeof table + 1);
       table.address_field = text();
-      if (input_.below(8) != 0) table.deliver = [](void*, tsn_token, const tsn_message*, std::int64_t, tsn_delivered*, tsn_err*) noexcept -> tsn_status { return TSN_FAILED; };
+      if (input_.below(8) != 0)
+        table.deliver = [](void*, tsn_token, const tsn_message*, std::int64_t, tsn_delivered*,
+                           tsn_err*) noexcept -> tsn_status { return TSN_FAILED; };
       out.notifier = &table;
     }
     return &out;

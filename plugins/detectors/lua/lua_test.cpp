@@ -253,8 +253,9 @@ TEST(Lua, PatternsAreThoseOfTheManual) {
 }
 
 TEST(Lua, MovesWithinATableAsLuaDoes) {
-  LuaRule rule(checking("local t = {1, 2, 3, 4} table.move(t, 1, 3, 2) local u = table.move(t, 2, 4, 1, {})\n"
-                        "return { message = table.concat(t, ' ') .. ' ' .. table.concat(u, ' ') }"));
+  LuaRule rule(
+      checking("local t = {1, 2, 3, 4} table.move(t, 1, 3, 2) local u = table.move(t, 2, 4, 1, {})\n"
+               "return { message = table.concat(t, ' ') .. ' ' .. table.concat(u, ' ') }"));
   EXPECT_EQ(rule.of({1}).message, "1 1 2 3 1 2 3");
 }
 

@@ -174,8 +174,9 @@ tsn::Status SmtpClient::Impl::not_secured(CURLcode code, const SmtpTalk& talk, c
   const std::string why = error[0] ? error : curl_easy_strerror(code);
   if (code == CURLE_USE_SSL_FAILED) {
     std::string text = "email: " + place;
-    text += talk.reply >= 400 && talk.step == SmtpTalk::Step::starttls ? " refused STARTTLS (" + cut(talk.reply_text, 60) + ")"
-                                                             : " offers no STARTTLS";
+    text += talk.reply >= 400 && talk.step == SmtpTalk::Step::starttls
+                ? " refused STARTTLS (" + cut(talk.reply_text, 60) + ")"
+                : " offers no STARTTLS";
     return tsn::fail(text + ", so nothing was sent; use smtps://, or starttls = \"never\" in " + settings.section +
                      " to send in the clear")
         .with_code(talk.reply >= 400 ? talk.reply : 0);

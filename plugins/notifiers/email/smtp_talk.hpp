@@ -1,5 +1,6 @@
 // What was said so far in one SMTP conversation. libcurl reports failures by a number of its own; the commands and
-// replies that passed by tell which one the server refused, and whether the mail was complete on the line when it broke.
+// replies that passed by tell which one the server refused, and whether the mail was complete on the line when it
+// broke.
 #pragma once
 
 #include <chrono>
