@@ -19,26 +19,25 @@ using fuzz::require;
 namespace {
 
 constexpr const char* configurations[] = {
-    R"({})",
-    R"({"match": [{"signal": "auth.failure", "pattern": "Failed password for (?:invalid user )?(?<user>.*?) from (?<ip>\\S+) port"}],
-        "timestamp": {"format": "rfc3164", "zone": "+03:00"}, "max_age": 3600000000000})",
-    R"({"match": [{"signal": "req", "pattern": "\"(?<method>[A-Z]+) .* (?<ms>[0-9.eE+-]+)$", "value": "ms", "labels": {"a": "b"}},
-                  {"signal": "any", "pattern": ""}], "timestamp": {"format": "clf", "zone": "UTC"}})",
-    R"({"match": [{"signal": "n", "pattern": "(?<v>\\S*)", "value": "v"}], "timestamp": {"format": "epoch_ms"}
-})",
-    R"({"timestamp": {"format": "%Y-%m-%d %H:%M:%S.%f %z"}})",
-    R"({"timestamp": {"pattern": "ts=(?<ts>\\S+)", "format": "iso8601", "zone": "Asia/Riyadh"
-}
-})",
-    R"({"timestamp": {"format": "%d/%b/%y %I:%M:%S %p"}})",
-    R"({"timestamp": {"format": "epoch"}})",
-}
-;
+    R"json({})json",
+    R"json({"match": [{"signal": "auth.failure",
+                       "pattern": "Failed password for (?:invalid user )?(?<user>.*?) from (?<ip>\\S+) port"}],
+            "timestamp": {"format": "rfc3164", "zone": "+03:00"}, "max_age": 3600000000000})json",
+    R"json({"match": [{"signal": "req", "pattern": "\"(?<method>[A-Z]+) .* (?<ms>[0-9.eE+-]+)$", "value": "ms",
+                       "labels": {"a": "b"}},
+                      {"signal": "any", "pattern": "."}], "timestamp": {"format": "clf", "zone": "UTC"}})json",
+    R"json({"match": [{"signal": "n", "pattern": "(?<v>\\S*)", "value": "v"}],
+            "timestamp": {"format": "epoch_ms"}})json",
+    R"json({"timestamp": {"format": "%Y-%m-%d %H:%M:%S.%f %z"}})json",
+    R"json({"timestamp": {"pattern": "ts=(?<ts>\\S+)", "format": "iso8601", "zone": "Asia/Riyadh"}})json",
+    R"json({"timestamp": {"format": "%d/%b/%y %I:%M:%S %p"}})json",
+    R"json({"timestamp": {"format": "epoch"}})json",
+};
 
 void lines(fuzz::Input& input, const char* configuration) {
   FakeHost host;
   host.max_series = 16;
-  const auto config = from_json(configuration);
+  auto config = from_json(configuration);
   tsn_create create{};
   create.size = sizeof create;
   create.instance = host.register_instance();
@@ -47,12 +46,8 @@ void lines(fuzz::Input& input, const char* configuration) {
   session.config = create.config;
   const tsn::detail::Entered entered(&session);
   std::unique_ptr<RowWriter> writer;
-  try {
-    writer = std::make_unique<RowWriter>(tsn::Context(), tsn::Config(config.view()),
-                                         [&] { return writer->batch().submit().status.value() == TSN_OK; });
-  } catch (const tsn::Failure&) {
-    return;  // an empty pattern, which is refused
-  }
+  writer = std::make_unique<RowWriter>(tsn::Context(), tsn::Config(config.view()),
+                                       [&] { return writer->batch().submit().status.value() == TSN_OK; });
   writer->begin(host.now());
   const std::string file = "/var/log/a.log";
   std::optional<tsn::Time> last_time;
