@@ -46,6 +46,7 @@ void mail(fuzz::Input& input) {
 void talk(fuzz::Input& input) {
   SmtpTalk talk;
   talk.give_up = SmtpTalk::Clock::now();
+  bool was_accepted = false;
   while (input.left() > 0) {
     const fuzz::Exact line(input.line());
     if (line.view().starts_with("C "))
@@ -53,7 +54,8 @@ void talk(fuzz::Input& input) {
     else
       talk.take_reply(line.view());
     require(talk.reply >= 0 && talk.reply <= 999, "a reply is a number of three digits");
-    require(!talk.accepted || talk.step >= SmtpTalk::Step::auth, "nothing is accepted before it was offered");
+    require(!talk.accepted || was_accepted || talk.step == SmtpTalk::Step::body, "only a mail is accepted");
+    was_accepted = talk.accepted;
     require(talk.step_name()[0] != '\0', "every step has a name");
   }
 }
