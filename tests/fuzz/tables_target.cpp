@@ -62,7 +62,7 @@ class Maker {
     if (out.type != TSN_ARRAY && out.type != TSN_TABLE) return out;
     if (depth > 40) return out;
     list(out.items, out.count, out.stride, [&] { return value(depth + 1); });
-    if (out.items != nullptr && out.type == TSN_TABLE && input_.below(8) != 0) {
+    if (out.items != nullptr && out.type == TSN_TABLE && out.count < 4096 && input_.below(8) != 0) {
       auto& keys = keys_.emplace_back(out.count);
       for (tsn_str& key : keys) key = text();
       out.keys = keys.data();

@@ -206,6 +206,8 @@ bool PatternMatch::in_class(unsigned char c, unsigned char name) {
     case 'x':
       is = std::isxdigit;
       break;
+    case 'z':  // no longer in the manual, still in Lua
+      return (c == 0) == (name == 'z');
     default:
       return name == c;
   }
