@@ -161,10 +161,12 @@ Result<Time> parse_rfc3339(std::string_view text) {
 
 std::string format_rfc3339(Time t) {
   if (t == no_time) return "0001-01-01T00:00:00Z";
-  auto days = std::chrono::floor<std::chrono::days>(t);
-  std::chrono::year_month_day date(days);
-  std::int64_t ns = (t - days).count();
-  std::int64_t seconds = ns / 1'000'000'000, nanos = ns % 1'000'000'000;
+  // By hand: the first day of what nanoseconds can tell began before it, and chrono's difference would overflow.
+  std::int64_t since_1970 = to_ns(t) / 1'000'000'000, nanos = to_ns(t) % 1'000'000'000;
+  if (nanos < 0) --since_1970, nanos += 1'000'000'000;
+  const auto days = std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds(std::chrono::seconds(since_1970)));
+  const std::chrono::year_month_day date(days);
+  const std::int64_t seconds = since_1970 - std::chrono::seconds(days.time_since_epoch()).count();
   char buffer[48];
   int length = std::snprintf(buffer, sizeof buffer, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
                              static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),

@@ -71,6 +71,11 @@ TEST(Rfc3339, RefusesDaysThatDoNotExistAndHalfTimes) {
   }
 }
 
+TEST(Rfc3339, WritesTheFirstAndLastInstants) {
+  EXPECT_EQ(format_rfc3339(Time::min()), "1677-09-21T00:12:43.145224192Z");
+  EXPECT_EQ(format_rfc3339(Time::max()), "2262-04-11T23:47:16.854775807Z");
+  EXPECT_EQ(format_rfc3339(from_ns(-1)), "1969-12-31T23:59:59.999999999Z");
+}
 TEST(Rfc3339, WritesAsManyDecimalsAsNeeded) {
   for (const char* text : {"2026-11-20T10:00:00Z", "2026-11-20T10:00:00.050Z", "2026-11-20T10:00:00.000050Z",
                            "2026-11-20T10:00:00.000000005Z", "1969-12-31T23:59:59.500Z", "2000-02-29T23:59:59Z"}) {

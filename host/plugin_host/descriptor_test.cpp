@@ -122,6 +122,29 @@ TEST_F(Descriptors, RefuseANoteWhoseSizesReachPastItsEnd) {
   std::memcpy(bytes.data() + at - 8, &huge, 4);
   EXPECT_TRUE(has(message(bytes), "note is damaged: a size reaches past its end"));
 }
+TEST_F(Descriptors, RefuseManyHeadersOfTheSameBytes) {
+  // 64 program headers, each of a note segment that is the whole file of 1 MiB.
+  std::string bytes(1u << 20, '\0');
+  Elf64_Ehdr header{};
+  std::memcpy(header.e_ident,
+              "\x7f"
+              "ELF\2\1\1",
+              7);
+  header.e_type = ET_DYN;
+  header.e_machine = slurp(plugin("wire"))[18] == EM_X86_64 ? EM_X86_64 : EM_AARCH64;
+  header.e_phoff = sizeof header;
+  header.e_phentsize = sizeof(Elf64_Phdr);
+  header.e_phnum = 64;
+  std::memcpy(bytes.data(), &header, sizeof header);
+  for (std::size_t i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr one{};
+    one.p_type = PT_NOTE;
+    one.p_offset = sizeof header + header.e_phnum * sizeof one;
+    one.p_filesz = bytes.size() - one.p_offset;
+    std::memcpy(bytes.data() + sizeof header + i * sizeof one, &one, sizeof one);
+  }
+  EXPECT_TRUE(has(message(bytes), "more than 4194304 bytes"));
+}
 TEST_F(Descriptors, RefuseEveryTruncation) {
   std::string whole = slurp(plugin("wire"));
   for (std::size_t size = 1; size < whole.size(); size += size < 2048 ? 7 : 509) {

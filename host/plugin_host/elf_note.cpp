@@ -175,7 +175,10 @@ class Parser {
 
   Result<std::optional<std::string>> search(const std::vector<Stretch>& stretches) {
     for (const Stretch& stretch : stretches) {
-      if (stretch.bytes > max_note_bytes) return damaged("it has " + std::to_string(stretch.bytes) + " bytes");
+      // Of all stretches: thousands of headers may lead to the same megabytes.
+      if (stretch.bytes > max_note_bytes - searched_)
+        return damaged("it has more than " + std::to_string(max_note_bytes) + " bytes");
+      searched_ += stretch.bytes;
       std::string bytes(stretch.bytes, '\0');
       TRY_VOID(read(stretch.offset, bytes.data(), bytes.size(), "a note"));
       TRY(auto found, search(bytes, stretch.align == 8 ? 8 : 4));
@@ -205,6 +208,7 @@ class Parser {
   const ByteSource& source_;
   const std::string& path_;
   Elf64_Ehdr header_{};
+  std::uint64_t searched_ = 0;  ///< bytes of notes read so far
 };
 
 }  // namespace

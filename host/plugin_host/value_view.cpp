@@ -16,6 +16,7 @@ using base::Result;
 constexpr std::uint32_t max_depth = 32;
 constexpr std::uint32_t max_values = 100'000;
 constexpr std::uint32_t max_string = 1u << 20;
+constexpr std::uint64_t max_text = 16u << 20;  ///< of all strings: many values may lead to the same one
 
 class TreeReader {
  public:
@@ -35,8 +36,9 @@ class TreeReader {
                                     what + "; report it to the plugin's author");
   }
 
-  Result<std::string> string_of(const tsn_value& at, tsn_str s) const {
+  Result<std::string> string_of(const tsn_value& at, tsn_str s) {
     if (!sound(s) || s.n > max_string) return bad(at, "a string has an impossible length");
+    if ((text_ += s.n) > max_text) return bad(at, "the strings have more than 16 MiB");
     if (!base::valid_utf8(view(s))) return bad(at, "a string is not UTF-8");
     return std::string(view(s));
   }
@@ -103,6 +105,7 @@ class TreeReader {
 
   std::shared_ptr<const std::string> file_;
   std::uint32_t seen_ = 0;
+  std::uint64_t text_ = 0;
 };
 
 }  // namespace

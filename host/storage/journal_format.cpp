@@ -1,5 +1,6 @@
 #include "storage/journal_format.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <type_traits>
@@ -139,6 +140,12 @@ bool take_column(Column id, std::string_view raw, std::uint32_t rows, model::Sig
   return true;  // a column of a later version
 }
 
+/// What readers index by without asking again. A column of texts that is there twice would be twice as long.
+bool consistent(const model::SignalBatch& batch) {
+  const auto known = [&](std::uint32_t file) { return file < batch.files.size(); };
+  return (batch.text.empty() || batch.text.size() == batch.rows()) && std::ranges::all_of(batch.file, known);
+}
+
 bool take_columns(Taker& in, std::uint32_t rows, model::SignalBatch& out) {
   struct Entry {
     Column id;
@@ -155,7 +162,7 @@ bool take_columns(Taker& in, std::uint32_t rows, model::SignalBatch& out) {
     const std::string_view raw = in.bytes(e.bytes);
     if (!in.good() || !take_column(e.id, raw, rows, out)) return false;
   }
-  return in.good() && out.ts.size() == rows && out.value.size() == rows && out.series.size() == rows;
+  return in.good() && out.ts.size() == rows && out.value.size() == rows && out.series.size() == rows && consistent(out);
 }
 
 }  // namespace

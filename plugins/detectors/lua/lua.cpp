@@ -1,4 +1,5 @@
 // Rules in Lua: one state per instance, and the host makes one instance per shard, so a rule is judged without a lock.
+#include <array>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -31,6 +32,7 @@ tsn_severity severity_of(std::string_view word) {
 /// A rule as one shard judges it.
 struct Program {
   ~Program() {
+    if (view.seat) *view.seat = nullptr;
     luaL_unref(lua, LUA_REGISTRYINDEX, check);
     luaL_unref(lua, LUA_REGISTRYINDEX, subject);
   }
@@ -68,6 +70,10 @@ class Lua {
       lua_setfield(lua, -2, "NO_DATA");
       lua_pushlightuserdata(lua, &keep_mark);
       lua_setfield(lua, -2, "KEEP");
+      for (std::size_t i = 0; i < keys_.size(); ++i) {
+        lua_pushstring(lua, key_names[i]);
+        keys_[i] = luaL_ref(lua, LUA_REGISTRYINDEX);
+      }
     });
     if (!error.empty()) throw tsn::Failure("lua: " + error);
   }
@@ -210,17 +216,15 @@ class Lua {
   /// The table on top: { value, threshold, severity, message }.
   void firing(Program& program, std::uint32_t row, tsn::Verdicts& verdicts, std::string& failed) {
     lua_State* lua = program.lua;
-    const auto number = [&](const char* key) {
-      lua_pushstring(lua, key);
-      lua_rawget(lua, -2);
+    const auto number = [&](Key key) {
+      push_member(lua, key);
       const double value = lua_isnumber(lua, -1) ? lua_tonumber(lua, -1) : tsn::Verdicts::none;
       lua_pop(lua, 1);
       return value;
     };
-    const double value = number("value"), threshold = number("threshold");
+    const double value = number(Key::value), threshold = number(Key::threshold);
     tsn_severity severity = TSN_SEV_NONE;
-    lua_pushliteral(lua, "severity");
-    lua_rawget(lua, -2);
+    push_member(lua, Key::severity);
     if (lua_type(lua, -1) == LUA_TSTRING) {
       severity = severity_of(lua_tostring(lua, -1));
       if (severity == TSN_SEV_NONE && failed.empty()) {
@@ -230,8 +234,7 @@ class Lua {
     }
     lua_pop(lua, 1);
     verdicts.firing(row, value, threshold, severity);
-    lua_pushliteral(lua, "message");
-    lua_rawget(lua, -2);
+    push_member(lua, Key::message);
     if (lua_type(lua, -1) == LUA_TSTRING) {
       std::size_t size = 0;
       const char* text = lua_tolstring(lua, -1, &size);
@@ -240,8 +243,18 @@ class Lua {
     lua_pop(lua, 1);
   }
 
+  /// The member of the table on top. Outside of a protected call nothing may allocate: a rule may have used up its
+  /// memory, and Lua would end the process. So the names of members are made at the start.
+  enum class Key : std::uint8_t { value, threshold, severity, message };
+  static constexpr std::array key_names = {"value", "threshold", "severity", "message"};
+  void push_member(lua_State* lua, Key key) const {
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, keys_[static_cast<std::size_t>(key)]);
+    lua_rawget(lua, -2);
+  }
+
   tsn::Context ctx_;
   std::shared_ptr<LuaSandbox> sandbox_;
+  std::array<int, 4> keys_{};
   std::map<std::string, std::vector<std::unique_ptr<ScriptRule>>, std::less<>> scripts_;
 };
 

@@ -177,6 +177,144 @@ TEST(Lua, MemoryHasABudget) {
   EXPECT_EQ(rule.of({1}).state, TSN_VERDICT_FIRING);
 }
 
+TEST(Lua, OneInstructionIsNoEndlessLoop) {
+  for (const char* body : {"return ('').rep('', math.maxinteger)", "local s = ('x'):rep(16, 'y'):rep(1 << 60)",
+                           "table.move({}, 1, math.maxinteger - 1, 2)"}) {
+    LuaRule rule(checking(body));
+    ASSERT_EQ(rule.loaded.status, TSN_OK) << body;
+    EXPECT_EQ(rule.of({1}).state, TSN_VERDICT_KEEP) << body;
+  }
+}
+
+TEST(Lua, WorkOfFunctionsHasTheBudgetToo) {
+  for (const char* body :
+       {"return ('a'):rep(200):find('.-.-.-.-.-.-.-.-b')", "local s = ('a'):rep(1 << 20) while true do s:lower() end",
+        "local t = {} for i = 1, 50000 do t[i] = i end while true do table.insert(t, 1, 0) table.remove(t, 1) end",
+        "local s = ('a'):rep(1 << 20) while true do local u = s .. 'b' end",
+        "return ('x'):rep(1000):gsub('.*', ('%0'):rep(2000))", "for w in ('a'):rep(1 << 20):gmatch('a-a-b') do end"}) {
+    LuaRule rule(checking(body));
+    ASSERT_EQ(rule.loaded.status, TSN_OK) << body;
+    EXPECT_EQ(rule.of({1}).state, TSN_VERDICT_KEEP) << body;
+  }
+}
+
+TEST(Lua, PatternsAreThoseOfTheManual) {
+  struct {
+    const char *expression, *says;
+  } cases[] = {
+      {"('hello world'):find('wor')", "7 9"},
+      {"('hello world'):find('l+')", "3 4"},
+      {"('hello'):find('l', 1, true)", "3 3"},
+      {"('hello'):find('')", "1 0"},
+      {"('hello'):find('', 6)", "6 5"},
+      {"('hello'):find('', 7)", "nil"},
+      {"('hello'):find('l', -2)", "4 4"},
+      {"('a.b'):find('.', 2, true)", "2 2"},
+      {"('key = value'):match('^(%w+)%s*=%s*(%w+)$')", "key value"},
+      {"('  x  '):match('^%s*(.-)%s*$')", "x"},
+      {"('2026-11-20'):match('(%d+)-(%d+)-(%d+)')", "2026 11 20"},
+      {"('abc'):match('()b()')", "2 3"},
+      {"('f(a(b)c)d'):match('%b()')", "(a(b)c)"},
+      {"('THE (quick) fox'):find('%((%a+)%)')", "5 11 quick"},
+      {"('THE (quick) fox'):gsub('%f[%a]%a+', 'x')", "x (x) x 3"},
+      {"('say \"hi\"'):match('([\"\\'])(.-)%1')", "\" hi"},
+      {"('a]b-c^'):gsub('[]^-]', '.')", "a.b.c. 3"},
+      {"('abc'):gsub('%w', '%0%0')", "aabbcc 3"},
+      {"('hello world'):gsub('(%w+) (%w+)', '%2 %1')", "world hello 1"},
+      {"('abc'):gsub('', '-')", "-a-b-c- 4"},
+      {"('abc def'):gsub('%w+', { abc = 1 })", "1 def 2"},
+      {"('abc'):gsub('%w', function(c) if c == 'b' then return 'X' end end)", "aXc 3"},
+      {"('aaa'):gsub('a', 'b', 2)", "bba 2"},
+      {"('aaa'):gsub('^a', 'b')", "baa 1"},
+      {"('x=1,y=2'):gsub('(%w)=(%w)', '%2=%1')", "1=x,2=y 2"},
+      {"('a\\0b'):find('\\0')", "2 2"},
+      {"('a\\0b'):match('[\\0]b')", "\0b"},
+      {"('ab'):match('[^%s]-$')", "ab"},
+      {"('éa'):match('[\\xc0-\\xff][\\x80-\\xbf]')", "é"},
+      {"select('#', ('abc'):match('z'))", "1"},
+      {"pcall(string.match, 'a', '[a')", "false malformed pattern (missing ']')"},
+      {"pcall(string.match, 'a', '%')", "false malformed pattern (ends with '%')"},
+      {"pcall(string.match, 'a', '(a')", "false unfinished capture"},
+      {"pcall(string.match, 'a', 'a)')", "false invalid pattern capture"},
+      {"pcall(string.match, 'a', '%1')", "false invalid capture index %1"},
+      {"pcall(string.gsub, 'a', 'a', '%2')", "false invalid capture index %2"},
+      {"pcall(string.gsub, 'a', 'a', 'x%')", "false invalid use of '%' in replacement string"},
+      {"(function() local o = '' for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do o = o .. k .. v end return o end)()",
+       "a1b2"},
+      {"(function() local o = '' for p in ('abc'):gmatch('()') do o = o .. p end return o end)()", "1234"},
+  };
+  for (const auto& [expression, says] : cases) {
+    const std::string_view wanted(says, says[0] == '\0' ? 2 : std::char_traits<char>::length(says));
+    LuaRule rule(checking(std::string("local t = table.pack(") + expression +
+                          ") for i = 1, t.n do t[i] = tostring(t[i]) end return { message = table.concat(t, ' ') }"));
+    ASSERT_EQ(rule.loaded.status, TSN_OK) << expression << ": " << rule.loaded.text;
+    EXPECT_EQ(rule.of({1}).message, wanted) << expression << ": " << rule.answer.text;
+  }
+}
+
+TEST(Lua, MovesWithinATableAsLuaDoes) {
+  LuaRule rule(
+      checking("local t = {1, 2, 3, 4} table.move(t, 1, 3, 2) local u = table.move(t, 2, 4, 1, {})\n"
+               "return { message = table.concat(t, ' ') .. ' ' .. table.concat(u, ' ') }"));
+  EXPECT_EQ(rule.of({1}).message, "1 1 2 3 1 2 3");
+}
+
+TEST(Lua, ARuleThatFilledItsMemoryMayStillAnswer) {
+  const std::string fill = "local t = {} pcall(function() for i = 1, 1e7 do t[i] = { i } end end) ";
+  const Value small = Value::table({{"max_memory", "1MiB"}, {"max_instructions", 100000000}});
+  LuaRule answers(checking(fill + "t.severity = 'HIGH' return t"), {}, small);
+  EXPECT_NE(answers.of({1}).state, TSN_VERDICT_OK);
+  LuaRule fails(checking(fill + "error(12345.5)"), {}, small);
+  EXPECT_EQ(fails.of({1}).state, TSN_VERDICT_KEEP);
+}
+
+TEST(Lua, RulesAreDefinedOnlyWhileTheirFileIsRead) {
+  LuaRule rule("local late, begun = rule, rule 'late'\n" +
+               checking("if s.x:last() == 7 then begun { signal = 'm', check = function() end } end\n"
+                        "late 'later' { signal = 'm', check = function() end }"));
+  ASSERT_EQ(rule.loaded.status, TSN_OK) << rule.loaded.text;
+  for (const double value : {7.0, 1.0}) {
+    EXPECT_EQ(rule.of({value}).state, TSN_VERDICT_KEEP);
+    EXPECT_NE(rule.answer.text.find("while their file is read"), std::string::npos) << rule.answer.text;
+  }
+}
+
+TEST(Lua, WhatARuleKeptOfACallSaysNothingLater) {
+  const std::string keeps = "rule 'a' { signal = 'm', check = function(s) kept.s, kept.x = s, s.value end }\n";
+  const std::string uses = "rule 'b' { signal = 'm', check = function(s) return kept.USE end }\n";
+  for (const std::string use : {"x:avg('5m')", "s.now", "s.labels", "x:max('9h')"}) {
+    std::string second = uses;
+    LuaRule rule("local kept = {}\n" + keeps + second.replace(second.find("kept.USE"), 8, "kept." + use));
+    ASSERT_EQ(rule.rules.size(), 2u) << rule.loaded.text;
+    RuleSample other;
+    other.name = "b";
+    other.script = rule.rules[1].script;
+    rule.of({1});
+    auto program = rule.detector->compile(other);
+    const auto judge = [&] {
+      return rule.detector->evaluate(*program, {RowSample{{1}, rule.labels}}, &rule.answer).at(0).state;
+    };
+    EXPECT_EQ(judge(), TSN_VERDICT_KEEP) << use;
+    EXPECT_NE(rule.answer.text.find("by its own rule"), std::string::npos) << rule.answer.text;
+    rule.detector->release(*rule.program);  // its view is gone
+    rule.program.reset();
+    EXPECT_EQ(judge(), TSN_VERDICT_KEEP) << use;
+    rule.detector->release(*program);
+  }
+}
+
+TEST(Lua, ATableIsCopiedWithinBounds) {
+  const std::string wide =
+      "local t = {} for i = 1, 100 do t[i] = 1 end\n"
+      "for i = 1, 5 do local u = {} for j = 1, 100 do u[j] = t end t = u end\n";
+  const std::string lengthy = "local s, t = ('x'):rep(100000), {} for i = 1, 1000 do t[i] = s end\n";
+  for (const std::string& begin : {wide, lengthy}) {
+    LuaRule rule(begin + "rule 'x' { signal = 'a', labels = t, check = function() end }");
+    EXPECT_EQ(rule.loaded.status, TSN_INVALID);
+    EXPECT_NE(rule.loaded.text.find("at most 10000 values"), std::string::npos) << rule.loaded.text;
+  }
+}
+
 TEST(Lua, AFileReadAgainLeavesWhatIsCompiledAlone) {
   LuaRule rule(checking("return true"));
   std::vector<tsn::testing::FakeInstance::LoadedRule> again;

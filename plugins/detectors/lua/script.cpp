@@ -5,18 +5,35 @@
 namespace tocsin_plugins {
 namespace {
 
+// Tables may hold one table or text many times: what they say is then far more than what they are.
+constexpr std::size_t most_values = 10'000, most_text = 1u << 20;
+
 struct Reading {
   std::string file;
   std::vector<std::unique_ptr<ScriptRule>> rules;
 };
 
+/// Where a state keeps what is being read: a script may hold on to `rule` and call it later.
+Reading*& reading_slot(lua_State* lua) {
+  return *static_cast<Reading**>(lua_getextraspace(lua));
+}
 Reading& reading_of(lua_State* lua) {
-  return *static_cast<Reading*>(lua_touserdata(lua, lua_upvalueindex(1)));
+  if (!reading_slot(lua)) luaL_error(lua, "rule: rules are defined while their file is read, not by a rule");
+  return *reading_slot(lua);
 }
 
-tsn::Value to_value(lua_State* lua, int index, const char* key, int depth) {
+/// How much of a rule's table was copied.
+struct Copied {
+  std::size_t values = 0, text = 0;
+};
+
+tsn::Value to_value(lua_State* lua, int index, const char* key, int depth, Copied& copied) {
   if (depth > 8) luaL_error(lua, "%s: tables are nested too deeply", key);
+  luaL_checkstack(lua, 8, key);
   index = lua_absindex(lua, index);
+  copied.text += lua_type(lua, index) == LUA_TSTRING ? lua_rawlen(lua, index) : 0;
+  if (++copied.values > most_values || copied.text > most_text)
+    luaL_error(lua, "%s: a rule has at most 10000 values and 1 MiB of text", key);
   switch (lua_type(lua, index)) {
     case LUA_TBOOLEAN:
       return tsn::Value(lua_toboolean(lua, index) != 0);
@@ -37,7 +54,7 @@ tsn::Value to_value(lua_State* lua, int index, const char* key, int depth) {
     auto list = tsn::Value::array();
     for (lua_Integer i = 1; i <= n; ++i) {
       lua_rawgeti(lua, index, i);
-      list.push(to_value(lua, -1, key, depth + 1));
+      list.push(to_value(lua, -1, key, depth + 1, copied));
       lua_pop(lua, 1);
     }
     return list;
@@ -47,7 +64,8 @@ tsn::Value to_value(lua_State* lua, int index, const char* key, int depth) {
   while (lua_next(lua, index)) {
     if (lua_type(lua, -2) != LUA_TSTRING)
       luaL_error(lua, "%s: expected text as key, got %s", key, luaL_typename(lua, -2));
-    members.emplace(lua_tostring(lua, -2), to_value(lua, -1, lua_tostring(lua, -2), depth + 1));
+    copied.text += lua_rawlen(lua, -2);
+    members.emplace(lua_tostring(lua, -2), to_value(lua, -1, lua_tostring(lua, -2), depth + 1, copied));
     lua_pop(lua, 1);
   }
   auto table = tsn::Value::table();
@@ -91,7 +109,7 @@ int define_rule(lua_State* lua) {
   auto& reading = reading_of(lua);
   luaL_checktype(lua, 1, LUA_TTABLE);
   auto rule = std::make_unique<ScriptRule>();
-  rule->name = lua_tostring(lua, lua_upvalueindex(2));
+  rule->name = lua_tostring(lua, lua_upvalueindex(1));
   rule->file = reading.file;
   lua_getfield(lua, 1, "check");
   if (!lua_isfunction(lua, -1)) {
@@ -105,10 +123,11 @@ int define_rule(lua_State* lua) {
   lua_pop(lua, 1);
   lua_pushnil(lua);
   lua_setfield(lua, 1, "check");
-  rule->table = to_value(lua, 1, rule->name.c_str(), 0);
+  Copied copied;
+  rule->table = to_value(lua, 1, rule->name.c_str(), 0, copied);
   if (rule->table.type() != TSN_TABLE) rule->table = tsn::Value::table();
   rule->table.set("name", rule->name);
-  rule->table.at_line(static_cast<std::uint32_t>(lua_tointeger(lua, lua_upvalueindex(3))));
+  rule->table.at_line(static_cast<std::uint32_t>(lua_tointeger(lua, lua_upvalueindex(2))));
   reading.rules.push_back(std::move(rule));
   return 0;
 }
@@ -121,10 +140,9 @@ int begin_rule(lua_State* lua) {
   lua_Debug caller{};
   int line = 0;
   if (lua_getstack(lua, 1, &caller) && lua_getinfo(lua, "l", &caller)) line = caller.currentline;
-  lua_pushvalue(lua, lua_upvalueindex(1));
   lua_pushvalue(lua, 1);
   lua_pushinteger(lua, line);
-  lua_pushcclosure(lua, define_rule, 3);
+  lua_pushcclosure(lua, define_rule, 2);
   return 1;
 }
 
@@ -172,10 +190,10 @@ void freeze_environment(lua_State* lua, int function) {
 std::vector<std::unique_ptr<ScriptRule>> read_script(LuaSandbox& sandbox, std::string_view file,
                                                      std::string_view text) {
   Reading reading{std::string(file), {}};
+  reading_slot(sandbox.state()) = &reading;
   const auto error = sandbox.protect([&](lua_State* lua) {
     sandbox.push_globals();
-    lua_pushlightuserdata(lua, &reading);
-    lua_pushcclosure(lua, begin_rule, 1);
+    lua_pushcfunction(lua, begin_rule);
     lua_setfield(lua, -2, "rule");
     lua_pop(lua, 1);
     if (!sandbox.compile(file, text)) lua_error(lua);
@@ -183,6 +201,7 @@ std::vector<std::unique_ptr<ScriptRule>> read_script(LuaSandbox& sandbox, std::s
     lua_call(lua, 0, 0);
     freeze_environment(lua, lua_gettop(lua));
   });
+  reading_slot(sandbox.state()) = nullptr;
   sandbox.protect([&](lua_State* lua) {
     sandbox.push_globals();
     lua_pushnil(lua);

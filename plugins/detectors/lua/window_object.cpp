@@ -11,12 +11,18 @@ constexpr char window_type[] = "tocsin.window";
 char declared_mark;
 
 struct Window {
-  RowView* view;
+  RowView** seat;  ///< a userdata, kept by this one's user value
   std::uint32_t signal;
 };
 
 Window& window_at(lua_State* lua, int index) {
   return *static_cast<Window*>(luaL_checkudata(lua, index, window_type));
+}
+
+/// The view while its rule is called; else an error: what a rule kept from a call says nothing later.
+RowView& called(lua_State* lua, RowView** seat) {
+  if (!*seat || !(*seat)->inputs) luaL_error(lua, "a signal is read by its own rule, while `check` is called");
+  return **seat;
 }
 
 std::int64_t duration_at(lua_State* lua, int index, const char* what) {
@@ -65,7 +71,7 @@ std::uint32_t column_of(lua_State* lua, RowView& view, std::uint32_t signal, tsn
 template <tsn_aggregate aggregate>
 int read_aggregate(lua_State* lua) {
   auto& window = window_at(lua, 1);
-  auto& view = *window.view;
+  auto& view = called(lua, window.seat);
   std::int64_t over = 0;
   if (aggregate == TSN_AGG_LAST || aggregate == TSN_AGG_LAST_SEEN) {
     if (!lua_isnoneornil(lua, 2)) over = duration_at(lua, 2, "window");
@@ -95,13 +101,13 @@ int read_aggregate(lua_State* lua) {
 
 int window_text(lua_State* lua) {
   const auto& window = window_at(lua, 1);
-  lua_pushfstring(lua, "signal %s", window.view->selectors[window.signal].c_str());
+  lua_pushfstring(lua, "signal %s", called(lua, window.seat).selectors[window.signal].c_str());
   return 1;
 }
 
 /// What is not a signal: `s.labels` and `s.now`. Signals themselves are found without a call, in the table before this.
 int subject_index(lua_State* lua) {
-  auto& view = *static_cast<RowView*>(lua_touserdata(lua, lua_upvalueindex(1)));
+  auto& view = called(lua, static_cast<RowView**>(lua_touserdata(lua, lua_upvalueindex(1))));
   const char* key = luaL_checkstring(lua, 2);
   if (std::strcmp(key, "labels") == 0) {
     lua_createtable(lua, 0, static_cast<int>(view.by.size()));
@@ -155,17 +161,22 @@ void open_window_objects(lua_State* lua) {
 // A userdata with a metatable of its own: __index is the table of signals, which the virtual machine reads without a
 // call; that table's __index makes the rest. Rejected: a plain table as `s`, whose members a rule could overwrite.
 void push_subject(lua_State* lua, RowView& view, const std::vector<std::string>& names) {
+  auto** seat = static_cast<RowView**>(lua_newuserdatauv(lua, sizeof(RowView*), 0));
+  *seat = &view;
+  const int seat_at = lua_gettop(lua);
   lua_newuserdatauv(lua, 1, 0);
   lua_newtable(lua);
   lua_createtable(lua, 0, static_cast<int>(names.size()));
   for (std::uint32_t i = 0; i < names.size(); ++i) {
-    auto* window = static_cast<Window*>(lua_newuserdatauv(lua, sizeof(Window), 0));
-    *window = {&view, i};
+    auto* window = static_cast<Window*>(lua_newuserdatauv(lua, sizeof(Window), 1));
+    *window = {seat, i};
+    lua_pushvalue(lua, seat_at);
+    lua_setiuservalue(lua, -2, 1);
     luaL_setmetatable(lua, window_type);
     lua_setfield(lua, -2, names[i].c_str());
   }
   lua_newtable(lua);
-  lua_pushlightuserdata(lua, &view);
+  lua_pushvalue(lua, seat_at);
   lua_pushcclosure(lua, subject_index, 1);
   lua_setfield(lua, -2, "__index");
   lua_setmetatable(lua, -2);
@@ -175,6 +186,8 @@ void push_subject(lua_State* lua, RowView& view, const std::vector<std::string>&
   lua_pushboolean(lua, 0);
   lua_setfield(lua, -2, "__metatable");
   lua_setmetatable(lua, -2);
+  lua_remove(lua, seat_at);
+  view.seat = seat;
 }
 
 std::int64_t lua_duration(const char* text, std::size_t size) {

@@ -28,11 +28,15 @@ struct RowView {
   const tsn::Rows* rows = nullptr;
   std::uint32_t row = 0;
   std::vector<std::string> by;
+  /// Where the state's objects find this view: a rule may keep `s` or a signal of it in a local and use it later, from
+  /// another rule as well. Null once the program has ended.
+  RowView** seat = nullptr;
 };
 
 /// Registers the metatables; once per state, in a protected call.
 void open_window_objects(lua_State* lua);
-/// Pushes `s` for a program: its signals' userdata, and labels and now made when asked for. `view` outlives it.
+/// Pushes `s` for a program: its signals' userdata, and labels and now made when asked for. Sets `view.seat`,
+/// whose owner sets *seat to null before `view` ends.
 void push_subject(lua_State* lua, RowView& view, const std::vector<std::string>& names);
 
 /// "5m", "1h30m", "250ms"; negative: not a duration.

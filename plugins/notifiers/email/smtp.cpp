@@ -3,18 +3,16 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 
 #include "message_text/text.hpp"
+#include "smtp_talk.hpp"
 
 namespace tocsin_plugins {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 /// curl_global_init is not thread-safe in 7.88 without care; every plugin that links curl does it once.
 void init_once() {
@@ -22,71 +20,18 @@ void init_once() {
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
 }
 
-/// The command that was sent last.
-enum class Step { greeting, hello, starttls, auth, sender, recipient, data, body };
-
-/// What was said so far. libcurl reports failures by a number of its own; the commands and replies that passed by tell
-/// which one the server refused, and whether the mail was complete on the line when it broke.
-struct Talk {
-  Step step = Step::greeting;
-  int reply = 0;           ///< to the last command; 0: none came
-  std::string reply_text;  ///< its last line
-  const std::string* mail = nullptr;
-  std::size_t read = 0;
-  bool whole = false;     ///< everything was handed to the line
-  bool accepted = false;  ///< 2xx for the mail
-  bool over = false;      ///< QUIT was sent: what was answered before stays the answer
-  Clock::time_point give_up;
-};
-
-void command(Talk& talk, std::string_view line) {
-  const auto is = [&](std::string_view verb) { return line.starts_with(verb); };
-  // While authenticating, base64 passes by: only what cannot be base64 counts there.
-  if (is("MAIL FROM:"))
-    talk.step = Step::sender;
-  else if (is("RCPT TO:"))
-    talk.step = Step::recipient;
-  else if (talk.step == Step::recipient && is("DATA"))
-    talk.step = Step::data;
-  else if (talk.step != Step::auth && is("AUTH "))
-    talk.step = Step::auth;
-  else if (talk.step != Step::auth && is("STARTTLS"))
-    talk.step = Step::starttls;
-  else if (talk.step != Step::auth && (is("EHLO ") || is("HELO ")))
-    talk.step = Step::hello;
-  else if (talk.step != Step::auth || talk.reply >= 400) {
-    talk.over = talk.over || is("QUIT");
-    return;
-  }
-  talk.reply = 0;
-  talk.reply_text.clear();
-}
-
 int on_debug(CURL*, curl_infotype type, char* data, std::size_t size, void* to) {
-  if (type == CURLINFO_HEADER_OUT) command(*static_cast<Talk*>(to), {data, size});
+  if (type == CURLINFO_HEADER_OUT) static_cast<SmtpTalk*>(to)->command({data, size});
   return 0;
 }
 
 std::size_t on_reply(char* data, std::size_t size, std::size_t count, void* to) {
-  auto& talk = *static_cast<Talk*>(to);
-  const std::string_view line(data, size * count);
-  const auto digit = [&](std::size_t i) { return std::isdigit(static_cast<unsigned char>(line[i])) != 0; };
-  const bool is_last = line.size() >= 3 && digit(0) && digit(1) && digit(2) && (line.size() == 3 || line[3] != '-');
-  if (!is_last || talk.over || talk.accepted || (talk.step == Step::body && talk.reply != 0)) return line.size();
-  talk.reply = std::atoi(std::string(line.substr(0, 3)).c_str());
-  talk.reply_text = one_line(line);
-  if (talk.step == Step::data && talk.reply / 100 == 3) {
-    talk.step = Step::body;
-    talk.reply = 0;
-  } else if (talk.step == Step::body && talk.reply / 100 == 2) {
-    talk.accepted = true;
-    talk.give_up = std::min(talk.give_up, Clock::now() + std::chrono::seconds(1));  // for QUIT
-  }
-  return line.size();
+  static_cast<SmtpTalk*>(to)->take_reply({data, size * count});
+  return size * count;
 }
 
 std::size_t on_read(char* to, std::size_t size, std::size_t count, void* from) {
-  auto& talk = *static_cast<Talk*>(from);
+  auto& talk = *static_cast<SmtpTalk*>(from);
   const std::size_t n = std::min(size * count, talk.mail->size() - talk.read);
   std::memcpy(to, talk.mail->data() + talk.read, n);
   talk.read += n;
@@ -96,29 +41,7 @@ std::size_t on_read(char* to, std::size_t size, std::size_t count, void* from) {
 
 /// libcurl's own time-out does not cover its QUIT.
 int on_progress(void* with, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return Clock::now() > static_cast<Talk*>(with)->give_up ? 1 : 0;
-}
-
-const char* name_of(Step step) {
-  switch (step) {
-    case Step::greeting:
-      return "the connection";
-    case Step::hello:
-      return "EHLO";
-    case Step::starttls:
-      return "STARTTLS";
-    case Step::auth:
-      return "AUTH";
-    case Step::sender:
-      return "MAIL FROM";
-    case Step::recipient:
-      return "RCPT TO";
-    case Step::data:
-      return "DATA";
-    case Step::body:
-      return "the mail";
-  }
-  return "";
+  return SmtpTalk::Clock::now() > static_cast<SmtpTalk*>(with)->give_up ? 1 : 0;
 }
 
 /// "host:port" of a URL that holds nothing else.
@@ -146,11 +69,11 @@ struct SmtpClient::Impl {
   CURL* curl = nullptr;
   char error[CURL_ERROR_SIZE] = {};
 
-  void prepare(Talk& talk, tsn::Deadline deadline);
-  tsn::Status judge(CURLcode code, const Talk& talk, const std::string& place, const std::string& to) const;
-  tsn::Status refused(const Talk& talk, const std::string& place, const std::string& to) const;
-  tsn::Status not_secured(CURLcode code, const Talk& talk, const std::string& place) const;
-  tsn::Status not_authenticated(const Talk& talk, const std::string& place) const;
+  void prepare(SmtpTalk& talk, tsn::Deadline deadline);
+  tsn::Status judge(CURLcode code, const SmtpTalk& talk, const std::string& place, const std::string& to) const;
+  tsn::Status refused(const SmtpTalk& talk, const std::string& place, const std::string& to) const;
+  tsn::Status not_secured(CURLcode code, const SmtpTalk& talk, const std::string& place) const;
+  tsn::Status not_authenticated(const SmtpTalk& talk, const std::string& place) const;
 };
 
 SmtpClient::SmtpClient(SmtpSettings settings) : place_(place_of(settings.url)), impl_(std::make_unique<Impl>()) {
@@ -164,7 +87,7 @@ SmtpClient::~SmtpClient() {
   curl_easy_cleanup(impl_->curl);
 }
 
-void SmtpClient::Impl::prepare(Talk& talk, tsn::Deadline deadline) {
+void SmtpClient::Impl::prepare(SmtpTalk& talk, tsn::Deadline deadline) {
   error[0] = 0;
   const bool from_start = settings.url.starts_with("smtps://");
   std::string url = settings.url;
@@ -204,9 +127,9 @@ void SmtpClient::Impl::prepare(Talk& talk, tsn::Deadline deadline) {
 tsn::Status SmtpClient::send(const std::string& from, const std::string& to, const std::string& mail,
                              tsn::Deadline deadline) {
   CURL* curl = impl_->curl;
-  Talk talk;
+  SmtpTalk talk;
   talk.mail = &mail;
-  talk.give_up = Clock::now() + std::chrono::milliseconds(deadline.milliseconds());
+  talk.give_up = SmtpTalk::Clock::now() + std::chrono::milliseconds(deadline.milliseconds());
   impl_->prepare(talk, deadline);
   struct curl_slist* recipients = curl_slist_append(nullptr, to.c_str());
   curl_easy_setopt(curl, CURLOPT_MAIL_FROM, from.c_str());
@@ -217,7 +140,7 @@ tsn::Status SmtpClient::send(const std::string& from, const std::string& to, con
   return impl_->judge(code, talk, place_, to);
 }
 
-tsn::Status SmtpClient::Impl::judge(CURLcode code, const Talk& talk, const std::string& place,
+tsn::Status SmtpClient::Impl::judge(CURLcode code, const SmtpTalk& talk, const std::string& place,
                                     const std::string& to) const {
   if (talk.accepted) return tsn::ok;
   switch (code) {
@@ -230,29 +153,30 @@ tsn::Status SmtpClient::Impl::judge(CURLcode code, const Talk& talk, const std::
     default:
       break;
   }
-  if (talk.step == Step::auth && (talk.reply >= 400 || code == CURLE_LOGIN_DENIED))
+  if (talk.step == SmtpTalk::Step::auth && (talk.reply >= 400 || code == CURLE_LOGIN_DENIED))
     return not_authenticated(talk, place);
   if (talk.reply >= 400) return refused(talk, place, to);
   const std::string why = error[0] ? error : curl_easy_strerror(code);
-  if (talk.step == Step::body && talk.whole) {
+  if (talk.step == SmtpTalk::Step::body && talk.whole) {
     return tsn::unknown("email: " + place +
                         " did not answer for the mail, which was sent whole and may have arrived: " + why);
   }
   const bool late = code == CURLE_OPERATION_TIMEDOUT || code == CURLE_ABORTED_BY_CALLBACK;
-  if (late && talk.step != Step::greeting)
-    return tsn::fail("email: " + place + " did not answer to " + name_of(talk.step) + " in time");
+  if (late && talk.step != SmtpTalk::Step::greeting)
+    return tsn::fail("email: " + place + " did not answer to " + talk.step_name() + " in time");
   std::string remedy;
   if (code == CURLE_COULDNT_RESOLVE_HOST) remedy = "; check the name in url and the resolver";
   if (code == CURLE_COULDNT_CONNECT || late) remedy = "; check that it is running and reachable from here";
   return tsn::fail("email: " + place + ": " + why + remedy);
 }
 
-tsn::Status SmtpClient::Impl::not_secured(CURLcode code, const Talk& talk, const std::string& place) const {
+tsn::Status SmtpClient::Impl::not_secured(CURLcode code, const SmtpTalk& talk, const std::string& place) const {
   const std::string why = error[0] ? error : curl_easy_strerror(code);
   if (code == CURLE_USE_SSL_FAILED) {
     std::string text = "email: " + place;
-    text += talk.reply >= 400 && talk.step == Step::starttls ? " refused STARTTLS (" + cut(talk.reply_text, 60) + ")"
-                                                             : " offers no STARTTLS";
+    text += talk.reply >= 400 && talk.step == SmtpTalk::Step::starttls
+                ? " refused STARTTLS (" + cut(talk.reply_text, 60) + ")"
+                : " offers no STARTTLS";
     return tsn::fail(text + ", so nothing was sent; use smtps://, or starttls = \"never\" in " + settings.section +
                      " to send in the clear")
         .with_code(talk.reply >= 400 ? talk.reply : 0);
@@ -269,7 +193,7 @@ tsn::Status SmtpClient::Impl::not_secured(CURLcode code, const Talk& talk, const
                    (settings.url.starts_with("smtps") ? "TLS from the start" : "STARTTLS"));
 }
 
-tsn::Status SmtpClient::Impl::not_authenticated(const Talk& talk, const std::string& place) const {
+tsn::Status SmtpClient::Impl::not_authenticated(const SmtpTalk& talk, const std::string& place) const {
   const std::string as = " as \"" + cut(one_line(settings.username), 40) + "\"";
   // The reply's own text stays out: a server may repeat what it was sent.
   const std::string code = talk.reply ? std::to_string(talk.reply) + " " : std::string();
@@ -282,14 +206,14 @@ tsn::Status SmtpClient::Impl::not_authenticated(const Talk& talk, const std::str
       .with_code(talk.reply);
 }
 
-tsn::Status SmtpClient::Impl::refused(const Talk& talk, const std::string& place, const std::string& to) const {
-  std::string text = "email: " + place + " refused " + name_of(talk.step);
-  if (talk.step == Step::recipient) text += " <" + cut(to, 60) + ">";
+tsn::Status SmtpClient::Impl::refused(const SmtpTalk& talk, const std::string& place, const std::string& to) const {
+  std::string text = "email: " + place + " refused " + talk.step_name();
+  if (talk.step == SmtpTalk::Step::recipient) text += " <" + cut(to, 60) + ">";
   text += ": " + cut(talk.reply_text, 110);
   if (talk.reply == 530 || talk.reply == 535 || talk.reply == 538) {
     return tsn::denied(text + "; check " + settings.section + " username and password").with_code(talk.reply);
   }
-  const bool about_mail = talk.step >= Step::sender;
+  const bool about_mail = talk.step >= SmtpTalk::Step::sender;
   if (talk.reply / 100 == 5 && about_mail) return tsn::invalid(text).with_code(talk.reply);
   return tsn::fail(text).with_code(talk.reply);
 }

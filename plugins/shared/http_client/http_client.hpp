@@ -57,6 +57,10 @@ class HttpClient {
 /// chat.postMessage").
 tsn::Status status_of(const HttpAnswer& answer, std::string_view what, tsn::Time now);
 
+/// Whether JSON text nests deeper than any answer does (64 levels): libraries copy and print trees recursively, and the
+/// 4 MiB of an answer have room for millions of levels.
+bool nests_deep(std::string_view json);
+
 /// "https://host:port" of a URL, for messages: user, path and query may hold secrets.
 std::string host_of(std::string_view url);
 

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "lua_sandbox/patterns.hpp"
+
 namespace tocsin_plugins {
 namespace {
 
@@ -26,14 +28,30 @@ void make_read_only(lua_State* lua) {
   lua_remove(lua, -2);
 }
 
+/// Calls the library's function in its upvalue, in its own frame, after its arguments were charged: what most of them
+/// cost grows with those. A table of a million may be sorted in one instruction.
+int charged(lua_State* lua) {
+  std::uint64_t cost = 1;
+  for (int i = lua_gettop(lua); i > 0; --i) {
+    const int type = lua_type(lua, i);
+    if (type == LUA_TSTRING) cost += lua_rawlen(lua, i) / 64;
+    if (type == LUA_TTABLE) cost += lua_rawlen(lua, i);
+  }
+  LuaSandbox::of(lua).spend(cost);
+  return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
+}
+
 /// string.rep with a bound: one instruction must not fill the memory budget over and over.
 int bounded_rep(lua_State* lua) {
   std::size_t length = 0, separator = 0;
   const char* text = luaL_checklstring(lua, 1, &length);
   const lua_Integer n = luaL_checkinteger(lua, 2);
   const char* between = luaL_optlstring(lua, 3, "", &separator);
-  if (n > 0 && (length + separator) * static_cast<std::size_t>(n) > (1u << 20))
+  const std::size_t each = length + separator;
+  if (n <= 0 || each == 0) return lua_pushliteral(lua, ""), 1;  // nothing, however often, must not be a loop
+  if (static_cast<std::size_t>(n) > (1u << 20) / each)
     return luaL_error(lua, "string.rep: the result is longer than 1 MiB");
+  LuaSandbox::of(lua).spend(static_cast<std::size_t>(n) * each / 64 + static_cast<std::size_t>(n));
   luaL_Buffer buffer;
   luaL_buffinit(lua, &buffer);
   for (lua_Integer i = 0; i < n; ++i) {
@@ -41,6 +59,29 @@ int bounded_rep(lua_State* lua) {
     luaL_addlstring(&buffer, text, length);
   }
   luaL_pushresult(&buffer);
+  return 1;
+}
+
+/// table.move with a bound: it goes through its whole range in one instruction, whatever the tables hold.
+int bounded_move(lua_State* lua) {
+  luaL_checktype(lua, 1, LUA_TTABLE);
+  const lua_Integer first = luaL_checkinteger(lua, 2), last = luaL_checkinteger(lua, 3), to = luaL_checkinteger(lua, 4);
+  const int target = lua_isnoneornil(lua, 5) ? 1 : 5;
+  luaL_checktype(lua, target, LUA_TTABLE);
+  if (last >= first) {
+    const lua_Unsigned more = static_cast<lua_Unsigned>(last) - static_cast<lua_Unsigned>(first);
+    if (more >= (1u << 16)) return luaL_error(lua, "table.move: more than 65536 elements");
+    const auto count = static_cast<lua_Integer>(more);
+    LuaSandbox::of(lua).spend(more);
+    if (to > LUA_MAXINTEGER - count) return luaL_error(lua, "table.move: the place is out of range");
+    const bool forward = to > last || to <= first || target != 1;
+    for (lua_Integer i = 0; i <= count; ++i) {
+      const lua_Integer at = forward ? i : count - i;
+      lua_geti(lua, 1, first + at);
+      lua_seti(lua, target, to + at);
+    }
+  }
+  lua_pushvalue(lua, target);
   return 1;
 }
 
@@ -56,6 +97,7 @@ int pass_through(lua_State* lua) {
 LuaSandbox::LuaSandbox(LuaBudgets budgets) : budgets_(budgets) {
   lua_ = lua_newstate(&LuaSandbox::allocate, this);
   if (!lua_) throw std::runtime_error("cannot make a Lua state: the memory budget is too small");
+  *static_cast<void**>(lua_getextraspace(lua_)) = nullptr;  // its user's
   lua_gc(lua_, LUA_GCGEN, 0, 0);
   if (const auto error = protect([this](lua_State*) { open_libraries(); }); !error.empty()) {
     lua_close(lua_);
@@ -75,7 +117,11 @@ void* LuaSandbox::allocate(void* self, void* block, std::size_t old_size, std::s
     sandbox.used_ -= old_size;
     return nullptr;
   }
-  if (new_size > old_size && sandbox.used_ + (new_size - old_size) > sandbox.budgets_.memory) return nullptr;
+  if (new_size > old_size) {
+    sandbox.spent_ += (new_size - old_size) / 256;  // texts are joined by an instruction, however long they are
+    const bool spent = sandbox.spent_ > sandbox.budgets_.instructions;
+    if (spent || sandbox.used_ + (new_size - old_size) > sandbox.budgets_.memory) return nullptr;
+  }
   void* moved = std::realloc(block, new_size);
   if (moved) sandbox.used_ += new_size - old_size;
   return moved;
@@ -104,6 +150,8 @@ void LuaSandbox::open_libraries() {
     lua_setfield(lua_, -2, name);
   }
   lua_getglobal(lua_, LUA_STRLIBNAME);
+  charge_functions();
+  set_pattern_functions(lua_);
   lua_pushcfunction(lua_, bounded_rep);
   lua_setfield(lua_, -2, "rep");
   lua_pushnil(lua_);
@@ -120,6 +168,7 @@ void LuaSandbox::open_libraries() {
   lua_setfield(lua_, -2, LUA_STRLIBNAME);
   for (const char* name : {LUA_TABLIBNAME, LUA_MATHLIBNAME, LUA_UTF8LIBNAME}) {
     lua_getglobal(lua_, name);
+    if (std::string_view(name) != LUA_MATHLIBNAME) charge_functions();
     if (std::string_view(name) == LUA_MATHLIBNAME) {
       // The same signals give the same verdicts: no chance in a rule.
       for (const char* chance : {"random", "randomseed"}) {
@@ -127,10 +176,35 @@ void LuaSandbox::open_libraries() {
         lua_setfield(lua_, -2, chance);
       }
     }
+    if (std::string_view(name) == LUA_TABLIBNAME) {
+      lua_pushcfunction(lua_, bounded_move);
+      lua_setfield(lua_, -2, "move");
+    }
     make_read_only(lua_);
     lua_setfield(lua_, -2, name);
   }
   globals_ = luaL_ref(lua_, LUA_REGISTRYINDEX);
+}
+
+/// Puts charged() before every function of the table on top.
+void LuaSandbox::charge_functions() {
+  lua_pushnil(lua_);
+  while (lua_next(lua_, -2)) {
+    if (!lua_iscfunction(lua_, -1)) {
+      lua_pop(lua_, 1);
+      continue;
+    }
+    lua_pushcclosure(lua_, charged, 1);
+    lua_pushvalue(lua_, -2);
+    lua_insert(lua_, -2);
+    lua_rawset(lua_, -4);  // of a key that is there, which next() allows
+  }
+}
+
+LuaSandbox& LuaSandbox::of(lua_State* lua) {
+  void* sandbox = nullptr;
+  lua_getallocf(lua, &sandbox);
+  return *static_cast<LuaSandbox*>(sandbox);
 }
 
 void LuaSandbox::push_globals() {
@@ -140,6 +214,7 @@ void LuaSandbox::push_globals() {
 std::string LuaSandbox::protect(const std::function<void(lua_State*)>& protected_part) {
   lua_pushcfunction(lua_, pass_through);
   lua_pushlightuserdata(lua_, const_cast<std::function<void(lua_State*)>*>(&protected_part));
+  spent_ = 0;
   lua_sethook(lua_, &out_of_instructions, LUA_MASKCOUNT, static_cast<int>(budgets_.instructions));
   return lua_pcall(lua_, 1, 0, 0) == LUA_OK ? std::string() : take_error();
 }
@@ -159,12 +234,15 @@ bool LuaSandbox::compile(std::string_view file, std::string_view text) {
 }
 
 std::string LuaSandbox::take_error() {
+  // Only of text: turning a number into text allocates, and memory may be used up.
   std::size_t size = 0;
-  const char* text = lua_tolstring(lua_, -1, &size);
+  const char* text = lua_type(lua_, -1) == LUA_TSTRING ? lua_tolstring(lua_, -1, &size) : nullptr;
   std::string error =
       text ? std::string(text, size) : std::string("an error that is not text (") + luaL_typename(lua_, -1) + ")";
   lua_pop(lua_, 1);
-  if (error == "not enough memory")
+  if (error == "not enough memory" && spent_ > budgets_.instructions)
+    error = "the budget of instructions of one call is used up by long texts and large tables";
+  else if (error == "not enough memory")
     error = "the memory budget of " + std::to_string(budgets_.memory >> 20) + " MiB is used up";
   return error;
 }

@@ -14,7 +14,7 @@ namespace tocsin_plugins {
 
 struct LuaBudgets {
   std::uint64_t memory = 16u << 20;        ///< bytes of the whole state
-  std::uint32_t instructions = 1'000'000;  ///< of one call
+  std::uint32_t instructions = 1'000'000;  ///< of one call; what functions in C do for it may cost as much again
 };
 
 class LuaSandbox {
@@ -26,6 +26,13 @@ class LuaSandbox {
 
   lua_State* state() const { return lua_; }
   std::uint64_t memory_used() const { return used_; }
+  /// The sandbox of a state.
+  static LuaSandbox& of(lua_State* lua);
+  /// Counts work of a function in C against the call's budget, about as long as an instruction each. Raises a Lua error
+  /// when it is used up.
+  void spend(std::uint64_t steps) {
+    if ((spent_ += steps) > budgets_.instructions) out_of_instructions(lua_, nullptr);
+  }
   const LuaBudgets& budgets() const { return budgets_; }
 
   /// Runs `protected_part` under lua_pcall: Lua errors in it end it and come back as text ("file:line: …"); empty:
@@ -33,6 +40,7 @@ class LuaSandbox {
   std::string protect(const std::function<void(lua_State*)>& protected_part);
   /// lua_pcall with the budget of instructions; LUA_OK, or the error on the stack.
   int call(int arguments, int results) {
+    spent_ = 0;
     lua_sethook(lua_, &out_of_instructions, LUA_MASKCOUNT, static_cast<int>(budgets_.instructions));
     return lua_pcall(lua_, arguments, results, 0);
   }
@@ -48,9 +56,10 @@ class LuaSandbox {
   static void* allocate(void* self, void* block, std::size_t old_size, std::size_t new_size);
   static void out_of_instructions(lua_State* lua, lua_Debug*);
   void open_libraries();
+  void charge_functions();
 
   LuaBudgets budgets_;
-  std::uint64_t used_ = 0;
+  std::uint64_t used_ = 0, spent_ = 0;
   lua_State* lua_ = nullptr;
   int globals_ = LUA_NOREF;
 };

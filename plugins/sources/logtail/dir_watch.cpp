@@ -47,7 +47,8 @@ bool DirWatch::drain() {
       std::memcpy(&event, at, sizeof event);
       at += sizeof event + event.len;
       names |= (event.mask & ~std::uint32_t{IN_MODIFY | IN_ISDIR}) != 0;
-      if (event.mask & IN_IGNORED) std::erase_if(watches_, [&](const auto& watch) { return watch.second == event.wd; });
+      if (event.mask & IN_IGNORED)
+        std::erase_if(watches_, [wd = event.wd](const auto& watch) { return watch.second == wd; });
     }
   }
   return names;

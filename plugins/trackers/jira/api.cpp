@@ -10,6 +10,11 @@ namespace {
 
 using nlohmann::json;
 
+/// Discarded where it is no JSON, or nests so deep that copying or printing it would overflow the stack.
+json parsed(const std::string& body) {
+  return nests_deep(body) ? json(json::value_t::discarded) : json::parse(body, nullptr, false);
+}
+
 /// A member of a member, null where one is missing or of another type.
 const json& member(const json& from, std::initializer_list<const char*> path) {
   static const json none;
@@ -37,7 +42,8 @@ tsn::Time time_of(const std::string& text) {
   std::tm zone{};
   const char* end = strptime(rest, "%z", &zone);
   const long offset = end ? zone.tm_gmtoff : 0;
-  return (static_cast<tsn::Time>(timegm(&utc)) - offset) * 1'000'000'000;
+  tsn::Time ns = 0;  // a year that nanoseconds cannot tell is no time
+  return __builtin_mul_overflow(static_cast<tsn::Time>(timegm(&utc)) - offset, 1'000'000'000, &ns) ? 0 : ns;
 }
 
 Issue issue_of(const json& from) {
@@ -53,7 +59,7 @@ Issue issue_of(const json& from) {
 
 /// Jira's errorMessages and errors on one line.
 std::string explanation(const std::string& body) {
-  const auto answer = json::parse(body, nullptr, false);
+  const auto answer = parsed(body);
   std::string out;
   const auto add = [&out](const std::string& text) { out += (out.empty() ? "" : "; ") + text; };
   const auto& messages = member(answer, {"errorMessages"});
@@ -119,8 +125,7 @@ nlohmann::json Api::call(Kind kind, const char* method, const std::string& path,
   }
   if (answer.status < 200 || answer.status >= 300) throw tsn::Failure(refused(answer, what));
   if (answer.body.empty()) return nullptr;
-  auto parsed = json::parse(answer.body, nullptr, false);
-  if (!parsed.is_discarded()) return parsed;
+  if (auto tree = parsed(answer.body); !tree.is_discarded()) return tree;
   const auto text = "jira: " + what + ": the answer is not JSON; check api_url " + host_of(settings_.api_url);
   throw tsn::Failure(kind == Kind::change ? tsn::unknown(text) : tsn::fail(text));
 }

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "http_client/http_client.hpp"
 #include "jira_stub.hpp"
 #include "tocsin/testing/fake_host.hpp"
 
@@ -334,6 +335,16 @@ TEST_F(JiraTest, ALostReadIsNoUnknownOutcome) {
   config.set("api_url", "http://127.0.0.1:9");
   instance.reset();
   EXPECT_EQ(status(TSN_INC_RESOLVED).status, TSN_FAILED);
+}
+
+TEST(JiraAnswers, ThatNestWithoutEndAreKnownBeforeTheyAreRead) {
+  using tocsin_plugins::nests_deep;
+  EXPECT_FALSE(nests_deep(R"({"a":[[{"b":"[[[[[[[[[["}]],"c":"\\\"["})"));
+  EXPECT_FALSE(nests_deep(std::string(64, '[')));
+  EXPECT_TRUE(nests_deep(std::string(65, '[')));
+  std::string pairs;
+  for (int i = 0; i < 1000; ++i) pairs += "[],{},";
+  EXPECT_FALSE(nests_deep(pairs));
 }
 
 }  // namespace
