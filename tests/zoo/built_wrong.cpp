@@ -1,4 +1,5 @@
-// Sound code in a file that is built or linked wrong: what is wrong is the build's (CMakeLists.txt) and, by macro, ours.
+// Sound code in a file that is built or linked wrong: what is wrong is the build's (CMakeLists.txt) and, by macro,
+// ours.
 #include "zoo.hpp"
 
 namespace {

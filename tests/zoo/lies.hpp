@@ -23,8 +23,8 @@ struct RawBatch {
 
   explicit RawBatch(tsn_series of) {
     std::memset(&block, 0, sizeof block);
-    block.head = {sizeof(tsn_batch), rows, offsetof(Block, behind), 0, offsetof(Block, directory), columns,
-                  sizeof(tsn_column)};
+    block.head = {sizeof(tsn_batch),          rows,    offsetof(Block, behind), 0,
+                  offsetof(Block, directory), columns, sizeof(tsn_column)};
     block.directory[0] = {TSN_COL_TS, TSN_TYPE_I64, offsetof(Block, ts), sizeof block.ts};
     block.directory[1] = {TSN_COL_VALUE, TSN_TYPE_F64, offsetof(Block, value), sizeof block.value};
     block.directory[2] = {TSN_COL_SERIES, TSN_TYPE_U64, offsetof(Block, series), sizeof block.series};

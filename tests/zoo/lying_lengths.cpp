@@ -12,8 +12,8 @@ struct Lie {
   static void verdicts(tsn_verdicts* out, std::uint32_t rows) {
     out->text_used = ~std::uint32_t{0};
     for (std::uint32_t row = 0; row < rows; ++row) {
-      auto& item =
-          *reinterpret_cast<tsn_verdict*>(reinterpret_cast<unsigned char*>(out->items) + std::size_t{row} * out->stride);
+      auto& item = *reinterpret_cast<tsn_verdict*>(reinterpret_cast<unsigned char*>(out->items) +
+                                                   std::size_t{row} * out->stride);
       item.state = TSN_VERDICT_FIRING;
       item.message_at = row % 2 ? 4 : ~std::uint32_t{0} - 2;
       item.message_n = 1'000'000;

@@ -5,8 +5,8 @@
 
 namespace zoo {
 
-/// `Lie` has static functions over what each call writes: err(tsn_err*), delivered(tsn_delivered*), ticket(tsn_ticket*),
-/// verdicts(tsn_verdicts*, rows). All types use its names.
+/// `Lie` has static functions over what each call writes: err(tsn_err*), delivered(tsn_delivered*),
+/// ticket(tsn_ticket*), verdicts(tsn_verdicts*, rows). All types use its names.
 template <class Lie>
 struct Outputs {
   struct Quiet {
@@ -86,6 +86,6 @@ struct Outputs {
 
 }  // namespace zoo
 
-#define ZOO_OUTPUTS(Lie)                                                                                          \
+#define ZOO_OUTPUTS(Lie)                                                                          \
   ZOO_EXPORT(zoo::Outputs<Lie>::plugin(), zoo::Outputs<Lie>::Source, zoo::Outputs<Lie>::Notifier, \
              zoo::Outputs<Lie>::Detector, zoo::Outputs<Lie>::Tracker)

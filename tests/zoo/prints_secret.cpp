@@ -8,7 +8,7 @@ namespace {
 struct Defect {
   ZOO_NAMES(prints_secret, "Prints its secret");
   static void act(auto& self) {
-    std::printf("token %s\n", self.token.c_str());
+    std::printf("token %s\n", self.secret.c_str());
     std::fflush(stdout);
   }
 };

@@ -5,7 +5,7 @@ namespace {
 
 struct Defect {
   ZOO_NAMES(shows_secret, "Tells its secret in the log");
-  static void act(auto& self) { self.ctx.warn("server refused token " + self.token); }
+  static void act(auto& self) { self.ctx.warn("server refused token " + self.secret); }
 };
 
 }  // namespace

@@ -43,7 +43,7 @@ template <class Defect>
 struct Animal {
   static constexpr auto version = "1.0.0", doc = Defect::doc;
   tsn::Context ctx;
-  std::string token{ctx.config().str("token")};
+  std::string secret{ctx.config().str("token")};
   Trigger trigger{ctx.config()};
 
   Animal() { step("create"); }
@@ -136,7 +136,7 @@ struct Detector : Animal<Defect> {
 };
 
 /// Names of the three types that one file makes.
-#define ZOO_NAMES(name, text)                                                                            \
+#define ZOO_NAMES(name, text)                                                                         \
   static constexpr auto id = #name, notifier_id = #name "_notifier", detector_id = #name "_detector"; \
   static constexpr auto doc = text
 
@@ -163,11 +163,13 @@ struct Opened {
 }  // namespace zoo
 
 /// As TOCSIN_PLUGIN, with `plugin` in place of the one that the compiler makes.
-#define ZOO_EXPORT(plugin, ...)                                                                              \
+#define ZOO_EXPORT(plugin, ...)                                                                          \
   [[gnu::section(TSN_NOTE_SECTION), gnu::used, gnu::retain]] alignas(4) static constexpr auto zoo_note = \
-      ::tsn::detail::make_note<__VA_ARGS__>();                                                             \
-  extern "C" [[gnu::visibility("default")]] const tsn_plugin* tsn_plugin_entry_v1() noexcept;              \
-  extern "C" const tsn_plugin* tsn_plugin_entry_v1() noexcept { return plugin; }
+      ::tsn::detail::make_note<__VA_ARGS__>();                                                           \
+  extern "C" [[gnu::visibility("default")]] const tsn_plugin* tsn_plugin_entry_v1() noexcept;            \
+  extern "C" const tsn_plugin* tsn_plugin_entry_v1() noexcept {                                          \
+    return plugin;                                                                                       \
+  }
 
 /// A plugin of the three kinds, all with the one defect.
 #define ZOO_PLUGIN(Defect) TOCSIN_PLUGIN(::zoo::Source<Defect>, ::zoo::Notifier<Defect>, ::zoo::Detector<Defect>)
