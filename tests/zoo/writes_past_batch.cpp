@@ -8,8 +8,8 @@ struct Defect {
   static void act(auto& self) {
     zoo::RawBatch batch(zoo::false_series(self.ctx));
     auto& block = batch.block;
-    block.head.rows *= 4;
-    for (auto& column : block.directory) column.bytes *= 4;
+    block.head.rows *= 2;
+    for (auto& column : block.directory) column.bytes *= 2;
     std::memset(block.behind, 0x5a, sizeof block.behind);
     (void)batch.submit(self.ctx.session());
   }

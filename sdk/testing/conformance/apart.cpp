@@ -8,9 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -30,13 +32,25 @@ std::int64_t monotonic() {
 
 /// Between child and parent. Plain memory: it is there when the child's descriptors are closed, and after its crash.
 struct Shared {
-  std::atomic<std::int64_t> began{0};  ///< monotonic nanoseconds; 0: the plugin is not being called
+  /// A thread that calls the plugin. Threads past the last share one.
+  struct Slot {
+    std::atomic<std::int64_t> began{0};  ///< monotonic nanoseconds; 0: it is not in a call
+    char where[128] = {};
+  };
+  Slot slots[16];
+  std::atomic<std::uint32_t> threads{0};
   std::atomic<bool> finished{false};
   Fenced fenced;
-  char where[128] = {};
   std::atomic<std::uint32_t> used{0};
   char text[std::size_t{1} << 20];  ///< JSON, one value a line
 
+  /// The call that runs longest; the main thread's last one where none runs.
+  const Slot& longest() const {
+    const Slot* found = &slots[0];
+    for (const auto& slot : slots)
+      if (slot.began && (!found->began || slot.began < found->began)) found = &slot;
+    return *found;
+  }
   void write(const json& value) {
     const auto line = value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
     const auto at = used.fetch_add(static_cast<std::uint32_t>(line.size()));
@@ -46,13 +60,18 @@ struct Shared {
 
 Shared* shared = nullptr;  // in the child
 const char* type_now = "";
-thread_local bool main_thread = false;
 
-/// Only the child's main thread is timed: another one that hangs shows when it is waited for.
+Shared::Slot& own_slot() {
+  thread_local auto& slot = shared->slots[std::min<std::size_t>(shared->threads++, std::size(shared->slots) - 1)];
+  return slot;
+}
+
+/// A thread of the plugin's own ends when it likes; every other call is timed.
 void note_call(const char* function) {
-  if (!main_thread) return;
-  if (function) std::snprintf(shared->where, sizeof shared->where, "%s: %s()", type_now, function);
-  shared->began.store(function ? monotonic() : 0);
+  if (function && std::strcmp(function, "thread") == 0) return;
+  auto& slot = own_slot();
+  if (function) std::snprintf(slot.where, sizeof slot.where, "%s: %s()", type_now, function);
+  slot.began.store(function ? monotonic() : 0);
 }
 
 class ToParent : public Findings {
@@ -63,10 +82,9 @@ class ToParent : public Findings {
 };
 
 [[noreturn]] void run_here(const Check& check, const Subject& subject, const Allowed& allowed) {
-  main_thread = true;
   testing::on_call = &note_call;
   ToParent found;
-  const Fence fence(allowed.network, allowed.processes, &shared->fenced, shared->where);
+  const Fence fence(allowed.network, allowed.processes, &shared->fenced, own_slot().where);
   try {
     const auto remark = check.run(subject, found);
     if (!remark.empty()) shared->write({{"remark", remark}});
@@ -108,7 +126,7 @@ class Watch {
     pollfd ended{pidfd, POLLIN, 0};
     while (poll(&ended, 1, 5) == 0) {
       if (const auto name = reason(begun); !name.empty()) {
-        findings.push_back({name, memory_.where, text_});
+        findings.push_back({name, memory_.longest().where, text_});
         hung = name == "endless_loop" || name == "waits_for_ever";
         break;
       }
@@ -130,7 +148,7 @@ class Watch {
       text_ = "holds " + std::to_string(bytes >> 20) + " MiB";
       return "eats_memory";
     }
-    const auto call = memory_.began.load();
+    const auto call = memory_.longest().began.load();
     const auto now = monotonic();
     if (call != call_) call_ = call, half_cpu_ = -1;
     if (call && now - call > limits_.call.count() * 500'000 && half_cpu_ < 0) half_cpu_ = cpu_time(child_), half_at_ = now;
@@ -178,7 +196,7 @@ const char* defect_of(int signal) {
 
 void read_end(const Shared& memory, int status, bool killed, const std::string& printed, Outcome& outcome) {
   const auto said = printed.empty() ? std::string() : "; it printed: " + printed.substr(0, 400);
-  const std::string where = memory.where;
+  const std::string where = memory.longest().where;
   if (!killed && WIFSIGNALED(status))
     outcome.findings.push_back({defect_of(WTERMSIG(status)), where, strsignal(WTERMSIG(status)) + said});
   if (!killed && WIFEXITED(status) && !memory.finished)
@@ -195,11 +213,11 @@ void read_end(const Shared& memory, int status, bool killed, const std::string& 
 
 void now_calling(const char* type_id) {
   type_now = type_id;
-  if (shared) std::snprintf(shared->where, sizeof shared->where, "%s", type_id);
+  if (shared) std::snprintf(own_slot().where, sizeof own_slot().where, "%s", type_id);
 }
 
 std::string last_call() {
-  return shared ? shared->where : "";
+  return shared ? own_slot().where : "";
 }
 
 Outcome run_apart(const Check& check, const Subject& subject, const Allowed& allowed, const Limits& limits) {

@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <atomic>
+#include <functional>
+#include <limits>
 #include <thread>
 
 #include "../abi_values.hpp"
@@ -10,6 +13,19 @@ namespace tsn::conformance {
 namespace {
 
 using std::chrono::seconds;
+
+/// A call that the fake host does not make for us.
+tsn_status caught(const char* function, Findings& found, const std::function<tsn_status()>& call) {
+  tsn_status status = TSN_FAILED;
+  testing::on_call(function);
+  try {
+    status = call();
+  } catch (...) {
+    found.add({"throws", last_call(), "let an exception cross the line"});
+  }
+  testing::on_call(nullptr);
+  return status;
+}
 
 /// create() with structs of a host that is older or newer than this plugin.
 void create_with_sizes(Trial& trial, const tsn_host* table, std::uint32_t create_size, std::uint32_t err_size,
@@ -31,11 +47,11 @@ void create_with_sizes(Trial& trial, const tsn_host* table, std::uint32_t create
   } out;
   std::memset(&out, 0x5a, sizeof out);
   out.err.size = err_size;
-  void* self = nullptr;
-  testing::on_call("create");
-  const auto status = type.create(table, &args.create, &self, &out.err);
-  if (status == TSN_OK) type.destroy(self);
-  testing::on_call(nullptr);
+  caught("create", found, [&] {
+    void* self = nullptr;
+    if (type.create(table, &args.create, &self, &out.err) == TSN_OK) type.destroy(self);
+    return TSN_OK;
+  });
   const auto* bytes = reinterpret_cast<const unsigned char*>(&out);
   const auto from = std::max<std::size_t>(err_size, 4);
   found.expect(std::all_of(bytes + from, bytes + sizeof out, [](auto byte) { return byte == 0x5a; }),
@@ -72,18 +88,18 @@ void deliver_with_size(Trial& trial, testing::FakeInstance& instance, std::uint3
     Resized<tsn_message> message(values.message(testing::sample_message()), size);
     const tsn_delivered empty{};
     Resized<tsn_delivered> out(&empty, out_size);
-    testing::on_call("deliver");
-    status = trial.type.notifier->deliver(instance.self(), token, message.get(), deadline, out.get(), &err);
-    testing::on_call(nullptr);
+    status = caught("deliver", found, [&] {
+      return trial.type.notifier->deliver(instance.self(), token, message.get(), deadline, out.get(), &err);
+    });
     instance.end_call(token, status);
     untouched(out);
   } else {
     Resized<tsn_upsert> change(values.upsert(testing::sample_upsert()), size);
     const tsn_ticket empty{};
     Resized<tsn_ticket> out(&empty, out_size);
-    testing::on_call("upsert");
-    status = trial.type.tracker->upsert(instance.self(), token, change.get(), deadline, out.get(), &err);
-    testing::on_call(nullptr);
+    status = caught("upsert", found, [&] {
+      return trial.type.tracker->upsert(instance.self(), token, change.get(), deadline, out.get(), &err);
+    });
     instance.end_call(token, status);
     untouched(out);
   }
@@ -100,7 +116,9 @@ std::string takes_other_sizes(const Subject& subject, Findings& found) {
     attempt(own, sizeof(tsn_create) + 64, sizeof(tsn_err));
     attempt(own, offsetof(tsn_create, data_dir), sizeof(tsn_err));
     attempt(own, offsetof(tsn_create, config), sizeof(tsn_err));
-    attempt(own, 0, sizeof(tsn_err));
+    // Too short to say which instance it is: what the plugin then asks the host for may be refused, and is no breach.
+    testing::FakeHost lenient(nullptr);
+    attempt(lenient.table(), 0, sizeof(tsn_err));
     attempt(own, sizeof(tsn_create), offsetof(tsn_err, msg) + 8);
     attempt(own, sizeof(tsn_create), 4);
     attempt(own, sizeof(tsn_create), 0);
@@ -170,7 +188,7 @@ std::string keeps_to_the_thread_tags(const Subject& subject, Findings& found) {
     std::vector<std::thread> beside;
     for (int i = 0; i < 3; ++i)
       beside.emplace_back([&] {
-        while (!ending) {
+        for (int round = 0; round < 200 && !ending; ++round) {
           instance->cancel(~std::uint64_t{0});
           if (!trial.type.routes) continue;
           const auto route = detail::read_element(trial.type.routes->routes, trial.type.routes->route_stride, 0);

@@ -104,7 +104,7 @@ json to_json(const Finding& finding) {
 /// The suite over one file: results in order, each finding once.
 class Run {
  public:
-  explicit Run(const Arguments& arguments) : arguments_(arguments) {}
+  explicit Run(const Arguments& arguments) : subject_(arguments.subject), as_json_(arguments.as_json) {}
 
   bool all() {
     for (const auto& check : static_checks()) here(check);
@@ -128,7 +128,7 @@ class Run {
   }
   Allowed declared() const {
     Allowed allowed;
-    const auto note = json::parse(read_elf(arguments_.subject.path).note, nullptr, false);
+    const auto note = json::parse(read_elf(subject_.path).note, nullptr, false);
     for (const auto& type : note["types"])
       for (const auto& need : type.value("needs", json::array())) {
         allowed.network |= need == "network";
@@ -140,18 +140,20 @@ class Run {
     Result result{check.name, {}, {}, 0};
     Gathered found;
     try {
-      result.remark = check.run(arguments_.subject, found);
+      result.remark = check.run(subject_, found);
     } catch (const std::exception& error) {
-      found.add({"not_a_plugin", arguments_.subject.path, error.what()});
+      found.add({"not_a_plugin", subject_.path, error.what()});
     }
     result.findings = std::move(found.all);
     keep(std::move(result));
   }
   void apart(const Check& check) {
     const auto begun = Clock::now();
-    auto outcome = run_apart(check, arguments_.subject, allowed_, limits_);
+    auto outcome = run_apart(check, subject_, allowed_, limits_);
     // What hung once will hang again: the rest is not waited for as long.
-    if (outcome.hung) limits_.call = std::chrono::milliseconds(1000);
+    if (outcome.hung) limits_.call = std::chrono::milliseconds(1200);
+    for (const auto& finding : outcome.findings)
+      if (finding.defect == "never_completes") subject_.patience = std::chrono::milliseconds(50);
     keep({check.name, outcome.remark, std::move(outcome.findings),
           std::chrono::duration<double>(Clock::now() - begun).count()});
   }
@@ -164,13 +166,13 @@ class Run {
     }
     const bool failed = !result.findings.empty();
     result.findings = std::move(fresh);
-    if (!arguments_.as_json) show(result);
+    if (!as_json_) show(result);
     checks_.push_back({{"check", result.check}, {"holds", !failed}, {"remark", result.remark}, {"seconds", result.seconds}});
     for (const auto& finding : result.findings) findings_.push_back(to_json(finding));
   }
   void finish() const {
-    const auto& path = arguments_.subject.path;
-    if (arguments_.as_json) {
+    const auto& path = subject_.path;
+    if (as_json_) {
       const json whole{{"path", path}, {"holds", names_.empty()}, {"checks", checks_}, {"findings", findings_}};
       std::cout << whole.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
       return;
@@ -180,7 +182,8 @@ class Run {
     std::cout << "\n";
   }
 
-  const Arguments& arguments_;
+  Subject subject_;
+  bool as_json_;
   Allowed allowed_;
   Limits limits_;
   std::set<std::string> names_;

@@ -91,7 +91,7 @@ std::string id_of(const tsn_type& type) {
 }
 
 Trial::Trial(const Subject& of, const tsn_plugin* plugin, const tsn_type& its) : subject(of), type(its), host(plugin) {
-  host.patience = std::chrono::milliseconds(1500);
+  host.patience = subject.patience;
 }
 
 std::unique_ptr<testing::FakeInstance> Trial::create(bool secrets) {
@@ -105,7 +105,14 @@ std::unique_ptr<testing::FakeInstance> Trial::create(const Value& config) {
 const tsn_plugin* load(const Subject& subject) {
   now_calling("loading");
   testing::on_call("dlopen");
-  const auto* plugin = testing::load_library(subject.path);
+  const tsn_plugin* plugin = nullptr;
+  try {
+    plugin = testing::load_library(subject.path);
+  } catch (const std::runtime_error& error) {
+    const std::string_view text = error.what();
+    const bool missing = text.find("cannot open shared object file") != std::string_view::npos;
+    throw Stop{{missing ? "missing_library" : "does_not_load", subject.path, error.what()}};
+  }
   testing::on_call(nullptr);
   if (!plugin) throw Stop{{"odd_descriptor", TSN_ENTRY_SYMBOL, "returns null"}};
   return plugin;
@@ -149,7 +156,7 @@ std::string call_once(testing::FakeInstance& instance) {
 std::string exercise(Trial& trial, testing::FakeInstance& instance) {
   auto& host = trial.host;
   std::string said = instance.start().text;
-  for (int i = 0; i < 3; ++i) said += call_once(instance);
+  for (int i = 0; i < 3 && host.breaches().empty(); ++i) said += call_once(instance);
   for (int i = 0; i < 60; ++i) host.advance(std::chrono::seconds(1));
   host.pump();
   said += call_once(instance);
