@@ -59,7 +59,8 @@ bool readable(const void* from, std::uint64_t bytes) {
     const auto count = std::min<std::uint64_t>(sizeof piece, bytes - at);
     const iovec to{piece, count};
     const iovec of{const_cast<char*>(static_cast<const char*>(from)) + at, count};
-    if (process_vm_readv(getpid(), &to, 1, &of, 1, 0) != static_cast<ssize_t>(count)) return errno == EPERM || errno == ENOSYS;
+    if (process_vm_readv(getpid(), &to, 1, &of, 1, 0) != static_cast<ssize_t>(count))
+      return errno == EPERM || errno == ENOSYS;
   }
   return true;
 }
@@ -67,9 +68,11 @@ bool readable(const void* from, std::uint64_t bytes) {
 Breach check(const tsn_column& column, std::uint32_t rows, std::uint64_t block, const unsigned char* data) {
   const auto label = "column " + std::to_string(column.id);
   for (const auto& form : forms)
-    if (form.id == column.id && form.type != column.type) return lies(label + " has type " + std::to_string(column.type));
+    if (form.id == column.id && form.type != column.type)
+      return lies(label + " has type " + std::to_string(column.type));
   if (column.offset % 8) return lies(label + " is not aligned to 8");
-  if (column.offset > block || column.bytes > block - column.offset) return {"writes_past_batch", label + " reaches beyond the block"};
+  if (column.offset > block || column.bytes > block - column.offset)
+    return {"writes_past_batch", label + " reaches beyond the block"};
   if (column.type < TSN_TYPE_I64 || column.type > TSN_TYPE_FIXED8) return lies(label + " is of no known type");
   if (column.bytes < std::uint64_t{width(column.type)} * rows) return lies(label + " is shorter than the rows");
   if (column.type != TSN_TYPE_BYTES) return {};
@@ -163,7 +166,8 @@ Breach read_batch(const tsn_batch* source, std::vector<Row>& rows, std::vector<t
     if (!seen.insert(column.id).second) return lies("column " + std::to_string(column.id) + " is there twice");
     read_column(column, block + column.offset, rows, series);
   }
-  if (!seen.contains(TSN_COL_TS) || !seen.contains(TSN_COL_SERIES)) return lies("the columns ts and series are required");
+  if (!seen.contains(TSN_COL_TS) || !seen.contains(TSN_COL_SERIES))
+    return lies("the columns ts and series are required");
   return {};
 }
 

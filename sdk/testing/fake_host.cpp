@@ -153,7 +153,8 @@ struct FakeHost::Calls {
     if (const auto no = admitted(state, "spawn", instance, err)) return no;
     const auto id = state.next_handle();
     *out = id;
-    state.threads.emplace(id, State::Running{std::thread([&state, fn, arg] { guarded(state, "thread", [&] { fn(arg); }); }), instance});
+    state.threads.emplace(
+        id, State::Running{std::thread([&state, fn, arg] { guarded(state, "thread", [&] { fn(arg); }); }), instance});
     return TSN_OK;
   }
   static tsn_status join(const tsn_host* host, tsn_instance, tsn_thread id) {
@@ -295,8 +296,7 @@ std::unique_ptr<FakeInstance> FakeHost::create_raw(const tsn_type& made_of, Valu
   args.data_dir = str(data_dir);
   Fenced<tsn_err> err;
   err.value = detail::empty_err();
-  answer.status =
-      guarded(*state_, "create", [&] { return made_of.create(table(), &args, &made->self_, &err.value); });
+  answer.status = guarded(*state_, "create", [&] { return made_of.create(table(), &args, &made->self_, &err.value); });
   if (!err.whole()) state_->report("overruns_buffers", "create() wrote beyond tsn_err");
   const auto status = answer.status;
   answer = made->answer_of("create", status, err.value);

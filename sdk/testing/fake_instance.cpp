@@ -85,9 +85,8 @@ Answer FakeInstance::start(std::string_view cursor) {
   }
   if (!type_.start) return {};
   tsn_err err;
-  const auto status = call_fenced(*host_.state_, "start", err, [&](tsn_err* to) {
-    return type_.start(self_, {cursor.data(), cursor.size()}, to);
-  });
+  const auto status = call_fenced(*host_.state_, "start", err,
+                                  [&](tsn_err* to) { return type_.start(self_, {cursor.data(), cursor.size()}, to); });
   return answer_of("start", status, err);
 }
 
@@ -101,9 +100,12 @@ void FakeInstance::stop() {
   if (type_.stop) guarded(state, "stop", [&] { type_.stop(self_); });
   const std::lock_guard lock(state.mutex);
   const auto owned = [&](const auto& entry) { return entry.second.owner == id_; };
-  if (std::any_of(state.timers.begin(), state.timers.end(), owned)) state.violate("leaks_timer", "a timer is left after stop()");
-  if (std::any_of(state.watches.begin(), state.watches.end(), owned)) state.violate("leaks_watch", "a watch is left after stop()");
-  if (std::any_of(state.threads.begin(), state.threads.end(), owned)) state.violate("leaks_thread", "a thread is left after stop()");
+  if (std::any_of(state.timers.begin(), state.timers.end(), owned))
+    state.violate("leaks_timer", "a timer is left after stop()");
+  if (std::any_of(state.watches.begin(), state.watches.end(), owned))
+    state.violate("leaks_watch", "a watch is left after stop()");
+  if (std::any_of(state.threads.begin(), state.threads.end(), owned))
+    state.violate("leaks_thread", "a thread is left after stop()");
   for (const auto& [token, call] : state.calls)
     if (call.owner == id_ && !call.answered) state.violate("never_completes", "a token is left after stop()");
 }
@@ -122,9 +124,8 @@ Answer FakeInstance::pull(std::chrono::nanoseconds time) {
   if (!type_.source || !type_.source->pull) return {TSN_UNSUPPORTED, "the source is not polled", 0, 0, {}, {}, {}};
   const auto token = new_token();
   tsn_err err;
-  const auto status = call_fenced(*host_.state_, "pull", err, [&](tsn_err* to) {
-    return type_.source->pull(self_, token, deadline(time), to);
-  });
+  const auto status = call_fenced(*host_.state_, "pull", err,
+                                  [&](tsn_err* to) { return type_.source->pull(self_, token, deadline(time), to); });
   return answered("pull", token, status, err);
 }
 
@@ -148,9 +149,8 @@ std::string FakeInstance::save() {
 Answer FakeInstance::load(std::string_view saved) {
   if (!type_.load) return {TSN_UNSUPPORTED, "the type has no load()", 0, 0, {}, {}, {}};
   tsn_err err;
-  const auto status = call_fenced(*host_.state_, "load", err, [&](tsn_err* to) {
-    return type_.load(self_, {saved.data(), saved.size()}, to);
-  });
+  const auto status = call_fenced(*host_.state_, "load", err,
+                                  [&](tsn_err* to) { return type_.load(self_, {saved.data(), saved.size()}, to); });
   return answer_of("load", status, err);
 }
 
@@ -375,8 +375,7 @@ Answer FakeInstance::load_script(std::string_view file, std::string_view text, s
 }
 
 void FakeInstance::unload_script(std::string_view file) {
-  if (type_.detector->unload)
-    guarded(*host_.state_, "unload", [&] { type_.detector->unload(self_, str(file)); });
+  if (type_.detector->unload) guarded(*host_.state_, "unload", [&] { type_.detector->unload(self_, str(file)); });
 }
 
 }  // namespace tsn::testing

@@ -62,7 +62,8 @@ TEST_F(Frozen, SourceAnswersRequestsAndKeepsItsState) {
   auto answer = std::make_shared<std::promise<Instance::Response>>();
   const std::string body = std::string("hello") + std::string(64, '\0');
   instance_->handle({.method = "GET", .path = "/frozen", .body = std::string_view(body).substr(0, 5)},
-                    in(std::chrono::seconds(5)), [answer](Instance::Response got) { answer->set_value(std::move(got)); });
+                    in(std::chrono::seconds(5)),
+                    [answer](Instance::Response got) { answer->set_value(std::move(got)); });
   const auto got = answer->get_future().get();
   EXPECT_EQ(got.status, 207u);
   EXPECT_EQ(got.body, "hello!");
@@ -163,7 +164,8 @@ TEST_F(FrozenDelivery, NotifierAnswersAtOnceLaterAndWithAFailure) {
 
 TEST_F(FrozenDelivery, TrackerMakesATicket) {
   make("tracker");
-  delivery.tracker = true, delivery.change = TSN_CHANGE_OPENED, delivery.note = "looked at", delivery.note_author = "ann";
+  delivery.tracker = true, delivery.change = TSN_CHANGE_OPENED, delivery.note = "looked at",
+  delivery.note_author = "ann";
   const auto made = sent(true);
   EXPECT_EQ(made.status, TSN_OK) << made.error;
   EXPECT_TRUE(made.created);

@@ -23,19 +23,6 @@ using nlohmann::json;
 constexpr std::array hosts_keys{"plugin", "every",     "timeout", "labels",    "enabled",
                                 "auth",   "isolation", "needs",   "proxy_url", "no_proxy"};
 
-json to_json(const base::Value& value) {
-  if (const auto* is = value.boolean()) return *is;
-  if (const auto* is = value.integer()) return *is;
-  if (const auto* is = value.real()) return *is;
-  if (const auto* is = value.string()) return *is;
-  auto out = value.array() ? json::array() : json::object();
-  if (const auto* items = value.array())
-    for (const auto& item : *items) out.push_back(to_json(item));
-  if (const auto* members = value.table())
-    for (const auto& member : *members) out[member.key] = to_json(member.value);
-  return out;
-}
-
 /// `[kind.name]` tables as {"type id": {option: value}}. Secrets are left as references: the suite puts its own in.
 json options_of(const std::string& file) {
   const auto text = config::read_text(file);
@@ -50,7 +37,7 @@ json options_of(const std::string& file) {
     if (!instances || !instances->table()) continue;
     for (const auto& instance : *instances->table()) {
       const auto* plugin = instance.value.find("plugin");
-      auto options = to_json(instance.value);
+      auto options = json::parse(base::to_json(instance.value), nullptr, false);
       if (!options.is_object()) continue;
       for (const char* key : hosts_keys) options.erase(key);
       out[plugin && plugin->string() ? *plugin->string() : instance.key] = std::move(options);

@@ -162,9 +162,8 @@ void write_new(const std::string& kind, const std::string& name, const std::stri
     std::cout << file.string() << '\n';
   }
   std::cout << "\nBuild it with\n  cmake -S " << folder.string() << " -B " << folder.string()
-            << "/build && cmake --build " << folder.string()
-            << "/build\ncheck it with\n  tocsin plugin check " << folder.string() << "/build/" << name
-            << ".so\nand copy the .so into a plugin directory of the agent.\n";
+            << "/build && cmake --build " << folder.string() << "/build\ncheck it with\n  tocsin plugin check "
+            << folder.string() << "/build/" << name << ".so\nand copy the .so into a plugin directory of the agent.\n";
 }
 
 }  // namespace
@@ -241,7 +240,8 @@ void add_plugin_commands(CLI::App& app, Console& console) {
   }
   {
     auto args = std::make_shared<PluginCheck>();
-    auto* command = group.add_subcommand("check", "Hold a .so to the contract: its file, and its code in child processes");
+    auto* command =
+        group.add_subcommand("check", "Hold a .so to the contract: its file, and its code in child processes");
     command->add_option("file", args->file, "the .so")->required();
     command->add_option("-c,--config", args->config, "a configuration whose instances give the options; else made up");
     command->add_option("--glibc", args->glibc, "the newest glibc it may need; default: 2.36, Debian 12's");

@@ -151,7 +151,8 @@ class Watch {
     const auto call = memory_.longest().began.load();
     const auto now = monotonic();
     if (call != call_) call_ = call, half_cpu_ = -1;
-    if (call && now - call > limits_.call.count() * 500'000 && half_cpu_ < 0) half_cpu_ = cpu_time(child_), half_at_ = now;
+    if (call && now - call > limits_.call.count() * 500'000 && half_cpu_ < 0)
+      half_cpu_ = cpu_time(child_), half_at_ = now;
     const bool over = call && now - call > limits_.call.count() * 1'000'000;
     if (!over && now - begun < limits_.check.count() * 1'000'000) return {};
     const bool busy = over && half_cpu_ >= 0 && cpu_time(child_) - half_cpu_ > (now - half_at_) / 4;

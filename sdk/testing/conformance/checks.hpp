@@ -13,12 +13,12 @@ namespace tsn::conformance {
 
 /// What is held against what.
 struct Subject {
-  std::string path;                      ///< of the .so, absolute
-  std::string glibc = "2.36";            ///< newest symbol version allowed: Debian 12's
-  std::string libstdcxx = "3.4.30";      ///< GLIBCXX_, the same
-  std::size_t cycles = 1000;             ///< start and stop
+  std::string path;                          ///< of the .so, absolute
+  std::string glibc = "2.36";                ///< newest symbol version allowed: Debian 12's
+  std::string libstdcxx = "3.4.30";          ///< GLIBCXX_, the same
+  std::size_t cycles = 1000;                 ///< start and stop
   std::chrono::milliseconds patience{1500};  ///< for an answer that is PENDING; calls get a deadline of a second
-  std::map<std::string, Value> options;  ///< by type id, instead of made-up ones
+  std::map<std::string, Value> options;      ///< by type id, instead of made-up ones
 };
 
 struct Finding {

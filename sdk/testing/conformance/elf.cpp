@@ -85,7 +85,8 @@ void read_versions(const File& file, const Elf64_Shdr& section, const Elf64_Shdr
     auto entry_at = at + need.vn_aux;
     for (std::uint16_t k = 0; k < need.vn_cnt; ++k) {
       const auto entry = file.at<Elf64_Vernaux>(entry_at);
-      facts.versions.emplace_back(file.text(names.sh_offset + entry.vna_name), file.text(names.sh_offset + need.vn_file));
+      facts.versions.emplace_back(file.text(names.sh_offset + entry.vna_name),
+                                  file.text(names.sh_offset + need.vn_file));
       entry_at += entry.vna_next;
     }
     at += need.vn_next;

@@ -8,8 +8,8 @@
 namespace tsn::conformance {
 
 struct ElfFacts {
-  std::vector<std::string> exported;  ///< defined dynamic symbols that are not local
-  std::vector<std::string> unique;    ///< GNU_UNIQUE symbols
+  std::vector<std::string> exported;                          ///< defined dynamic symbols that are not local
+  std::vector<std::string> unique;                            ///< GNU_UNIQUE symbols
   std::vector<std::pair<std::string, std::string>> versions;  ///< symbol version needed, of which library
   std::vector<std::string> run_paths;                         ///< entries of DT_RPATH and DT_RUNPATH
   bool static_tls = false;

@@ -64,7 +64,8 @@ struct Resized {
   Resized(const Struct* from, std::uint32_t size) {
     std::memset(bytes, 0xa5, sizeof bytes);
     std::memcpy(bytes, from, sizeof(Struct));
-    if (size < sizeof(Struct)) std::memset(bytes + std::max<std::size_t>(size, 4), 0, sizeof(Struct) - std::max(size, 4u));
+    if (size < sizeof(Struct))
+      std::memset(bytes + std::max<std::size_t>(size, 4), 0, sizeof(Struct) - std::max(size, 4u));
     std::memcpy(bytes, &size, sizeof size);
   }
   Struct* get() { return reinterpret_cast<Struct*>(bytes); }
@@ -192,8 +193,9 @@ std::string keeps_to_the_thread_tags(const Subject& subject, Findings& found) {
           instance->cancel(~std::uint64_t{0});
           if (!trial.type.routes) continue;
           const auto route = detail::read_element(trial.type.routes->routes, trial.type.routes->route_stride, 0);
-          instance->handle({.method = std::string(view(route.method)), .path = std::string(view(route.path)), .body = "{}"},
-                           seconds(1));
+          instance->handle(
+              {.method = std::string(view(route.method)), .path = std::string(view(route.path)), .body = "{}"},
+              seconds(1));
         }
       });
     for (int i = 0; i < 3; ++i)

@@ -1,5 +1,5 @@
-// tocsin-check PLUGIN.so: holds a plugin to the contract. `tocsin plugin check` starts it; authors without an agent build
-// it with their tests. Exit code 0: it holds, 1: it does not, 2: wrong usage.
+// tocsin-check PLUGIN.so: holds a plugin to the contract. `tocsin plugin check` starts it; authors without an agent
+// build it with their tests. Exit code 0: it holds, 1: it does not, 2: wrong usage.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -51,15 +51,21 @@ Arguments read_arguments(int argc, char** argv) {
   std::string file;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
-    if (argument == "--json") to.as_json = true;
-    else if (argument == "--glibc") to.subject.glibc = value(i);
-    else if (argument == "--cycles") to.subject.cycles = std::strtoul(value(i).c_str(), nullptr, 10);
-    else if (argument == "--options") read_options(value(i), to.subject);
+    if (argument == "--json")
+      to.as_json = true;
+    else if (argument == "--glibc")
+      to.subject.glibc = value(i);
+    else if (argument == "--cycles")
+      to.subject.cycles = std::strtoul(value(i).c_str(), nullptr, 10);
+    else if (argument == "--options")
+      read_options(value(i), to.subject);
     else if (argument == "--quick") {
       const char* count = std::getenv("TOCSIN_TEST_COUNT");
       if (!count || std::string_view(count) != "full") to.subject.cycles = 100;
-    } else if (argument.starts_with("-") || !file.empty()) throw Usage(usage);
-    else file = argument;
+    } else if (argument.starts_with("-") || !file.empty())
+      throw Usage(usage);
+    else
+      file = argument;
   }
   if (file.empty()) throw Usage(usage);
   std::error_code missing;
@@ -86,8 +92,8 @@ void show(const Result& result) {
   std::cout << "\n";
   for (const auto& finding : result.findings) {
     const auto& about = defect(finding.defect);
-    std::cout << "      " << finding.defect << ": " << (finding.where.empty() ? "" : finding.where + ": ") << finding.what
-              << "\n        why: " << about.why << "\n        do:  " << about.remedy << "\n";
+    std::cout << "      " << finding.defect << ": " << (finding.where.empty() ? "" : finding.where + ": ")
+              << finding.what << "\n        why: " << about.why << "\n        do:  " << about.remedy << "\n";
   }
   std::cout.flush();
 }
@@ -161,13 +167,16 @@ class Run {
     std::vector<Finding> fresh;
     for (auto& finding : result.findings) {
       names_.insert(finding.defect);
-      if (seen_.insert({finding.defect, finding.where}).second) fresh.push_back(std::move(finding));
-      else if (fresh.empty() && result.remark.empty()) result.remark = finding.defect + " again";
+      if (seen_.insert({finding.defect, finding.where}).second)
+        fresh.push_back(std::move(finding));
+      else if (fresh.empty() && result.remark.empty())
+        result.remark = finding.defect + " again";
     }
     const bool failed = !result.findings.empty();
     result.findings = std::move(fresh);
     if (!as_json_) show(result);
-    checks_.push_back({{"check", result.check}, {"holds", !failed}, {"remark", result.remark}, {"seconds", result.seconds}});
+    checks_.push_back(
+        {{"check", result.check}, {"holds", !failed}, {"remark", result.remark}, {"seconds", result.seconds}});
     for (const auto& finding : result.findings) findings_.push_back(to_json(finding));
   }
   void finish() const {

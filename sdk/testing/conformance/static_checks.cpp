@@ -78,9 +78,8 @@ std::string carries_its_note(const Subject& subject, Findings& found) {
 }  // namespace
 
 std::vector<Check> static_checks() {
-  return {{"exports one symbol", exports},
-          {"is fit to be loaded", fit_to_load},
-          {"carries its note", carries_its_note}};
+  return {
+      {"exports one symbol", exports}, {"is fit to be loaded", fit_to_load}, {"carries its note", carries_its_note}};
 }
 
 }  // namespace tsn::conformance

@@ -15,8 +15,8 @@ inline constexpr std::string_view secret_marker = "tsn-conformance-s3cret";
 
 /// A value that type-checks for an option: addresses and paths that lead nowhere, the marker for secrets.
 Value made_up(const tsn_option& option);
-/// The subject's options for the type, or made-up values for the REQUIRED ones; SECRET ones become the marker where they
-/// are given, with `secrets` everywhere.
+/// The subject's options for the type, or made-up values for the REQUIRED ones; SECRET ones become the marker where
+/// they are given, with `secrets` everywhere.
 Value config_for(const Subject& subject, const tsn_type& type, bool secrets = false);
 bool has_required(const tsn_type& type);
 std::string id_of(const tsn_type& type);
@@ -35,7 +35,8 @@ struct Trial {
   testing::Answer answer;
 };
 
-/// Runs `each` for every type of the plugin, and adds what its host has against it. Stops where the plugin does not load.
+/// Runs `each` for every type of the plugin, and adds what its host has against it. Stops where the plugin does not
+/// load.
 using EachType = std::function<void(Trial&)>;
 void for_each_type(const Subject& subject, Findings& found, const EachType& each);
 const tsn_plugin* load(const Subject& subject);

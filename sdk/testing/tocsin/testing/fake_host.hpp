@@ -181,7 +181,9 @@ class FakeInstance {
   Answer finish(tsn_token token);
   /// For a test that calls a function itself: its token, and what the call answered.
   tsn_token begin_call() { return new_token(); }
-  Answer end_call(tsn_token token, tsn_status status) { return answered("the call", token, status, detail::empty_err()); }
+  Answer end_call(tsn_token token, tsn_status status) {
+    return answered("the call", token, status, detail::empty_err());
+  }
   void cancel(tsn_token token);
 
   // --- detector ---
