@@ -46,6 +46,7 @@ struct FakeHost::State {
   struct Call {
     tsn_instance owner;
     bool answered = false;
+    bool pending = false;  ///< the call returned and owes its answer
     Answer answer;
     /// Buffers that the plugin may fill until completion.
     std::unique_ptr<tsn_response> response;

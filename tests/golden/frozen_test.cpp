@@ -41,7 +41,7 @@ class Frozen : public ::testing::Test {
 
 TEST_F(Frozen, SourceReachesEveryFunctionOfTheHost) {
   make("source");
-  said("create source.f");
+  said("create f");
   said("start cursor 1");
   const auto pulled = instance_->pull(in(std::chrono::seconds(5)));
   ASSERT_TRUE(pulled) << pulled.error().message();
@@ -148,11 +148,11 @@ TEST_F(FrozenDelivery, NotifierAnswersAtOnceLaterAndWithAFailure) {
   EXPECT_EQ(at_once.status, TSN_OK);
   EXPECT_EQ(at_once.provider_id, "first");
   for (const char* line : {"key k1", "to first@corp", "title disk full", "incident 0190-x", "earlier id0"}) said(line);
-  delivery.attempts = 1;
+  delivery.attempts = 2;
   const auto later = sent(false);
   EXPECT_EQ(later.status, TSN_OK);
   EXPECT_EQ(later.provider_id, "later");
-  delivery.attempts = 2;
+  delivery.attempts = 3;
   const auto failed = sent(false);
   EXPECT_EQ(failed.status, TSN_FAILED);
   EXPECT_EQ(failed.code, 451);

@@ -212,6 +212,7 @@ class FakeInstance {
   friend class FakeHost;
   FakeInstance(FakeHost& host, const tsn_type& type, tsn_instance id) : host_(host), type_(type), id_(id) {}
   tsn_token new_token();
+  void owes(tsn_token token);
   void* call_of(tsn_token token) const;
   Answer answer_of(const char* function, tsn_status status, const tsn_err& err) const;
   Answer answered(const char* function, tsn_token token, tsn_status status, const tsn_err& err);
