@@ -44,7 +44,7 @@ endfunction()
 
 function(tocsin_add_conformance_test name)
   if(TARGET tocsin_conformance AND NOT TEST conformance_${name})
-    add_test(NAME conformance_${name} COMMAND tocsin_conformance $<TARGET_FILE:${name}>)
+    add_test(NAME conformance_${name} COMMAND tocsin_conformance --quick $<TARGET_FILE:${name}>)
     set_tests_properties(conformance_${name} PROPERTIES LABELS "plugin;conformance" TIMEOUT 120)
   endif()
 endfunction()

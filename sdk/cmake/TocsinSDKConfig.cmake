@@ -1,4 +1,4 @@
-# find_package(TocsinSDK): Tocsin::sdk (headers), Tocsin::testing (the fake host) and tocsin_conformance (the suite), both
+# find_package(TocsinSDK): Tocsin::sdk (headers), Tocsin::testing (the fake host) and tocsin_conformance (the suite, tocsin-check), both
 # built from source with your compiler when nlohmann_json is there, tocsin_add_plugin() and tocsin_add_plugin_test().
 get_filename_component(TOCSIN_SDK_PREFIX ${CMAKE_CURRENT_LIST_DIR}/../../.. ABSOLUTE)
 if(NOT TARGET Tocsin::sdk)
@@ -18,6 +18,7 @@ if(NOT TARGET Tocsin::testing)
     add_library(Tocsin::testing ALIAS tocsin_sdk_testing)
     add_executable(tocsin_conformance EXCLUDE_FROM_ALL ${tocsin_conformance_sources})
     target_link_libraries(tocsin_conformance PRIVATE tocsin_sdk_testing nlohmann_json::nlohmann_json)
+    set_target_properties(tocsin_conformance PROPERTIES OUTPUT_NAME tocsin-check)
   endif()
 endif()
 include(${CMAKE_CURRENT_LIST_DIR}/TocsinPlugin.cmake)

@@ -1,4 +1,8 @@
 // Reads a tsn_batch as a host must: trusting no offset.
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cmath>
 
 #include "state.hpp"
@@ -44,19 +48,39 @@ Entry entry(const unsigned char* data, std::uint32_t row) {
   return out;
 }
 
-std::string check(const tsn_column& column, std::uint32_t rows, std::uint64_t block, const unsigned char* data) {
+Breach lies(std::string text) {
+  return {"lying_columns", std::move(text)};
+}
+
+/// Whether the memory can be read, asked of the kernel: reading it here would end the process.
+bool readable(const void* from, std::uint64_t bytes) {
+  char piece[4096];
+  for (std::uint64_t at = 0; at < bytes; at += sizeof piece) {
+    const auto count = std::min<std::uint64_t>(sizeof piece, bytes - at);
+    const iovec to{piece, count};
+    const iovec of{const_cast<char*>(static_cast<const char*>(from)) + at, count};
+    if (process_vm_readv(getpid(), &to, 1, &of, 1, 0) != static_cast<ssize_t>(count))
+      return errno == EPERM || errno == ENOSYS;
+  }
+  return true;
+}
+
+Breach check(const tsn_column& column, std::uint32_t rows, std::uint64_t block, const unsigned char* data) {
   const auto label = "column " + std::to_string(column.id);
   for (const auto& form : forms)
-    if (form.id == column.id && form.type != column.type) return label + " has type " + std::to_string(column.type);
-  if (column.offset % 8) return label + " is not aligned to 8";
-  if (column.offset > block || column.bytes > block - column.offset) return label + " reaches beyond the block";
-  if (column.bytes < width(column.type) * rows) return label + " is shorter than the rows";
+    if (form.id == column.id && form.type != column.type)
+      return lies(label + " has type " + std::to_string(column.type));
+  if (column.offset % 8) return lies(label + " is not aligned to 8");
+  if (column.offset > block || column.bytes > block - column.offset)
+    return {"writes_past_batch", label + " reaches beyond the block"};
+  if (column.type < TSN_TYPE_I64 || column.type > TSN_TYPE_FIXED8) return lies(label + " is of no known type");
+  if (column.bytes < std::uint64_t{width(column.type)} * rows) return lies(label + " is shorter than the rows");
   if (column.type != TSN_TYPE_BYTES) return {};
   std::uint32_t before = 0;
   for (std::uint32_t row = 0; row < rows; ++row) {
     const auto end = entry<std::uint32_t>(data + column.offset, row);
     if (end < before || std::uint64_t{4} * rows + end > column.bytes)
-      return label + ": ends are not in order or too large";
+      return lies(label + ": ends are not in order or too large");
     before = end;
   }
   return {};
@@ -120,13 +144,17 @@ void read_column(const tsn_column& column, const unsigned char* data, std::vecto
 
 }  // namespace
 
-std::string read_batch(const tsn_batch* source, std::vector<Row>& rows, std::vector<tsn_series>& series) {
+Breach read_batch(const tsn_batch* source, std::vector<Row>& rows, std::vector<tsn_series>& series) {
   const auto batch = detail::read_struct(source);
   const auto* block = reinterpret_cast<const unsigned char*>(source);
+  if (batch.size < sizeof(tsn_batch)) return lies("the header's size is " + std::to_string(batch.size));
+  if (batch.bytes < batch.size) return lies("the block is shorter than its header");
+  if (!readable(source, batch.bytes)) return {"lying_bytes", "the block is shorter than the bytes it names"};
   const auto directory = std::uint64_t{batch.columns} * batch.column_stride;
   if (batch.column_stride < sizeof(tsn_column) || batch.directory > batch.bytes ||
       directory > batch.bytes - batch.directory)
-    return "the directory reaches beyond the block";
+    return lies("the directory reaches beyond the block");
+  if (batch.rows > batch.bytes / 16) return lies("there are more rows than the block can hold");
   rows.assign(batch.rows, Row{});
   for (auto& row : rows) row.value = std::nan("");
   series.assign(batch.rows, 0);
@@ -134,11 +162,12 @@ std::string read_batch(const tsn_batch* source, std::vector<Row>& rows, std::vec
   for (std::uint32_t i = 0; i < batch.columns; ++i) {
     const auto column =
         detail::read_element(reinterpret_cast<const tsn_column*>(block + batch.directory), batch.column_stride, i);
-    if (auto wrong = check(column, batch.rows, batch.bytes, block); !wrong.empty()) return wrong;
-    if (!seen.insert(column.id).second) return "column " + std::to_string(column.id) + " is there twice";
+    if (auto wrong = check(column, batch.rows, batch.bytes, block); !wrong.text.empty()) return wrong;
+    if (!seen.insert(column.id).second) return lies("column " + std::to_string(column.id) + " is there twice");
     read_column(column, block + column.offset, rows, series);
   }
-  if (!seen.contains(TSN_COL_TS) || !seen.contains(TSN_COL_SERIES)) return "the columns ts and series are required";
+  if (!seen.contains(TSN_COL_TS) || !seen.contains(TSN_COL_SERIES))
+    return lies("the columns ts and series are required");
   return {};
 }
 

@@ -25,6 +25,19 @@ tsn_status refuse(tsn_err* err, tsn_status status, std::string_view why) {
 /// The functions of the table. `host->ctx` is the State.
 struct FakeHost::Calls {
   static State& of(const tsn_host* host) { return *static_cast<State*>(host->ctx); }
+  /// Holds the lock. Whether the call goes on: the instance lives, and the test does not want a refusal.
+  static tsn_status admitted(State& state, const char* function, tsn_instance instance, tsn_err* err) {
+    if (!state.live.contains(instance)) {
+      state.violate("garbage_handles", std::string(function) + "() for an instance that is not there");
+      return refuse(err, TSN_INVALID, "no such instance");
+    }
+    return state.host_answer == TSN_OK ? TSN_OK : refuse(err, state.host_answer, "refused by the test");
+  }
+  static tsn_status unknown(State& state, const char* function, std::uint64_t handle) {
+    if (!state.given(handle))
+      state.violate("garbage_handles", std::string(function) + "() with a handle that was never given");
+    return TSN_INVALID;
+  }
 
   static Time now(const tsn_host* host) {
     const std::lock_guard lock(of(host).mutex);
@@ -35,7 +48,7 @@ struct FakeHost::Calls {
     of(host).logs.push_back({level, text(line)});
     of(host).changed.notify_all();
   }
-  static tsn_status series(const tsn_host* host, tsn_instance, tsn_str name, const tsn_label* labels,
+  static tsn_status series(const tsn_host* host, tsn_instance instance, tsn_str name, const tsn_label* labels,
                            std::uint32_t count, tsn_series* out, tsn_err* err) {
     auto& state = of(host);
     if (!name.n || name.n > 1024) return refuse(err, TSN_INVALID, "a series needs a name of 1 to 1024 bytes");
@@ -46,6 +59,7 @@ struct FakeHost::Calls {
       if (labels[i].value.n) key.second[text(labels[i].name)] = text(labels[i].value);
     }
     const std::lock_guard lock(state.mutex);
+    if (const auto no = admitted(state, "series", instance, err)) return no;
     auto at = state.series.find(key);
     if (at == state.series.end()) {
       if (state.series.size() >= state.max_series)
@@ -70,20 +84,18 @@ struct FakeHost::Calls {
     std::vector<tsn_series> series;
     const auto wrong = read_batch(batch, rows, series);
     const std::lock_guard lock(state.mutex);
-    if (!state.live.contains(instance)) {
-      state.violate("submit from an instance that is gone");
-      return refuse(err, TSN_INVALID, "no such instance");
+    if (!wrong.text.empty()) {
+      state.violate(wrong.defect, "malformed batch: " + wrong.text);
+      return refuse(err, TSN_INVALID, wrong.text);
     }
-    if (!wrong.empty()) {
-      state.violate("malformed batch: " + wrong);
-      return refuse(err, TSN_INVALID, wrong);
-    }
+    if (const auto no = admitted(state, "submit", instance, err)) return no;
     if (cursor && cursor->n > 65536) return refuse(err, TSN_INVALID, "the cursor is longer than 64 KiB");
     if (state.refusals) return --state.refusals, refuse(err, state.refusal, "refused by the test");
     tsn_submitted result{};
     result.first_seq = state.next_seq;
     for (std::uint32_t i = 0; i < rows.size(); ++i) {
       if (const auto reason = reason_against(state, rows[i], series[i])) {
+        if (reason == TSN_REJECT_SERIES) unknown(state, "submit", series[i]);
         if (out && result.rejected < out->cap) out->rejects[result.rejected] = {i, reason};
         ++result.rejected;
         continue;
@@ -113,30 +125,36 @@ struct FakeHost::Calls {
     auto& state = of(host);
     const std::lock_guard lock(state.mutex);
     const auto at = state.calls.find(token);
-    if (at == state.calls.end() || at->second.answered) {
-      state.violate("token " + std::to_string(token) + " completed twice, or never given");
+    if (at == state.calls.end()) return unknown(state, "complete", token);
+    if (at->second.answered) {
+      state.violate("completes_twice", "token " + std::to_string(token) + " completed twice");
       return TSN_INVALID;
     }
     auto& call = at->second;
     call.answered = true;
     call.answer.status = status;
     if (err) {
-      call.answer.text = std::string(err->msg, err->n);
+      if (err->n > sizeof err->msg) state.violate("lying_lengths", "complete() with an error longer than its buffer");
+      call.answer.text = std::string(err->msg, std::min<std::size_t>(err->n, sizeof err->msg));
       call.answer.code = err->code;
       call.answer.retry_after_ms = err->retry_after_ms;
     }
-    if (result && call.delivered.size) call.delivered = detail::read_struct(static_cast<const tsn_delivered*>(result));
-    if (result && call.ticket.size) call.ticket = detail::read_struct(static_cast<const tsn_ticket*>(result));
+    if (result && call.delivered.value.size)
+      call.delivered.value = detail::read_struct(static_cast<const tsn_delivered*>(result));
+    if (result && call.ticket.value.size)
+      call.ticket.value = detail::read_struct(static_cast<const tsn_ticket*>(result));
     state.changed.notify_all();
     return TSN_OK;
   }
   static tsn_status spawn(const tsn_host* host, tsn_instance instance, tsn_str, void (*fn)(void*), void* arg,
-                          tsn_thread* out, tsn_err*) {
+                          tsn_thread* out, tsn_err* err) {
     auto& state = of(host);
     const std::lock_guard lock(state.mutex);
+    if (const auto no = admitted(state, "spawn", instance, err)) return no;
     const auto id = state.next_handle();
     *out = id;
-    state.threads.emplace(id, State::Running{std::thread([fn, arg] { fn(arg); }), instance});
+    state.threads.emplace(
+        id, State::Running{std::thread([&state, fn, arg] { guarded(state, "thread", [&] { fn(arg); }); }), instance});
     return TSN_OK;
   }
   static tsn_status join(const tsn_host* host, tsn_instance, tsn_thread id) {
@@ -145,7 +163,7 @@ struct FakeHost::Calls {
     {
       const std::lock_guard lock(state.mutex);
       const auto at = state.threads.find(id);
-      if (at == state.threads.end()) return TSN_INVALID;
+      if (at == state.threads.end()) return unknown(state, "join", id);
       thread = std::move(at->second.thread);
       state.threads.erase(at);
     }
@@ -157,28 +175,30 @@ struct FakeHost::Calls {
     return of(host).stopping.contains(instance) ? 1 : 0;
   }
   static tsn_status watch_fd(const tsn_host* host, tsn_instance instance, std::int32_t fd, std::uint32_t events,
-                             void (*fn)(void*, std::uint32_t), void* arg, tsn_watch* out, tsn_err*) {
+                             void (*fn)(void*, std::uint32_t), void* arg, tsn_watch* out, tsn_err* err) {
     auto& state = of(host);
     const std::lock_guard lock(state.mutex);
+    if (const auto no = admitted(state, "watch_fd", instance, err)) return no;
     *out = state.next_handle();
     state.watches[*out] = {fd, events, fn, arg, instance};
     return TSN_OK;
   }
   static tsn_status unwatch(const tsn_host* host, tsn_instance, tsn_watch id) {
     const std::lock_guard lock(of(host).mutex);
-    return of(host).watches.erase(id) ? TSN_OK : TSN_INVALID;
+    return of(host).watches.erase(id) ? TSN_OK : unknown(of(host), "unwatch", id);
   }
   static tsn_status timer(const tsn_host* host, tsn_instance instance, std::int64_t after, void (*fn)(void*), void* arg,
-                          tsn_timer* out, tsn_err*) {
+                          tsn_timer* out, tsn_err* err) {
     auto& state = of(host);
     const std::lock_guard lock(state.mutex);
+    if (const auto no = admitted(state, "timer", instance, err)) return no;
     *out = state.next_handle();
     state.timers[*out] = {state.clock + std::max<std::int64_t>(0, after), fn, arg, instance};
     return TSN_OK;
   }
   static tsn_status cancel_timer(const tsn_host* host, tsn_instance, tsn_timer id) {
     const std::lock_guard lock(of(host).mutex);
-    return of(host).timers.erase(id) ? TSN_OK : TSN_INVALID;
+    return of(host).timers.erase(id) ? TSN_OK : unknown(of(host), "cancel_timer", id);
   }
   static void metric(const tsn_host* host, tsn_instance, tsn_metric_kind kind, tsn_str name, const tsn_label* labels,
                      std::uint32_t count, double value) {
@@ -189,11 +209,12 @@ struct FakeHost::Calls {
     kept = kind == TSN_METRIC_COUNTER ? kept + value : value;
   }
   static const void* service(const tsn_host* host, tsn_instance, tsn_str id) {
-    return view(id) == "tsn.kv/1" ? &of(host).kv_service : nullptr;
+    return of(host).has_services && view(id) == "tsn.kv/1" ? &of(host).kv_service : nullptr;
   }
 
-  static tsn_status kv_get(const tsn_host* host, tsn_instance, tsn_str key, tsn_out* out, tsn_err*) {
+  static tsn_status kv_get(const tsn_host* host, tsn_instance, tsn_str key, tsn_out* out, tsn_err* err) {
     const std::lock_guard lock(of(host).mutex);
+    if (of(host).host_answer) return refuse(err, of(host).host_answer, "refused by the test");
     const auto at = of(host).kv.find(text(key));
     if (at == of(host).kv.end()) return TSN_END;
     out->n = static_cast<std::uint32_t>(at->second.size());
@@ -204,6 +225,7 @@ struct FakeHost::Calls {
     if (!key.n || key.n > 256 || value.n > 65536)
       return refuse(err, TSN_INVALID, "a key has 1 to 256 bytes, a value at most 64 KiB");
     const std::lock_guard lock(of(host).mutex);
+    if (of(host).host_answer) return refuse(err, of(host).host_answer, "refused by the test");
     of(host).kv[text(key)] = std::string(view(value));
     return TSN_OK;
   }
@@ -272,10 +294,12 @@ std::unique_ptr<FakeInstance> FakeHost::create_raw(const tsn_type& made_of, Valu
   args.name = str(name);
   args.config = config.view();
   args.data_dir = str(data_dir);
-  tsn_err err = detail::empty_err();
-  answer.status = made_of.create(table(), &args, &made->self_, &err);
-  answer.text.assign(err.msg, err.n);
-  answer.code = err.code;
+  Fenced<tsn_err> err;
+  err.value = detail::empty_err();
+  answer.status = guarded(*state_, "create", [&] { return made_of.create(table(), &args, &made->self_, &err.value); });
+  if (!err.whole()) state_->report("overruns_buffers", "create() wrote beyond tsn_err");
+  const auto status = answer.status;
+  answer = made->answer_of("create", status, err.value);
   if (answer.status == TSN_OK) return made;
   made->self_ = nullptr;
   return nullptr;
@@ -311,7 +335,7 @@ void FakeHost::advance(std::chrono::nanoseconds by) {
       state_->timers.erase(first);
       state_->clock = std::max(state_->clock, next.due);
     }
-    next.fn(next.arg);
+    guarded(*state_, "timer", [&] { next.fn(next.arg); });
   }
   set_now(until);
 }
@@ -340,7 +364,8 @@ std::size_t FakeHost::pump(std::chrono::milliseconds wait) {
       state_->watches.erase(at);
     }
     const bool in = fds[i].revents & (POLLIN | POLLHUP | POLLERR);
-    watch.fn(watch.arg, (in && (watch.events & 1) ? 1u : 0u) | (fds[i].revents & POLLOUT ? 2u : 0u));
+    const auto events = (in && (watch.events & 1) ? 1u : 0u) | (fds[i].revents & POLLOUT ? 2u : 0u);
+    guarded(*state_, "watch", [&] { watch.fn(watch.arg, events); });
     ++called;
   }
   return called;
@@ -412,9 +437,22 @@ void FakeHost::refuse_submits(std::size_t count, tsn_status status) {
   state_->refusals = count;
   state_->refusal = status;
 }
-std::vector<std::string> FakeHost::violations() const {
+void FakeHost::answer_everything(tsn_status status) {
   const std::lock_guard lock(state_->mutex);
-  return state_->violations;
+  state_->host_answer = status;
+}
+void FakeHost::without_services() {
+  const std::lock_guard lock(state_->mutex);
+  state_->has_services = false;
+}
+std::vector<Breach> FakeHost::breaches() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->breaches;
+}
+std::vector<std::string> FakeHost::violations() const {
+  std::vector<std::string> texts;
+  for (auto& breach : breaches()) texts.push_back(std::move(breach.text));
+  return texts;
 }
 
 }  // namespace tsn::testing

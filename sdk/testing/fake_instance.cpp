@@ -7,14 +7,10 @@
 namespace tsn::testing {
 namespace {
 
-Answer make_answer(tsn_status status, const tsn_err& err) {
-  Answer answer;
-  answer.status = status;
-  answer.text.assign(err.msg, std::min<std::size_t>(err.n, sizeof err.msg));
-  answer.code = err.code;
-  answer.retry_after_ms = err.retry_after_ms;
-  return answer;
-}
+/// What the callee of an ABI function may write, fenced.
+struct ErrOut : Fenced<tsn_err> {
+  ErrOut() { value = detail::empty_err(); }
+};
 
 void response_header(tsn_response* to, tsn_str name, tsn_str value) {
   static_cast<HttpResponse*>(to->ctx)->headers.emplace_back(view(name), view(value));
@@ -50,10 +46,31 @@ tsn_inputs inputs_of(FakeInstance::Program& program) {
 FakeInstance::~FakeInstance() {
   if (!self_) return;
   stop();
-  type_.destroy(self_);
   auto& state = *host_.state_;
+  guarded(state, "destroy", [&] { type_.destroy(self_); });
   const std::lock_guard lock(state.mutex);
   state.live.erase(id_);
+}
+
+Answer FakeInstance::answer_of(const char* function, tsn_status status, const tsn_err& err) const {
+  Answer answer;
+  answer.status = status;
+  answer.text.assign(err.msg, std::min<std::size_t>(err.n, sizeof err.msg));
+  answer.code = err.code;
+  answer.retry_after_ms = err.retry_after_ms;
+  if (err.n > sizeof err.msg)
+    host_.state_->report("lying_lengths", std::string(function) + "() says that its error is longer than tsn_err.msg");
+  return answer;
+}
+
+/// The call of one function that has a tsn_err: fenced, guarded, and its answer read.
+template <class Call>
+static tsn_status call_fenced(FakeHost::State& state, const char* function, tsn_err& copy, Call&& call) {
+  ErrOut err;
+  const auto status = guarded(state, function, [&] { return call(&err.value); });
+  if (!err.whole()) state.report("overruns_buffers", std::string(function) + "() wrote beyond tsn_err");
+  copy = err.value;
+  return status;
 }
 
 Time FakeInstance::deadline(std::chrono::nanoseconds time) const {
@@ -67,9 +84,10 @@ Answer FakeInstance::start(std::string_view cursor) {
     host_.state_->stopping.erase(id_);
   }
   if (!type_.start) return {};
-  tsn_err err = detail::empty_err();
-  const auto status = type_.start(self_, {cursor.data(), cursor.size()}, &err);
-  return make_answer(status, err);
+  tsn_err err;
+  const auto status = call_fenced(*host_.state_, "start", err,
+                                  [&](tsn_err* to) { return type_.start(self_, {cursor.data(), cursor.size()}, to); });
+  return answer_of("start", status, err);
 }
 
 void FakeInstance::stop() {
@@ -79,31 +97,37 @@ void FakeInstance::stop() {
     const std::lock_guard lock(state.mutex);
     state.stopping.insert(id_);
   }
-  if (type_.stop) type_.stop(self_);
+  if (type_.stop) guarded(state, "stop", [&] { type_.stop(self_); });
   const std::lock_guard lock(state.mutex);
   const auto owned = [&](const auto& entry) { return entry.second.owner == id_; };
-  if (std::any_of(state.timers.begin(), state.timers.end(), owned)) state.violate("a timer is left after stop()");
-  if (std::any_of(state.watches.begin(), state.watches.end(), owned)) state.violate("a watch is left after stop()");
-  if (std::any_of(state.threads.begin(), state.threads.end(), owned)) state.violate("a thread is left after stop()");
+  if (std::any_of(state.timers.begin(), state.timers.end(), owned))
+    state.violate("leaks_timer", "a timer is left after stop()");
+  if (std::any_of(state.watches.begin(), state.watches.end(), owned))
+    state.violate("leaks_watch", "a watch is left after stop()");
+  if (std::any_of(state.threads.begin(), state.threads.end(), owned))
+    state.violate("leaks_thread", "a thread is left after stop()");
   for (const auto& [token, call] : state.calls)
-    if (call.owner == id_ && !call.answered) state.violate("a token is left after stop()");
+    if (call.owner == id_ && call.pending && !call.answered)
+      state.violate("never_completes", "a token is left after stop()");
 }
 
 Answer FakeInstance::reconfigure(const Value& config) {
   if (!type_.reconfigure)
     return {TSN_NEEDS_RESTART, "the plugin does not take a changed configuration", 0, 0, {}, {}, {}};
   auto whole = testing::completed(config, type_);
-  tsn_err err = detail::empty_err();
-  const auto status = type_.reconfigure(self_, whole.view(), &err);
-  return make_answer(status, err);
+  tsn_err err;
+  const auto status = call_fenced(*host_.state_, "reconfigure", err,
+                                  [&](tsn_err* to) { return type_.reconfigure(self_, whole.view(), to); });
+  return answer_of("reconfigure", status, err);
 }
 
 Answer FakeInstance::pull(std::chrono::nanoseconds time) {
   if (!type_.source || !type_.source->pull) return {TSN_UNSUPPORTED, "the source is not polled", 0, 0, {}, {}, {}};
   const auto token = new_token();
-  tsn_err err = detail::empty_err();
-  const auto status = type_.source->pull(self_, token, deadline(time), &err);
-  return answered(token, status, err);
+  tsn_err err;
+  const auto status = call_fenced(*host_.state_, "pull", err,
+                                  [&](tsn_err* to) { return type_.source->pull(self_, token, deadline(time), to); });
+  return answered("pull", token, status, err);
 }
 
 std::string FakeInstance::save() {
@@ -111,8 +135,12 @@ std::string FakeInstance::save() {
   if (!type_.save) return {};
   for (;;) {
     tsn_out out{state.data(), static_cast<std::uint32_t>(state.size()), 0};
-    tsn_err err = detail::empty_err();
-    const auto status = type_.save(self_, &out, &err);
+    tsn_err err;
+    const auto status =
+        call_fenced(*host_.state_, "save", err, [&](tsn_err* to) { return type_.save(self_, &out, to); });
+    if (status == TSN_OK && out.n > out.cap)
+      host_.state_->report("lying_lengths", "save() says that it wrote more than the buffer holds");
+    if (out.n > 64u << 20) throw Failure(Status(TSN_INVALID, "save() wants more than 64 MiB"));
     state.resize(out.n);
     if (status == TSN_OK) return state;
     if (status != TSN_RETRY) throw Failure(Status(status, err));
@@ -120,9 +148,11 @@ std::string FakeInstance::save() {
 }
 
 Answer FakeInstance::load(std::string_view saved) {
-  tsn_err err = detail::empty_err();
-  const auto status = type_.load ? type_.load(self_, {saved.data(), saved.size()}, &err) : TSN_UNSUPPORTED;
-  return make_answer(status, err);
+  if (!type_.load) return {TSN_UNSUPPORTED, "the type has no load()", 0, 0, {}, {}, {}};
+  tsn_err err;
+  const auto status = call_fenced(*host_.state_, "load", err,
+                                  [&](tsn_err* to) { return type_.load(self_, {saved.data(), saved.size()}, to); });
+  return answer_of("load", status, err);
 }
 
 tsn_token FakeInstance::new_token() {
@@ -134,39 +164,57 @@ tsn_token FakeInstance::new_token() {
 }
 
 /// A call that did not answer PENDING is answered by its status; completing its token later is a violation.
-Answer FakeInstance::answered(tsn_token token, tsn_status status, const tsn_err& err) {
-  if (status == TSN_PENDING) return finish(token);
+Answer FakeInstance::answered(const char* function, tsn_token token, tsn_status status, const tsn_err& err) {
   auto& state = *host_.state_;
+  if (status == TSN_PENDING) {
+    owes(token);
+    return finish(token);
+  }
+  auto answer = answer_of(function, status, err);
   {
     const std::lock_guard lock(state.mutex);
     auto& call = state.calls[token];
-    if (call.answered) state.violate("a token was completed and the call answered too");
+    if (call.answered) state.violate("completes_twice", "a token was completed and the call answered too");
     call.answered = true;
-    call.answer = make_answer(status, err);
+    call.answer = std::move(answer);
   }
   return finish(token);
 }
 
+/// From here on the token must be completed by stop(); a call that runs beside stop() is not in its way.
+void FakeInstance::owes(tsn_token token) {
+  const std::lock_guard lock(host_.state_->mutex);
+  host_.state_->calls.at(token).pending = true;
+}
+
+void* FakeInstance::call_of(tsn_token token) const {
+  const std::lock_guard lock(host_.state_->mutex);
+  return &host_.state_->calls.at(token);  // a node of the map: it stays where it is
+}
+
 tsn_token FakeInstance::begin_deliver(const Message& message, std::chrono::nanoseconds time) {
   const auto token = new_token();
-  auto& call = host_.state_->calls.at(token);
-  call.delivered.size = sizeof call.delivered;
+  auto& call = *static_cast<FakeHost::State::Call*>(call_of(token));
+  call.delivered.value.size = sizeof(tsn_delivered);
   AbiValues values;
-  tsn_err err = detail::empty_err();
-  const auto status =
-      type_.notifier->deliver(self_, token, values.message(message), deadline(time), &call.delivered, &err);
-  if (status != TSN_PENDING) answered(token, status, err);
+  tsn_err err;
+  const auto status = call_fenced(*host_.state_, "deliver", err, [&](tsn_err* to) {
+    return type_.notifier->deliver(self_, token, values.message(message), deadline(time), &call.delivered.value, to);
+  });
+  status == TSN_PENDING ? owes(token) : void(answered("deliver", token, status, err));
   return token;
 }
 
 tsn_token FakeInstance::begin_upsert(const Upsert& change, std::chrono::nanoseconds time) {
   const auto token = new_token();
-  auto& call = host_.state_->calls.at(token);
-  call.ticket.size = sizeof call.ticket;
+  auto& call = *static_cast<FakeHost::State::Call*>(call_of(token));
+  call.ticket.value.size = sizeof(tsn_ticket);
   AbiValues values;
-  tsn_err err = detail::empty_err();
-  const auto status = type_.tracker->upsert(self_, token, values.upsert(change), deadline(time), &call.ticket, &err);
-  if (status != TSN_PENDING) answered(token, status, err);
+  tsn_err err;
+  const auto status = call_fenced(*host_.state_, "upsert", err, [&](tsn_err* to) {
+    return type_.tracker->upsert(self_, token, values.upsert(change), deadline(time), &call.ticket.value, to);
+  });
+  status == TSN_PENDING ? owes(token) : void(answered("upsert", token, status, err));
   return token;
 }
 
@@ -179,7 +227,7 @@ Answer FakeInstance::upsert(const Upsert& change, std::chrono::nanoseconds time)
 
 Answer FakeInstance::handle(const HttpRequest& request, std::chrono::nanoseconds time) {
   const auto token = new_token();
-  auto& call = host_.state_->calls.at(token);
+  auto& call = *static_cast<FakeHost::State::Call*>(call_of(token));
   constexpr std::uint32_t padding = 64;
   std::string body = request.body;
   body.append(padding, '\0');
@@ -199,9 +247,11 @@ Answer FakeInstance::handle(const HttpRequest& request, std::chrono::nanoseconds
   HttpResponse filled;
   call.response = std::make_unique<tsn_response>(
       tsn_response{sizeof(tsn_response), 200, &filled, &response_header, &response_body});
-  tsn_err err = detail::empty_err();
-  const auto status = type_.routes->handle(self_, token, &from, call.response.get(), deadline(time), &err);
-  auto answer = answered(token, status, err);
+  tsn_err err;
+  const auto status = call_fenced(*host_.state_, "handle", err, [&](tsn_err* to) {
+    return type_.routes->handle(self_, token, &from, call.response.get(), deadline(time), to);
+  });
+  auto answer = answered("handle", token, status, err);
   filled.status = call.response->status;
   answer.response = std::move(filled);
   return answer;
@@ -212,26 +262,34 @@ bool FakeInstance::completed(tsn_token token) const {
   return host_.state_->calls.at(token).answered;
 }
 
-Answer FakeInstance::finish(tsn_token token, std::chrono::milliseconds at_most) {
+Answer FakeInstance::finish(tsn_token token) {
   auto& state = *host_.state_;
   std::unique_lock lock(state.mutex);
   auto& call = state.calls.at(token);
-  if (!state.changed.wait_for(lock, at_most, [&] { return call.answered; })) {
-    state.violate("a pending call was not completed in time");
+  if (!state.changed.wait_for(lock, host_.patience, [&] { return call.answered; })) {
+    state.violate("never_completes", "a pending call was not completed in time");
     return {TSN_DEADLINE, "not completed", 0, 0, {}, {}, {}};
   }
   auto answer = call.answer;
-  if (call.delivered.size) answer.delivered.provider_id.assign(call.delivered.id, call.delivered.id_n);
-  if (call.ticket.size) {
-    const auto& ticket = call.ticket;
-    answer.ticket = {ticket.created != 0, std::string(ticket.key, ticket.key_n), std::string(ticket.url, ticket.url_n),
-                     std::string(ticket.status, ticket.status_n)};
-  }
+  if (!call.delivered.whole()) state.violate("overruns_buffers", "deliver() wrote beyond tsn_delivered");
+  if (!call.ticket.whole()) state.violate("overruns_buffers", "upsert() wrote beyond tsn_ticket");
+  const auto cut = [&](const char* from, std::uint32_t count, std::size_t most, const char* what) {
+    if (count > most) state.violate("lying_lengths", std::string(what) + " is longer than its buffer");
+    return std::string(from, std::min<std::size_t>(count, most));
+  };
+  const auto& delivered = call.delivered.value;
+  if (delivered.size)
+    answer.delivered.provider_id = cut(delivered.id, delivered.id_n, sizeof delivered.id, "the provider id");
+  const auto& ticket = call.ticket.value;
+  if (ticket.size)
+    answer.ticket = {ticket.created != 0, cut(ticket.key, ticket.key_n, sizeof ticket.key, "the ticket's key"),
+                     cut(ticket.url, ticket.url_n, sizeof ticket.url, "the ticket's URL"),
+                     cut(ticket.status, ticket.status_n, sizeof ticket.status, "the ticket's status")};
   return answer;
 }
 
 void FakeInstance::cancel(tsn_token token) {
-  if (type_.cancel) type_.cancel(self_, token);
+  if (type_.cancel) guarded(*host_.state_, "cancel", [&] { type_.cancel(self_, token); });
 }
 
 std::unique_ptr<FakeInstance::Program> FakeInstance::compile(const RuleSample& rule) {
@@ -252,14 +310,17 @@ std::unique_ptr<FakeInstance::Program> FakeInstance::compile(const RuleSample& r
                       sizeof(tsn_str),
                       rule.script};
   const auto inputs = inputs_of(*program);
-  tsn_err err = detail::empty_err();
-  const auto status = type_.detector->compile(self_, &from, &inputs, &program->raw, &err);
-  program->answer = make_answer(status, err);
+  tsn_err err;
+  const auto status = call_fenced(*host_.state_, "compile", err, [&](tsn_err* to) {
+    return type_.detector->compile(self_, &from, &inputs, &program->raw, to);
+  });
+  program->answer = answer_of("compile", status, err);
   return program;
 }
 
 void FakeInstance::release(Program& program) {
-  if (program.raw) type_.detector->release(self_, std::exchange(program.raw, nullptr));
+  if (!program.raw) return;
+  guarded(*host_.state_, "release", [&] { type_.detector->release(self_, std::exchange(program.raw, nullptr)); });
 }
 
 std::vector<Verdict> FakeInstance::evaluate(Program& program, const std::vector<RowSample>& rows, Answer* answer) {
@@ -286,16 +347,26 @@ std::vector<Verdict> FakeInstance::evaluate(Program& program, const std::vector<
                       label_rows.data(),
                       &inputs};
   std::vector<tsn_verdict> items(rows.size());
-  std::string text(16384, '\0');
-  tsn_verdicts to{
-      sizeof(tsn_verdicts), sizeof(tsn_verdict), items.data(), text.data(), static_cast<std::uint32_t>(text.size()), 0};
-  tsn_err err = detail::empty_err();
-  const auto status = type_.detector->evaluate(self_, program.raw, &from, &to, &err);
-  if (answer) *answer = make_answer(status, err);
+  constexpr std::uint32_t room = 16384, fence = 128;
+  std::string text(room + fence, '\x5a');
+  tsn_verdicts to{sizeof(tsn_verdicts), sizeof(tsn_verdict), items.data(), text.data(), room, 0};
+  tsn_err err;
+  auto& state = *host_.state_;
+  const auto status = call_fenced(state, "evaluate", err, [&](tsn_err* told) {
+    return type_.detector->evaluate(self_, program.raw, &from, &to, told);
+  });
+  if (text.find_first_not_of('\x5a', room) != std::string::npos)
+    state.report("overruns_buffers", "evaluate() wrote beyond tsn_verdicts.text");
+  if (to.text_used > room) state.report("lying_lengths", "evaluate() says that it wrote more text than there is room");
+  auto told = answer_of("evaluate", status, err);
+  if (answer) *answer = std::move(told);
   std::vector<Verdict> out;
-  for (const auto& item : items)
-    out.push_back(
-        {item.state, item.severity, item.value, item.threshold, text.substr(item.message_at, item.message_n)});
+  for (const auto& item : items) {
+    const bool inside = item.message_at <= room && item.message_n <= room - item.message_at;
+    if (!inside) state.report("lying_lengths", "evaluate() names a message outside of tsn_verdicts.text");
+    out.push_back({item.state, item.severity, item.value, item.threshold,
+                   inside ? text.substr(item.message_at, item.message_n) : std::string()});
+  }
   return out;
 }
 
@@ -306,13 +377,15 @@ Answer FakeInstance::load_script(std::string_view file, std::string_view text, s
                              static_cast<std::vector<LoadedRule>*>(to->ctx)->push_back({copy(*table), script});
                              return TSN_OK;
                            }};
-  tsn_err err = detail::empty_err();
-  const auto status = type_.detector->load(self_, str(file), str(text), &sink, &err);
-  return make_answer(status, err);
+  tsn_err err;
+  const auto status = call_fenced(*host_.state_, "load", err, [&](tsn_err* to) {
+    return type_.detector->load(self_, str(file), str(text), &sink, to);
+  });
+  return answer_of("load", status, err);
 }
 
 void FakeInstance::unload_script(std::string_view file) {
-  if (type_.detector->unload) type_.detector->unload(self_, str(file));
+  if (type_.detector->unload) guarded(*host_.state_, "unload", [&] { type_.detector->unload(self_, str(file)); });
 }
 
 }  // namespace tsn::testing

@@ -3,12 +3,26 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
+#include <exception>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "tocsin/testing/fake_host.hpp"
 
 namespace tsn::testing {
+
+/// A struct that the plugin writes, with bytes behind it that are not its own.
+template <class Struct>
+struct Fenced {
+  Fenced() { std::memset(behind, 0x5a, sizeof behind); }
+  bool whole() const {
+    return std::all_of(std::begin(behind), std::end(behind), [](unsigned char byte) { return byte == 0x5a; });
+  }
+  Struct value{};
+  unsigned char behind[128];
+};
 
 struct FakeHost::State {
   using Key = std::pair<std::string, std::map<std::string, std::string>>;
@@ -32,18 +46,27 @@ struct FakeHost::State {
   struct Call {
     tsn_instance owner;
     bool answered = false;
+    bool pending = false;  ///< the call returned and owes its answer
     Answer answer;
     /// Buffers that the plugin may fill until completion.
     std::unique_ptr<tsn_response> response;
-    tsn_delivered delivered{};
-    tsn_ticket ticket{};
+    Fenced<tsn_delivered> delivered;
+    Fenced<tsn_ticket> ticket;
   };
 
   explicit State(const tsn_plugin* of) : plugin(of) {}
 
-  std::uint64_t next_handle() { return (std::uint64_t{1} << 32) | ++handles; }
-  void violate(std::string text) { violations.push_back(std::move(text)); }
+  std::uint64_t next_handle() { return first_handle | ++handles; }
+  /// Handles count up: what is beyond the last one was never given to anybody.
+  bool given(std::uint64_t handle) const { return handle > first_handle && handle <= (first_handle | handles); }
+  void violate(const char* defect, std::string text) { breaches.push_back({defect, std::move(text)}); }
+  /// The same, from a place that holds no lock.
+  void report(const char* defect, std::string text) {
+    const std::lock_guard lock(mutex);
+    violate(defect, std::move(text));
+  }
 
+  static constexpr std::uint64_t first_handle = std::uint64_t{1} << 32;
   const tsn_plugin* plugin;
   tsn_host table{};
   std::vector<std::unique_ptr<unsigned char[]>> other_tables;
@@ -71,10 +94,36 @@ struct FakeHost::State {
   std::map<tsn_thread, Running> threads;
   std::map<tsn_token, Call> calls;
   std::set<tsn_instance> live, stopping;
-  std::vector<std::string> violations;
+  tsn_status host_answer = TSN_OK;
+  bool has_services = true;
+  std::vector<Breach> breaches;
 };
 
-/// Decodes and checks a batch. Returns an empty text, or what is wrong with its form.
-std::string read_batch(const tsn_batch* batch, std::vector<Row>& rows, std::vector<tsn_series>& series);
+/// Calls into the plugin: tells `on_call`, and lets no exception of the plugin further.
+template <class Call>
+auto guarded(FakeHost::State& state, const char* function, Call&& call) -> decltype(call()) {
+  using Result = decltype(call());
+  struct Told {
+    explicit Told(const char* name) {
+      if (on_call) on_call(name);
+    }
+    ~Told() {
+      if (on_call) on_call(nullptr);
+    }
+  };
+  std::string text = "something that is no std::exception";
+  try {
+    const Told told(function);
+    return call();
+  } catch (const std::exception& error) {
+    text = error.what();
+  } catch (...) {
+  }
+  state.report("throws", std::string(function) + "() let an exception cross the line: " + text);
+  if constexpr (!std::is_void_v<Result>) return TSN_FAILED;
+}
+
+/// What is wrong with the form of a batch; an empty text: nothing.
+Breach read_batch(const tsn_batch* batch, std::vector<Row>& rows, std::vector<tsn_series>& series);
 
 }  // namespace tsn::testing

@@ -1,5 +1,5 @@
 """Every sample of the documents against the program: TOML passes `tocsin check`, Lua rules load, commands and their
-options exist, links lead somewhere.
+options exist, plugins in C++ compile, links lead somewhere.
 
 A TOML sample is a configuration of its own. One that cannot be, because it names files that are not there, is preceded
 by the line `<!-- fragment: why -->` and only has to parse. Secrets are filled in: each `env:NAME` and `${NAME}` is set,
@@ -19,6 +19,7 @@ from pathlib import Path
 SOURCE = Path(os.environ.get("TOCSIN_SOURCE", Path(__file__).parents[2])).resolve()
 BUILD = Path(os.environ.get("TOCSIN_BUILD", SOURCE / "build")).resolve()
 TOCSIN = BUILD / "bin" / "tocsin"
+CXX = os.environ.get("CXX", "g++")
 FOLDERS = ("docs", "plugins", "sdk", "host", "benchmarks")
 
 DOCUMENTS = sorted(SOURCE.glob("*.md")) + sorted(p for folder in FOLDERS for p in (SOURCE / folder).rglob("*.md"))
@@ -161,6 +162,15 @@ class Samples(unittest.TestCase):
             with self.subTest(sample.where):
                 code, findings = check('[rules]\npaths = ["rules.d/*.lua"]\n', {"rules.d/sample.lua": sample.text})
                 self.assertEqual((code, unacceptable(findings)), (0, []))
+
+    def test_every_plugin_in_cpp_compiles(self):
+        found = [s for s in samples({"cpp"}) if "TOCSIN_PLUGIN(" in s.text and not s.fragment]
+        self.assertGreater(len(found), 3, "plugins found in the documents")
+        for sample in found:
+            with self.subTest(sample.where):
+                done = subprocess.run([CXX, "-std=c++20", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c++", "-",
+                                       f"-I{SOURCE}/sdk/cpp", f"-I{SOURCE}/sdk/abi"], input=sample.text, capture_output=True, text=True)
+                self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_sample_with_a_mistake_would_be_found(self):
         self.assertNotEqual(unacceptable(check("[agent]\nnmae = 'x'\n")[1]), [])

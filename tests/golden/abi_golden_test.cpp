@@ -280,10 +280,29 @@ std::map<std::string, std::set<std::string>> declared() {
   return found;
 }
 
+/// Every enumerator and macro with its value as the header has it. They stand in binaries that are not built again.
+std::string constants() {
+  const auto text = std::regex_replace(read(ABI_HEADER), std::regex(R"(/\*([^*]|\*[^/])*\*/)"), "");
+  std::set<std::string> lines;
+  const std::regex value(R"((TSN_\w+) = (-?\w+))"), macro(R"(#define (TSN_\w+) +(\S+))");
+  for (const auto& form : {value, macro})
+    for (std::sregex_iterator at(text.begin(), text.end(), form), end; at != end; ++at)
+      lines.insert(std::string((*at)[1]) + " " + std::string((*at)[2]) + "\n");
+  std::string out = "# enumerator or macro, value\n";
+  for (const auto& line : lines) out += line;
+  return out;
+}
+
 /// TOCSIN_UPDATE_GOLDEN=1 writes the file anew: for structs that grew at their end, never for what moved.
 TEST(AbiGolden, HoldsEveryOffsetWhereItWas) {
   if (std::getenv("TOCSIN_UPDATE_GOLDEN")) std::ofstream(ABI_GOLDEN) << layout();
   EXPECT_EQ(layout(), read(ABI_GOLDEN));
+}
+
+/// TOCSIN_UPDATE_GOLDEN=1 writes the file anew: for what is new, never for what changed.
+TEST(AbiGolden, KeepsEveryConstant) {
+  if (std::getenv("TOCSIN_UPDATE_GOLDEN")) std::ofstream(ABI_CONSTANTS) << constants();
+  EXPECT_EQ(constants(), read(ABI_CONSTANTS));
 }
 
 TEST(AbiGolden, KnowsEveryFieldOfTheHeader) {

@@ -23,11 +23,12 @@ build_outside() {
     cmake --build "$1/build" -j 2 >>"$1/log" 2>&1 || { cat "$1/log"; exit 1; }
 }
 build_outside "$work/loadavg"
-"$build/bin/tocsin_conformance" "$work/loadavg/build/loadavg.so"
+"$build/bin/tocsin" plugin check "$work/loadavg/build/loadavg.so" >"$work/checked" || { cat "$work/checked"; exit 1; }
 
 for kind in source detector notifier tracker; do
   "$build/bin/write_template" $kind my_$kind "$work/$kind"
   build_outside "$work/$kind"
   ctest --test-dir "$work/$kind/build" --output-on-failure --no-tests=error
   ctest --test-dir "$work/$kind/build" -N | grep -q "Total Tests: 2"
+  "$build/bin/tocsin" plugin check "$work/$kind/build/my_$kind.so" >"$work/checked" || { cat "$work/checked"; exit 1; }
 done

@@ -84,7 +84,8 @@ struct Columns {
     }
     tsn::Batch batch(ctx);
     const auto rows = batch.reserve(3);
-    const tsn_series series[] = {a.handle, 999, b.handle};
+    // Given to this instance, but no series: a handle that nobody gave would be a breach of its own.
+    const tsn_series series[] = {a.handle, ctx.session().instance, b.handle};
     for (int i = 0; i < 3; ++i) rows.ts[i] = ctx.now(), rows.value[i] = i, rows.series[i] = series[i];
     batch.commit(3);
     const auto done = batch.submit();

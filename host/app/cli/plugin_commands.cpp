@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.hpp"
+#include "app/cli/plugin_check.hpp"
 #include "app/configuration.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
@@ -162,14 +163,14 @@ void write_new(const std::string& kind, const std::string& name, const std::stri
     std::cout << file.string() << '\n';
   }
   std::cout << "\nBuild it with\n  cmake -S " << folder.string() << " -B " << folder.string()
-            << "/build && cmake --build " << folder.string()
-            << "/build\nand copy the .so into a plugin directory of the agent.\n";
+            << "/build && cmake --build " << folder.string() << "/build\ncheck it with\n  tocsin plugin check "
+            << folder.string() << "/build/" << name << ".so\nand copy the .so into a plugin directory of the agent.\n";
 }
 
 }  // namespace
 
 void add_plugin_commands(CLI::App& app, Console& console) {
-  auto& group = *app.add_subcommand("plugin", "Plugins: list, inspect, document, sign, begin a new one");
+  auto& group = *app.add_subcommand("plugin", "Plugins: list, inspect, document, sign, check, begin a new one");
   group.require_subcommand(1);
   struct Arguments {
     std::string config, file, name, kind, into;
@@ -237,6 +238,18 @@ void add_plugin_commands(CLI::App& app, Console& console) {
     command->add_option("name", args->name, "its name")->required();
     command->add_option("--into", args->into, "the folder; default: the name");
     command->callback([args] { write_new(args->kind, args->name, args->into); });
+  }
+  {
+    auto args = std::make_shared<PluginCheck>();
+    auto* command =
+        group.add_subcommand("check", "Hold a .so to the contract: its file, and its code in child processes");
+    command->add_option("file", args->file, "the .so")->required();
+    command->add_option("-c,--config", args->config, "a configuration whose instances give the options; else made up");
+    command->add_option("--glibc", args->glibc, "the newest glibc it may need; default: 2.36, Debian 12's");
+    command->callback([&console, args] {
+      args->json = console.json;
+      check_plugin(*args);
+    });
   }
   add_plugin_trust_commands(group, console);
 }

@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "checks.hpp"
 #include "tocsin/status.hpp"
 
 namespace tsn::conformance {
@@ -65,17 +64,12 @@ Json describe(const tsn_type& source) {
 
 }  // namespace
 
-void compare_with_note(const tsn_plugin& plugin, const std::string& note) {
-  Json told;
-  try {
-    told = Json::parse(note);
-  } catch (const Json::exception& error) {
-    throw Broken(std::string("the note is no JSON: ") + error.what());
-  }
+std::string compare_with_note(const tsn_plugin& plugin, const std::string& note) {
+  const auto told = Json::parse(note, nullptr, false);
   Json is = {{"abi", plugin.abi}, {"types", Json::array()}};
   for (std::uint32_t i = 0; i < plugin.type_count; ++i) is["types"].push_back(describe(*plugin.types[i]));
   const auto difference = Json::diff(told, is);
-  expect(difference.empty(), "note and descriptor differ: " + difference.dump().substr(0, 300));
+  return difference.empty() ? std::string() : "from note to code: " + difference.dump().substr(0, 300);
 }
 
 }  // namespace tsn::conformance

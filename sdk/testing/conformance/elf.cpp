@@ -4,6 +4,7 @@
 
 #include <elf.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -56,10 +57,39 @@ void read_symbols(const File& file, const Elf64_Shdr& table, const Elf64_Shdr& n
   }
 }
 
-void read_dynamic(const File& file, const Elf64_Shdr& section, ElfFacts& facts) {
+void read_run_path(const std::string& path, ElfFacts& facts) {
+  for (std::size_t at = 0; at <= path.size();) {
+    const auto end = std::min(path.find(':', at), path.size());
+    if (end > at) facts.run_paths.push_back(path.substr(at, end - at));
+    at = end + 1;
+  }
+}
+
+void read_dynamic(const File& file, const Elf64_Shdr& section, const Elf64_Shdr& names, ElfFacts& facts) {
   for (std::uint64_t at = 0; at + sizeof(Elf64_Dyn) <= section.sh_size; at += sizeof(Elf64_Dyn)) {
     const auto entry = file.at<Elf64_Dyn>(section.sh_offset + at);
+    if (entry.d_tag == DT_NULL) break;
     if (entry.d_tag == DT_FLAGS && (entry.d_un.d_val & DF_STATIC_TLS)) facts.static_tls = true;
+    if (entry.d_tag == DT_TEXTREL || (entry.d_tag == DT_FLAGS && (entry.d_un.d_val & DF_TEXTREL)))
+      facts.text_relocations = true;
+    if (entry.d_tag == DT_RPATH || entry.d_tag == DT_RUNPATH)
+      read_run_path(file.text(names.sh_offset + entry.d_un.d_val), facts);
+  }
+}
+
+/// Which symbol versions are needed of which library: SHT_GNU_verneed.
+void read_versions(const File& file, const Elf64_Shdr& section, const Elf64_Shdr& names, ElfFacts& facts) {
+  auto at = section.sh_offset;
+  for (std::uint32_t i = 0; i < section.sh_info; ++i) {
+    const auto need = file.at<Elf64_Verneed>(at);
+    auto entry_at = at + need.vn_aux;
+    for (std::uint16_t k = 0; k < need.vn_cnt; ++k) {
+      const auto entry = file.at<Elf64_Vernaux>(entry_at);
+      facts.versions.emplace_back(file.text(names.sh_offset + entry.vna_name),
+                                  file.text(names.sh_offset + need.vn_file));
+      entry_at += entry.vna_next;
+    }
+    at += need.vn_next;
   }
 }
 
@@ -86,11 +116,16 @@ ElfFacts read_elf(const std::string& path) {
   const auto section = [&](std::uint64_t index) {
     return file.at<Elf64_Shdr>(head.e_shoff + index * head.e_shentsize);
   };
+  for (std::uint16_t k = 0; k < head.e_phnum; ++k) {
+    const auto segment = file.at<Elf64_Phdr>(head.e_phoff + std::uint64_t{k} * head.e_phentsize);
+    if (segment.p_type == PT_GNU_STACK) facts.exec_stack |= (segment.p_flags & PF_X) != 0;
+  }
   const auto names = section(head.e_shstrndx);
   for (std::uint16_t i = 0; i < head.e_shnum; ++i) {
     const auto one = section(i);
     if (one.sh_type == SHT_DYNSYM || one.sh_type == SHT_SYMTAB) read_symbols(file, one, section(one.sh_link), facts);
-    if (one.sh_type == SHT_DYNAMIC) read_dynamic(file, one, facts);
+    if (one.sh_type == SHT_DYNAMIC) read_dynamic(file, one, section(one.sh_link), facts);
+    if (one.sh_type == SHT_GNU_verneed) read_versions(file, one, section(one.sh_link), facts);
     if (file.text(names.sh_offset + one.sh_name) != TSN_NOTE_SECTION) continue;
     read_note(file, one, facts);
     for (std::uint16_t k = 0; k < head.e_phnum; ++k) {

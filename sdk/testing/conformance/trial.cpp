@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "apart.hpp"
 #include "tocsin/testing/samples.hpp"
 
 namespace tsn::conformance {
@@ -62,14 +63,21 @@ Value made_up(const tsn_option& option) {
   }
 }
 
-Value made_up_config(const tsn_type& type, bool secrets) {
-  auto made = Value::table();
+Value config_for(const Subject& subject, const tsn_type& type, bool secrets) {
+  const auto given = subject.options.find(id_of(type));
+  auto made = given == subject.options.end() ? Value::table() : given->second;
   for (std::uint32_t i = 0; i < type.option_count; ++i) {
     const auto option = detail::read_element(type.options, type.option_stride, i);
-    if ((option.flags & TSN_OPT_REQUIRED) || (secrets && (option.flags & TSN_OPT_SECRET)))
-      made.set(std::string(view(option.key)), made_up(option));
+    const std::string key(view(option.key));
+    const bool secret = (option.flags & TSN_OPT_SECRET) != 0, there = made.find(key) != nullptr;
+    if (secret ? secrets || there || (option.flags & TSN_OPT_REQUIRED) : !there && (option.flags & TSN_OPT_REQUIRED))
+      made.set(key, made_up(option));
   }
-  return testing::completed(made, type);
+  try {
+    return testing::completed(made, type);
+  } catch (const std::invalid_argument& error) {
+    throw Stop{{"odd_descriptor", id_of(type), std::string("its options cannot be filled: ") + error.what()}};
+  }
 }
 
 bool has_required(const tsn_type& type) {
@@ -78,37 +86,85 @@ bool has_required(const tsn_type& type) {
   return false;
 }
 
-std::unique_ptr<testing::FakeInstance> try_create(testing::FakeHost& host, const tsn_type& type, const Value& config,
-                                                  testing::Answer& answer) {
+std::string id_of(const tsn_type& type) {
+  return std::string(view(type.id));
+}
+
+Trial::Trial(const Subject& of, const tsn_plugin* plugin, const tsn_type& its) : subject(of), type(its), host(plugin) {
+  host.patience = subject.patience;
+}
+
+std::unique_ptr<testing::FakeInstance> Trial::create(bool secrets) {
+  return create(config_for(subject, type, secrets));
+}
+
+std::unique_ptr<testing::FakeInstance> Trial::create(const Value& config) {
   return host.create_raw(type, config, answer);
 }
 
-void for_each_type(const std::string& path, const std::function<void(const tsn_plugin*, const tsn_type&)>& each) {
-  const auto* plugin = testing::load_library(path);
-  for (std::uint32_t i = 0; i < plugin->type_count; ++i) each(plugin, *plugin->types[i]);
+const tsn_plugin* load(const Subject& subject) {
+  now_calling("loading");
+  testing::on_call("dlopen");
+  const tsn_plugin* plugin = nullptr;
+  try {
+    plugin = testing::load_library(subject.path);
+  } catch (const std::runtime_error& error) {
+    const std::string_view text = error.what();
+    const bool missing = text.find("cannot open shared object file") != std::string_view::npos;
+    throw Stop{{missing ? "missing_library" : "does_not_load", subject.path, error.what()}};
+  }
+  testing::on_call(nullptr);
+  if (!plugin) throw Stop{{"odd_descriptor", TSN_ENTRY_SYMBOL, "returns null"}};
+  return plugin;
 }
 
-std::string exercise(testing::FakeHost& host, testing::FakeInstance& instance) {
-  using std::chrono::seconds;
+void for_each_type(const Subject& subject, Findings& found, const EachType& each) {
+  const auto* plugin = load(subject);
+  for (std::uint32_t i = 0; i < plugin->type_count; ++i) {
+    static std::string id;
+    id = id_of(*plugin->types[i]);
+    now_calling(id.c_str());
+    Trial trial(subject, plugin, *plugin->types[i]);
+    each(trial);
+    found.breaches(trial.host, last_call());
+  }
+}
+
+std::string call_once(testing::FakeInstance& instance) {
+  constexpr std::chrono::seconds time(1);
   const auto& type = instance.type();
-  std::string said = instance.start().text;
-  if (type.source && type.source->pull) said += instance.pull(seconds(2)).text;
+  std::string said;
+  if (type.source && type.source->pull) said += instance.pull(time).text;
   if (type.notifier) {
-    const auto answer = instance.deliver(testing::sample_message(), seconds(2));
+    const auto answer = instance.deliver(testing::sample_message(), time);
     said += answer.text + answer.delivered.provider_id;
   }
   if (type.tracker) {
-    const auto answer = instance.upsert(testing::sample_upsert(), seconds(2));
+    const auto answer = instance.upsert(testing::sample_upsert(), time);
     said += answer.text + answer.ticket.key + answer.ticket.url + answer.ticket.status;
   }
   if (type.detector) judge(instance, said);
   if (type.routes) {
     const auto route = detail::read_element(type.routes->routes, type.routes->route_stride, 0);
     const auto answer = instance.handle(
-        {.method = std::string(view(route.method)), .path = std::string(view(route.path)), .body = "{"});
+        {.method = std::string(view(route.method)), .path = std::string(view(route.path)), .body = "{"}, time);
     said += answer.text + answer.response.body;
   }
-  host.advance(seconds(60));
+  return said;
+}
+
+std::string exercise(Trial& trial, testing::FakeInstance& instance) {
+  auto& host = trial.host;
+  std::string said = instance.start().text;
+  for (int i = 0; i < 3 && host.breaches().empty(); ++i) said += call_once(instance);
+  for (int i = 0; i < 60; ++i) host.advance(std::chrono::seconds(1));
+  host.pump();
+  said += call_once(instance);
+  try {
+    said += instance.load(instance.save()).text;
+  } catch (const Failure& failure) {
+    said += failure.what();
+  }
   instance.stop();
   for (const auto& line : host.logs()) said += line.text + "\n";
   for (const auto& reject : host.rejected()) said += reject.reason + reject.raw;

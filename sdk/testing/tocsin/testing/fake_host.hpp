@@ -74,10 +74,20 @@ struct Answer {
   HttpResponse response;  ///< handle()
 };
 
+/// A breach of the contract, by the name that `tocsin plugin check` gives to it.
+struct Breach {
+  const char* defect = "";
+  std::string text;
+};
+
+/// Told the function's name when a plugin is entered, null when it returns; for a supervisor of the test. [any]
+inline void (*on_call)(const char* function) = nullptr;
+
 class FakeInstance;
 
 class FakeHost {
  public:
+  struct State;
   explicit FakeHost(const tsn_plugin* plugin = in_process());
   ~FakeHost();
   FakeHost(const FakeHost&) = delete;
@@ -97,6 +107,8 @@ class FakeHost {
   std::string data_dir;
   bool replay = false;
   std::size_t max_series = 100'000;
+  /// How long (really) an answer that is PENDING is waited for.
+  std::chrono::milliseconds patience = std::chrono::seconds(10);
 
   // --- time ---
   /// The clock stands at 2026-11-20T10:00:00Z and moves only here.
@@ -125,8 +137,13 @@ class FakeHost {
   void clear();  ///< rows, cursor, rejects and logs
   /// The next `count` submits answer `status`.
   void refuse_submits(std::size_t count, tsn_status status = TSN_RETRY);
+  /// From now on every function that can fail answers `status`; TSN_OK: works again.
+  void answer_everything(tsn_status status);
+  /// A host without any service.
+  void without_services();
   /// Breaches of the contract: a token completed twice, a malformed batch, something left behind by stop().
   std::vector<std::string> violations() const;
+  std::vector<Breach> breaches() const;
 
   const tsn_host* table() const;
   /// A table whose `size` says `bytes`: a host older or newer than this header.
@@ -134,7 +151,6 @@ class FakeHost {
 
  private:
   friend class FakeInstance;
-  struct State;
   struct Calls;
   std::unique_ptr<State> state_;
 };
@@ -162,7 +178,12 @@ class FakeInstance {
   tsn_token begin_deliver(const Message& message, std::chrono::nanoseconds time = std::chrono::seconds(10));
   tsn_token begin_upsert(const Upsert& change, std::chrono::nanoseconds time = std::chrono::seconds(10));
   bool completed(tsn_token token) const;
-  Answer finish(tsn_token token, std::chrono::milliseconds at_most = std::chrono::seconds(10));
+  Answer finish(tsn_token token);
+  /// For a test that calls a function itself: its token, and what the call answered.
+  tsn_token begin_call() { return new_token(); }
+  Answer end_call(tsn_token token, tsn_status status) {
+    return answered("the call", token, status, detail::empty_err());
+  }
   void cancel(tsn_token token);
 
   // --- detector ---
@@ -191,7 +212,10 @@ class FakeInstance {
   friend class FakeHost;
   FakeInstance(FakeHost& host, const tsn_type& type, tsn_instance id) : host_(host), type_(type), id_(id) {}
   tsn_token new_token();
-  Answer answered(tsn_token token, tsn_status status, const tsn_err& err);
+  void owes(tsn_token token);
+  void* call_of(tsn_token token) const;
+  Answer answer_of(const char* function, tsn_status status, const tsn_err& err) const;
+  Answer answered(const char* function, tsn_token token, tsn_status status, const tsn_err& err);
   Time deadline(std::chrono::nanoseconds time) const;
 
   FakeHost& host_;
