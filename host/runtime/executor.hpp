@@ -33,8 +33,16 @@ class Pool final : public Executor {
   ~Pool() override;
   void post(Task task) override;
   bool try_post(Task& task) override;
+  /// Waits for all workers but those that are replaced: they hang, and are left behind.
   void stop();
   std::size_t queued() const;
+  /// How many workers may be replaced at a time.
+  static constexpr std::size_t most_replaced = 16;
+  /// One more worker in place of one whose task does not return. False: that many are replaced already, or the pool is
+  /// stopped. Any thread.
+  bool replace_one();
+  /// A task for whose worker replace_one() gave another has returned: one worker ends. Any thread.
+  void give_back_one();
 
  private:
   struct Impl;
