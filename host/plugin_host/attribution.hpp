@@ -68,7 +68,8 @@ struct Seat {
 };
 
 /// Null until the thread's first call into a plugin.
-extern constinit thread_local Seat* this_seat;
+/// Initial-exec: a load, and no call that a handler must not make. The room is linked into programs only.
+extern constinit thread_local Seat* this_seat __attribute__((tls_model("initial-exec")));
 /// Gives the thread a seat, and an alternate stack so that a handler can run when the thread's own has overflowed.
 Seat* claim_seat();
 

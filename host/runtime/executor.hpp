@@ -33,15 +33,15 @@ class Pool final : public Executor {
   ~Pool() override;
   void post(Task task) override;
   bool try_post(Task& task) override;
-  /// Waits for all workers but those that are replaced: they hang, and are left behind.
+  /// Waits for all workers but those that hang (see replace_one()): they are left behind.
   void stop();
   std::size_t queued() const;
   /// How many workers may be replaced at a time.
   static constexpr std::size_t most_replaced = 16;
-  /// One more worker in place of one whose task does not return. False: that many are replaced already, or the pool is
-  /// stopped. Any thread.
+  /// A worker's task does not return: another one takes its place. False: as many as may be are replaced already, or
+  /// the pool is stopping. Any thread.
   bool replace_one();
-  /// A task for whose worker replace_one() gave another has returned: one worker ends. Any thread.
+  /// The task of replace_one() has returned: one worker too many ends. Any thread.
   void give_back_one();
 
  private:

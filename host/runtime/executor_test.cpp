@@ -102,8 +102,11 @@ TEST(Pool, ReplacesSixteenWorkersAtMost) {
   Pool pool("t", 1);
   for (std::size_t i = 0; i < Pool::most_replaced; ++i) EXPECT_TRUE(pool.replace_one());
   EXPECT_FALSE(pool.replace_one());
-  pool.give_back_one();
+  pool.give_back_one();  // of the one that was not replaced
+  EXPECT_FALSE(pool.replace_one());
+  for (std::size_t i = 0; i <= Pool::most_replaced; ++i) pool.give_back_one();
   EXPECT_TRUE(pool.replace_one());
+  pool.give_back_one();
 }
 
 TEST(Pool, StopsWithoutWaitingForAWorkerThatHangs) {

@@ -20,7 +20,8 @@ struct Pool::Impl : std::enable_shared_from_this<Impl> {
   bool stopping = false;
   std::size_t next = 0;      ///< number of the next worker
   std::size_t running = 0;   ///< workers that have not left
-  std::size_t replaced = 0;  ///< of them, those that hang
+  std::size_t hanging = 0;   ///< of them, those whose task does not return
+  std::size_t replaced = 0;  ///< of those, how many have another in their place
   std::size_t surplus = 0;   ///< how many are to leave when they are free
   std::map<std::size_t, Thread> threads;
   std::vector<std::size_t> ended;  ///< numbers of workers that have left and are not joined
@@ -94,6 +95,8 @@ bool Pool::replace_one() {
   std::vector<Thread> joined;
   std::lock_guard lock(impl_->mutex);
   joined = impl_->take_ended();
+  ++impl_->hanging;
+  impl_->left.notify_all();  // stop() waits for one less
   if (impl_->stopping || impl_->replaced >= most_replaced) return false;
   ++impl_->replaced;
   impl_->add();
@@ -103,9 +106,11 @@ bool Pool::replace_one() {
 void Pool::give_back_one() {
   {
     std::lock_guard lock(impl_->mutex);
-    if (impl_->replaced == 0) return;
-    --impl_->replaced;
-    if (!impl_->stopping) ++impl_->surplus;
+    if (impl_->hanging == 0) return;
+    if (--impl_->hanging < impl_->replaced) {
+      --impl_->replaced;
+      if (!impl_->stopping) ++impl_->surplus;
+    }
   }
   impl_->ready.notify_one();
   impl_->left.notify_all();
@@ -120,7 +125,7 @@ void Pool::stop() {
     impl_->ready.notify_all();
     // A task that stops its own pool is a worker that cannot have left.
     const std::size_t own = Impl::worker_of == impl_.get() ? 1 : 0;
-    impl_->left.wait(lock, [&] { return impl_->running <= impl_->replaced + own; });
+    impl_->left.wait(lock, [&] { return impl_->running <= impl_->hanging + own; });
     joined = impl_->take_ended();
     threads.swap(impl_->threads);
   }
