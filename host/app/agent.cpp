@@ -10,10 +10,12 @@
 #include "api/server.hpp"
 #include "app/backend.hpp"
 #include "app/configuration.hpp"
+#include "app/crash_book.hpp"
 #include "app/data_lock.hpp"
 #include "app/port.hpp"
 #include "app/version.hpp"
 #include "base/text.hpp"
+#include "plugin_host/call_watch.hpp"
 #include "telemetry/log.hpp"
 
 namespace tocsin::app {
@@ -56,6 +58,10 @@ telemetry::LogSettings log_settings(const settings::Log& log) {
   return out;
 }
 
+model::Labels labels_of(const std::string& instance, const std::string& plugin) {
+  return model::Labels{{"instance", instance}, {"plugin", plugin}};
+}
+
 }  // namespace
 
 struct Agent::Impl {
@@ -81,11 +87,19 @@ struct Agent::Impl {
   void stop_watching();
   std::string not_ready();
   void forward(const settings::Agent& agent);
+  // --- plugins that crash and hang ---
+  base::Result<void> open_crash_book(const std::string& data_dir);
+  void tell_crashes();
+  void forget_exchanged();
+  void look_for_hangs();
+  void on_hang(const plugin_host::Hang& hang, bool back);
 
   AgentOptions options;
   base::SystemClock clock;
   Configuration configuration;
   std::unique_ptr<DataLock> lock;
+  std::unique_ptr<CrashBook> crashes;
+  plugin_host::CallWatch calls;  ///< the reactor's thread
   telemetry::Metrics metrics;
   model::SeriesTable series;
   std::unique_ptr<runtime::Reactor> reactor;
@@ -138,6 +152,7 @@ void Agent::Impl::report_found() {
 base::Result<void> Agent::Impl::open_storage() {
   const auto agent = configuration.agent();
   TRY(lock, DataLock::take(agent.data_dir));
+  TRY_VOID(open_crash_book(agent.data_dir));
   storage::StoreSettings settings;
   settings.url = agent.storage.url;
   settings.password = agent.storage.password;
@@ -158,14 +173,15 @@ base::Result<void> Agent::Impl::open_storage() {
 base::Result<void> Agent::Impl::make_pipeline() {
   const auto agent = configuration.agent();
   pool = std::make_unique<runtime::Pool>("pool", pool_threads);
-  port =
-      std::make_unique<AgentPort>(AgentPort::Parts{&clock, &series, store.get(), &metrics, reactor.get(), pool.get()});
+  port = std::make_unique<AgentPort>(AgentPort::Parts{&clock, &series, store.get(), &metrics, reactor.get(), pool.get(),
+                                                      [this](const auto& hang, bool back) { on_hang(hang, back); }});
+  look_for_hangs();
   pipeline::Settings settings;
   settings.shards = std::clamp(std::thread::hardware_concurrency() / 2, 1u, 16u);
   settings.history.retention.raw = agent.storage.raw_retention();
   detectors = std::make_unique<Detectors>(
       *port, agent.data_dir, settings.shards,
-      [this](const model::PluginType& type) { return configuration.prepare_detector(type); });
+      [this](const model::PluginType& type) { return configuration.prepare_detector(type); }, crashes.get());
   detectors->set_found(found);
   const auto scripts = configuration.read_scripts(*detectors);
   report(scripts);
@@ -191,6 +207,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   fleet_parts.prepare = [this](const Wanted& wanted, const model::PluginType& type) {
     return configuration.prepare(wanted, type);
   };
+  fleet_parts.crashes = crashes.get();
   fleet = std::make_unique<Fleet>(std::move(fleet_parts));
   // The back end listens for ended deliveries, so it must be there before the first one can end.
   Backend::Parts back;
@@ -208,7 +225,79 @@ base::Result<void> Agent::Impl::make_pipeline() {
   TRY(const auto problems, pipeline->start(configuration.rules(), std::move(restored)));
   for (const auto& problem : problems) telemetry::log_error("rules", problem.rule + ": " + problem.error.message());
   port->set_pipeline(pipeline.get());
+  tell_crashes();
   return {};
+}
+
+/// What took the agents before this one down is written into the book before anything of a plugin runs again.
+base::Result<void> Agent::Impl::open_crash_book(const std::string& data_dir) {
+  TRY(crashes, CrashBook::open(data_dir + "/crashes.json"));
+  if (options.findings) take_findings(*options.findings, *crashes);
+  for (const auto& each : crashes->all()) {
+    metrics
+        .counter("tocsin_plugin_crashes_total", "Crashes of the agent put down to a plugin",
+                 {{"instance", each.instance}, {"plugin", each.plugin}, {"signal", each.signal}})
+        .add(static_cast<double>(each.count));
+  }
+  return {};
+}
+
+void Agent::Impl::tell_crashes() {
+  for (const auto& each : crashes->all()) {
+    pipeline->own_alert(detection::OwnAlert::plugin_crashed, labels_of(each.instance, each.plugin), true,
+                        "Plugin " + each.plugin + " took the agent down: " + each.instance + " " + text_of(each));
+  }
+  forget_exchanged();
+  // A detector that hung in the agent before this one; instances of the fleet resolve theirs when they begin.
+  for (const auto& file : found) {
+    for (const auto& type : file.descriptor.types) {
+      if (type.kinds & model::kind_detector) {
+        pipeline->own_alert(detection::OwnAlert::plugin_quarantined, labels_of("detector." + type.id, type.id), false);
+      }
+    }
+  }
+}
+
+void Agent::Impl::forget_exchanged() {
+  for (const auto& each : crashes->forget_exchanged(found)) {
+    telemetry::log_info("crashes", each.instance + ": the plugin " + each.plugin + " that " + text_of(each) +
+                                       " was exchanged; what it did is forgotten");
+    pipeline->own_alert(detection::OwnAlert::plugin_crashed, labels_of(each.instance, each.plugin), false);
+  }
+}
+
+void Agent::Impl::look_for_hangs() {
+  reactor->after(plugin_host::CallWatch::every, [this] {
+    calls.look(base::Time(std::chrono::steady_clock::now().time_since_epoch()));
+    look_for_hangs();
+  });
+}
+
+// On the reactor: it must not wait.
+void Agent::Impl::on_hang(const plugin_host::Hang& hang, bool back) {
+  if (back) {
+    if (hang.on_pool) pool->give_back_one();
+    return telemetry::log_warn(hang.instance,
+                               hang.call + " has returned after all; no call goes in until it is begun anew");
+  }
+  metrics
+      .counter("tocsin_plugin_quarantines_total",
+               "Instances that got no calls any more because one went over its deadline",
+               {{"instance", hang.instance}, {"plugin", hang.plugin}, {"call", hang.call}})
+      .add();
+  const std::string what = hang.instance + " (plugin " + hang.plugin + ") hangs in " + hang.call;
+  if (hang.on_path && plugin_host::recording()) {
+    telemetry::log_error("plugins", what + " on a thread that nothing can stand in for; the agent starts again");
+    plugin_host::end_for_hang(hang.instance, hang.plugin, hang.identity, hang.call);
+  }
+  telemetry::log_error("plugins", what + " and is quarantined; `tocsin reload` begins it anew");
+  if (hang.on_pool && !pool->replace_one()) {
+    telemetry::log_error("plugins", "too many calls hang: the pool has a thread less until one returns");
+  }
+  pool->post([this, hang, what] {
+    pipeline->own_alert(detection::OwnAlert::plugin_quarantined, labels_of(hang.instance, hang.plugin), true,
+                        what + " and gets no calls");
+  });
 }
 
 base::Result<void> Agent::Impl::listen() {
@@ -354,6 +443,7 @@ void Agent::Impl::on_directory_changed() {
     found = directory->scan();
     configuration.set_known(found);
     report_found();
+    forget_exchanged();
     if (detectors->set_found(found)) apply_rules();
     pipeline->set_routing(configuration.routing());
     for (const auto& line : reconcile()) telemetry::log_info("plugins", line);
@@ -406,6 +496,7 @@ base::Result<std::vector<std::string>> Agent::Impl::reload() {
     if (changed) lines.push_back(std::string(what) + " changed: it takes effect when the agent is restarted");
   }
   telemetry::setup_log(log_settings(now.log));
+  forget_exchanged();
   detectors->set_found(found);
   for (auto& line : apply_rules()) lines.push_back(std::move(line));
   pipeline->set_routing(configuration.routing());

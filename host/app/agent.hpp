@@ -10,11 +10,14 @@
 
 #include "base/result.hpp"
 #include "config/document.hpp"
+#include "plugin_host/crash_record.hpp"
 
 namespace tocsin::app {
 
 struct AgentOptions {
   std::string config_file;  ///< empty: the embedded default
+  /// What the processes before this one died of, and where this one's crash is written; null: nobody starts it again.
+  plugin_host::Findings* findings = nullptr;
 };
 
 /// What an agent did since it started; the demo's summary.

@@ -8,8 +8,13 @@ std::uint64_t script_hash(const std::string& file, const std::string& text) {
   return base::Fnv1a().add(file).add_byte(0).add(text).value();
 }
 
-Detectors::Detectors(plugin_host::Port& port, std::string data_dir, std::uint32_t shards, Configure configure)
-    : port_(port), data_dir_(std::move(data_dir)), shards_(shards), configure_(std::move(configure)) {}
+Detectors::Detectors(plugin_host::Port& port, std::string data_dir, std::uint32_t shards, Configure configure,
+                     const CrashBook* crashes)
+    : port_(port),
+      data_dir_(std::move(data_dir)),
+      shards_(shards),
+      configure_(std::move(configure)),
+      crashes_(crashes) {}
 
 Detectors::~Detectors() {
   stop();
@@ -56,6 +61,10 @@ std::map<std::string, std::string> Detectors::extensions() const {
   return by_extension;
 }
 
+bool Detectors::must_isolate(const std::string& detector, const plugin_host::Found& file) const {
+  return crashes_ != nullptr && crashes_->isolates("detector." + detector, detector, file.identity);
+}
+
 base::Result<Detectors::Site*> Detectors::site(const std::string& detector, std::uint32_t shard) {
   std::lock_guard lock(mutex_);
   auto& slot = sites_[{detector, shard}];
@@ -71,6 +80,7 @@ base::Result<Detectors::Site*> Detectors::site(const std::string& detector, std:
   const auto* type = plugin_host::type_of(file->second, detector);
   auto config = configure_(*type);
   if (!config) return forget(config.error());
+  [[maybe_unused]] const bool isolated = must_isolate(detector, file->second);
   auto library = plugin_host::load_library(file->second);
   if (!library) return forget(library.error());
   plugin_host::InstanceSettings settings;
@@ -78,6 +88,7 @@ base::Result<Detectors::Site*> Detectors::site(const std::string& detector, std:
   settings.type = detector;
   settings.config = std::move(*config);
   settings.data_dir = data_dir_ + "/plugins/detector." + detector;
+  settings.identity = file->second.identity;
   auto instance = plugin_host::Instance::create(*library, std::move(settings), port_);
   if (!instance) return forget(instance.error());
   if (auto started = (*instance)->start({}); !started) return forget(started.error());
@@ -160,7 +171,8 @@ std::vector<model::PluginStatus> Detectors::status() const {
     line.version = type.version;
     line.kind = "detector";
     line.instance = site->instance->name();
-    line.state = "running";
+    if (line.state != "quarantined") line.state = "running";
+    show_health(site->instance.get(), crashes_, site->identity, line);
     line.calls += counters.calls;
     line.errors += counters.errors;
     if (auto file = found_.find(key.first); file != found_.end()) line.path = file->second.path;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/adapters.hpp"
+#include "app/crash_book.hpp"
 #include "base/result.hpp"
 #include "detection/evaluator.hpp"
 #include "model/plugin.hpp"
@@ -30,7 +31,9 @@ class Detectors {
   /// Options of a detector: validated, defaults filled in ([plugin.lua], or nothing).
   using Configure = std::function<base::Result<base::Value>(const model::PluginType&)>;
 
-  Detectors(plugin_host::Port& port, std::string data_dir, std::uint32_t shards, Configure configure);
+  /// `crashes` may be null.
+  Detectors(plugin_host::Port& port, std::string data_dir, std::uint32_t shards, Configure configure,
+            const CrashBook* crashes = nullptr);
   ~Detectors();
 
   /// What lies in the plugin directories now. Instances of a type that was exchanged or removed are made anew at the
@@ -55,6 +58,8 @@ class Detectors {
     std::uint64_t identity = 0;
     std::map<std::pair<std::uint64_t, std::string>, void*> scripts;  ///< by (hash, rule)
   };
+  /// Whether its instances must not run in the agent's own process.
+  bool must_isolate(const std::string& detector, const plugin_host::Found& file) const;
   base::Result<Site*> site(const std::string& detector, std::uint32_t shard);
   base::Result<std::vector<plugin_host::Instance::LoadedRule>> read(Site& site, const Script& script);
   void* script_of(Site& site, const model::Rule& rule);
@@ -63,6 +68,7 @@ class Detectors {
   const std::string data_dir_;
   const std::uint32_t shards_;
   Configure configure_;
+  const CrashBook* const crashes_;
   mutable std::mutex mutex_;
   std::map<std::string, plugin_host::Found> found_;  ///< detectors by id
   std::map<std::pair<std::string, std::uint32_t>, std::unique_ptr<Site>> sites_;

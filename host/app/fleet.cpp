@@ -44,7 +44,8 @@ class Fleet::Poller : public std::enable_shared_from_this<Poller> {
     std::unique_lock lock(mutex_);
     stopped_ = true;
     parts_.reactor->cancel(timer_);
-    idle_.wait(lock, [this] { return !pulling_; });
+    // A pull that hangs is not waited for once the watch has found it.
+    while (pulling_ && !instance_->quarantine()) idle_.wait_for(lock, std::chrono::milliseconds(100));
   }
 
  private:
@@ -74,7 +75,9 @@ class Fleet::Poller : public std::enable_shared_from_this<Poller> {
   }
   void report(const base::Result<bool>& pulled) {
     if (pulled) {
-      if (failures_ >= failures_until_down) parts_.pipeline->source_state(instance_->name(), true);
+      // The first good pull ends a SourceDown from before: of another instance, or of another run of the agent.
+      if (!pulled_ || failures_ >= failures_until_down) parts_.pipeline->source_state(instance_->name(), true);
+      pulled_ = true;
       failures_ = 0;
       return;
     }
@@ -91,6 +94,7 @@ class Fleet::Poller : public std::enable_shared_from_this<Poller> {
   bool stopped_ = false, pulling_ = false;
   runtime::Reactor::Id timer_ = 0;
   int failures_ = 0;
+  bool pulled_ = false;  ///< at least once
 };
 
 struct Fleet::Member {
@@ -177,7 +181,7 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
   const std::string name = member.wanted.full();
   const std::string text = base::to_json(config) + member.wanted.labels.text() +
                            base::format_duration(member.wanted.every) + base::format_duration(member.wanted.timeout);
-  if (member.instance && member.identity == file.identity) {
+  if (member.instance && member.identity == file.identity && !member.instance->quarantine()) {
     if (member.config_text == text) return;
     if (auto taken = member.instance->reconfigure(config); taken && *taken) {
       member.config_text = text;
@@ -218,6 +222,7 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
 
 base::Result<std::shared_ptr<plugin_host::Instance>> Fleet::make(const Member& member, const plugin_host::Found& file,
                                                                  base::Value config) {
+  [[maybe_unused]] const bool isolated = must_isolate(member.wanted, file);
   TRY(auto library, plugin_host::load_library(file));
   const std::string name = member.wanted.full();
   plugin_host::InstanceSettings settings;
@@ -228,7 +233,12 @@ base::Result<std::shared_ptr<plugin_host::Instance>> Fleet::make(const Member& m
   settings.labels = member.wanted.labels;
   settings.max_series = member.wanted.max_series;
   settings.next_seq = parts_.journal->next_seq(name);
+  settings.identity = file.identity;
   return plugin_host::Instance::create(std::move(library), std::move(settings), *parts_.port);
+}
+
+bool Fleet::must_isolate(const Wanted& wanted, const plugin_host::Found& file) const {
+  return parts_.crashes != nullptr && parts_.crashes->isolates(wanted.full(), wanted.plugin, file.identity);
 }
 
 base::Result<void> Fleet::begin(Member& member, const std::shared_ptr<plugin_host::Instance>& instance) {
@@ -237,6 +247,9 @@ base::Result<void> Fleet::begin(Member& member, const std::shared_ptr<plugin_hos
     std::lock_guard lock(mutex_);
     member.instance = instance;
   }
+  parts_.pipeline->own_alert(detection::OwnAlert::plugin_quarantined,
+                             model::Labels{{"instance", member.wanted.full()}, {"plugin", member.wanted.plugin}},
+                             false);
   if (member.wanted.kind != "source") {
     parts_.pipeline->set_channel(member.wanted.name, std::make_shared<ChannelAdapter>(instance, parts_.external_url));
   } else if (instance->polled()) {
@@ -336,6 +349,7 @@ std::vector<model::PluginStatus> Fleet::status() const {
     line.path = member->path;
     line.error = member->error;
     line.state = member->instance ? "running" : member->error.starts_with("waits") ? "waiting" : "failed";
+    show_health(member->instance.get(), parts_.crashes, member->identity, line);
     if (member->instance) {
       const auto counters = member->instance->counters();
       line.calls = counters.calls, line.errors = counters.errors;

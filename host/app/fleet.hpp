@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "app/crash_book.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "model/plugin.hpp"
@@ -47,6 +48,7 @@ class Fleet {
     const base::Clock* clock = nullptr;
     std::string data_dir, external_url;
     Prepare prepare;
+    const CrashBook* crashes = nullptr;
   };
   explicit Fleet(Parts parts);
   ~Fleet();
@@ -74,6 +76,8 @@ class Fleet {
                 Lines& lines);
   base::Result<std::shared_ptr<plugin_host::Instance>> make(const Member& member, const plugin_host::Found& file,
                                                             base::Value config);
+  /// Whether the instance must not run in the agent's own process.
+  bool must_isolate(const Wanted& wanted, const plugin_host::Found& file) const;
   base::Result<void> begin(Member& member, const std::shared_ptr<plugin_host::Instance>& instance);
   void end(Member& member);
   void publish_routes();

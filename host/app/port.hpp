@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,8 +24,9 @@ class AgentPort final : public plugin_host::Port {
     telemetry::Metrics* metrics = nullptr;
     runtime::Reactor* reactor = nullptr;
     runtime::Executor* pool = nullptr;
+    std::function<void(const plugin_host::Hang&, bool back)> hang = {};  ///< a call hangs, or came back
   };
-  explicit AgentPort(Parts parts) : parts_(parts) {}
+  explicit AgentPort(Parts parts) : parts_(std::move(parts)) {}
   void set_pipeline(pipeline::Pipeline* pipeline) { pipeline_.store(pipeline, std::memory_order_release); }
 
   const base::Clock& clock() const override { return *parts_.clock; }
@@ -38,6 +40,12 @@ class AgentPort final : public plugin_host::Port {
   base::Result<void> kv_put(const std::string& instance, const std::string& key, std::string value) override;
   runtime::Reactor& reactor() override { return *parts_.reactor; }
   runtime::Executor& pool() override { return *parts_.pool; }
+  void hangs(const plugin_host::Hang& hang) override {
+    if (parts_.hang) parts_.hang(hang, false);
+  }
+  void came_back(const plugin_host::Hang& hang) override {
+    if (parts_.hang) parts_.hang(hang, true);
+  }
 
  private:
   Parts parts_;

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "detection/own_alerts.hpp"
 #include "detection/rule_run.hpp"
 
 namespace tocsin::detection {
@@ -29,26 +30,15 @@ struct SlotRange {
   std::uint32_t count = 0;
 };
 
-/// SourceDown{source}: the engine's own alert about a source.
 const model::Rule& down_rule() {
-  static const model::Rule rule = [] {
-    model::Rule out;
-    out.name = "SourceDown";
-    out.category = model::Category::infrastructure;
-    out.severity = model::Severity::high;
-    out.by = {"source"};
-    out.message = "Source {{source}} is down; rules on its signals have no data";
-    out.suggestion = "`tocsin plugin list` has its last error";
-    return out;
-  }();
-  return rule;
+  return own_rule(OwnAlert::source_down);
 }
 
 }  // namespace
 
 struct Shard::Impl {
   Impl(ShardSettings with, const model::SeriesTable& table_, FindEvaluator find_)
-      : settings(std::move(with)), table(table_), find(std::move(find_)), desk(settings) {
+      : settings(std::move(with)), table(table_), find(std::move(find_)), desk(settings), own(settings) {
     desk.out = &backlog;
     desk.declared = [this](RuleRun& run) {
       attach_new_selectors(run);
@@ -101,6 +91,7 @@ struct Shard::Impl {
   FindEvaluator find;
   std::vector<model::Alert> backlog;  ///< told by the next push() or advance()
   Desk desk;
+  OwnAlerts own;
   std::vector<std::unique_ptr<RuleRun>> runs;  ///< by rule number; null: free
   std::vector<std::uint32_t> touched;
   std::vector<bool> is_touched;
@@ -481,6 +472,7 @@ void Shard::restore(const std::vector<model::Alert>& alerts, base::Time now) {
       instance.down->restore(alert);
       continue;
     }
+    if (my.own.restore(alert)) continue;
     if (RuleRun* run = my.run_of(alert.rule)) {
       run->restore(alert, now, my.warmed_through);
       continue;
@@ -569,6 +561,11 @@ void Shard::source_state(const std::string& instance, bool up, base::Time now, s
   my.desk.out = &my.backlog;
 }
 
+void Shard::own_alert(OwnAlert what, const model::Labels& group, bool firing, std::string_view message, base::Time now,
+                      std::vector<model::Alert>& out) {
+  impl_->own.judge(what, group, firing, message, now, out);
+}
+
 std::vector<RuleStatus> Shard::status() const {
   std::vector<RuleStatus> out;
   for (const auto& run : impl_->runs)
@@ -582,6 +579,7 @@ std::vector<model::Alert> Shard::active() const {
     if (run) run->active(out);
   for (const auto& instance : impl_->instances)
     if (instance.down && instance.down->active()) out.push_back(instance.down->alert());
+  impl_->own.active(out);
   return out;
 }
 

@@ -43,6 +43,9 @@ struct RuleProblem {
   base::Error error;
 };
 
+/// What the agent raises about itself.
+enum class OwnAlert : std::uint8_t { source_down, plugin_crashed, plugin_quarantined };
+
 class Shard {
  public:
   Shard(ShardSettings settings, const model::SeriesTable& series, FindEvaluator find);
@@ -67,6 +70,11 @@ class Shard {
   std::optional<base::Time> next_due() const;
   /// A source went down or came back: its rules go into no-data, SourceDown{source} fires or resolves.
   void source_state(const std::string& instance, bool up, base::Time now, std::vector<model::Alert>& out);
+
+  /// PluginCrashed{instance, plugin} or PluginQuarantined{instance, plugin} fires or resolves, where this shard owns
+  /// it. SourceDown comes from source_state(). `message` is for people; empty: the usual one.
+  void own_alert(OwnAlert what, const model::Labels& group, bool firing, std::string_view message, base::Time now,
+                 std::vector<model::Alert>& out);
 
   std::vector<RuleStatus> status() const;
   /// Pending and firing alerts.

@@ -341,6 +341,32 @@ TEST(Shard, RaisesSourceDownAndPutsItsRulesIntoNoData) {
   EXPECT_EQ(world.told(), (Told{"30 resolved nan", "31 resolved nan"}));
 }
 
+TEST(Shard, RaisesItsOwnAlertAboutAPluginOnceAndGoesOnAfterARestart) {
+  const model::Labels group{{"instance", "source.x"}, {"plugin", "x"}};
+  World world;
+  world.shard.own_alert(OwnAlert::plugin_crashed, group, true, "died of SIGSEGV", at(20), world.alerts);
+  world.shard.own_alert(OwnAlert::plugin_crashed, group, true, "died of SIGSEGV", at(21), world.alerts);
+  ASSERT_EQ(world.alerts.size(), 1u);
+  EXPECT_EQ(world.alerts[0].labels.text(),
+            R"({alertname="PluginCrashed",category="INFRASTRUCTURE",instance="source.x",plugin="x",severity="HIGH"})");
+  EXPECT_EQ(world.alerts[0].annotations.get("message"), "died of SIGSEGV");
+  World after;
+  after.shard.restore(world.shard.active(), at(40));
+  after.shard.own_alert(OwnAlert::plugin_crashed, group, true, "again", at(41), after.alerts);
+  EXPECT_EQ(after.told(), Told{});
+  after.shard.own_alert(OwnAlert::plugin_crashed, group, false, "", at(50), after.alerts);
+  ASSERT_EQ(after.alerts.size(), 1u);
+  EXPECT_EQ(after.alerts[0].id, world.alerts[0].id);
+  EXPECT_EQ(after.alerts[0].state, model::AlertState::resolved);
+}
+
+TEST(Shard, ResolvesNoOwnAlertThatNeverFired) {
+  World world;
+  world.shard.own_alert(OwnAlert::plugin_quarantined, {{"instance", "a"}, {"plugin", "b"}}, false, "", at(20),
+                        world.alerts);
+  EXPECT_EQ(world.told(), Told{});
+}
+
 TEST(Shard, ContinuesARestoredAlertUnderItsId) {
   World before;
   model::Rule cpu = rule("cpu", "cpu", ">", 90);

@@ -39,7 +39,8 @@ struct PluginDescriptor {
 
 /// A line of `tocsin plugin list` and of GET /plugins.
 struct PluginStatus {
-  std::string id, version, kind, instance, path, state, error;  ///< state: running, waiting, failed, stopped, available
+  std::string id, version, kind, instance, path, state, error;  ///< state: running, quarantined, waiting,
+                                                                ///< failed, stopped, available
   std::uint64_t calls = 0, errors = 0, signals = 0, rejected = 0, queue_depth = 0, dropped = 0;
 };
 

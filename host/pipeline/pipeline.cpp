@@ -297,6 +297,14 @@ void Pipeline::source_state(const std::string& instance, bool up) {
   }
 }
 
+void Pipeline::own_alert(detection::OwnAlert what, model::Labels labels, bool firing, std::string message) {
+  for (auto& runner : impl_->shards) {
+    runner->post([this, what, labels, firing, message](detection::Shard& shard, std::vector<model::Alert>& out) {
+      shard.own_alert(what, labels, firing, message, impl_->parts.clock->now(), out);
+    });
+  }
+}
+
 std::vector<detection::RuleProblem> Pipeline::set_rules(std::vector<model::SharedRule> rules) {
   std::vector<detection::RuleProblem> problems;
   for (auto& runner : impl_->shards) {

@@ -61,6 +61,9 @@ class Pipeline {
   base::Result<std::uint64_t> take(std::shared_ptr<model::SignalBatch> batch);
   void rejected(model::RejectedSignal rejected);
   void source_state(const std::string& instance, bool up);
+  /// An alert of the agent's own about a plugin fires or resolves: decided, kept and told like any other, one for each
+  /// set of labels. Does not wait for it. `message` empty: the usual one.
+  void own_alert(detection::OwnAlert what, model::Labels labels, bool firing, std::string message = {});
 
   // --- reload ---
   std::vector<detection::RuleProblem> set_rules(std::vector<model::SharedRule> rules);

@@ -47,6 +47,11 @@ bool ShardRunner::errand(Errand errand) {
   return true;
 }
 
+bool ShardRunner::post(Errand errand) {
+  return queue_.push(
+      std::make_shared<std::function<void()>>([this, errand = std::move(errand)] { errand(*shard_, alerts_); }));
+}
+
 base::Duration ShardRunner::patience() const {
   const auto due = shard_->next_due();
   const base::Duration most = std::chrono::seconds(1);

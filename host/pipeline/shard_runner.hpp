@@ -39,6 +39,8 @@ class ShardRunner {
   void judge(model::SharedBatch batch) { queue_.push(std::move(batch)); }
   /// Runs on the shard's thread between batches and waits for it: reload, status. False after stop().
   bool errand(Errand errand);
+  /// Like errand(), without waiting for it to run.
+  bool post(Errand errand);
   std::size_t queued() const { return queue_.size(); }
 
  private:

@@ -68,6 +68,7 @@ void InstanceCore::read_result(CallKind kind, const void* result, Answer& answer
 void InstanceCore::returned(tsn_token token, tsn_status status, Answer answer) {
   if (status == TSN_PENDING) return arm(token);
   if (auto call = tokens_.take(token)) return finish(std::move(*call), std::move(answer), false);
+  if (quarantined()) return;  // the call came back late: it was ended when it was found to hang
   violation("it completed a call and answered the same call with " + status_name(status) + "; a call ends once");
 }
 
@@ -89,7 +90,10 @@ void InstanceCore::arm(tsn_token token) {
 void InstanceCore::deadline_passed(tsn_token token) {
   auto deadline = tokens_.deadline_of(token);
   if (!deadline) return;
-  if (auto pass = gate_.enter(); pass && type_.table.cancel != nullptr) type_.table.cancel(self_, token);
+  if (auto pass = gate_.enter(); pass && type_.table.cancel != nullptr && !quarantined()) {
+    Entered entered(*mark_, EntryPoint::cancel, Within{}.limit_ms);
+    type_.table.cancel(self_, token);
+  }
   auto id = port_.reactor().after(grace, [weak = weak_from_this(), token] {
     auto core = weak.lock();
     if (!core) return;

@@ -50,15 +50,17 @@ Result<std::vector<Instance::LoadedRule>> InstanceCore::load_script(const std::s
   sink.ctx = &rules;
   sink.add_rule = &add_rule;
   tsn_err err = new_err();
-  tsn_status status =
-      call(err, [&](tsn_err& e) { return type_.detector.load(self_, str(file), str(text), &sink, &e); });
+  tsn_status status = call({EntryPoint::load}, err,
+                           [&](tsn_err& e) { return type_.detector.load(self_, str(file), str(text), &sink, &e); });
   if (status != TSN_OK) return fail(error(status, err, file));
   return std::move(rules.rules);
 }
 
 void InstanceCore::unload_script(const std::string& file) {
   if (type_.detector.unload == nullptr) return;
-  std::lock_guard seq(seq_);
+  if (!seq_.enter()) return;
+  std::lock_guard seq(seq_, std::adopt_lock);
+  Entered entered(*mark_, EntryPoint::unload, Within{}.limit_ms);
   type_.detector.unload(self_, str(file));
 }
 
@@ -81,15 +83,17 @@ Result<void*> InstanceCore::compile(const model::Rule& rule, void* script, const
   view.script = script;
   void* program = nullptr;
   tsn_err err = new_err();
-  tsn_status status =
-      call(err, [&](tsn_err& e) { return type_.detector.compile(self_, &view, &inputs, &program, &e); });
+  tsn_status status = call({EntryPoint::compile}, err,
+                           [&](tsn_err& e) { return type_.detector.compile(self_, &view, &inputs, &program, &e); });
   if (status != TSN_OK) return fail(error(status, err, "rule " + rule.name));
   return program;
 }
 
 void InstanceCore::release(void* program) {
   if (type_.detector.release == nullptr) return;
-  std::lock_guard seq(seq_);
+  if (!seq_.enter()) return;
+  std::lock_guard seq(seq_, std::adopt_lock);
+  Entered entered(*mark_, EntryPoint::release, Within{}.limit_ms);
   type_.detector.release(self_, program);
 }
 
@@ -102,7 +106,11 @@ Result<void> InstanceCore::evaluate(void* program, const tsn_rows& rows, tsn_ver
   err.size = sizeof err;
   err.code = 0, err.retry_after_ms = 0, err.n = 0;
   tsn_verdicts out = verdicts;  // a copy: the plugin cannot redirect what is read below
-  tsn_status status = type_.detector.evaluate(self_, program, &rows, &out, &err);
+  tsn_status status;
+  {
+    Entered entered(*mark_, EntryPoint::evaluate, evaluate_limit_ms);
+    status = type_.detector.evaluate(self_, program, &rows, &out, &err);
+  }
   if (status != TSN_OK) [[unlikely]] {
     errors_.fetch_add(1, std::memory_order_relaxed);
     return fail(error(status, err, "evaluate"));

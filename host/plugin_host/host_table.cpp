@@ -47,7 +47,10 @@ tsn_status series(const tsn_host* host, tsn_instance instance, tsn_str name, con
 
 tsn_status submit(const tsn_host* host, tsn_instance instance, const tsn_batch* batch, const tsn_bytes* cursor,
                   tsn_submitted* out, tsn_err* err) noexcept {
-  return with(host, instance, err, [&](InstanceCore& core) { return core.inlet().submit(batch, cursor, out, err); });
+  return with(host, instance, err, [&](InstanceCore& core) {
+    if (core.left_behind()) return refuse(err, TSN_CANCELLED, "submit: the instance hung and was left behind");
+    return core.inlet().submit(batch, cursor, out, err);
+  });
 }
 
 void reject(const tsn_host* host, tsn_instance instance, const tsn_reject* in) noexcept {

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "plugin_host/call_watch.hpp"
 #include "plugin_host/value_view.hpp"
+#include "runtime/thread.hpp"
 
 namespace tocsin::plugin_host {
 
@@ -27,6 +29,14 @@ void keep_for_ever(std::shared_ptr<InstanceCore> core) {
   kept.push_back(std::move(core));
 }
 
+/// A thread that a plugin does not give back. Joined by nobody.
+void keep_for_ever(std::unique_ptr<runtime::Thread> thread) {
+  static auto& kept = *new std::vector<std::unique_ptr<runtime::Thread>>;
+  static std::mutex mutex;
+  std::lock_guard lock(mutex);
+  kept.push_back(std::move(thread));
+}
+
 }  // namespace
 
 InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& type, InstanceSettings settings,
@@ -37,10 +47,12 @@ InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& 
       short_name_(after_dot(settings_.name)),
       port_(port),
       number_(number),
+      mark_(number, settings_.name, type.description.id, settings_.identity,
+            reinterpret_cast<const void*>(type.table.create)),
       host_(make_host_table(*this)),
       inlet_(inlet ? std::move(inlet) : std::make_unique<AgentInlet>(settings_, type.description.id, port, number)),
       tokens_(number << 12),
-      threads_(number << 12),
+      threads_(number << 12, *mark_),
       strand_(port.pool()),
       callbacks_(port.reactor(), number << 12) {}
 
@@ -69,24 +81,26 @@ Result<std::shared_ptr<Instance>> create_instance(std::shared_ptr<Library> libra
 }
 
 Result<void> InstanceCore::create_self() {
+  watch_calls(*mark_, weak_from_this());
   callbacks_.set_runner([weak = weak_from_this()](runtime::Task task) {
     if (auto core = weak.lock()) core->run_later(std::move(task));
   });
-  ValueView config(settings_.config);
-  tsn_create create{};
-  create.size = sizeof create;
-  create.replay = settings_.replay;
-  create.instance = handle_of_instance();
-  create.name = str(short_name_);
-  create.config = config.root();
-  create.data_dir = str(settings_.data_dir);
-  tsn_err err = new_err();
-  tsn_status status = call(err, [&](tsn_err& e) { return type_.table.create(&host_, &create, &self_, &e); });
-  if (status == TSN_OK) return self_made_ = true, Result<void>();
+  Outcome made = life_call(EntryPoint::create, [this](tsn_err& e) {
+    ValueView config(settings_.config);
+    tsn_create create{};
+    create.size = sizeof create;
+    create.replay = settings_.replay;
+    create.instance = handle_of_instance();
+    create.name = str(short_name_);
+    create.config = config.root();
+    create.data_dir = str(settings_.data_dir);
+    return type_.table.create(&host_, &create, &self_, &e);
+  });
+  if (made.status == TSN_OK) return self_made_ = true, Result<void>();
   stopping_ = true;
   sweep();  // a plugin may have begun something before it failed
   if (state_ == State::abandoned) keep_for_ever(shared_from_this());
-  return fail(error(status, err, "create"));
+  return fail(error(made.status, made.err, "create"));
 }
 
 Result<void> InstanceCore::start(std::string_view cursor) {
@@ -97,31 +111,43 @@ Result<void> InstanceCore::start(std::string_view cursor) {
   }
   stopping_ = false;
   gate_.open();
-  tsn_err err = new_err();
-  tsn_status status = TSN_OK;
+  Outcome begun;
   if (type_.table.start != nullptr) {
-    tsn_bytes at{cursor.data(), cursor.size()};
-    status = call(err, [&](tsn_err& e) { return type_.table.start(self_, at, &e); });
+    begun = life_call(EntryPoint::start, [this, at = std::string(cursor)](tsn_err& e) {
+      return type_.table.start(self_, tsn_bytes{at.data(), at.size()}, &e);
+    });
   }
-  if (status == TSN_OK) return state_ = State::running, Result<void>();
+  if (begun.status == TSN_OK) return state_ = State::running, Result<void>();
   // A failed start has nothing to stop; what it left behind is taken from it.
   stopping_ = true;
   sweep();
   if (state_ != State::abandoned) stopping_ = false;
-  return fail(error(status, err, "start"));
+  return fail(error(begun.status, begun.err, "start"));
 }
 
 void InstanceCore::stop() {
   std::lock_guard life(life_);
   if (state_ != State::created && state_ != State::running) return;
   stopping_ = true;
-  if (type_.table.cancel != nullptr) {
-    for (tsn_token token : tokens_.open_tokens()) type_.table.cancel(self_, token);
+  if (call_inside()) return abandon("a call into it hangs");
+  auto open = tokens_.open_tokens();
+  if (type_.table.cancel != nullptr && !open.empty()) {
+    auto cancel_all = [this, open] {
+      Entered entered(*mark_, EntryPoint::cancel, Within{}.limit_ms);
+      for (tsn_token token : open) type_.table.cancel(self_, token);
+    };
+    if (!apart("cancel", cancel_all)) return abandon("cancel hangs");
   }
   gate_.close(grace);  // requests under way get a moment to end by themselves
   std::unique_lock seq(seq_, std::defer_lock);
   if (!seq.try_lock_for(patience)) return abandon("a call into it has not returned for 10 s");
-  if (state_ == State::running && type_.table.stop != nullptr) type_.table.stop(self_);
+  if (state_ == State::running && type_.table.stop != nullptr) {
+    auto stop_it = [this] {
+      Entered entered(*mark_, EntryPoint::stop, Within{}.limit_ms);
+      type_.table.stop(self_);
+    };
+    if (!apart("stop", stop_it)) return abandon("stop hangs");
+  }
   seq.unlock();
   sweep();
   if (state_ != State::abandoned) state_ = State::stopped;
@@ -129,6 +155,7 @@ void InstanceCore::stop() {
 
 /// Takes from the plugin what it may not hold any more, and says what that was.
 void InstanceCore::sweep() {
+  if (call_inside()) return abandon("a call into it hangs");
   if (!threads_.join_all(grace)) {
     violation("after stop " + std::to_string(threads_.running()) +
               " of its threads still run; they must end when stopping() is 1");
@@ -151,6 +178,7 @@ void InstanceCore::sweep() {
 
 void InstanceCore::abandon(const std::string& why) {
   state_ = State::abandoned;
+  left_behind_ = true;
   for (tsn_token token : tokens_.open_tokens()) force(token, TSN_CANCELLED, "the instance hangs and was left behind");
   callbacks_.cancel_all();
   violation("it is left behind, because " + why + "; restart the agent to be rid of it");
@@ -160,7 +188,13 @@ bool InstanceCore::shut_down() {
   stop();
   std::lock_guard life(life_);
   if (state_ == State::abandoned) return false;
-  if (state_ != State::destroyed && type_.table.destroy != nullptr) type_.table.destroy(self_);
+  if (state_ != State::destroyed && type_.table.destroy != nullptr) {
+    auto destroy = [this] {
+      Entered entered(*mark_, EntryPoint::destroy, Within{}.limit_ms);
+      type_.table.destroy(self_);
+    };
+    if (!apart("destroy", destroy)) return abandon("destroy hangs"), false;
+  }
   self_made_ = false;
   state_ = State::destroyed;
   return true;
@@ -168,15 +202,44 @@ bool InstanceCore::shut_down() {
 
 Result<bool> InstanceCore::reconfigure(const base::Value& config) {
   if (type_.table.reconfigure == nullptr) return false;
-  ValueView view(config);
-  tsn_err err = new_err();
-  tsn_status status = call(err, [&](tsn_err& e) {
+  Outcome taken = life_call(EntryPoint::reconfigure, [this, config](tsn_err& e) {
+    ValueView view(config);
     return accepts_calls() ? type_.table.reconfigure(self_, view.root(), &e)
                            : refuse(&e, TSN_CANCELLED, "the instance is stopping");
   });
-  if (status == TSN_OK) return true;
-  if (status == TSN_NEEDS_RESTART) return false;
-  return fail(error(status, err, "reconfigure"));
+  if (taken.status == TSN_OK) return true;
+  if (taken.status == TSN_NEEDS_RESTART) return false;
+  return fail(error(taken.status, taken.err, "reconfigure"));
+}
+
+InstanceCore::Outcome InstanceCore::life_call(EntryPoint entry, std::function<tsn_status(tsn_err&)> f) {
+  auto out = std::make_shared<Outcome>();
+  bool back =
+      apart(to_string(entry), [this, entry, out, f = std::move(f)] { out->status = call({entry}, out->err, f); });
+  if (back) return *out;
+  Outcome hung;
+  hung.status = refuse_quarantined(hung.err);
+  return hung;
+}
+
+/// Why a thread of its own: what starts, exchanges and stops instances holds the configuration's lock, and one plugin
+/// must not keep it for ever. Life cycle calls are rare; making a thread costs some 20 µs.
+bool InstanceCore::apart(const char* name, std::function<void()> f) {
+  auto done = std::make_shared<bool>(false);
+  auto thread = std::make_unique<runtime::Thread>(name, runtime::plugin_stack,
+                                                  [self = shared_from_this(), f = std::move(f), done]() mutable {
+                                                    f();
+                                                    f = nullptr;
+                                                    std::lock_guard lock(self->quarantine_mutex_);
+                                                    *done = true;
+                                                    self->quarantine_changed_.notify_all();
+                                                  });
+  std::unique_lock lock(quarantine_mutex_);
+  quarantine_changed_.wait(lock, [&] { return *done || inside_ > 0; });
+  if (*done) return true;
+  lock.unlock();
+  keep_for_ever(std::move(thread));
+  return false;
 }
 
 InstanceCounters InstanceCore::counters() const {
@@ -209,8 +272,9 @@ void InstanceCore::violation(std::string text) {
 void InstanceCore::run_later(runtime::Task task) {
   strand_.post([weak = weak_from_this(), task = std::move(task)] {
     auto alive = weak.lock();
-    if (!alive) return;
-    std::lock_guard seq(alive->seq_);
+    if (!alive || !alive->seq_.enter()) return;
+    std::lock_guard seq(alive->seq_, std::adopt_lock);
+    Entered entered(*alive->mark_, EntryPoint::callback, Within{}.limit_ms);
     if (alive->self_made_) task();
   });
 }

@@ -4,18 +4,26 @@
 // pass `gate_` instead, so that stop() can wait for them. `evaluate` takes no lock: a detector belongs to one shard's
 // thread; only if it ever asked for a timer or a watch does evaluate lock too. Calls out are [any].
 //
+// Every call in is an Entered: who runs is known when the process crashes, and a call over its deadline is found. The
+// instance is then quarantined: who waits for `seq_` is let go, open calls are ended, and nothing goes in any more.
+// create, start, reconfigure, stop and destroy run apart, on a thread of their own, so that whoever asks for them goes
+// on.
+//
 // Stopping is bounded. An instance whose plugin does not come back within `patience` is left behind: it is reported,
 // its memory and its library stay, and the agent goes on.
 #pragma once
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "plugin_host/abi_text.hpp"
+#include "plugin_host/attribution.hpp"
 #include "plugin_host/call_gate.hpp"
 #include "plugin_host/callbacks.hpp"
 #include "plugin_host/inlet.hpp"
@@ -45,6 +53,7 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   const std::string& name() const override { return settings_.name; }
   const model::PluginType& type() const override { return type_.description; }
   InstanceCounters counters() const override;
+  std::optional<Quarantine> quarantine() const override;
   bool polled() const override { return type_.source.pull != nullptr; }
   base::Result<bool> pull(base::Time deadline) override;
   base::Result<std::vector<LoadedRule>> load_script(const std::string& file, std::string_view text) override;
@@ -58,7 +67,15 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
               std::function<void(Sent)> done) override;
   void handle(const Request& request, base::Time deadline, std::function<void(Response)> done) override;
 
+  // --- the watch over calls (call_watch.cpp); its thread ---
+  /// A call is over its deadline: refuses all others, ends what waits, tells the port.
+  void hangs(EntryPoint entry);
+  void came_back(EntryPoint entry);
+  std::uint32_t number() const { return number_; }
+
   // --- the host table (host_table.cpp); any thread ---
+  /// It hung and another instance has its name now: nothing it says counts any more.
+  bool left_behind() const { return left_behind_.load(std::memory_order_acquire); }
   tsn_instance handle_of_instance() const { return std::uint64_t{number_} << 32 | 1; }
   std::int64_t now() const { return base::to_ns(port_.clock().now()); }
   void log(int level, std::string_view text);
@@ -82,16 +99,41 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   static constexpr std::chrono::seconds grace{1};
   enum class State : std::uint8_t { created, running, stopped, abandoned, destroyed };
 
+  /// A call in and how long it may take.
+  struct Within {
+    EntryPoint entry;
+    std::uint32_t limit_ms = 10'000;
+  };
+  /// Until `deadline` and a second more, which the plugin has to answer in.
+  Within until(EntryPoint entry, base::Time deadline) const;
+  /// A judgement has no deadline of its own; one that takes this long holds up every rule of its shard.
+  static constexpr std::uint32_t evaluate_limit_ms = 5'000;
+
   // Calls in. `f(err)` runs under seq_; the status is counted.
   template <class F>
-  tsn_status call(tsn_err& err, F&& f) {
-    std::lock_guard lock(seq_);
+  tsn_status call(Within within, tsn_err& err, F&& f) {
+    if (!seq_.enter()) return refuse_quarantined(err);
+    std::lock_guard lock(seq_, std::adopt_lock);
+    Entered entered(*mark_, within.entry, within.limit_ms);
     return counted(f(err));
   }
+  tsn_status refuse_quarantined(tsn_err& err);
+  struct Outcome {
+    tsn_status status = TSN_OK;
+    tsn_err err = new_err();
+  };
+  /// A counted call of the life cycle, run apart. What `f` uses it owns.
+  Outcome life_call(EntryPoint entry, std::function<tsn_status(tsn_err&)> f);
+  /// Runs a call of the life cycle on a thread of its own; false: it hangs, and the thread is left to it. What `f` uses
+  /// it owns.
+  bool apart(const char* name, std::function<void()> f);
   tsn_status counted(tsn_status status);
   base::Error error(tsn_status status, const tsn_err& err, std::string_view call);
   void violation(std::string text);
   bool accepts_calls() const { return self_made_ && !stopping(); }
+  bool quarantined() const { return quarantined_.load(std::memory_order_acquire); }
+  bool call_inside() const;
+  Hang hang_of(EntryPoint entry) const;
 
   // Asynchronous calls.
   /// What a plugin's answer means for this kind of call; a status the call does not have becomes TSN_FAILED.
@@ -118,6 +160,7 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   const std::string short_name_;
   Port& port_;
   const std::uint32_t number_;
+  const Marked mark_;
   tsn_host host_{};
   void* self_ = nullptr;
   std::atomic<bool> self_made_{false};
@@ -128,6 +171,11 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   CallGate gate_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_callbacks_{false};
+  std::atomic<bool> quarantined_{false}, left_behind_{false};
+  mutable std::mutex quarantine_mutex_;
+  std::condition_variable quarantine_changed_;  ///< for who waits apart
+  Quarantine quarantine_;
+  int inside_ = 0;  ///< calls over their deadline that have not returned
 
   const std::unique_ptr<Inlet> inlet_;
   TokenTable tokens_;

@@ -6,6 +6,7 @@ namespace tocsin::plugin_host {
 void InstanceCore::handle(const Request& request, base::Time deadline, std::function<void(Response)> done) {
   auto pass = gate_.enter();
   if (!pass || !accepts_calls()) return done(problem(TSN_CANCELLED, settings_.name + " is stopping"));
+  if (quarantined()) return done(problem(TSN_RETRY, settings_.name + " is quarantined: a call into it hangs"));
   if (type_.routes.handle == nullptr) return done(problem(TSN_UNSUPPORTED, settings_.name + " has no routes"));
   std::vector<tsn_label> headers;
   headers.reserve(request.headers.size());
@@ -27,7 +28,11 @@ void InstanceCore::handle(const Request& request, base::Time deadline, std::func
   auto answer_request = [box, done = std::move(done)](const Answer& answer) { done(box->close(answer)); };
   tsn_token token = tokens_.open({CallKind::handle, deadline, std::move(answer_request), box, 0});
   tsn_err err = new_err();
-  tsn_status status = counted(type_.routes.handle(self_, token, &view, box->abi(), base::to_ns(deadline), &err));
+  tsn_status status;
+  {
+    Entered entered(*mark_, EntryPoint::handle, until(EntryPoint::handle, deadline).limit_ms);
+    status = counted(type_.routes.handle(self_, token, &view, box->abi(), base::to_ns(deadline), &err));
+  }
   returned(token, status, status == TSN_PENDING ? Answer{} : answer_of(CallKind::handle, status, err));
 }
 

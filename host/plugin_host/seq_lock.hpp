@@ -17,6 +17,21 @@ class SeqLock {
     free_.wait(lock, [this] { return !held_; });
     held_ = true;
   }
+  /// Waits like lock(); false: refuse() was called, before or meanwhile, and the lock is not held.
+  bool enter() {
+    std::unique_lock lock(mutex_);
+    free_.wait(lock, [this] { return !held_ || refused_; });
+    if (refused_) return false;
+    return held_ = true;
+  }
+  /// From now on enter() lets nobody in: who holds the lock hangs.
+  void refuse() {
+    {
+      std::lock_guard lock(mutex_);
+      refused_ = true;
+    }
+    free_.notify_all();
+  }
   bool try_lock_for(base::Duration limit) {
     std::unique_lock lock(mutex_);
     if (!free_.wait_for(lock, limit, [this] { return !held_; })) return false;
@@ -34,7 +49,7 @@ class SeqLock {
  private:
   std::mutex mutex_;
   std::condition_variable free_;
-  bool held_ = false;
+  bool held_ = false, refused_ = false;
 };
 
 }  // namespace tocsin::plugin_host

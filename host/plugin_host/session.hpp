@@ -30,6 +30,14 @@ struct Taken {
   std::uint64_t first_seq = 0;
 };
 
+/// A call into an instance that has gone over its deadline. No call goes into the instance any more.
+struct Hang {
+  std::string instance, plugin, call;  ///< "notifier.mail", "email", "deliver"
+  std::uint64_t identity = 0;          ///< of the plugin's file
+  bool on_pool = false;                ///< it holds a thread of the pool
+  bool on_path = false;                ///< it holds a thread that nothing can stand in for: a shard's, the listener's
+};
+
 /// What instances need from the agent. Declared here, the consumer; implemented in pipeline/app. Any thread.
 class Port {
  public:
@@ -47,6 +55,9 @@ class Port {
   virtual base::Result<void> kv_put(const std::string& instance, const std::string& key, std::string value) = 0;
   virtual runtime::Reactor& reactor() = 0;
   virtual runtime::Executor& pool() = 0;
+  /// Told by the watch over calls, on its thread; not to block. came_back() follows if the call returns after all.
+  virtual void hangs(const Hang&) {}
+  virtual void came_back(const Hang&) {}
 };
 
 /// A mapped library. Loaded with rtld_now | rtld_local; never unloaded while an instance of it lives, by default never.
@@ -66,6 +77,14 @@ struct InstanceSettings {
   std::uint32_t max_series = 100'000;
   bool replay = false;
   std::uint64_t next_seq = 1;
+  std::uint64_t identity = 0;  ///< of the plugin's file, as Found::identity: what a crash is put down to
+};
+
+/// Why an instance gets no calls any more.
+struct Quarantine {
+  std::string call;    ///< the one that went over its deadline
+  base::Time since{};  ///< when that was found
+  bool inside = true;  ///< it has not returned yet
 };
 
 struct InstanceCounters {
@@ -97,6 +116,9 @@ class Instance {
   virtual const model::PluginType& type() const = 0;
   virtual InstanceCounters counters() const = 0;
   virtual ProcessStatus process_status() const { return {}; }
+  /// Set once a call went over its deadline. Calls are then refused with TSN_RETRY until a new instance takes its
+  /// place.
+  virtual std::optional<Quarantine> quarantine() const { return std::nullopt; }
 
   // --- source ---
   virtual bool polled() const = 0;

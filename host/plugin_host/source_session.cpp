@@ -16,7 +16,7 @@ Result<bool> InstanceCore::pull(base::Time deadline) {
   tsn_token token =
       tokens_.open({CallKind::pull, deadline, [answered](Answer a) { answered->set_value(std::move(a)); }, {}, 0});
   tsn_err err = new_err();
-  tsn_status status = call(err, [&](tsn_err& e) {
+  tsn_status status = call(until(EntryPoint::pull, deadline), err, [&](tsn_err& e) {
     if (!accepts_calls()) return refuse(&e, TSN_CANCELLED, "the instance is stopping");
     return type_.source.pull(self_, token, base::to_ns(deadline), &e);
   });

@@ -39,7 +39,10 @@ base::Result<tsn_thread> ThreadGroup::spawn(std::string name, void (*fn)(void*),
     SignalsBlocked blocked;
     std::thread thread([this, name = std::move(name), fn, arg, ended] {
       runtime::name_thread(name);
-      fn(arg);
+      {
+        Entered entered(mark_, EntryPoint::thread, 0);
+        fn(arg);
+      }
       std::lock_guard inner(mutex_);
       *ended = true;
       --running_;

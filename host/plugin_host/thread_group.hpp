@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "plugin_host/attribution.hpp"
 #include "plugin_host/handles.hpp"
 #include "tocsin/abi.h"
 
@@ -19,7 +20,8 @@ namespace tocsin::plugin_host {
 class ThreadGroup {
  public:
   static constexpr std::size_t most = 256;
-  explicit ThreadGroup(std::uint32_t generation) : threads_(generation) {}
+  /// `mark` is the instance's: what its threads do is its doing.
+  ThreadGroup(std::uint32_t generation, const Mark& mark) : mark_(mark), threads_(generation) {}
 
   base::Result<tsn_thread> spawn(std::string name, void (*fn)(void*), void* arg);
   /// Waits for the thread's end. TSN_INVALID: stale, or the calling thread itself.
@@ -35,6 +37,7 @@ class ThreadGroup {
   };
   void reap_ended();
 
+  const Mark& mark_;
   mutable std::mutex mutex_;
   std::condition_variable ended_;
   std::size_t running_ = 0;

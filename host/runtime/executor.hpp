@@ -33,8 +33,16 @@ class Pool final : public Executor {
   ~Pool() override;
   void post(Task task) override;
   bool try_post(Task& task) override;
+  /// Waits for all workers but those that hang (see replace_one()): they are left behind.
   void stop();
   std::size_t queued() const;
+  /// How many workers may be replaced at a time.
+  static constexpr std::size_t most_replaced = 16;
+  /// A worker's task does not return: another one takes its place. False: as many as may be are replaced already, or
+  /// the pool is stopping. Any thread.
+  bool replace_one();
+  /// The task of replace_one() has returned: one worker too many ends. Any thread.
+  void give_back_one();
 
  private:
   struct Impl;

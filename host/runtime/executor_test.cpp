@@ -83,6 +83,48 @@ TEST(Pool, CanBeStoppedByItsOwnTask) {
   EXPECT_TRUE(stopped.wait());
 }
 
+TEST(Pool, GoesOnBesideAWorkerThatHangs) {
+  Told<bool> hangs, go, done;
+  Pool pool("t", 1);
+  pool.post([&] {
+    hangs.tell(true);
+    go.wait();
+  });
+  ASSERT_TRUE(hangs.wait());
+  ASSERT_TRUE(pool.replace_one());
+  pool.post([&] { done.tell(true); });
+  EXPECT_TRUE(done.wait());
+  go.tell(true);
+  pool.give_back_one();
+}
+
+TEST(Pool, ReplacesSixteenWorkersAtMost) {
+  Pool pool("t", 1);
+  for (std::size_t i = 0; i < Pool::most_replaced; ++i) EXPECT_TRUE(pool.replace_one());
+  EXPECT_FALSE(pool.replace_one());
+  pool.give_back_one();  // of the one that was not replaced
+  EXPECT_FALSE(pool.replace_one());
+  for (std::size_t i = 0; i <= Pool::most_replaced; ++i) pool.give_back_one();
+  EXPECT_TRUE(pool.replace_one());
+  pool.give_back_one();
+}
+
+TEST(Pool, StopsWithoutWaitingForAWorkerThatHangs) {
+  struct Shared {
+    Told<bool> hangs, go;
+  };
+  auto shared = std::make_shared<Shared>();
+  Pool pool("t", 2);
+  pool.post([shared] {
+    shared->hangs.tell(true);
+    shared->go.wait();
+  });
+  ASSERT_TRUE(shared->hangs.wait());
+  ASSERT_TRUE(pool.replace_one());
+  pool.stop();
+  shared->go.tell(true);
+}
+
 TEST(Pool, CountsWhatWaits) {
   Told<bool> started, go;
   Pool pool("t", 1);

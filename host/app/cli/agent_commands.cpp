@@ -12,6 +12,7 @@
 #include "app/cli/commands.hpp"
 #include "app/demo.hpp"
 #include "app/replay.hpp"
+#include "app/supervisor.hpp"
 #include "app/version.hpp"
 #include "base/text.hpp"
 #include "settings/load.hpp"
@@ -34,15 +35,18 @@ std::string config_or_default(const std::string& given) {
   return fs::exists("/etc/tocsin/agent.toml") ? "/etc/tocsin/agent.toml" : "";
 }
 
-int run(const std::string& file) {
+/// `state` is null without a supervisor.
+int run(const std::string& file, WorkerState* state) {
   sigset_t set;
   sigemptyset(&set);
   for (const int each : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, each);
-  auto agent = Agent::start({file});
+  if (state) plugin_host::record_crashes(state->findings);
+  auto agent = Agent::start({file, state ? &state->findings : nullptr});
   if (!agent) {
     std::cerr << agent.error().message() << std::endl;
     return agent.error().fault() == base::Fault::invalid ? exit_usage : exit_no;
   }
+  if (state) state->ready = 1;
   if (isatty(1))
     std::cout << "tocsin " << tocsin_version << " runs on " << (*agent)->url() << " with data in "
               << (*agent)->data_dir() << std::endl;
@@ -200,7 +204,7 @@ void add_agent_commands(CLI::App& app, Console& console) {
   struct Arguments {
     std::string config, length = "60s", folder = ".";
     std::vector<std::string> files;
-    bool effective = false, origin = false;
+    bool effective = false, origin = false, no_supervisor = false;
   };
   auto args = std::make_shared<Arguments>();
   auto add_config = [&](CLI::App* command) {
@@ -209,7 +213,15 @@ void add_agent_commands(CLI::App& app, Console& console) {
 
   auto* run_command = app.add_subcommand("run", "Run the agent until SIGTERM; SIGHUP reloads");
   add_config(run_command);
-  run_command->callback([&console, args] { console.exit_code = run(config_or_default(args->config)); });
+  run_command
+      ->add_flag("--no-supervisor", args->no_supervisor,
+                 "in this process, which a crash then ends: for debuggers (TOCSIN_NO_SUPERVISOR=1)")
+      ->envname("TOCSIN_NO_SUPERVISOR");
+  run_command->callback([&console, args] {
+    const auto file = config_or_default(args->config);
+    console.exit_code =
+        args->no_supervisor ? run(file, nullptr) : supervise([&](WorkerState& state) { return run(file, &state); });
+  });
 
   auto* check_command = app.add_subcommand("check", "Find every mistake in a configuration");
   add_config(check_command);
