@@ -11,6 +11,7 @@
 #include "app/backend.hpp"
 #include "app/configuration.hpp"
 #include "app/data_lock.hpp"
+#include "app/plugin_metrics.hpp"
 #include "app/port.hpp"
 #include "app/version.hpp"
 #include "base/text.hpp"
@@ -72,6 +73,7 @@ struct Agent::Impl {
   void stop();
 
   base::Result<std::vector<std::string>> reload();
+  Detectors::Running running();
   std::vector<std::string> apply_rules();
   std::vector<std::string> reconcile();
   void on_directory_changed();
@@ -157,7 +159,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   detectors = std::make_unique<Detectors>(
       *port, agent.data_dir, settings.shards,
       [this](const model::PluginType& type) { return configuration.prepare_detector(type); });
-  detectors->set_found(found);
+  detectors->set_found(found, {});
   const auto scripts = configuration.read_scripts(*detectors);
   report(scripts);
   pipeline::Parts parts;
@@ -238,6 +240,7 @@ base::Result<void> Agent::Impl::start() {
       metrics.gauge("tocsin_log_lines_lost", "Log lines that could not be written").set(lost);
     }
   });
+  metrics.on_expose([this] { return plugin_metrics(backend ? backend->plugins() : std::vector<model::PluginStatus>{}); });
   for (const auto& [name, step] : steps) {
     if (auto done = (this->*step)(); !done)
       return base::fail(std::string(name) == "configuration" ? done.error() : done.error().in(name));
@@ -347,7 +350,9 @@ void Agent::Impl::on_directory_changed() {
     for (const auto& file : found) {
       if (!file.error.empty()) telemetry::log_error("plugins", file.error);
     }
-    if (detectors->set_found(found)) apply_rules();
+    const auto changed = detectors->set_found(found, running());
+    for (const auto& line : changed.lines) telemetry::log_info("plugins", line);
+    if (changed.rules) apply_rules();
     pipeline->set_routing(configuration.routing());
     for (const auto& line : reconcile()) telemetry::log_info("plugins", line);
   }
@@ -360,6 +365,10 @@ bool Agent::Impl::directory_differs() {
   std::lock_guard one(changing);
   return !std::ranges::equal(directory->scan(), found,
                              [](const auto& a, const auto& b) { return a.path == b.path && a.identity == b.identity; });
+}
+
+Detectors::Running Agent::Impl::running() {
+  return {configuration.rules(), [this](const Detectors::OnShard& visit) { pipeline->each_shard(visit); }};
 }
 
 std::vector<std::string> Agent::Impl::apply_rules() {
@@ -389,7 +398,7 @@ base::Result<std::vector<std::string>> Agent::Impl::reload() {
     if (changed) lines.push_back(std::string(what) + " changed: it takes effect when the agent is restarted");
   }
   telemetry::setup_log(log_settings(now.log));
-  detectors->set_found(found);
+  for (auto& line : detectors->set_found(found, running()).lines) lines.push_back(std::move(line));
   for (auto& line : apply_rules()) lines.push_back(std::move(line));
   pipeline->set_routing(configuration.routing());
   for (auto& line : reconcile()) lines.push_back(std::move(line));
@@ -431,7 +440,7 @@ std::string Agent::url() const {
 
 AgentTotals Agent::totals() {
   AgentTotals totals;
-  for (const auto& line : impl_->fleet->status()) totals.signals += line.signals;
+  for (const auto& line : impl_->fleet->status()) totals.signals += line.usage.signals;
   totals.signals = std::max(totals.signals, impl_->signals_at_settle);
   auto& kept = *impl_->store;
   auto count = [](auto list, auto query, auto matches) {

@@ -305,7 +305,7 @@ std::vector<model::PluginStatus> Backend::plugins() {
   for (const auto& channel : parts_.pipeline->channel_status()) {
     for (auto& line : lines) {
       if (line.instance == "notifier." + channel.instance || line.instance == "tracker." + channel.instance)
-        line.queue_depth = channel.queued;
+        line.queue_depth = channel.queued, line.dropped = channel.dead;
     }
   }
   return lines;

@@ -145,7 +145,7 @@ base::Result<void> Replay::configure() {
   if (!errors.empty()) return base::fail(base::Fault::invalid, errors);
   detectors_ = std::make_unique<Detectors>(port_, agent.data_dir, 1,
                                            [this](const auto& type) { return configuration_.prepare_detector(type); });
-  detectors_->set_found(found_);
+  detectors_->set_found(found_, {});
   for (const auto& finding : configuration_.read_scripts(*detectors_)) notes_.push_back(finding.text());
   detection::ShardSettings settings;
   shard_ = std::make_unique<detection::Shard>(settings, series_, detectors_->for_shard(0));

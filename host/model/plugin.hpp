@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/option.hpp"
+#include "model/usage.hpp"
 
 namespace tocsin::model {
 
@@ -40,7 +41,10 @@ struct PluginDescriptor {
 /// A line of `tocsin plugin list` and of GET /plugins.
 struct PluginStatus {
   std::string id, version, kind, instance, path, state, error;  ///< state: running, waiting, failed, stopped, available
-  std::uint64_t calls = 0, errors = 0, signals = 0, rejected = 0, queue_depth = 0, dropped = 0;
+  Usage usage;                                    ///< of this instance and those it took over from
+  std::uint64_t queue_depth = 0;                  ///< deliveries waiting
+  std::uint64_t dropped = 0;                      ///< deliveries given up
+  std::uint64_t upgrades = 0, upgrades_failed = 0;  ///< exchanged while it ran; kept because the successor could not
 };
 
 }  // namespace tocsin::model

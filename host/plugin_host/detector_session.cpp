@@ -51,7 +51,7 @@ Result<std::vector<Instance::LoadedRule>> InstanceCore::load_script(const std::s
   sink.add_rule = &add_rule;
   tsn_err err = new_err();
   tsn_status status =
-      call(err, [&](tsn_err& e) { return type_.detector.load(self_, str(file), str(text), &sink, &e); });
+      call(Function::script, err, [&](tsn_err& e) { return type_.detector.load(self_, str(file), str(text), &sink, &e); });
   if (status != TSN_OK) return fail(error(status, err, file));
   return std::move(rules.rules);
 }
@@ -82,7 +82,7 @@ Result<void*> InstanceCore::compile(const model::Rule& rule, void* script, const
   void* program = nullptr;
   tsn_err err = new_err();
   tsn_status status =
-      call(err, [&](tsn_err& e) { return type_.detector.compile(self_, &view, &inputs, &program, &e); });
+      call(Function::compile, err, [&](tsn_err& e) { return type_.detector.compile(self_, &view, &inputs, &program, &e); });
   if (status != TSN_OK) return fail(error(status, err, "rule " + rule.name));
   return program;
 }
@@ -96,15 +96,14 @@ void InstanceCore::release(void* program) {
 Result<void> InstanceCore::evaluate(void* program, const tsn_rows& rows, tsn_verdicts& verdicts) {
   std::unique_lock seq(seq_, std::defer_lock);
   if (has_callbacks_.load(std::memory_order_relaxed)) seq.lock();
-  // One thread counts here, so that a plain addition does; a locked one would cost more than a small rule.
-  calls_.store(calls_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  AccountedEvaluate accounted(usage_);
   tsn_err err;
   err.size = sizeof err;
   err.code = 0, err.retry_after_ms = 0, err.n = 0;
   tsn_verdicts out = verdicts;  // a copy: the plugin cannot redirect what is read below
   tsn_status status = type_.detector.evaluate(self_, program, &rows, &out, &err);
   if (status != TSN_OK) [[unlikely]] {
-    errors_.fetch_add(1, std::memory_order_relaxed);
+    usage_.evaluate_failed();
     return fail(error(status, err, "evaluate"));
   }
   verdicts.text_used = std::min(out.text_used, verdicts.text_cap);

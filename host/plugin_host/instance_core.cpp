@@ -45,7 +45,7 @@ InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& 
       number_(number),
       host_(make_host_table(*this)),
       series_(port.series(), settings_.labels, settings_.max_series, number),
-      sequence_(settings_.next_seq),
+      sequence_(settings_.sequence ? settings_.sequence : std::make_shared<Sequence>(settings_.next_seq)),
       batches_(std::make_shared<BatchPool>(settings_.name, type.description.id)),
       tokens_(number << 12),
       threads_(number << 12),
@@ -82,7 +82,8 @@ Result<void> InstanceCore::create_self() {
   create.config = config.root();
   create.data_dir = str(settings_.data_dir);
   tsn_err err = new_err();
-  tsn_status status = call(err, [&](tsn_err& e) { return type_.table.create(&host_, &create, &self_, &e); });
+  tsn_status status =
+      call(Function::create, err, [&](tsn_err& e) { return type_.table.create(&host_, &create, &self_, &e); });
   if (status == TSN_OK) return self_made_ = true, Result<void>();
   stopping_ = true;
   sweep();  // a plugin may have begun something before it failed
@@ -102,7 +103,7 @@ Result<void> InstanceCore::start(std::string_view cursor) {
   tsn_status status = TSN_OK;
   if (type_.table.start != nullptr) {
     tsn_bytes at{cursor.data(), cursor.size()};
-    status = call(err, [&](tsn_err& e) { return type_.table.start(self_, at, &e); });
+    status = call(Function::start, err, [&](tsn_err& e) { return type_.table.start(self_, at, &e); });
   }
   if (status == TSN_OK) return state_ = State::running, Result<void>();
   // A failed start has nothing to stop; what it left behind is taken from it.
@@ -122,7 +123,10 @@ void InstanceCore::stop() {
   gate_.close(grace);  // requests under way get a moment to end by themselves
   std::unique_lock seq(seq_, std::defer_lock);
   if (!seq.try_lock_for(patience)) return abandon("a call into it has not returned for 10 s");
-  if (state_ == State::running && type_.table.stop != nullptr) type_.table.stop(self_);
+  if (state_ == State::running && type_.table.stop != nullptr) {
+    Accounted accounted(usage_, Function::stop);
+    type_.table.stop(self_);
+  }
   seq.unlock();
   sweep();
   if (state_ != State::abandoned) state_ = State::stopped;
@@ -152,6 +156,7 @@ void InstanceCore::sweep() {
 
 void InstanceCore::abandon(const std::string& why) {
   state_ = State::abandoned;
+  left_behind_ = true;
   for (tsn_token token : tokens_.open_tokens()) force(token, TSN_CANCELLED, "the instance hangs and was left behind");
   callbacks_.cancel_all();
   violation("it is left behind, because " + why + "; restart the agent to be rid of it");
@@ -167,11 +172,56 @@ bool InstanceCore::shut_down() {
   return true;
 }
 
+namespace {
+
+constexpr std::uint32_t first_state_buffer = 64 * 1024, most_state = 64u << 20;
+
+}  // namespace
+
+Result<std::string> InstanceCore::save() {
+  if (type_.table.save == nullptr) return std::string();
+  std::string state(first_state_buffer, '\0');
+  for (;;) {
+    const auto room = static_cast<std::uint32_t>(state.size());
+    tsn_out out{state.data(), room, 0};
+    tsn_err err = new_err();
+    tsn_status status = call(Function::save, err, [&](tsn_err& e) {
+      return self_made_ && !left_behind_ ? type_.table.save(self_, &out, &e)
+                                         : refuse(&e, TSN_CANCELLED, "the instance hangs and was left behind");
+    });
+    if (status == TSN_OK && out.n <= room) return state.resize(out.n), state;
+    if (status != TSN_RETRY && status != TSN_OK) return fail(error(status, err, "save"));
+    if (out.n <= room || out.n > most_state) {
+      return fail(Fault::invalid, settings_.name + ": save asks for " + std::to_string(out.n) +
+                                      " bytes; more than it was given and at most 64 MiB are possible");
+    }
+    state.resize(out.n);
+  }
+}
+
+Result<void> InstanceCore::load(std::string_view state) {
+  if (state.empty()) return {};
+  if (type_.table.load == nullptr) {
+    return fail(Fault::unsupported, settings_.name + ": " + type_.description.id + " " + type_.description.version +
+                                        " takes no state of a predecessor");
+  }
+  std::lock_guard life(life_);
+  if (state_ != State::created) {
+    return fail(Fault::conflict, settings_.name + ": takes a predecessor's state before its start only");
+  }
+  tsn_err err = new_err();
+  tsn_status status = call(Function::load, err, [&](tsn_err& e) {
+    return type_.table.load(self_, {state.data(), state.size()}, &e);
+  });
+  if (status == TSN_OK) return {};
+  return fail(error(status, err, "load"));
+}
+
 Result<bool> InstanceCore::reconfigure(const base::Value& config) {
   if (type_.table.reconfigure == nullptr) return false;
   ValueView view(config);
   tsn_err err = new_err();
-  tsn_status status = call(err, [&](tsn_err& e) {
+  tsn_status status = call(Function::reconfigure, err, [&](tsn_err& e) {
     return accepts_calls() ? type_.table.reconfigure(self_, view.root(), &e)
                            : refuse(&e, TSN_CANCELLED, "the instance is stopping");
   });
@@ -180,15 +230,13 @@ Result<bool> InstanceCore::reconfigure(const base::Value& config) {
   return fail(error(status, err, "reconfigure"));
 }
 
-InstanceCounters InstanceCore::counters() const {
-  return {calls_.load(std::memory_order_relaxed), errors_.load(std::memory_order_relaxed),
-          signals_.load(std::memory_order_relaxed), rejected_.load(std::memory_order_relaxed)};
-}
-
-tsn_status InstanceCore::counted(tsn_status status) {
-  calls_.fetch_add(1, std::memory_order_relaxed);
-  if (status < 0) errors_.fetch_add(1, std::memory_order_relaxed);
-  return status;
+/// Memory is what the host holds for the instance: its series and the batches it has filled. What the plugin's code
+/// allocates itself is in the agent's heap and cannot be told apart there.
+Usage InstanceCore::usage() const {
+  Usage out = usage_.read();
+  out.cpu_ns += threads_.cpu_ns();
+  out.memory_bytes = sizeof *this + series_.bytes() + batches_->bytes();
+  return out;
 }
 
 base::Error InstanceCore::error(tsn_status status, const tsn_err& err, std::string_view call) {
@@ -197,7 +245,7 @@ base::Error InstanceCore::error(tsn_status status, const tsn_err& err, std::stri
 
 /// A breach of the contract. A plugin that does nothing else must not fill the log: the first ten, then powers of two.
 void InstanceCore::violation(std::string text) {
-  errors_.fetch_add(1, std::memory_order_relaxed);
+  usage_.error();
   std::uint64_t n = ++violations_;
   if (n > 10 && (n & (n - 1)) != 0) return;
   port_.log(
@@ -211,7 +259,9 @@ void InstanceCore::run_later(runtime::Task task) {
     auto alive = weak.lock();
     if (!alive) return;
     std::lock_guard seq(alive->seq_);
-    if (alive->self_made_) task();
+    if (!alive->self_made_) return;
+    Accounted accounted(alive->usage_, Function::callback);
+    task();
   });
 }
 

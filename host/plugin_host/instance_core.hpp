@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "plugin_host/abi_text.hpp"
+#include "plugin_host/accounting.hpp"
 #include "plugin_host/batch_pool.hpp"
 #include "plugin_host/call_gate.hpp"
 #include "plugin_host/callbacks.hpp"
@@ -47,7 +48,9 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   base::Result<bool> reconfigure(const base::Value& config) override;
   const std::string& name() const override { return settings_.name; }
   const model::PluginType& type() const override { return type_.description; }
-  InstanceCounters counters() const override;
+  Usage usage() const override;
+  base::Result<std::string> save() override;
+  base::Result<void> load(std::string_view state) override;
   bool polled() const override { return type_.source.pull != nullptr; }
   base::Result<bool> pull(base::Time deadline) override;
   base::Result<std::vector<LoadedRule>> load_script(const std::string& file, std::string_view text) override;
@@ -87,13 +90,13 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   static constexpr std::chrono::seconds grace{1};
   enum class State : std::uint8_t { created, running, stopped, abandoned, destroyed };
 
-  // Calls in. `f(err)` runs under seq_; the status is counted.
+  // Calls in. `f(err)` runs under seq_; the call is accounted.
   template <class F>
-  tsn_status call(tsn_err& err, F&& f) {
+  tsn_status call(Function function, tsn_err& err, F&& f) {
     std::lock_guard lock(seq_);
-    return counted(f(err));
+    Accounted accounted(usage_, function);
+    return accounted.ended(f(err));
   }
-  tsn_status counted(tsn_status status);
   base::Error error(tsn_status status, const tsn_err& err, std::string_view call);
   void violation(std::string text);
   bool accepts_calls() const { return self_made_ && !stopping(); }
@@ -140,7 +143,7 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   std::atomic<bool> has_callbacks_{false};
 
   SeriesRegistry series_;
-  Sequence sequence_;
+  const std::shared_ptr<Sequence> sequence_;
   const std::shared_ptr<BatchPool> batches_;
   TokenTable tokens_;
   ThreadGroup threads_;
@@ -149,7 +152,9 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   std::mutex late_mutex_;
   std::vector<std::shared_ptr<ResponseBox>> late_;  ///< of calls ended by force: the plugin may still write to them
 
-  std::atomic<std::uint64_t> calls_{0}, errors_{0}, signals_{0}, rejected_{0}, violations_{0};
+  Account usage_;
+  std::atomic<std::uint64_t> violations_{0};
+  std::atomic<bool> left_behind_{false};  ///< its plugin may still run, and is heard no more
   std::atomic<bool> cardinality_told_{false};
 };
 

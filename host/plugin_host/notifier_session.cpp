@@ -24,7 +24,7 @@ void InstanceCore::send(CallKind kind, const model::Delivery& delivery, const st
   delivered.size = sizeof delivered;
   ticket.size = sizeof ticket;
   tsn_err err = new_err();
-  tsn_status status = call(err, [&](tsn_err& e) {
+  tsn_status status = call(is_message ? Function::deliver : Function::upsert, err, [&](tsn_err& e) {
     if (!accepts_calls()) return refuse(&e, TSN_CANCELLED, "the instance is stopping");
     if (is_message && type_.notifier.deliver != nullptr) {
       return type_.notifier.deliver(self_, token, view.message(), base::to_ns(deadline), &delivered, &e);

@@ -27,7 +27,11 @@ void InstanceCore::handle(const Request& request, base::Time deadline, std::func
   auto answer_request = [box, done = std::move(done)](const Answer& answer) { done(box->close(answer)); };
   tsn_token token = tokens_.open({CallKind::handle, deadline, std::move(answer_request), box, 0});
   tsn_err err = new_err();
-  tsn_status status = counted(type_.routes.handle(self_, token, &view, box->abi(), base::to_ns(deadline), &err));
+  tsn_status status = TSN_OK;
+  {
+    Accounted accounted(usage_, Function::handle);
+    status = accounted.ended(type_.routes.handle(self_, token, &view, box->abi(), base::to_ns(deadline), &err));
+  }
   returned(token, status, status == TSN_PENDING ? Answer{} : answer_of(CallKind::handle, status, err));
 }
 

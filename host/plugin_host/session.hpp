@@ -18,6 +18,7 @@
 #include "model/rule.hpp"
 #include "model/series_table.hpp"
 #include "model/signal.hpp"
+#include "model/usage.hpp"
 #include "runtime/executor.hpp"
 #include "tocsin/abi.h"
 
@@ -50,6 +51,7 @@ class Port {
 
 /// A mapped library. Loaded with rtld_now | rtld_local; never unloaded while an instance of it lives, by default never.
 class Library;
+class Sequence;
 base::Result<std::shared_ptr<Library>> load_library(const std::string& path);
 
 struct InstanceSettings {
@@ -61,11 +63,13 @@ struct InstanceSettings {
   std::uint32_t max_series = 100'000;
   bool replay = false;
   std::uint64_t next_seq = 1;
+  /// Row numbers shared by the instances that follow each other under one name; null: numbers of its own, from next_seq
+  /// on.
+  std::shared_ptr<Sequence> sequence;
 };
 
-struct InstanceCounters {
-  std::uint64_t calls = 0, errors = 0, signals = 0, rejected = 0;
-};
+using model::Function;
+using model::Usage;
 
 class Instance {
  public:
@@ -82,7 +86,12 @@ class Instance {
 
   virtual const std::string& name() const = 0;
   virtual const model::PluginType& type() const = 0;
-  virtual InstanceCounters counters() const = 0;
+  /// Since it was made. Any thread.
+  virtual Usage usage() const = 0;
+
+  // --- hot upgrade ---
+  virtual base::Result<std::string> save() = 0;  ///< [seq] state for a successor; empty: none or not supported
+  virtual base::Result<void> load(std::string_view state) = 0;  ///< between create and start
 
   // --- source ---
   virtual bool polled() const = 0;

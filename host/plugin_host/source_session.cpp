@@ -71,7 +71,7 @@ Result<bool> InstanceCore::pull(base::Time deadline) {
   tsn_token token =
       tokens_.open({CallKind::pull, deadline, [answered](Answer a) { answered->set_value(std::move(a)); }, {}, 0});
   tsn_err err = new_err();
-  tsn_status status = call(err, [&](tsn_err& e) {
+  tsn_status status = call(Function::pull, err, [&](tsn_err& e) {
     if (!accepts_calls()) return refuse(&e, TSN_CANCELLED, "the instance is stopping");
     return type_.source.pull(self_, token, base::to_ns(deadline), &e);
   });
@@ -87,11 +87,12 @@ tsn_status InstanceCore::submit(const tsn_batch* batch, const tsn_bytes* cursor,
     return refuse(err, TSN_INVALID,
                   "submit: the cursor has " + std::to_string(cursor->n) + " bytes, 65536 are possible");
   }
+  if (left_behind_) return refuse(err, TSN_CANCELLED, "the instance was left behind; another one serves");
   thread_local DecodedBatch decoded;
   auto columns = batches_->get();
   columns->arrived = port_.clock().now();
   if (auto good = decode_batch(batch, series_.snapshot(), columns->arrived, *columns, decoded); !good) {
-    errors_.fetch_add(1, std::memory_order_relaxed);
+    usage_.error();
     return refuse(err, TSN_INVALID, good.error().message());
   }
   columns->position = 0;
@@ -109,16 +110,16 @@ tsn_status InstanceCore::take(std::shared_ptr<model::SignalBatch> batch, const D
     tell(out, decoded, 0, 0);
     return TSN_OK;
   }
-  std::uint64_t first = sequence_.reserve(rows);
+  std::uint64_t first = sequence_->reserve(rows);
   batch->first_seq = first;
   auto taken = port_.take(std::move(batch));
   if (!taken) {
-    sequence_.give_back(first, rows);
+    sequence_->give_back(first, rows);
     tsn_status status = status_of(taken.error().fault());
-    if (status != TSN_RETRY) errors_.fetch_add(1, std::memory_order_relaxed);
+    status == TSN_RETRY ? usage_.refused() : usage_.error();
     return refuse(err, status, taken.error().message());
   }
-  signals_.fetch_add(rows, std::memory_order_relaxed);
+  usage_.signals(rows);
   report_rejected(decoded);
   tell(out, decoded, rows, first);
   return TSN_OK;
@@ -127,7 +128,7 @@ tsn_status InstanceCore::take(std::shared_ptr<model::SignalBatch> batch, const D
 /// Rows that the plugin meant as signals and the host did not take: kept once for each reason.
 void InstanceCore::report_rejected(const DecodedBatch& decoded) {
   if (decoded.rejected.empty()) return;
-  rejected_.fetch_add(decoded.rejected.size(), std::memory_order_relaxed);
+  usage_.rejected(decoded.rejected.size());
   for (tsn_reject_reason reason : {TSN_REJECT_FUTURE, TSN_REJECT_SERIES, TSN_REJECT_VALUE, TSN_REJECT_TIMESTAMP}) {
     model::RejectedSignal one;
     one.count = 0;
@@ -161,7 +162,7 @@ void InstanceCore::reject(const tsn_reject& in) {
   out.loader = limited(in.loader, max_raw);
   out.raw = limited(in.raw, max_raw);
   if (out.error_type.empty()) out.error_type = "invalid";
-  rejected_.fetch_add(out.count, std::memory_order_relaxed);
+  usage_.rejected(out.count);
   port_.rejected(std::move(out));
 }
 
