@@ -2,8 +2,8 @@
 //
 // The fleet, the pipeline and the journal are the agent's own; two builds of one source take over from each other while
 // its thread submits as fast as the journal takes. The source counts its signals and hands the count on, so a number
-// that is missing or comes twice shows at the port. Pause: from the end of the predecessor's last submit to the end of the
-// successor's first. Baseline: the same gap between two submits of one instance.
+// that is missing or comes twice shows at the port. Pause: from the end of the predecessor's last submit to the end of
+// the successor's first. Baseline: the same gap between two submits of one instance.
 #include <unistd.h>
 
 #include <algorithm>

@@ -1,12 +1,14 @@
-/* The plugin of upgrade_bench: a source whose own thread counts, and submits its count as fast as the host takes it. The
- * count goes to the successor through save and load. VERSION, 1 or 2, is set by the build and is the value's series. */
+/* The plugin of upgrade_bench: a source whose own thread counts, and submits its count as fast as the host takes it.
+ * The count goes to the successor through save and load. VERSION, 1 or 2, is set by the build and is the value's
+ * series. */
 #include <string.h>
 #include <tocsin/abi.h>
 
 #define ROWS 256
 #define TEXT(s) {(s), sizeof(s) - 1}
-#define JSON                                                                                              \
-  "{\"abi\":1,\"types\":[{\"id\":\"counting\",\"version\":\"" VERSION "\",\"doc\":\"benchmark\",\"kinds\":" \
+#define JSON                                                          \
+  "{\"abi\":1,\"types\":[{\"id\":\"counting\",\"version\":\"" VERSION \
+  "\",\"doc\":\"benchmark\",\"kinds\":"                               \
   "[\"source\"]}]}"
 
 __attribute__((section(TSN_NOTE_SECTION), used, aligned(4))) static const struct {

@@ -31,8 +31,8 @@ class DetectorAdapter final : public detection::Evaluator {
   std::function<void*(const model::Rule&)> script_of_;
 };
 
-/// Made by std::make_shared: every delivery under way keeps it. `gone` runs when the outbox has let go of it and its last
-/// delivery has ended: an exchanged instance is stopped then.
+/// Made by std::make_shared: every delivery under way keeps it. `gone` runs when the outbox has let go of it and its
+/// last delivery has ended: an exchanged instance is stopped then.
 class ChannelAdapter final : public delivery::Channel, public std::enable_shared_from_this<ChannelAdapter> {
  public:
   ChannelAdapter(std::shared_ptr<plugin_host::Instance> instance, std::string external_url, std::function<void()> gone)

@@ -240,7 +240,8 @@ base::Result<void> Agent::Impl::start() {
       metrics.gauge("tocsin_log_lines_lost", "Log lines that could not be written").set(lost);
     }
   });
-  metrics.on_expose([this] { return plugin_metrics(backend ? backend->plugins() : std::vector<model::PluginStatus>{}); });
+  metrics.on_expose(
+      [this] { return plugin_metrics(backend ? backend->plugins() : std::vector<model::PluginStatus>{}); });
   for (const auto& [name, step] : steps) {
     if (auto done = (this->*step)(); !done)
       return base::fail(std::string(name) == "configuration" ? done.error() : done.error().in(name));

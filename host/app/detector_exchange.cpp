@@ -1,10 +1,11 @@
 // Detectors exchanged for a newer version: all rules of a detector on all shards, or none.
 //
-// The successor proves itself on the instance that reads scripts: every script is read and every rule compiled there before
-// a shard notices. Then each shard, on its own thread between two batches, passes the state on, compiles its rules on the
-// successor and lets it judge from the next batch on. Windows, alerts and timers are the shard's own and are not touched.
-// The predecessor judges until then and is not stopped before all shards have changed over, so that whatever fails leaves
-// it as it was. Rejected: setting all rules again, as a reload does; a rule that no longer compiled lost its alerts.
+// The successor proves itself on the instance that reads scripts: every script is read and every rule compiled there
+// before a shard notices. Then each shard, on its own thread between two batches, passes the state on, compiles its
+// rules on the successor and lets it judge from the next batch on. Windows, alerts and timers are the shard's own and
+// are not touched. The predecessor judges until then and is not stopped before all shards have changed over, so that
+// whatever fails leaves it as it was. Rejected: setting all rules again, as a reload does; a rule that no longer
+// compiled lost its alerts.
 #include <algorithm>
 #include <utility>
 

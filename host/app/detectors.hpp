@@ -44,8 +44,8 @@ class Detectors {
     bool rules = false;  ///< detectors came, went or were exchanged: scripts and rules are to be set again
     std::vector<std::string> lines;
   };
-  /// What lies in the plugin directories now. A detector in use whose file was replaced is exchanged on every shard, with
-  /// all its rules, or kept with all of them if one does not compile, and the status says why. One call at a time.
+  /// What lies in the plugin directories now. A detector in use whose file was replaced is exchanged on every shard,
+  /// with all its rules, or kept with all of them if one does not compile, and the status says why. One call at a time.
   Changed set_found(const std::vector<plugin_host::Found>& found, const Running& running);
   /// Detector ids by the extension of script files they read.
   std::map<std::string, std::string> extensions() const;

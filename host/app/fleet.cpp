@@ -37,8 +37,8 @@ Fleet::~Fleet() {
   stop();
 }
 
-/// The file of a running instance, if what it was replaced by cannot be used: then the running one is kept, also where an
-/// older version lies in another directory.
+/// The file of a running instance, if what it was replaced by cannot be used: then the running one is kept, also where
+/// an older version lies in another directory.
 const plugin_host::Found* Fleet::broken_successor(const Member& member, const std::vector<plugin_host::Found>& found) {
   if (!member.instance) return nullptr;
   for (const auto& file : found)
@@ -154,13 +154,13 @@ bool Fleet::handle(const plugin_host::Instance::Request& request,
     done(plugin_host::problem(TSN_RETRY, "the plugin that serves this path is being exchanged or stopped"));
     return true;
   }
-  auto& target = guest->instance();
-  // The guest leaves when it has its answer, not when the answer is dropped.
-  target.handle(request, parts_.clock->now() + default_timeout,
-                [guest = std::move(guest), done = std::move(done)](plugin_host::Instance::Response response) mutable {
-                  guest.reset();
-                  done(std::move(response));
-                });
+  // The guest leaves when it has its answer, which may be before the call has returned: the instance stays for that.
+  const auto target = guest->instance();
+  target->handle(request, parts_.clock->now() + default_timeout,
+                 [guest = std::move(guest), done = std::move(done)](plugin_host::Instance::Response response) mutable {
+                   guest.reset();
+                   done(std::move(response));
+                 });
   return true;
 }
 

@@ -70,8 +70,7 @@ class Fleet {
   struct Member;
   using Lines = std::vector<std::string>;
 
-  static const plugin_host::Found* broken_successor(const Member& member,
-                                                    const std::vector<plugin_host::Found>& found);
+  static const plugin_host::Found* broken_successor(const Member& member, const std::vector<plugin_host::Found>& found);
   Member& member_for(const Wanted& wanted);
   void refuse(Member& member, std::string why, Lines& lines);
   void bring_up(Member& member, const plugin_host::Found& file, const model::PluginType& type, base::Value config,

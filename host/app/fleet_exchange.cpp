@@ -1,5 +1,5 @@
-// Instances begun, exchanged for a successor, and ended. Everything slow (reading the file, checking and mapping it, making
-// the instance) is done before anybody who serves is touched.
+// Instances begun, exchanged for a successor, and ended. Everything slow (reading the file, checking and mapping it,
+// making the instance) is done before anybody who serves is touched.
 #include "app/adapters.hpp"
 #include "app/fleet_member.hpp"
 #include "base/text.hpp"
@@ -10,7 +10,8 @@ namespace {
 
 constexpr base::Duration default_every = std::chrono::seconds(15);
 constexpr base::Duration default_timeout = std::chrono::seconds(30);
-constexpr base::Duration drain_limit = std::chrono::seconds(1);  ///< for requests that are inside when the switch begins
+constexpr base::Duration drain_limit =
+    std::chrono::seconds(1);  ///< for requests that are inside when the switch begins
 
 using Serving = plugin_host::HandedOver::Serving;
 
@@ -115,8 +116,7 @@ plugin_host::HandedOver Fleet::exchange_source(Member& member,
   const int failures = member.poller ? member.poller->failures() : 0;
   member.poller.reset();
   member.seat->clear(drain_limit);
-  auto done = plugin_host::hand_over(*old, *successor,
-                                     [&] { return parts_.journal->cursor(member.wanted.full()); });
+  auto done = plugin_host::hand_over(*old, *successor, [&] { return parts_.journal->cursor(member.wanted.full()); });
   if (done.serving != Serving::old) member.ledger->leaving(old);
   serve(member, done.serving == Serving::successor ? successor : done.serving == Serving::old ? old : nullptr);
   if (member.instance) poll(member, failures);
@@ -124,12 +124,12 @@ plugin_host::HandedOver Fleet::exchange_source(Member& member,
   return done;
 }
 
-// Deliveries under way end at the old one, new ones go to the successor; the old one is stopped when its last has ended.
+// Deliveries under way end at the old one, new ones go to the successor; the old one is stopped when its last has
+// ended.
 plugin_host::HandedOver Fleet::exchange_channel(Member& member,
                                                 const std::shared_ptr<plugin_host::Instance>& successor) {
   const auto old = member.instance;
-  auto done =
-      plugin_host::start_beside(*old, *successor, [&] { return parts_.journal->cursor(member.wanted.full()); });
+  auto done = plugin_host::start_beside(*old, *successor, [&] { return parts_.journal->cursor(member.wanted.full()); });
   if (done.serving != Serving::successor) return done;
   member.ledger->leaving(old);
   serve(member, successor);
@@ -142,8 +142,8 @@ void Fleet::open_channel(const Member& member) {
   auto gone = [pool = parts_.pool, ledger = member.ledger, instance = member.instance.get()] {
     pool->post([ledger, instance] { ledger->close(instance); });
   };
-  parts_.pipeline->set_channel(member.wanted.name, std::make_shared<ChannelAdapter>(
-                                                       member.instance, parts_.external_url, std::move(gone)));
+  parts_.pipeline->set_channel(member.wanted.name,
+                               std::make_shared<ChannelAdapter>(member.instance, parts_.external_url, std::move(gone)));
 }
 
 void Fleet::poll(Member& member, int failures) {

@@ -26,8 +26,8 @@ void Poller::stop() {
 void Poller::again(base::Duration delay) {
   std::lock_guard lock(mutex_);
   if (stopped_) return;
-  timer_ = parts_.reactor->after(
-      delay, [self = shared_from_this()] { self->parts_.pool->post([self] { self->pull(); }); });
+  timer_ =
+      parts_.reactor->after(delay, [self = shared_from_this()] { self->parts_.pool->post([self] { self->pull(); }); });
 }
 
 void Poller::pull() {

@@ -26,7 +26,7 @@ class Seat : public std::enable_shared_from_this<Seat> {
       instance_.reset();
       seat_->left();
     }
-    plugin_host::Instance& instance() const { return *instance_; }
+    const std::shared_ptr<plugin_host::Instance>& instance() const { return instance_; }
 
    private:
     std::shared_ptr<Seat> seat_;

@@ -34,7 +34,7 @@ TEST(Exchange, LetsAForGoOn) {
   EXPECT_EQ(world.told(), Told{"60 firing 20"});
   const int judged = world.detector.calls;
   world.push({load(62, 1)});
-  EXPECT_EQ(world.told(), Told{"62 resolved 1"});
+  EXPECT_EQ(world.told(), Told{"62 resolved 20"});
   EXPECT_EQ(world.detector.calls, judged);
   EXPECT_GT(successor.calls, 0);
 }

@@ -41,9 +41,9 @@ struct PluginDescriptor {
 /// A line of `tocsin plugin list` and of GET /plugins.
 struct PluginStatus {
   std::string id, version, kind, instance, path, state, error;  ///< state: running, waiting, failed, stopped, available
-  Usage usage;                                    ///< of this instance and those it took over from
-  std::uint64_t queue_depth = 0;                  ///< deliveries waiting
-  std::uint64_t dropped = 0;                      ///< deliveries given up
+  Usage usage;                                                  ///< of this instance and those it took over from
+  std::uint64_t queue_depth = 0;                                ///< deliveries waiting
+  std::uint64_t dropped = 0;                                    ///< deliveries given up
   std::uint64_t upgrades = 0, upgrades_failed = 0;  ///< exchanged while it ran; kept because the successor could not
 };
 

@@ -125,8 +125,13 @@ std::string seconds_cell(const json& item, const char* key) {
   if (seconds == 0) return "-";
   char text[32];
   const bool short_one = seconds < 1e-3, middle = seconds < 1;
-  std::snprintf(text, sizeof text, "%.3g%s", seconds * (short_one ? 1e6 : middle ? 1e3 : 1),
-                short_one ? "us" : middle ? "ms" : "s");
+  std::snprintf(text, sizeof text, "%.3g%s",
+                seconds * (short_one ? 1e6
+                           : middle  ? 1e3
+                                     : 1),
+                short_one ? "us"
+                : middle  ? "ms"
+                          : "s");
   return text;
 }
 
