@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <thread>
 #include <vector>
 
 #include "app/fleet.hpp"
@@ -54,7 +53,7 @@ struct Count {
     next_seq = first_seq + batch.rows();
     rows += batch.rows();
     last_at = now, last_series = series;
-    served.store(pauses.size() + 1, std::memory_order_release);
+    if (served.exchange(pauses.size() + 1) != pauses.size() + 1) served.notify_one();
   }
   std::uint64_t rows = 0, next = 0, lost = 0, doubled = 0, next_seq = 0, seq_breaks = 0;
   std::vector<double> pauses, gaps;
@@ -166,7 +165,8 @@ int run(std::size_t upgrades) {
       return 1;
     }
     // The next one when this one has submitted.
-    while (world.count.served.load(std::memory_order_acquire) <= i) std::this_thread::yield();
+    for (auto served = world.count.served.load(); served <= i; served = world.count.served.load())
+      world.count.served.wait(served);
   }
   world.fleet->stop_sources();
   const double took = std::chrono::duration<double>(Clock::now() - began).count();
