@@ -179,8 +179,23 @@ void write(JsonWriter& json, const model::Attempt& a) {
 void write(JsonWriter& json, const model::PluginStatus& p) {
   json.open_object().field("id", p.id).field("version", p.version).field("kind", p.kind);
   json.field("instance", p.instance).field("path", p.path).field("state", p.state).field("error", p.error);
-  json.field("calls", p.calls).field("errors", p.errors).field("signals", p.signals).field("rejected", p.rejected);
-  json.field("queue_depth", p.queue_depth).field("dropped", p.dropped).close_object();
+  const model::Usage& u = p.usage;
+  json.field("calls", u.calls).field("errors", u.errors).field("signals", u.signals).field("rejected", u.rejected);
+  json.field("queue_depth", p.queue_depth).field("dropped", p.dropped);
+  json.field("refused", u.refused).field("overruns", u.overruns);
+  json.field("cpu_seconds", static_cast<double>(u.cpu_ns) * 1e-9);
+  json.field("memory_bytes", u.memory_bytes).field("memory_measured", u.memory_measured);
+  json.field("mean_seconds", u.mean_seconds()).field("p99_seconds", u.quantile_seconds(0.99));
+  json.field("upgrades", p.upgrades).field("upgrades_failed", p.upgrades_failed);
+  json.key("functions").open_array();
+  for (std::size_t i = 0; i < model::functions; ++i) {
+    const model::FunctionUsage& one = u.by_function[i];
+    if (one.calls == 0) continue;
+    json.open_object().field("name", model::to_string(static_cast<model::Function>(i))).field("calls", one.calls);
+    json.field("errors", one.errors).field("mean_seconds", model::mean_seconds(one));
+    json.field("p99_seconds", model::quantile_seconds(one, 0.99)).close_object();
+  }
+  json.close_array().close_object();
 }
 
 void write(JsonWriter& json, const model::DeadLetter& d) {

@@ -19,11 +19,13 @@ void ChannelAdapter::send(const model::Delivery& delivery, const std::string& pr
                           std::function<void(delivery::Outcome)> done) {
   if (!delivery.tracker) {
     instance_->deliver(delivery, provider_id, external_url_, deadline,
-                       [done = std::move(done)](const plugin_host::Instance::Sent& sent) { done(outcome_of(sent)); });
+                       [self = shared_from_this(), done = std::move(done)](const plugin_host::Instance::Sent& sent) {
+                         done(outcome_of(sent));
+                       });
     return;
   }
   instance_->upsert(delivery, external_url_, deadline,
-                    [done = std::move(done), correlation_id = delivery.correlation_id,
+                    [self = shared_from_this(), done = std::move(done), correlation_id = delivery.correlation_id,
                      instance = delivery.instance](const plugin_host::Instance::Sent& sent) {
                       auto outcome = outcome_of(sent);
                       if (outcome.ok) {

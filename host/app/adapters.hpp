@@ -31,10 +31,15 @@ class DetectorAdapter final : public detection::Evaluator {
   std::function<void*(const model::Rule&)> script_of_;
 };
 
-class ChannelAdapter final : public delivery::Channel {
+/// Made by std::make_shared: every delivery under way keeps it. `gone` runs when the outbox has let go of it and its
+/// last delivery has ended: an exchanged instance is stopped then.
+class ChannelAdapter final : public delivery::Channel, public std::enable_shared_from_this<ChannelAdapter> {
  public:
-  ChannelAdapter(std::shared_ptr<plugin_host::Instance> instance, std::string external_url)
-      : instance_(std::move(instance)), external_url_(std::move(external_url)) {}
+  ChannelAdapter(std::shared_ptr<plugin_host::Instance> instance, std::string external_url, std::function<void()> gone)
+      : instance_(std::move(instance)), external_url_(std::move(external_url)), gone_(std::move(gone)) {}
+  ~ChannelAdapter() override {
+    if (gone_) gone_();
+  }
   void send(const model::Delivery& delivery, const std::string& provider_id, base::Time deadline,
             std::function<void(delivery::Outcome)> done) override;
   std::string type() const override { return instance_->type().id; }
@@ -42,6 +47,7 @@ class ChannelAdapter final : public delivery::Channel {
  private:
   std::shared_ptr<plugin_host::Instance> instance_;
   std::string external_url_;
+  std::function<void()> gone_;
 };
 
 /// What a status of the ABI means for the outbox.

@@ -12,6 +12,8 @@
 #include "app/configuration.hpp"
 #include "app/crash_book.hpp"
 #include "app/data_lock.hpp"
+#include "app/instance_factory.hpp"
+#include "app/plugin_metrics.hpp"
 #include "app/port.hpp"
 #include "app/version.hpp"
 #include "base/text.hpp"
@@ -78,6 +80,7 @@ struct Agent::Impl {
   void stop();
 
   base::Result<std::vector<std::string>> reload();
+  Detectors::Running running();
   std::vector<std::string> apply_rules();
   std::vector<std::string> reconcile();
   void report_found();
@@ -89,6 +92,7 @@ struct Agent::Impl {
   void forward(const settings::Agent& agent);
   // --- plugins that crash and hang ---
   base::Result<void> open_crash_book(const std::string& data_dir);
+  void make_factory();
   void tell_crashes();
   void forget_exchanged();
   void look_for_hangs();
@@ -110,6 +114,7 @@ struct Agent::Impl {
   std::unique_ptr<AgentPort> port;
   std::unique_ptr<plugin_host::Directory> directory;
   std::vector<plugin_host::Found> found;
+  std::unique_ptr<InstanceFactory> factory;
   std::unique_ptr<Detectors> detectors;
   std::unique_ptr<pipeline::Pipeline> pipeline;
   std::unique_ptr<Fleet> fleet;
@@ -179,10 +184,11 @@ base::Result<void> Agent::Impl::make_pipeline() {
   pipeline::Settings settings;
   settings.shards = std::clamp(std::thread::hardware_concurrency() / 2, 1u, 16u);
   settings.history.retention.raw = agent.storage.raw_retention();
+  make_factory();
   detectors = std::make_unique<Detectors>(
-      *port, agent.data_dir, settings.shards,
+      *factory, agent.data_dir, settings.shards,
       [this](const model::PluginType& type) { return configuration.prepare_detector(type); }, crashes.get());
-  detectors->set_found(found);
+  detectors->set_found(found, {});
   const auto scripts = configuration.read_scripts(*detectors);
   report(scripts);
   pipeline::Parts parts;
@@ -196,7 +202,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   parts.evaluators = [this](std::uint32_t shard) { return detectors->for_shard(shard); };
   pipeline = std::make_unique<pipeline::Pipeline>(settings, parts, configuration.routing());
   Fleet::Parts fleet_parts;
-  fleet_parts.port = port.get();
+  fleet_parts.factory = factory.get();
   fleet_parts.pipeline = pipeline.get();
   fleet_parts.journal = journal.get();
   fleet_parts.reactor = reactor.get();
@@ -227,6 +233,46 @@ base::Result<void> Agent::Impl::make_pipeline() {
   port->set_pipeline(pipeline.get());
   tell_crashes();
   return {};
+}
+
+void Agent::Impl::make_factory() {
+  InstanceFactory::Parts parts;
+  parts.port = port.get();
+  parts.crashes = crashes.get();
+  parts.listeners.died = [this](const plugin_host::runner::Death& death) {
+    std::string who;
+    for (const auto& name : death.instances) {
+      who += (who.empty() ? "" : ", ") + name;
+      metrics
+          .counter("tocsin_plugin_runner_deaths_total", "Ends of the process an isolated instance runs in",
+                   {{"instance", name}})
+          .add(1);
+    }
+    telemetry::log_error("runners", who + ": the runner (process " + std::to_string(death.pid) + ") died: " + death.cause +
+                                        (death.delay.count() == 0
+                                             ? "; started again"
+                                             : "; it is started again in " + base::format_duration(death.delay)));
+  };
+  parts.listeners.poisoned = [this](const plugin_host::runner::Poison& poison) {
+    telemetry::log_error(poison.instance, "the " + poison.what + " " + poison.key + " ended its runner twice (" +
+                                              poison.cause + ") and is given up");
+    if (poison.what == "delivery" || !pipeline) return;  // the outbox keeps those
+    model::DeadLetter letter;
+    letter.at = clock.now();
+    letter.what = poison.what;
+    letter.key = poison.key;
+    letter.instance = poison.instance;
+    letter.cause = poison.cause;
+    model::Changes changes;
+    changes.dead_letters.push_back(std::move(letter));
+    pool->post([this, changes = std::move(changes)]() mutable {
+      if (auto kept = pipeline->keep(std::move(changes)); !kept) telemetry::log_error("runners", kept.error().message());
+    });
+  };
+  factory = std::make_unique<InstanceFactory>(std::move(parts));
+  metrics.on_collect([this] {
+    if (factory) factory->collect();
+  });
 }
 
 /// What took the agents before this one down is written into the book before anything of a plugin runs again.
@@ -336,6 +382,8 @@ base::Result<void> Agent::Impl::start() {
       metrics.gauge("tocsin_log_lines_lost", "Log lines that could not be written").set(lost);
     }
   });
+  metrics.on_expose(
+      [this] { return plugin_metrics(backend ? backend->plugins() : std::vector<model::PluginStatus>{}); });
   for (const auto& [name, step] : steps) {
     if (auto done = (this->*step)(); !done)
       return base::fail(std::string(name) == "configuration" ? done.error() : done.error().in(name));
@@ -388,7 +436,8 @@ void Agent::Impl::stop() {
       [this] {
         if (reactor) reactor->stop();
       },
-      [this] { server.reset(), backend.reset(), fleet.reset(), pipeline.reset(), detectors.reset(), port.reset(); },
+      [this] { server.reset(), backend.reset(), fleet.reset(), pipeline.reset(), detectors.reset(); },
+      [this] { factory.reset(), port.reset(); },
       [this] { journal.reset(), store.reset(), lock.reset(); },
   };
   for (const auto& step : steps) {
@@ -444,7 +493,9 @@ void Agent::Impl::on_directory_changed() {
     configuration.set_known(found);
     report_found();
     forget_exchanged();
-    if (detectors->set_found(found)) apply_rules();
+    const auto changed = detectors->set_found(found, running());
+    for (const auto& line : changed.lines) telemetry::log_info("plugins", line);
+    if (changed.rules) apply_rules();
     pipeline->set_routing(configuration.routing());
     for (const auto& line : reconcile()) telemetry::log_info("plugins", line);
   }
@@ -458,6 +509,10 @@ bool Agent::Impl::directory_differs() {
   return !std::ranges::equal(directory->scan(), found, [](const auto& a, const auto& b) {
     return a.path == b.path && a.identity == b.identity && a.error == b.error;
   });
+}
+
+Detectors::Running Agent::Impl::running() {
+  return {configuration.rules(), [this](const Detectors::OnShard& visit) { pipeline->each_shard(visit); }};
 }
 
 std::vector<std::string> Agent::Impl::apply_rules() {
@@ -497,7 +552,7 @@ base::Result<std::vector<std::string>> Agent::Impl::reload() {
   }
   telemetry::setup_log(log_settings(now.log));
   forget_exchanged();
-  detectors->set_found(found);
+  for (auto& line : detectors->set_found(found, running()).lines) lines.push_back(std::move(line));
   for (auto& line : apply_rules()) lines.push_back(std::move(line));
   pipeline->set_routing(configuration.routing());
   for (auto& line : reconcile()) lines.push_back(std::move(line));
@@ -539,7 +594,7 @@ std::string Agent::url() const {
 
 AgentTotals Agent::totals() {
   AgentTotals totals;
-  for (const auto& line : impl_->fleet->status()) totals.signals += line.signals;
+  for (const auto& line : impl_->fleet->status()) totals.signals += line.usage.signals;
   totals.signals = std::max(totals.signals, impl_->signals_at_settle);
   auto& kept = *impl_->store;
   auto count = [](auto list, auto query, auto matches) {

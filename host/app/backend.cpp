@@ -305,7 +305,7 @@ std::vector<model::PluginStatus> Backend::plugins() {
   for (const auto& channel : parts_.pipeline->channel_status()) {
     for (auto& line : lines) {
       if (line.instance == "notifier." + channel.instance || line.instance == "tracker." + channel.instance)
-        line.queue_depth = channel.queued;
+        line.queue_depth = channel.queued, line.dropped = channel.dead;
     }
   }
   return lines;
@@ -319,6 +319,10 @@ base::Result<api::Listed<model::DeadLetter>> Backend::dead_letters(const api::Pa
 base::Result<void> Backend::replay_dead_letter(std::uint64_t id) {
   TRY(auto letter, parts_.pipeline->store().dead_letter(id));
   if (!letter) return base::fail(base::Fault::not_found, "there is no dead letter " + std::to_string(id));
+  if (letter->what != "delivery") {
+    return base::fail(base::Fault::conflict, "dead letter " + std::to_string(id) + " is a " + letter->what +
+                                                 " that ended its plugin, not a delivery; there is nothing to send again");
+  }
   auto again = letter->delivery;
   again.state = model::DeliveryState::pending;
   again.attempts = 0;

@@ -22,9 +22,10 @@ config::Diagnostics check_configuration(const std::string& config_file) {
   model::SeriesTable series;
   telemetry::Metrics metrics;
   AgentPort port({&clock, &series, nullptr, &metrics, &reactor, &pool});
-  Detectors detectors(port, agent.data_dir, 1,
+  InstanceFactory factory({.port = &port});
+  Detectors detectors(factory, agent.data_dir, 1,
                       [&](const model::PluginType& type) { return configuration.prepare_detector(type); });
-  detectors.set_found(found);
+  detectors.set_found(found, {});
   for (auto& finding : configuration.read_scripts(detectors)) diagnostics.push_back(std::move(finding));
   for (const auto& rule : configuration.rules()) {
     if (auto compiled = detectors.try_compile(*rule); !compiled) {

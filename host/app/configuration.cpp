@@ -212,6 +212,7 @@ std::vector<Wanted> Configuration::wanted() const {
     wanted.labels = instance.labels;
     wanted.labels.add_missing(loaded_.agent.labels);
     wanted.max_series = loaded_.agent.max_series;
+    wanted.isolation = settings::isolation_of(instance, loaded_.instances);
     all.push_back(std::move(wanted));
   }
   return all;
@@ -229,7 +230,7 @@ base::Result<base::Value> Configuration::prepare(const Wanted& wanted, const mod
   return base::fail(base::Fault::not_found, "[" + wanted.full() + "] is no longer configured");
 }
 
-base::Result<base::Value> Configuration::prepare_detector(const model::PluginType& type) const {
+base::Result<Detectors::Configured> Configuration::prepare_detector(const model::PluginType& type) const {
   std::lock_guard lock(mutex_);
   settings::Instance instance;
   instance.kind = "plugin";
@@ -241,7 +242,7 @@ base::Result<base::Value> Configuration::prepare_detector(const model::PluginTyp
   config::Diagnostics diagnostics;
   auto config = settings::check_instance(instance, type, loaded_.agent, environment_, diagnostics);
   if (config::has_errors(diagnostics)) return base::fail(base::Fault::invalid, joined(diagnostics));
-  return config;
+  return Detectors::Configured{std::move(config), instance.isolation};
 }
 
 }  // namespace tocsin::app

@@ -44,7 +44,7 @@ class Configuration {
   std::vector<std::string> files() const;
   /// For Fleet and Detectors: options checked against the type, secrets resolved.
   base::Result<base::Value> prepare(const Wanted& wanted, const model::PluginType& type) const;
-  base::Result<base::Value> prepare_detector(const model::PluginType& type) const;
+  base::Result<Detectors::Configured> prepare_detector(const model::PluginType& type) const;
 
  private:
   struct ScriptRules {

@@ -197,6 +197,14 @@ void show_health(const plugin_host::Instance* instance, const CrashBook* book, s
           "; `tocsin reload` begins anew");
     }
   }
+  if (instance != nullptr && !line.isolated) {
+    const auto process = instance->process_status();
+    line.isolated = process.isolated;
+    line.pid = process.pid;
+    line.restarts = process.restarts;
+    if (process.isolated && process.pid == 0 && line.state == "running") line.state = "restarting";
+    if (!process.last_death.empty()) add("its runner died last of " + process.last_death);
+  }
   if (book == nullptr) return;
   if (const auto crash = book->last(line.instance, identity);
       crash && line.error.find("crashed") == std::string::npos) {

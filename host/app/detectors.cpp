@@ -1,5 +1,7 @@
 #include "app/detectors.hpp"
 
+#include <tuple>
+
 #include "base/id.hpp"
 
 namespace tocsin::app {
@@ -8,9 +10,23 @@ std::uint64_t script_hash(const std::string& file, const std::string& text) {
   return base::Fnv1a().add(file).add_byte(0).add(text).value();
 }
 
-Detectors::Detectors(plugin_host::Port& port, std::string data_dir, std::uint32_t shards, Configure configure,
+base::Result<void> trial_compile(detection::Evaluator& evaluator, const model::Rule& rule) {
+  std::uint32_t next = 0;
+  tsn_inputs inputs{};
+  inputs.size = sizeof inputs;
+  inputs.ctx = &next;
+  inputs.add = [](const tsn_inputs* self, const tsn_input*, std::uint32_t* column, tsn_err*) -> tsn_status {
+    *column = (*static_cast<std::uint32_t*>(self->ctx))++;
+    return TSN_OK;
+  };
+  TRY(void* program, evaluator.compile(rule, inputs));
+  evaluator.release(program);
+  return {};
+}
+
+Detectors::Detectors(InstanceFactory& factory, std::string data_dir, std::uint32_t shards, Configure configure,
                      const CrashBook* crashes)
-    : port_(port),
+    : factory_(factory),
       data_dir_(std::move(data_dir)),
       shards_(shards),
       configure_(std::move(configure)),
@@ -26,30 +42,6 @@ void Detectors::stop() {
   for (auto& site : retired_) site->instance->stop();
 }
 
-bool Detectors::set_found(const std::vector<plugin_host::Found>& found) {
-  std::lock_guard lock(mutex_);
-  std::map<std::string, plugin_host::Found> now;
-  for (const auto& file : found) {
-    if (!file.error.empty()) continue;
-    for (const auto& type : file.descriptor.types) {
-      if (type.kinds & model::kind_detector) now[type.id] = file;
-    }
-  }
-  bool changed = false;
-  for (auto it = sites_.begin(); it != sites_.end();) {
-    const auto there = now.find(it->first.first);
-    if (there != now.end() && there->second.identity == it->second->identity) {
-      ++it;
-      continue;
-    }
-    changed = true;
-    retired_.push_back(std::move(it->second));
-    it = sites_.erase(it);
-  }
-  found_ = std::move(now);
-  return changed;
-}
-
 std::map<std::string, std::string> Detectors::extensions() const {
   std::lock_guard lock(mutex_);
   std::map<std::string, std::string> by_extension;
@@ -59,10 +51,6 @@ std::map<std::string, std::string> Detectors::extensions() const {
     }
   }
   return by_extension;
-}
-
-bool Detectors::must_isolate(const std::string& detector, const plugin_host::Found& file) const {
-  return crashes_ != nullptr && crashes_->isolates("detector." + detector, detector, file.identity);
 }
 
 base::Result<Detectors::Site*> Detectors::site(const std::string& detector, std::uint32_t shard) {
@@ -77,28 +65,28 @@ base::Result<Detectors::Site*> Detectors::site(const std::string& detector, std:
   if (file == found_.end()) {
     return forget({base::Fault::not_found, "there is no detector \"" + detector + "\" in the plugin directories"});
   }
-  const auto* type = plugin_host::type_of(file->second, detector);
-  auto config = configure_(*type);
-  if (!config) return forget(config.error());
-  [[maybe_unused]] const bool isolated = must_isolate(detector, file->second);
-  auto library = plugin_host::load_library(file->second);
-  if (!library) return forget(library.error());
+  auto made = make_site(detector, file->second);
+  if (!made) return forget(made.error());
+  if (auto started = (*made)->instance->start({}); !started) return forget(started.error());
+  slot = std::move(*made);
+  return slot.get();
+}
+
+base::Result<std::unique_ptr<Detectors::Site>> Detectors::make_site(const std::string& detector,
+                                                                    const plugin_host::Found& file) {
+  TRY(auto configured, configure_(*plugin_host::type_of(file, detector)));
   plugin_host::InstanceSettings settings;
   settings.name = "detector." + detector;
   settings.type = detector;
-  settings.config = std::move(*config);
+  settings.config = std::move(configured.options);
   settings.data_dir = data_dir_ + "/plugins/detector." + detector;
-  settings.identity = file->second.identity;
-  auto instance = plugin_host::Instance::create(*library, std::move(settings), port_);
-  if (!instance) return forget(instance.error());
-  if (auto started = (*instance)->start({}); !started) return forget(started.error());
+  settings.identity = file.identity;
   auto made = std::make_unique<Site>();
-  made->instance = std::move(*instance);
-  made->identity = file->second.identity;
+  TRY(made->instance, factory_.make(file, std::move(settings), configured.isolation));
+  made->identity = file.identity;
   made->adapter = std::make_unique<DetectorAdapter>(
       made->instance, [this, site = made.get()](const model::Rule& rule) { return script_of(*site, rule); });
-  slot = std::move(made);
-  return slot.get();
+  return made;
 }
 
 base::Result<std::vector<plugin_host::Instance::LoadedRule>> Detectors::read(Site& site, const Script& script) {
@@ -140,17 +128,7 @@ void* Detectors::script_of(Site& site, const model::Rule& rule) {
 
 base::Result<void> Detectors::try_compile(const model::Rule& rule) {
   TRY(Site * reader, site(rule.detector, shards_));
-  std::uint32_t next = 0;
-  tsn_inputs inputs{};
-  inputs.size = sizeof inputs;
-  inputs.ctx = &next;
-  inputs.add = [](const tsn_inputs* self, const tsn_input*, std::uint32_t* column, tsn_err*) -> tsn_status {
-    *column = (*static_cast<std::uint32_t*>(self->ctx))++;
-    return TSN_OK;
-  };
-  TRY(void* program, reader->adapter->compile(rule, inputs));
-  reader->adapter->release(program);
-  return {};
+  return trial_compile(*reader->adapter, rule);
 }
 
 detection::FindEvaluator Detectors::for_shard(std::uint32_t shard) {
@@ -166,19 +144,24 @@ std::vector<model::PluginStatus> Detectors::status() const {
   for (const auto& [key, site] : sites_) {
     auto& line = by_id[key.first];
     const auto& type = site->instance->type();
-    const auto counters = site->instance->counters();
     line.id = type.id;
     line.version = type.version;
     line.kind = "detector";
     line.instance = site->instance->name();
     if (line.state != "quarantined") line.state = "running";
     show_health(site->instance.get(), crashes_, site->identity, line);
-    line.calls += counters.calls;
-    line.errors += counters.errors;
+    line.usage.add(site->instance->usage());
     if (auto file = found_.find(key.first); file != found_.end()) line.path = file->second.path;
   }
   std::vector<model::PluginStatus> lines;
-  for (auto& [id, line] : by_id) lines.push_back(std::move(line));
+  for (auto& [id, line] : by_id) {
+    if (const auto record = records_.find(id); record != records_.end()) {
+      line.error = record->second.error;
+      line.usage.add(record->second.ledger->usage(nullptr));
+      std::tie(line.upgrades, line.upgrades_failed) = record->second.ledger->upgrades();
+    }
+    lines.push_back(std::move(line));
+  }
   return lines;
 }
 

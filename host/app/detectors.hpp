@@ -12,8 +12,11 @@
 
 #include "app/adapters.hpp"
 #include "app/crash_book.hpp"
+#include "app/instance_factory.hpp"
+#include "app/ledger.hpp"
 #include "base/result.hpp"
 #include "detection/evaluator.hpp"
+#include "detection/shard.hpp"
 #include "model/plugin.hpp"
 #include "plugin_host/directory.hpp"
 #include "plugin_host/session.hpp"
@@ -29,16 +32,29 @@ struct Script {
 class Detectors {
  public:
   /// Options of a detector: validated, defaults filled in ([plugin.lua], or nothing).
-  using Configure = std::function<base::Result<base::Value>(const model::PluginType&)>;
+  struct Configured {
+    base::Value options;
+    settings::Isolation isolation;
+  };
+  using Configure = std::function<base::Result<Configured>(const model::PluginType&)>;
 
   /// `crashes` may be null.
-  Detectors(plugin_host::Port& port, std::string data_dir, std::uint32_t shards, Configure configure,
+  Detectors(InstanceFactory& factory, std::string data_dir, std::uint32_t shards, Configure configure,
             const CrashBook* crashes = nullptr);
   ~Detectors();
 
-  /// What lies in the plugin directories now. Instances of a type that was exchanged or removed are made anew at the
-  /// next compile; the caller sets the rules again. Returns whether a detector in use changed.
-  bool set_found(const std::vector<plugin_host::Found>& found);
+  using OnShard = std::function<void(std::uint32_t index, detection::Shard& shard)>;
+  struct Running {
+    std::vector<model::SharedRule> rules;
+    std::function<void(const OnShard&)> each_shard;  ///< runs on each shard's thread, returns when all are done
+  };
+  struct Changed {
+    bool rules = false;  ///< detectors came, went or were exchanged: scripts and rules are to be set again
+    std::vector<std::string> lines;
+  };
+  /// What lies in the plugin directories now. A detector in use whose file was replaced is exchanged on every shard,
+  /// with all its rules, or kept with all of them if one does not compile, and the status says why. One call at a time.
+  Changed set_found(const std::vector<plugin_host::Found>& found, const Running& running);
   /// Detector ids by the extension of script files they read.
   std::map<std::string, std::string> extensions() const;
   /// The rule tables of a script, read by an instance of its own; the script is known to the shards from then on.
@@ -58,13 +74,31 @@ class Detectors {
     std::uint64_t identity = 0;
     std::map<std::pair<std::uint64_t, std::string>, void*> scripts;  ///< by (hash, rule)
   };
-  /// Whether its instances must not run in the agent's own process.
-  bool must_isolate(const std::string& detector, const plugin_host::Found& file) const;
+  using Sites = std::map<std::uint32_t, std::unique_ptr<Site>>;  ///< of one detector, by shard
+  /// How a detector fared over its instances.
+  struct Record {
+    std::shared_ptr<Ledger> ledger = std::make_shared<Ledger>();
+    std::uint64_t refused_identity = 0;  ///< a file that could not take over is not tried again
+    std::string error;
+  };
+  base::Result<std::unique_ptr<Site>> make_site(const std::string& detector, const plugin_host::Found& file);
+  /// A detector in use of which another file, or none, is in the directories now.
+  struct Differs {
+    std::string detector;
+    bool there = false;
+  };
+  std::vector<Differs> differing(const std::map<std::string, plugin_host::Found>& now) const;
+  void remove(const std::string& detector);
+  Record& record_of(const std::string& detector);
+  base::Result<void> exchange(const std::string& detector, const plugin_host::Found& file, const Running& running);
+  base::Result<Sites> successors(const std::string& detector, const plugin_host::Found& file);
+  base::Result<void> try_rules(const std::string& detector, Site& reader, const Running& running);
+  base::Result<void> switch_shards(const std::string& detector, Sites& fresh, const Running& running);
   base::Result<Site*> site(const std::string& detector, std::uint32_t shard);
   base::Result<std::vector<plugin_host::Instance::LoadedRule>> read(Site& site, const Script& script);
   void* script_of(Site& site, const model::Rule& rule);
 
-  plugin_host::Port& port_;
+  InstanceFactory& factory_;
   const std::string data_dir_;
   const std::uint32_t shards_;
   Configure configure_;
@@ -72,9 +106,13 @@ class Detectors {
   mutable std::mutex mutex_;
   std::map<std::string, plugin_host::Found> found_;  ///< detectors by id
   std::map<std::pair<std::string, std::uint32_t>, std::unique_ptr<Site>> sites_;
-  std::vector<std::unique_ptr<Site>> retired_;  ///< kept: programs of running rules may still point into them
+  std::vector<std::unique_ptr<Site>> retired_;  ///< removed: programs of rules may point into them until rules are set
+  std::map<std::string, Record> records_;       ///< by detector
   std::map<std::uint64_t, Script> scripts_;
 };
+
+/// Whether a rule compiles there; what it would read goes nowhere.
+base::Result<void> trial_compile(detection::Evaluator& evaluator, const model::Rule& rule);
 
 std::uint64_t script_hash(const std::string& file, const std::string& text);
 

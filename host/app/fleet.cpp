@@ -1,18 +1,19 @@
 #include "app/fleet.hpp"
 
 #include <algorithm>
-#include <atomic>
+#include <tuple>
+#include <utility>
 
-#include "app/adapters.hpp"
-#include "base/text.hpp"
+#include "app/fleet_member.hpp"
+#include "plugin_host/response_box.hpp"
 #include "telemetry/log.hpp"
 
 namespace tocsin::app {
 namespace {
 
-constexpr base::Duration default_every = std::chrono::seconds(15);
 constexpr base::Duration default_timeout = std::chrono::seconds(30);
-constexpr int failures_until_down = 3;
+constexpr base::Duration exchange_patience = std::chrono::seconds(5);  ///< of a request, while a plugin is exchanged
+constexpr const char* kept = "; the running one is kept";
 
 std::string kinds_text(std::uint32_t kinds) {
   std::string text;
@@ -31,83 +32,18 @@ std::uint32_t kind_bit(const std::string& kind) {
 
 }  // namespace
 
-// Pulls one source every `every`, one pull at a time, on the pool. Outlives a running pull by shared ownership.
-class Fleet::Poller : public std::enable_shared_from_this<Poller> {
- public:
-  Poller(std::shared_ptr<plugin_host::Instance> instance, const Parts& parts, base::Duration every,
-         base::Duration timeout)
-      : instance_(std::move(instance)), parts_(parts), every_(every), timeout_(timeout) {}
-
-  void start() { again(base::Duration::zero()); }
-  /// After it returns no pull runs or will run.
-  void stop() {
-    std::unique_lock lock(mutex_);
-    stopped_ = true;
-    parts_.reactor->cancel(timer_);
-    // A pull that hangs is not waited for once the watch has found it.
-    while (pulling_ && !instance_->quarantine()) idle_.wait_for(lock, std::chrono::milliseconds(100));
-  }
-
- private:
-  void again(base::Duration delay) {
-    std::lock_guard lock(mutex_);
-    if (stopped_) return;
-    timer_ = parts_.reactor->after(delay,
-                                   [self = shared_from_this()] { self->parts_.pool->post([self] { self->pull(); }); });
-  }
-  void pull() {
-    {
-      std::lock_guard lock(mutex_);
-      if (stopped_) return;
-      pulling_ = true;
-    }
-    const auto begin = std::chrono::steady_clock::now();
-    const auto more = instance_->pull(parts_.clock->now() + timeout_);
-    report(more);
-    {
-      std::lock_guard lock(mutex_);
-      pulling_ = false;
-    }
-    idle_.notify_all();
-    if (more && !*more) return;  // a finite input is at its end
-    const auto took = std::chrono::duration_cast<base::Duration>(std::chrono::steady_clock::now() - begin);
-    again(std::max(base::Duration(std::chrono::milliseconds(1)), every_ - took));
-  }
-  void report(const base::Result<bool>& pulled) {
-    if (pulled) {
-      // The first good pull ends a SourceDown from before: of another instance, or of another run of the agent.
-      if (!pulled_ || failures_ >= failures_until_down) parts_.pipeline->source_state(instance_->name(), true);
-      pulled_ = true;
-      failures_ = 0;
-      return;
-    }
-    ++failures_;
-    if (failures_ <= failures_until_down) telemetry::log_error(instance_->name(), pulled.error().message());
-    if (failures_ == failures_until_down) parts_.pipeline->source_state(instance_->name(), false);
-  }
-
-  std::shared_ptr<plugin_host::Instance> instance_;
-  const Parts parts_;
-  const base::Duration every_, timeout_;
-  std::mutex mutex_;
-  std::condition_variable idle_;
-  bool stopped_ = false, pulling_ = false;
-  runtime::Reactor::Id timer_ = 0;
-  int failures_ = 0;
-  bool pulled_ = false;  ///< at least once
-};
-
-struct Fleet::Member {
-  Wanted wanted;
-  std::shared_ptr<plugin_host::Instance> instance;
-  std::shared_ptr<Poller> poller;
-  std::uint64_t identity = 0;
-  std::string path, version, config_text, error;
-};
-
 Fleet::Fleet(Parts parts) : parts_(std::move(parts)) {}
 Fleet::~Fleet() {
   stop();
+}
+
+/// The file of a running instance, if what it was replaced by cannot be used: then the running one is kept, also where
+/// an older version lies in another directory.
+const plugin_host::Found* Fleet::broken_successor(const Member& member, const std::vector<plugin_host::Found>& found) {
+  if (!member.instance) return nullptr;
+  for (const auto& file : found)
+    if (file.path == member.path && !file.error.empty()) return &file;
+  return nullptr;
 }
 
 std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted,
@@ -127,6 +63,15 @@ std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted,
   }
   for (const auto& [name, each] : by_name) {
     auto& member = member_for(*each);
+    if (const auto* broken = broken_successor(member, found)) {
+      if (std::exchange(member.refused_identity, broken->identity) != broken->identity) {
+        member.ledger->upgraded(false);
+        member.refused_config.clear();
+        telemetry::log_error(name, broken->error + kept);
+      }
+      refuse(member, broken->error + kept, lines);
+      continue;
+    }
     const auto* file = plugin_host::find_type(found, each->plugin);
     const auto* type = file && file->error.empty() ? plugin_host::type_of(*file, each->plugin) : nullptr;
     if (!type || !(type->kinds & kind_bit(each->kind))) {
@@ -141,7 +86,7 @@ std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted,
     }
     auto config = parts_.prepare(*each, *type);
     if (!config) {
-      refuse(member, config.error().message(), lines);
+      refuse(member, config.error().message() + (member.instance ? kept : ""), lines);
       continue;
     }
     bring_up(member, *file, *type, std::move(*config), lines);
@@ -176,102 +121,6 @@ void Fleet::refuse(Member& member, std::string why, Lines& lines) {
   member.error = std::move(why);
 }
 
-void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model::PluginType& type, base::Value config,
-                     Lines& lines) {
-  const std::string name = member.wanted.full();
-  const std::string text = base::to_json(config) + member.wanted.labels.text() +
-                           base::format_duration(member.wanted.every) + base::format_duration(member.wanted.timeout);
-  if (member.instance && member.identity == file.identity && !member.instance->quarantine()) {
-    if (member.config_text == text) return;
-    if (auto taken = member.instance->reconfigure(config); taken && *taken) {
-      member.config_text = text;
-      lines.push_back(name + ": took the new configuration");
-      return;
-    }
-  }
-  // The successor is made before the predecessor stops: what cannot be made keeps the old one serving.
-  const std::uint64_t sequence = parts_.journal->next_seq(name);
-  auto made = make(member, file, config);
-  if (!made) {
-    return refuse(member, made.error().message() + (member.instance ? "; the running one is kept" : ""), lines);
-  }
-  const bool exchanged = member.instance != nullptr;
-  auto before = std::make_unique<Member>();
-  {
-    std::lock_guard lock(mutex_);
-    std::swap(before->instance, member.instance);
-    std::swap(before->poller, member.poller);
-  }
-  before->wanted = member.wanted;
-  if (exchanged) end(*before);
-  // What the predecessor still submitted moved the sequence on: the successor must begin behind it.
-  if (exchanged && parts_.journal->next_seq(name) != sequence) {
-    if (auto again = make(member, file, config)) made = std::move(again);
-  }
-  if (auto begun = begin(member, *made); !begun) {
-    (*made)->stop();
-    return refuse(member, begun.error().message(), lines);
-  }
-  std::lock_guard lock(mutex_);
-  member.identity = file.identity;
-  member.path = file.path;
-  member.version = type.version;
-  member.config_text = text;
-  lines.push_back(name + (exchanged ? ": exchanged, now " : ": started, ") + type.id + " " + type.version);
-}
-
-base::Result<std::shared_ptr<plugin_host::Instance>> Fleet::make(const Member& member, const plugin_host::Found& file,
-                                                                 base::Value config) {
-  [[maybe_unused]] const bool isolated = must_isolate(member.wanted, file);
-  TRY(auto library, plugin_host::load_library(file));
-  const std::string name = member.wanted.full();
-  plugin_host::InstanceSettings settings;
-  settings.name = name;
-  settings.type = member.wanted.plugin;
-  settings.config = std::move(config);
-  settings.data_dir = parts_.data_dir + "/plugins/" + name;
-  settings.labels = member.wanted.labels;
-  settings.max_series = member.wanted.max_series;
-  settings.next_seq = parts_.journal->next_seq(name);
-  settings.identity = file.identity;
-  return plugin_host::Instance::create(std::move(library), std::move(settings), *parts_.port);
-}
-
-bool Fleet::must_isolate(const Wanted& wanted, const plugin_host::Found& file) const {
-  return parts_.crashes != nullptr && parts_.crashes->isolates(wanted.full(), wanted.plugin, file.identity);
-}
-
-base::Result<void> Fleet::begin(Member& member, const std::shared_ptr<plugin_host::Instance>& instance) {
-  TRY_VOID(instance->start(parts_.journal->cursor(member.wanted.full())));
-  {
-    std::lock_guard lock(mutex_);
-    member.instance = instance;
-  }
-  parts_.pipeline->own_alert(detection::OwnAlert::plugin_quarantined,
-                             model::Labels{{"instance", member.wanted.full()}, {"plugin", member.wanted.plugin}},
-                             false);
-  if (member.wanted.kind != "source") {
-    parts_.pipeline->set_channel(member.wanted.name, std::make_shared<ChannelAdapter>(instance, parts_.external_url));
-  } else if (instance->polled()) {
-    const auto every = member.wanted.every > base::Duration::zero() ? member.wanted.every : default_every;
-    const auto timeout = member.wanted.timeout > base::Duration::zero() ? member.wanted.timeout : default_timeout;
-    member.poller = std::make_shared<Poller>(instance, parts_, every, timeout);
-    member.poller->start();
-  }
-  return {};
-}
-
-void Fleet::end(Member& member) {
-  if (member.poller) member.poller->stop();
-  member.poller.reset();
-  if (!member.instance) return;
-  if (member.wanted.kind != "source") parts_.pipeline->set_channel(member.wanted.name, nullptr);
-  member.instance->stop();
-  std::lock_guard lock(mutex_);
-  member.instance.reset();
-  member.identity = 0;
-}
-
 void Fleet::publish_routes() {
   std::vector<Route> routes;
   for (const auto& [name, member] : members_) {
@@ -279,7 +128,7 @@ void Fleet::publish_routes() {
     for (const auto& route : member->instance->type().routes) {
       const bool prefix = route.path.ends_with("/*");
       routes.push_back(
-          {route.method, prefix ? route.path.substr(0, route.path.size() - 1) : route.path, prefix, member->instance});
+          {route.method, prefix ? route.path.substr(0, route.path.size() - 1) : route.path, prefix, member->seat});
     }
   }
   std::unique_lock lock(routes_mutex_);
@@ -288,21 +137,30 @@ void Fleet::publish_routes() {
 
 bool Fleet::handle(const plugin_host::Instance::Request& request,
                    std::function<void(plugin_host::Instance::Response)> done) {
-  std::shared_ptr<plugin_host::Instance> target;
+  std::shared_ptr<Seat> seat;
   {
     std::shared_lock lock(routes_mutex_);
     for (const auto& route : routes_) {
       if (route.method != request.method) continue;
       if (route.prefix ? request.path.starts_with(route.path) : request.path == route.path) {
-        target = route.instance;
+        seat = route.seat;
         break;
       }
     }
   }
-  if (!target) return false;
-  target->handle(
-      request, parts_.clock->now() + default_timeout,
-      [target, done = std::move(done)](plugin_host::Instance::Response response) { done(std::move(response)); });
+  if (!seat) return false;
+  auto guest = seat->enter(exchange_patience);
+  if (!guest) {
+    done(plugin_host::problem(TSN_RETRY, "the plugin that serves this path is being exchanged or stopped"));
+    return true;
+  }
+  // The guest leaves when it has its answer, which may be before the call has returned: the instance stays for that.
+  const auto target = guest->instance();
+  target->handle(request, parts_.clock->now() + default_timeout,
+                 [guest = std::move(guest), done = std::move(done)](plugin_host::Instance::Response response) mutable {
+                   guest.reset();
+                   done(std::move(response));
+                 });
   return true;
 }
 
@@ -315,7 +173,10 @@ void Fleet::stop_sources() {
 
 void Fleet::stop() {
   stop_sources();
-  for (auto& [name, member] : members_) end(*member);
+  for (auto& [name, member] : members_) {
+    end(*member);
+    member->ledger->close_all();
+  }
   std::unique_lock lock(routes_mutex_);
   routes_.clear();
 }
@@ -349,12 +210,9 @@ std::vector<model::PluginStatus> Fleet::status() const {
     line.path = member->path;
     line.error = member->error;
     line.state = member->instance ? "running" : member->error.starts_with("waits") ? "waiting" : "failed";
+    line.usage = member->ledger->usage(member->instance.get());
+    std::tie(line.upgrades, line.upgrades_failed) = member->ledger->upgrades();
     show_health(member->instance.get(), parts_.crashes, member->identity, line);
-    if (member->instance) {
-      const auto counters = member->instance->counters();
-      line.calls = counters.calls, line.errors = counters.errors;
-      line.signals = counters.signals, line.rejected = counters.rejected;
-    }
     lines.push_back(std::move(line));
   }
   for (const auto& type : available_) {

@@ -11,16 +11,20 @@
 #include <vector>
 
 #include "app/crash_book.hpp"
+#include "app/instance_factory.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "model/plugin.hpp"
 #include "pipeline/pipeline.hpp"
 #include "plugin_host/directory.hpp"
+#include "plugin_host/hand_over.hpp"
 #include "plugin_host/session.hpp"
 #include "runtime/executor.hpp"
 #include "storage/journal.hpp"
 
 namespace tocsin::app {
+
+class Seat;
 
 /// One instance as configured. `options` is validated and resolved by Fleet's Prepare when the type is known.
 struct Wanted {
@@ -31,6 +35,7 @@ struct Wanted {
   base::Duration timeout{};  ///< 0: 30 s
   model::Labels labels;      ///< the agent's and the instance's
   std::uint32_t max_series = 100'000;
+  settings::Isolation isolation;
   base::Value options;
   std::string full() const { return kind + "." + name; }
 };
@@ -40,7 +45,7 @@ class Fleet {
   /// Checks options against the type's and resolves secrets; the error holds every finding.
   using Prepare = std::function<base::Result<base::Value>(const Wanted&, const model::PluginType&)>;
   struct Parts {
-    plugin_host::Port* port = nullptr;
+    InstanceFactory* factory = nullptr;
     pipeline::Pipeline* pipeline = nullptr;
     storage::Journal* journal = nullptr;
     runtime::Reactor* reactor = nullptr;
@@ -67,18 +72,23 @@ class Fleet {
 
  private:
   struct Member;
-  class Poller;
   using Lines = std::vector<std::string>;
 
+  static const plugin_host::Found* broken_successor(const Member& member, const std::vector<plugin_host::Found>& found);
   Member& member_for(const Wanted& wanted);
   void refuse(Member& member, std::string why, Lines& lines);
   void bring_up(Member& member, const plugin_host::Found& file, const model::PluginType& type, base::Value config,
                 Lines& lines);
-  base::Result<std::shared_ptr<plugin_host::Instance>> make(const Member& member, const plugin_host::Found& file,
+  base::Result<std::shared_ptr<plugin_host::Instance>> make(Member& member, const plugin_host::Found& file,
                                                             base::Value config);
   /// Whether the instance must not run in the agent's own process.
-  bool must_isolate(const Wanted& wanted, const plugin_host::Found& file) const;
   base::Result<void> begin(Member& member, const std::shared_ptr<plugin_host::Instance>& instance);
+  plugin_host::HandedOver exchange(Member& member, const std::shared_ptr<plugin_host::Instance>& successor);
+  plugin_host::HandedOver exchange_source(Member& member, const std::shared_ptr<plugin_host::Instance>& successor);
+  plugin_host::HandedOver exchange_channel(Member& member, const std::shared_ptr<plugin_host::Instance>& successor);
+  void serve(Member& member, std::shared_ptr<plugin_host::Instance> instance);
+  void poll(Member& member, int failures);
+  void open_channel(const Member& member);
   void end(Member& member);
   void publish_routes();
 
@@ -89,7 +99,7 @@ class Fleet {
   struct Route {
     std::string method, path;
     bool prefix = false;
-    std::shared_ptr<plugin_host::Instance> instance;
+    std::shared_ptr<Seat> seat;
   };
   mutable std::shared_mutex routes_mutex_;
   std::vector<Route> routes_;

@@ -23,7 +23,8 @@ base::Result<std::shared_ptr<plugin_host::Instance>> InstanceFactory::make(const
                                                                            const settings::Isolation& isolation) {
   using enum settings::Isolation::Mode;
   const bool isolated = isolation.mode == process || (isolation.mode == by_default && !file.bundled) ||
-                        parts_.must_isolate(settings.name, settings.type, file.identity);
+                        (parts_.crashes != nullptr &&
+                         parts_.crashes->isolates(settings.name, settings.type, file.identity));
   if (isolated)
     return runners_.create(file, std::move(settings),
                            {isolation.group, isolation.needs, isolation.standby, isolation.memory_bytes});

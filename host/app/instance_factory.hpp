@@ -1,11 +1,10 @@
 // Where instances are made: in the agent, or isolated in a runner.
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
+#include "app/crash_book.hpp"
 #include "base/result.hpp"
 #include "plugin_host/directory.hpp"
 #include "plugin_host/runner/runners.hpp"
@@ -18,9 +17,7 @@ class InstanceFactory {
  public:
   struct Parts {
     plugin_host::Port* port = nullptr;
-    /// Whether the plugin's file has to be isolated whatever is configured (it crashed the agent before).
-    std::function<bool(const std::string& instance, const std::string& plugin, std::uint64_t identity)> must_isolate =
-        [](const std::string&, const std::string&, std::uint64_t) { return false; };
+    const CrashBook* crashes = nullptr;  ///< files in it are isolated whatever is configured; may be null
     plugin_host::runner::Runners::Listeners listeners;
   };
   explicit InstanceFactory(Parts parts);

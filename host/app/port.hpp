@@ -15,7 +15,7 @@
 namespace tocsin::app {
 
 /// The pipeline is set once it is there; before, and after it was taken away, submits are refused with RETRY.
-class AgentPort final : public plugin_host::Port {
+class AgentPort : public plugin_host::Port {
  public:
   struct Parts {
     const base::Clock* clock = nullptr;

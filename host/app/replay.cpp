@@ -120,6 +120,7 @@ class Replay {
   ReplayPort port_;
   Configuration configuration_;
   std::vector<plugin_host::Found> found_;
+  InstanceFactory factory_{{.port = &port_}};
   std::unique_ptr<Detectors> detectors_;
   std::unique_ptr<detection::Shard> shard_;
   std::unique_ptr<incidents::Desk> desk_;
@@ -143,9 +144,9 @@ base::Result<void> Replay::configure() {
         each.text() + (each.level == config::Diagnostic::Level::error ? "\n" : "");
   }
   if (!errors.empty()) return base::fail(base::Fault::invalid, errors);
-  detectors_ = std::make_unique<Detectors>(port_, agent.data_dir, 1,
+  detectors_ = std::make_unique<Detectors>(factory_, agent.data_dir, 1,
                                            [this](const auto& type) { return configuration_.prepare_detector(type); });
-  detectors_->set_found(found_);
+  detectors_->set_found(found_, {});
   for (const auto& finding : configuration_.read_scripts(*detectors_)) notes_.push_back(finding.text());
   detection::ShardSettings settings;
   shard_ = std::make_unique<detection::Shard>(settings, series_, detectors_->for_shard(0));

@@ -102,6 +102,20 @@ base::Result<std::vector<int>> RuleRun::compile(model::SharedRule rule, Evaluato
   return moved;
 }
 
+base::Result<void*> RuleRun::prepare(Evaluator& successor) {
+  commit();
+  auto program = successor.compile(*rule_, inputs_);
+  if (desk_.declared) desk_.declared(*this);
+  return program;
+}
+
+void RuleRun::exchange(Evaluator& successor, void* program) {
+  commit();
+  release();
+  evaluator_ = &successor;
+  program_ = program;
+}
+
 void RuleRun::release() {
   if (evaluator_ && program_) evaluator_->release(program_);
   program_ = nullptr;

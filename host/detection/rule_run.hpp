@@ -62,6 +62,11 @@ class RuleRun {
   /// Compiles the rule, new or changed. Groups stay; `moved[k]` says where the old selector k is now, -1: gone. On an
   /// error nothing has changed.
   base::Result<std::vector<int>> compile(model::SharedRule rule, Evaluator* evaluator, base::Time now);
+  /// The rule's program of another evaluator, a newer version of its detector, beside the one that runs: inputs that
+  /// both read keep their columns, others are added (and stay, should it come to nothing).
+  base::Result<void*> prepare(Evaluator& successor);
+  /// Judges by it from now on. Windows, lives and timers stay as they are.
+  void exchange(Evaluator& successor, void* program);
   /// Tells of every active alert that it is over.
   void end(std::int64_t t);
 

@@ -449,6 +449,22 @@ std::vector<RuleProblem> Shard::set_rules(std::vector<model::SharedRule> rules, 
   return problems;
 }
 
+base::Result<void> Shard::exchange(Evaluator& from, Evaluator& to) {
+  std::vector<std::pair<RuleRun*, void*>> prepared;
+  for (auto& run : impl_->runs) {
+    if (!run || run->evaluator() != &from) continue;
+    auto program = run->prepare(to);
+    if (!program) {
+      for (const auto& [other, made] : prepared) to.release(made);
+      return base::fail(program.error().in("rule " + run->rule()->name));
+    }
+    prepared.emplace_back(run.get(), *program);
+  }
+  for (const auto& [run, program] : prepared) run->exchange(to, program);
+  impl_->settle_wake();
+  return {};
+}
+
 void Shard::warm(const model::SignalBatch& batch) {
   Impl& my = *impl_;
   my.enter(batch);

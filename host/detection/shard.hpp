@@ -56,6 +56,11 @@ class Shard {
   std::vector<RuleProblem> set_rules(std::vector<model::SharedRule> rules, base::Time now,
                                      std::vector<model::Alert>& out);
 
+  /// Lets `to` judge whatever `from` judges, every rule of it; or none, if one does not compile there. Windows, alerts
+  /// and timers stay: nothing fires again, no `for` begins anew. `from` has no program left afterwards, or `to` has
+  /// none.
+  base::Result<void> exchange(Evaluator& from, Evaluator& to);
+
   /// Puts a batch into windows without judging it: at start, for what is older than the journal position.
   void warm(const model::SignalBatch& batch);
   /// Continues alerts that were pending or firing before a restart.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/option.hpp"
+#include "model/usage.hpp"
 
 namespace tocsin::model {
 
@@ -39,9 +40,15 @@ struct PluginDescriptor {
 
 /// A line of `tocsin plugin list` and of GET /plugins.
 struct PluginStatus {
-  std::string id, version, kind, instance, path, state, error;  ///< state: running, quarantined, waiting,
+  std::string id, version, kind, instance, path, state, error;  ///< state: running, restarting, quarantined, waiting,
                                                                 ///< failed, stopped, available
-  std::uint64_t calls = 0, errors = 0, signals = 0, rejected = 0, queue_depth = 0, dropped = 0;
+  Usage usage;                                                  ///< of this instance and those it took over from
+  std::uint64_t queue_depth = 0;                                ///< deliveries waiting
+  std::uint64_t dropped = 0;                                    ///< deliveries given up
+  bool isolated = false;
+  std::int64_t pid = 0;        ///< isolated: of its runner; 0: it is being started again
+  std::uint64_t restarts = 0;  ///< isolated: of its runner
+  std::uint64_t upgrades = 0, upgrades_failed = 0;  ///< exchanged while it ran; kept because the successor could not
 };
 
 }  // namespace tocsin::model

@@ -316,6 +316,14 @@ std::vector<detection::RuleProblem> Pipeline::set_rules(std::vector<model::Share
   return problems;
 }
 
+void Pipeline::each_shard(const OnShard& visit) {
+  std::uint32_t index = 0;
+  for (auto& runner : impl_->shards) {
+    runner->errand([&](detection::Shard& shard, std::vector<model::Alert>&) { visit(index, shard); });
+    ++index;
+  }
+}
+
 void Pipeline::set_routing(model::Routing routing) {
   impl_->control.post([this, routing = std::move(routing)](incidents::Desk& desk) mutable {
     desk.set_routing(std::move(routing), impl_->parts.clock->now());

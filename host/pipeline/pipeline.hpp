@@ -67,6 +67,9 @@ class Pipeline {
 
   // --- reload ---
   std::vector<detection::RuleProblem> set_rules(std::vector<model::SharedRule> rules);
+  /// Runs on each shard's own thread, one shard after the other, between two batches; returns when all are done.
+  using OnShard = std::function<void(std::uint32_t index, detection::Shard& shard)>;
+  void each_shard(const OnShard& visit);
   void set_routing(model::Routing routing);
   void set_channel(const std::string& instance, std::shared_ptr<delivery::Channel> channel);
 

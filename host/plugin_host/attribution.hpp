@@ -32,6 +32,8 @@ enum class EntryPoint : std::uint8_t {
   release,
   evaluate,
   callback,
+  save,
+  restore,
   thread
 };
 /// Async-signal-safe.

@@ -1,6 +1,7 @@
 // Batches whose columns keep their capacity, so that a source in its stride allocates nothing.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -29,17 +30,23 @@ class BatchPool : public std::enable_shared_from_this<BatchPool> {
       node = std::make_unique<Node>();
       node->batch.instance = instance_;
       node->batch.source = source_;
+      node->counted = sizeof(Node);
+      bytes_.fetch_add(node->counted, std::memory_order_relaxed);
     }
     model::SignalBatch* batch = &node->batch;
     node->home = shared_from_this();
     return {batch, [](model::SignalBatch*) {}, Place<std::byte>{node.release()}};
   }
 
+  /// Room of all batches, idle and on their way; of one on its way as it was when it last came back.
+  std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
  private:
   /// A batch and room for the count of its holders.
   struct Node {
     model::SignalBatch batch;
     std::shared_ptr<BatchPool> home;  ///< while it is out
+    std::size_t counted = 0;          ///< its part of bytes_
     alignas(std::max_align_t) std::byte count[128];
   };
   /// Allocator of the shared_ptr's count: in the node; giving it up, the last thing done, returns the node.
@@ -62,12 +69,29 @@ class BatchPool : public std::enable_shared_from_this<BatchPool> {
   static constexpr std::size_t most_idle = 4, most_rows = 4096;
   void put(Node* done) {
     std::unique_ptr<Node> node(done);
-    if (node->batch.ts.capacity() > most_rows || node->batch.text.capacity() > 0) return;
+    if (node->batch.ts.capacity() > most_rows || node->batch.text.capacity() > 0) {
+      bytes_.fetch_sub(node->counted, std::memory_order_relaxed);
+      return;
+    }
+    const std::size_t now = room_of(*node);
+    if (now != node->counted) bytes_.fetch_add(now - node->counted, std::memory_order_relaxed);
+    node->counted = now;
     std::lock_guard lock(mutex_);
-    if (idle_.size() < most_idle) idle_.push_back(std::move(node));
+    if (idle_.size() < most_idle)
+      idle_.push_back(std::move(node));
+    else
+      bytes_.fetch_sub(node->counted, std::memory_order_relaxed);
+  }
+
+  static std::size_t room_of(const Node& node) {
+    const model::SignalBatch& b = node.batch;
+    const auto room = [](const auto& column) { return column.capacity() * sizeof column[0]; };
+    return sizeof node + room(b.ts) + room(b.value) + room(b.series) + room(b.flags) + room(b.summary) + room(b.line) +
+           room(b.offset) + room(b.file) + room(b.files) + b.cursor.capacity();
   }
 
   const std::string instance_, source_;
+  std::atomic<std::size_t> bytes_{0};
   std::mutex mutex_;
   std::vector<std::unique_ptr<Node>> idle_;
 };

@@ -92,6 +92,7 @@ void InstanceCore::deadline_passed(tsn_token token) {
   if (!deadline) return;
   if (auto pass = gate_.enter(); pass && type_.table.cancel != nullptr && !quarantined()) {
     Entered entered(*mark_, EntryPoint::cancel, Within{}.limit_ms);
+    Accounted accounted(usage_, Function::cancel);
     type_.table.cancel(self_, token);
   }
   auto id = port_.reactor().after(grace, [weak = weak_from_this(), token] {
@@ -136,7 +137,7 @@ tsn_status InstanceCore::complete(tsn_token token, tsn_status status, const void
   tsn_err text = copy_sized(err, offsetof(tsn_err, msg));
   Answer answer = answer_of(call->kind, status, text);
   read_result(call->kind, result, answer);
-  if (answer.status < 0) errors_.fetch_add(1, std::memory_order_relaxed);
+  if (answer.status < 0) usage_.error();
   finish(std::move(*call), std::move(answer), true);
   return TSN_OK;
 }

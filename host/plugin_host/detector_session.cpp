@@ -100,8 +100,7 @@ void InstanceCore::release(void* program) {
 Result<void> InstanceCore::evaluate(void* program, const tsn_rows& rows, tsn_verdicts& verdicts) {
   std::unique_lock seq(seq_, std::defer_lock);
   if (has_callbacks_.load(std::memory_order_relaxed)) seq.lock();
-  // One thread counts here, so that a plain addition does; a locked one would cost more than a small rule.
-  calls_.store(calls_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  AccountedEvaluate accounted(usage_);
   tsn_err err;
   err.size = sizeof err;
   err.code = 0, err.retry_after_ms = 0, err.n = 0;
@@ -112,7 +111,7 @@ Result<void> InstanceCore::evaluate(void* program, const tsn_rows& rows, tsn_ver
     status = type_.detector.evaluate(self_, program, &rows, &out, &err);
   }
   if (status != TSN_OK) [[unlikely]] {
-    errors_.fetch_add(1, std::memory_order_relaxed);
+    usage_.evaluate_failed();
     return fail(error(status, err, "evaluate"));
   }
   verdicts.text_used = std::min(out.text_used, verdicts.text_cap);

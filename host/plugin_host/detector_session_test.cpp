@@ -129,7 +129,7 @@ TEST_F(Judging, MakesImpossibleVerdictsHarmless) {
     EXPECT_EQ(one.message_n, 0u);
   }
   EXPECT_EQ(verdicts.text_used, sizeof buffer);
-  EXPECT_EQ(instance_->counters().errors, 1u);
+  EXPECT_EQ(instance_->usage().errors, 1u);
 }
 TEST_F(Judging, FailsWithThePluginsStatus) {
   make_started();

@@ -67,7 +67,7 @@ AgentInlet::AgentInlet(const InstanceSettings& settings, std::string type, Port&
       type_(std::move(type)),
       port_(port),
       series_(port.series(), settings.labels, settings.max_series, number),
-      sequence_(settings.next_seq),
+      sequence_(settings.sequence ? settings.sequence : std::make_shared<Sequence>(settings.next_seq)),
       batches_(std::make_shared<BatchPool>(settings.name, type_)) {}
 
 Inlet::Counts AgentInlet::counts() const {
@@ -107,11 +107,11 @@ tsn_status AgentInlet::take(std::shared_ptr<model::SignalBatch> batch, const Dec
     tell(out, decoded, 0, 0);
     return TSN_OK;
   }
-  std::uint64_t first = sequence_.reserve(rows);
+  std::uint64_t first = sequence_->reserve(rows);
   batch->first_seq = first;
   auto taken = port_.take(std::move(batch));
   if (!taken) {
-    sequence_.give_back(first, rows);
+    sequence_->give_back(first, rows);
     tsn_status status = status_of(taken.error().fault());
     (status == TSN_RETRY ? refused_ : errors_).fetch_add(1, std::memory_order_relaxed);
     return refuse(err, status, taken.error().message());

@@ -29,6 +29,8 @@ class Inlet {
   virtual tsn_status submit(const tsn_batch* batch, const tsn_bytes* cursor, tsn_submitted* out, tsn_err* err) = 0;
   virtual void reject(const tsn_reject& reject) = 0;
   virtual Counts counts() const = 0;
+  /// What the host holds for it, an estimate.
+  virtual std::uint64_t bytes() const { return 0; }
 };
 
 /// The agent's own: hostile blocks in, validated batches with row numbers out.
@@ -41,6 +43,7 @@ class AgentInlet final : public Inlet {
   tsn_status submit(const tsn_batch* batch, const tsn_bytes* cursor, tsn_submitted* out, tsn_err* err) override;
   void reject(const tsn_reject& reject) override;
   Counts counts() const override;
+  std::uint64_t bytes() const override { return series_.bytes() + batches_->bytes(); }
 
  private:
   tsn_status take(std::shared_ptr<model::SignalBatch> batch, const DecodedBatch& decoded, tsn_submitted* out,
@@ -51,7 +54,7 @@ class AgentInlet final : public Inlet {
   const std::string type_;
   Port& port_;
   SeriesRegistry series_;
-  Sequence sequence_;
+  const std::shared_ptr<Sequence> sequence_;
   const std::shared_ptr<BatchPool> batches_;
   std::atomic<std::uint64_t> signals_{0}, rejected_{0}, errors_{0}, refused_{0};
   std::atomic<bool> cardinality_told_{false};

@@ -144,6 +144,7 @@ void InstanceCore::stop() {
   if (state_ == State::running && type_.table.stop != nullptr) {
     auto stop_it = [this] {
       Entered entered(*mark_, EntryPoint::stop, Within{}.limit_ms);
+      Accounted accounted(usage_, Function::stop);
       type_.table.stop(self_);
     };
     if (!apart("stop", stop_it)) return abandon("stop hangs");
@@ -200,6 +201,51 @@ bool InstanceCore::shut_down() {
   return true;
 }
 
+namespace {
+
+constexpr std::uint32_t first_state_buffer = 64 * 1024, most_state = 64u << 20;
+
+}  // namespace
+
+Result<std::string> InstanceCore::save() {
+  if (type_.table.save == nullptr) return std::string();
+  std::string state(first_state_buffer, '\0');
+  for (;;) {
+    const auto room = static_cast<std::uint32_t>(state.size());
+    tsn_out out{state.data(), room, 0};
+    tsn_err err = new_err();
+    tsn_status status = call({EntryPoint::save}, err, [&](tsn_err& e) {
+      return self_made_ && !left_behind_ ? type_.table.save(self_, &out, &e)
+                                         : refuse(&e, TSN_CANCELLED, "the instance hangs and was left behind");
+    });
+    if (status == TSN_OK && out.n <= room) return state.resize(out.n), state;
+    if (status != TSN_RETRY && status != TSN_OK) return fail(error(status, err, "save"));
+    if (out.n <= room || out.n > most_state) {
+      return fail(Fault::invalid, settings_.name + ": save asks for " + std::to_string(out.n) +
+                                      " bytes; more than it was given and at most 64 MiB are possible");
+    }
+    state.resize(out.n);
+  }
+}
+
+Result<void> InstanceCore::load(std::string_view state) {
+  if (state.empty()) return {};
+  if (type_.table.load == nullptr) {
+    return fail(Fault::unsupported, settings_.name + ": " + type_.description.id + " " + type_.description.version +
+                                        " takes no state of a predecessor");
+  }
+  std::lock_guard life(life_);
+  if (state_ != State::created) {
+    return fail(Fault::conflict, settings_.name + ": takes a predecessor's state before its start only");
+  }
+  tsn_err err = new_err();
+  tsn_status status = call({EntryPoint::restore}, err, [&](tsn_err& e) {
+    return type_.table.load(self_, {state.data(), state.size()}, &e);
+  });
+  if (status == TSN_OK) return {};
+  return fail(error(status, err, "load"));
+}
+
 Result<bool> InstanceCore::reconfigure(const base::Value& config) {
   if (type_.table.reconfigure == nullptr) return false;
   Outcome taken = life_call(EntryPoint::reconfigure, [this, config](tsn_err& e) {
@@ -242,16 +288,53 @@ bool InstanceCore::apart(const char* name, std::function<void()> f) {
   return false;
 }
 
-InstanceCounters InstanceCore::counters() const {
+/// Memory is what the host holds for the instance: its series and the batches it has filled. What the plugin's code
+/// allocates itself is in the agent's heap and cannot be told apart there.
+Usage InstanceCore::usage() const {
+  Usage out = usage_.read();
   const Inlet::Counts in = inlet_->counts();
-  return {calls_.load(std::memory_order_relaxed), errors_.load(std::memory_order_relaxed) + in.errors, in.signals,
-          in.rejected};
+  out.signals += in.signals;
+  out.rejected += in.rejected;
+  out.refused += in.refused;
+  out.errors += in.errors;
+  out.cpu_ns += threads_.cpu_ns();
+  out.memory_bytes = sizeof *this + inlet_->bytes();
+  return out;
 }
 
-tsn_status InstanceCore::counted(tsn_status status) {
-  calls_.fetch_add(1, std::memory_order_relaxed);
-  if (status < 0) errors_.fetch_add(1, std::memory_order_relaxed);
-  return status;
+Function InstanceCore::function_of(EntryPoint entry) {
+  switch (entry) {
+    case EntryPoint::create:
+      return Function::create;
+    case EntryPoint::start:
+      return Function::start;
+    case EntryPoint::stop:
+      return Function::stop;
+    case EntryPoint::reconfigure:
+      return Function::reconfigure;
+    case EntryPoint::save:
+      return Function::save;
+    case EntryPoint::restore:
+      return Function::load;
+    case EntryPoint::pull:
+      return Function::pull;
+    case EntryPoint::deliver:
+      return Function::deliver;
+    case EntryPoint::upsert:
+      return Function::upsert;
+    case EntryPoint::handle:
+      return Function::handle;
+    case EntryPoint::load:
+      return Function::script;
+    case EntryPoint::compile:
+      return Function::compile;
+    case EntryPoint::evaluate:
+      return Function::evaluate;
+    case EntryPoint::cancel:
+      return Function::cancel;
+    default:
+      return Function::callback;
+  }
 }
 
 base::Error InstanceCore::error(tsn_status status, const tsn_err& err, std::string_view call) {
@@ -260,7 +343,7 @@ base::Error InstanceCore::error(tsn_status status, const tsn_err& err, std::stri
 
 /// A breach of the contract. A plugin that does nothing else must not fill the log: the first ten, then powers of two.
 void InstanceCore::violation(std::string text) {
-  errors_.fetch_add(1, std::memory_order_relaxed);
+  usage_.error();
   std::uint64_t n = ++violations_;
   if (n > 10 && (n & (n - 1)) != 0) return;
   port_.log(
@@ -275,7 +358,9 @@ void InstanceCore::run_later(runtime::Task task) {
     if (!alive || !alive->seq_.enter()) return;
     std::lock_guard seq(alive->seq_, std::adopt_lock);
     Entered entered(*alive->mark_, EntryPoint::callback, Within{}.limit_ms);
-    if (alive->self_made_) task();
+    if (!alive->self_made_) return;
+    Accounted accounted(alive->usage_, Function::callback);
+    task();
   });
 }
 

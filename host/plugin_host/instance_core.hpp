@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "plugin_host/abi_text.hpp"
+#include "plugin_host/accounting.hpp"
 #include "plugin_host/attribution.hpp"
 #include "plugin_host/call_gate.hpp"
 #include "plugin_host/callbacks.hpp"
@@ -52,7 +53,9 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   base::Result<bool> reconfigure(const base::Value& config) override;
   const std::string& name() const override { return settings_.name; }
   const model::PluginType& type() const override { return type_.description; }
-  InstanceCounters counters() const override;
+  Usage usage() const override;
+  base::Result<std::string> save() override;
+  base::Result<void> load(std::string_view state) override;
   std::optional<Quarantine> quarantine() const override;
   bool polled() const override { return type_.source.pull != nullptr; }
   base::Result<bool> pull(base::Time deadline) override;
@@ -109,14 +112,16 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   /// A judgement has no deadline of its own; one that takes this long holds up every rule of its shard.
   static constexpr std::uint32_t evaluate_limit_ms = 5'000;
 
-  // Calls in. `f(err)` runs under seq_; the status is counted.
+  // Calls in. `f(err)` runs under seq_; the call is marked, watched and accounted.
   template <class F>
   tsn_status call(Within within, tsn_err& err, F&& f) {
     if (!seq_.enter()) return refuse_quarantined(err);
     std::lock_guard lock(seq_, std::adopt_lock);
     Entered entered(*mark_, within.entry, within.limit_ms);
-    return counted(f(err));
+    Accounted accounted(usage_, function_of(within.entry));
+    return accounted.ended(f(err));
   }
+  static Function function_of(EntryPoint entry);
   tsn_status refuse_quarantined(tsn_err& err);
   struct Outcome {
     tsn_status status = TSN_OK;
@@ -127,7 +132,6 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   /// Runs a call of the life cycle on a thread of its own; false: it hangs, and the thread is left to it. What `f` uses
   /// it owns.
   bool apart(const char* name, std::function<void()> f);
-  tsn_status counted(tsn_status status);
   base::Error error(tsn_status status, const tsn_err& err, std::string_view call);
   void violation(std::string text);
   bool accepts_calls() const { return self_made_ && !stopping(); }
@@ -185,7 +189,8 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   std::mutex late_mutex_;
   std::vector<std::shared_ptr<ResponseBox>> late_;  ///< of calls ended by force: the plugin may still write to them
 
-  std::atomic<std::uint64_t> calls_{0}, errors_{0}, violations_{0};
+  Account usage_;
+  std::atomic<std::uint64_t> violations_{0};
 };
 
 /// Instance::create() with an inlet of the caller's.

@@ -339,7 +339,7 @@ TEST_F(Instances, EndCleanlyUnderLoad) {
   }
   int at_stop = runs;
   EXPECT_EQ(overlaps, 0);
-  EXPECT_EQ(instance_->counters().signals, port_.rows);
+  EXPECT_EQ(instance_->usage().signals, port_.rows);
   instance_.reset();
   EXPECT_EQ(runs, at_stop);
   std::vector<bool> seen(port_.rows, false);

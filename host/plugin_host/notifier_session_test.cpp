@@ -138,7 +138,7 @@ TEST_F(Delivering, MayBeCompletedBeforePendingIsReturned) {
     return TSN_PENDING;
   };
   EXPECT_EQ(deliver().status, TSN_OK);
-  EXPECT_EQ(instance_->counters().errors, 0u);
+  EXPECT_EQ(instance_->usage().errors, 0u);
 }
 TEST_F(Delivering, RefusesASecondCompletionAndCountsIt) {
   make_started();
@@ -152,7 +152,7 @@ TEST_F(Delivering, RefusesASecondCompletionAndCountsIt) {
   instance_->stop();
   EXPECT_EQ(seen, "-2");
   EXPECT_EQ(answers, 1);
-  EXPECT_EQ(instance_->counters().errors, 2u);
+  EXPECT_EQ(instance_->usage().errors, 2u);
   EXPECT_TRUE(port_.logged("completed a call and answered the same call"));
 }
 TEST_F(Delivering, EndsWhatThePluginNeverCompletes) {

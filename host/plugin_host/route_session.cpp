@@ -31,7 +31,8 @@ void InstanceCore::handle(const Request& request, base::Time deadline, std::func
   tsn_status status;
   {
     Entered entered(*mark_, EntryPoint::handle, until(EntryPoint::handle, deadline).limit_ms);
-    status = counted(type_.routes.handle(self_, token, &view, box->abi(), base::to_ns(deadline), &err));
+    Accounted accounted(usage_, Function::handle);
+    status = accounted.ended(type_.routes.handle(self_, token, &view, box->abi(), base::to_ns(deadline), &err));
   }
   returned(token, status, status == TSN_PENDING ? Answer{} : answer_of(CallKind::handle, status, err));
 }

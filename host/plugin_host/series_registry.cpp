@@ -97,6 +97,8 @@ tsn_status SeriesRegistry::add(const std::string& key, model::SeriesKey series, 
   }
   ids_[index] = table_.intern(std::move(series));
   known_.emplace(key, index);
+  constexpr std::size_t node = 64;  // of the map, with the string's head
+  bytes_.fetch_add(key.size() + node + sizeof(model::SeriesId), std::memory_order_relaxed);
   count_.store(index + 1, std::memory_order_release);
   *out = handle_of(index);
   return TSN_OK;

@@ -32,6 +32,8 @@ class SeriesRegistry {
   };
   View snapshot() const { return {generation_, count_.load(std::memory_order_acquire), ids_.get()}; }
   std::uint32_t size() const { return count_.load(std::memory_order_acquire); }
+  /// What the known series take here, about: keys, ids and the table's nodes. Any thread.
+  std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
   struct Hash {
@@ -45,6 +47,7 @@ class SeriesRegistry {
   const model::Labels added_;
   const std::uint32_t limit_, generation_;
   std::atomic<std::uint32_t> count_{0};
+  std::atomic<std::size_t> bytes_{0};
   /// Room for `limit_` ids from the start, so that readers never see it move; pages are touched as series come.
   std::unique_ptr<model::SeriesId[]> ids_;
   mutable std::shared_mutex mutex_;

@@ -18,6 +18,7 @@
 #include "model/rule.hpp"
 #include "model/series_table.hpp"
 #include "model/signal.hpp"
+#include "model/usage.hpp"
 #include "plugin_host/trust.hpp"
 #include "runtime/executor.hpp"
 #include "tocsin/abi.h"
@@ -63,6 +64,7 @@ class Port {
 /// A mapped library. Loaded with rtld_now | rtld_local; never unloaded while an instance of it lives, by default never.
 /// Refused before any of its code runs if its file is not trusted (trust.hpp) under the policy it was found with.
 class Library;
+class Sequence;
 struct Found;
 base::Result<std::shared_ptr<Library>> load_library(const Found& file);
 /// Beside a Directory. The default policy asks for owner and modes only.
@@ -77,6 +79,9 @@ struct InstanceSettings {
   std::uint32_t max_series = 100'000;
   bool replay = false;
   std::uint64_t next_seq = 1;
+  /// Row numbers shared by the instances that follow each other under one name; null: numbers of its own, from next_seq
+  /// on.
+  std::shared_ptr<Sequence> sequence;
   std::uint64_t identity = 0;  ///< of the plugin's file, as Found::identity: what a crash is put down to
 };
 
@@ -87,9 +92,8 @@ struct Quarantine {
   bool inside = true;  ///< it has not returned yet
 };
 
-struct InstanceCounters {
-  std::uint64_t calls = 0, errors = 0, signals = 0, rejected = 0;
-};
+using model::Function;
+using model::Usage;
 
 /// The process an isolated instance runs in.
 struct ProcessStatus {
@@ -114,11 +118,17 @@ class Instance {
 
   virtual const std::string& name() const = 0;
   virtual const model::PluginType& type() const = 0;
-  virtual InstanceCounters counters() const = 0;
+  /// Since it was made. Any thread.
+  virtual Usage usage() const = 0;
+
   virtual ProcessStatus process_status() const { return {}; }
   /// Set once a call went over its deadline. Calls are then refused with TSN_RETRY until a new instance takes its
   /// place.
   virtual std::optional<Quarantine> quarantine() const { return std::nullopt; }
+
+  // --- hot upgrade ---
+  virtual base::Result<std::string> save() = 0;  ///< [seq] state for a successor; empty: none or not supported
+  virtual base::Result<void> load(std::string_view state) = 0;  ///< between create and start
 
   // --- source ---
   virtual bool polled() const = 0;

@@ -75,13 +75,13 @@ TEST_F(Submitting, SaysWhichRowsWereRejectedAndKeepsThem) {
   EXPECT_EQ(port_.rejects[0].count, 2u);
   EXPECT_EQ(port_.rejects[0].name, "x");
   EXPECT_EQ(port_.rejects[1].error_type, "timestamp");
-  EXPECT_EQ(instance_->counters().rejected, 3u);
+  EXPECT_EQ(instance_->usage().rejected, 3u);
 }
 TEST_F(Submitting, RefusesWhatIsNoBatchAndCountsTheError) {
   make();
   EXPECT_EQ(submit(nullptr), TSN_INVALID);
   EXPECT_EQ(said(), "batch: there is none");
-  EXPECT_EQ(instance_->counters().errors, 1u);
+  EXPECT_EQ(instance_->usage().errors, 1u);
   EXPECT_TRUE(port_.batches.empty());
 }
 TEST_F(Submitting, RefusesCursorsBeyondTheLimit) {

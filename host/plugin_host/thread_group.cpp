@@ -2,9 +2,11 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
+#include "plugin_host/accounting.hpp"
 #include "runtime/executor.hpp"
 
 namespace tocsin::plugin_host {
@@ -43,7 +45,9 @@ base::Result<tsn_thread> ThreadGroup::spawn(std::string name, void (*fn)(void*),
         Entered entered(mark_, EntryPoint::thread, 0);
         fn(arg);
       }
+      const std::uint64_t used = read_clock(CLOCK_THREAD_CPUTIME_ID);
       std::lock_guard inner(mutex_);
+      ended_cpu_ns_ += used;
       *ended = true;
       --running_;
       ended_.notify_all();
@@ -80,6 +84,18 @@ bool ThreadGroup::join_all(base::Duration limit) {
 std::size_t ThreadGroup::running() const {
   std::lock_guard lock(mutex_);
   return running_;
+}
+
+std::uint64_t ThreadGroup::cpu_ns() const {
+  std::lock_guard lock(mutex_);
+  std::uint64_t sum = ended_cpu_ns_;
+  for (tsn_thread handle : threads_.handles()) {
+    Thread& one = *threads_.find(handle);
+    clockid_t clock{};
+    if (!*one.ended && ::pthread_getcpuclockid(one.thread.native_handle(), &clock) == 0) sum += read_clock(clock);
+  }
+  told_cpu_ns_ = std::max(told_cpu_ns_, sum);
+  return told_cpu_ns_;
 }
 
 /// Caller holds the lock. An ended thread needs no lock of ours any more but to leave its function.

@@ -29,6 +29,8 @@ class ThreadGroup {
   /// Joins all; false: some still run after `limit` (and are left running).
   bool join_all(base::Duration limit);
   std::size_t running() const;
+  /// Processor time of all threads so far, those that ended included.
+  std::uint64_t cpu_ns() const;
 
  private:
   struct Thread {
@@ -41,7 +43,9 @@ class ThreadGroup {
   mutable std::mutex mutex_;
   std::condition_variable ended_;
   std::size_t running_ = 0;
-  HandleTable<Thread> threads_;
+  std::uint64_t ended_cpu_ns_ = 0;
+  mutable std::uint64_t told_cpu_ns_ = 0;  ///< a thread being joined is out of sight for a moment
+  mutable HandleTable<Thread> threads_;
 };
 
 }  // namespace tocsin::plugin_host

@@ -82,7 +82,11 @@ struct Metrics::Impl {
   mutable std::mutex mutex;
   std::map<std::string, Entry> families;
   std::vector<std::function<void()>> hooks;
+  std::vector<std::function<std::vector<Measured>()>> measures;
+  std::vector<Family> measured_families;  ///< as last exposed
   mutable std::mutex collecting;  ///< hooks run for one exposition at a time
+
+  std::map<std::string, Measured> collect() const;
 
   /// The member, made if new. Two metrics of different types under one name would spoil the whole exposition: the later
   /// one, most likely a plugin's, goes by its name and type instead. With the mutex held.
@@ -128,18 +132,67 @@ void Metrics::on_collect(std::function<void()> hook) {
   impl_->hooks.push_back(std::move(hook));
 }
 
-std::string Metrics::text(bool openmetrics) const {
-  {
-    std::lock_guard one_at_a_time(impl_->collecting);
-    std::unique_lock lock(impl_->mutex);
-    std::vector<std::function<void()>> hooks = impl_->hooks;
-    lock.unlock();  // hooks set metrics
-    for (const auto& hook : hooks) hook();
+void Metrics::on_expose(std::function<std::vector<Measured>()> measure) {
+  std::lock_guard lock(impl_->mutex);
+  impl_->measures.push_back(std::move(measure));
+}
+
+namespace {
+
+MetricType type_of(Metrics::Measured::Type type) {
+  return type == Metrics::Measured::Type::counter   ? MetricType::counter
+         : type == Metrics::Measured::Type::gauge   ? MetricType::gauge
+                                                    : MetricType::histogram;
+}
+
+void show(Exposition& out, const Metrics::Measured& family) {
+  for (const auto& sample : family.samples) {
+    if (family.type == Metrics::Measured::Type::histogram)
+      out.histogram(label_text(sample.labels), sample.histogram);
+    else
+      out.sample(label_text(sample.labels), sample.value);
   }
+}
+
+}  // namespace
+
+/// Measured families by their clean names; those without a sample are left out.
+std::map<std::string, Metrics::Measured> Metrics::Impl::collect() const {
+  std::lock_guard one_at_a_time(collecting);
+  std::unique_lock lock(mutex);
+  const auto now_hooks = hooks;
+  const auto now_measures = measures;
+  lock.unlock();  // hooks set metrics
+  for (const auto& hook : now_hooks) hook();
+  std::map<std::string, Measured> out;
+  for (const auto& measure : now_measures) {
+    for (auto& family : measure()) {
+      if (!family.samples.empty()) out.emplace(metric_name(family.name, type_of(family.type)), std::move(family));
+    }
+  }
+  return out;
+}
+
+std::string Metrics::text(bool openmetrics) const {
+  auto measured = impl_->collect();
   Exposition out(openmetrics);
   std::lock_guard lock(impl_->mutex);
+  impl_->measured_families.clear();
+  for (const auto& [name, family] : measured)
+    impl_->measured_families.push_back({name, std::string(to_string(type_of(family.type))), family.help});
+  auto next = measured.begin();
+  const auto show_before = [&](const std::string* name) {  // in order of names; null: the rest
+    for (; next != measured.end() && (!name || next->first < *name); ++next) {
+      out.family(next->first, type_of(next->second.type), next->second.help);
+      show(out, next->second);
+    }
+  };
   for (const auto& [name, family] : impl_->families) {
+    show_before(&name);
+    const bool also = next != measured.end() && next->first == name;
+    if (also && type_of(next->second.type) != family.type) continue;  // the measured one keeps its name
     out.family(name, family.type, family.help);
+    if (also) show(out, (next++)->second);
     for (const auto& [labels, member] : family.members) {
       if (member.counter)
         out.sample(labels, member.counter->value());
@@ -149,6 +202,7 @@ std::string Metrics::text(bool openmetrics) const {
         out.histogram(labels, member.histogram->snapshot());
     }
   }
+  show_before(nullptr);
   return std::move(out).text();
 }
 
@@ -157,6 +211,7 @@ std::vector<Metrics::Family> Metrics::families() const {
   std::vector<Family> all;
   for (const auto& [name, family] : impl_->families)
     all.push_back({name, std::string(to_string(family.type)), family.help});
+  all.insert(all.end(), impl_->measured_families.begin(), impl_->measured_families.end());
   return all;
 }
 

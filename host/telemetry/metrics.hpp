@@ -63,6 +63,21 @@ class Metrics {
                        const std::vector<double>& bounds = {});
   /// Runs before each exposition, to set gauges from state that nobody pushes. Any thread.
   void on_collect(std::function<void()> hook);
+  /// A family that is not kept here but measured at each exposition: what is not in it any more is not shown any more.
+  struct Measured {
+    enum class Type : std::uint8_t { counter, gauge, histogram };
+    std::string name, help;
+    Type type = Type::gauge;
+    struct Sample {
+      MetricLabels labels;
+      double value = 0;
+      Histogram::Snapshot histogram;  ///< of a histogram, instead of the value
+    };
+    std::vector<Sample> samples;
+  };
+  /// Measures for each exposition, after the hooks of on_collect(). Samples of a name that is also kept here are shown
+  /// beside it if the type is the same. Any thread.
+  void on_expose(std::function<std::vector<Measured>()> measure);
   /// text/plain; version=0.0.4, accepted by promtool check metrics; or OpenMetrics 1.0 with `# EOF`.
   std::string text(bool openmetrics = false) const;
   /// process_cpu_seconds_total, process_resident_memory_bytes, process_open_fds, process_start_time_seconds, ….

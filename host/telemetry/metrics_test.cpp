@@ -144,5 +144,29 @@ TEST(Metrics, AreAcceptedByPromtool) {
   ::unlink(path);
 }
 
+TEST(Metrics, ShowWhatIsMeasuredOnlyWhileItIsThere) {
+  Metrics metrics;
+  metrics.gauge("a_kept", "Kept.").set(1);
+  metrics.counter("c_both", "Both.", {{"from", "kept"}}).add(1);
+  bool there = true;
+  metrics.on_expose([&]() -> std::vector<Metrics::Measured> {
+    if (!there) return {};
+    using Type = Metrics::Measured::Type;
+    Histogram::Snapshot times{{1, 2}, {1, 0, 1}, 4, 2};
+    return {{"b_measured", "Measured.", Type::gauge, {{{{"x", "1"}}, 7, {}}}},
+            {"c_both", "Both.", Type::counter, {{{{"from", "measured"}}, 2, {}}}},
+            {"d_times", "Times.", Type::histogram, {{{}, 0, times}}}};
+  });
+  EXPECT_EQ(metrics.text(),
+            "# HELP a_kept Kept.\n# TYPE a_kept gauge\na_kept 1\n"
+            "# HELP b_measured Measured.\n# TYPE b_measured gauge\nb_measured{x=\"1\"} 7\n"
+            "# HELP c_both_total Both.\n# TYPE c_both_total counter\nc_both_total{from=\"measured\"} 2\n"
+            "c_both_total{from=\"kept\"} 1\n"
+            "# HELP d_times Times.\n# TYPE d_times histogram\nd_times_bucket{le=\"1\"} 1\nd_times_bucket{le=\"2\"} 1\n"
+            "d_times_bucket{le=\"+Inf\"} 2\nd_times_sum 4\nd_times_count 2\n");
+  there = false;
+  EXPECT_EQ(metrics.text().find("measured"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tocsin::telemetry

@@ -94,7 +94,7 @@ every = "1s"
 EVERY_SECOND = '[source.loadavg]\nevery = "1s"\n'
 
 
-def build_outside():
+def build_outside(files=None):
     """The SDK installed to a prefix of its own, and the plugins built against it, with no sight of the tree."""
     work = Path(tempfile.mkdtemp(prefix="tocsin-outside-"))
     env = {k: v for k, v in os.environ.items() if k != "DESTDIR"}
@@ -104,7 +104,8 @@ def build_outside():
               "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror"] + ([f"-DCMAKE_CXX_COMPILER_LAUNCHER={launcher}"] if launcher else []),
              ["cmake", "--build", work / "build", "-j", "2"]]
     (work / "src").mkdir()
-    for name, text in (("loadavg.cpp", LOADAVG), ("throws.cpp", THROWS), ("missing.cpp", MISSING), ("CMakeLists.txt", BUILD_LIST)):
+    files = files or {"loadavg.cpp": LOADAVG, "throws.cpp": THROWS, "missing.cpp": MISSING, "CMakeLists.txt": BUILD_LIST}
+    for name, text in files.items():
         (work / "src" / name).write_text(text)
     for step in steps:
         done = subprocess.run(list(map(str, step)), capture_output=True, text=True, env=env, timeout=500)

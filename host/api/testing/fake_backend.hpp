@@ -171,6 +171,8 @@ class FakeBackend : public Backend {
     status.instance = "source.http";
     status.state = "running";
     status.error = "<b>none</b>";
+    status.usage.calls = 1, status.usage.of(model::Function::handle).calls = 1;
+    status.usage.of(model::Function::handle).buckets[0] = 1;
     return {status};
   }
   Result<Listed<model::DeadLetter>> dead_letters(const Page&) override {

@@ -1,5 +1,6 @@
 // tocsin plugin …: what lies in the plugin directories, asked without running any of its code; and new plugins.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -121,19 +122,66 @@ void list_offline(Console& console, const std::string& config_file) {
   print_table(rows);
 }
 
-void list_running(Console& console) {
+std::string seconds_cell(const json& item, const char* key) {
+  const double seconds = item.value(key, 0.0);
+  if (seconds == 0) return "-";
+  char text[32];
+  const bool short_one = seconds < 1e-3, middle = seconds < 1;
+  std::snprintf(text, sizeof text, "%.3g%s",
+                seconds * (short_one ? 1e6
+                           : middle  ? 1e3
+                                     : 1),
+                short_one ? "us"
+                : middle  ? "ms"
+                          : "s");
+  return text;
+}
+
+std::string bytes_cell(const json& item) {
+  const double bytes = item.value("memory_bytes", 0.0);
+  if (bytes == 0) return "-";
+  char text[32];
+  if (bytes < 1024 * 1024)
+    std::snprintf(text, sizeof text, "%.0fK", bytes / 1024);
+  else
+    std::snprintf(text, sizeof text, "%.1fM", bytes / 1024 / 1024);
+  return text;
+}
+
+/// One row; `wide` adds what is rarely looked at.
+std::vector<std::string> running_row(const json& item, bool wide) {
+  std::vector<std::string> row;
+  for (const char* key : {"instance", "id", "version", "kind", "state", "signals", "calls", "errors"})
+    row.push_back(cell(item, key));
+  row.push_back(seconds_cell(item, "cpu_seconds"));
+  row.push_back(bytes_cell(item));
+  row.push_back(cell(item, "queue_depth"));
+  row.push_back(cell(item, "dropped"));
+  row.push_back(seconds_cell(item, "p99_seconds"));
+  if (wide) {
+    row.push_back(seconds_cell(item, "mean_seconds"));
+    for (const char* key : {"rejected", "refused", "overruns", "upgrades", "upgrades_failed", "path"})
+      row.push_back(cell(item, key));
+  }
+  row.push_back(cell(item, "error"));
+  return row;
+}
+
+void list_running(Console& console, bool wide) {
   const auto items = console.get_all("/api/v1/plugins", 1000);
   if (console.json) {
     std::cout << items.dump(2) << '\n';
     return;
   }
-  std::vector<std::vector<std::string>> rows{
-      {"INSTANCE", "ID", "VERSION", "KIND", "STATE", "SIGNALS", "CALLS", "ERRORS", "PATH", "ERROR"}};
-  for (const auto& item : items) {
-    rows.push_back({cell(item, "instance"), cell(item, "id"), cell(item, "version"), cell(item, "kind"),
-                    cell(item, "state"), cell(item, "signals"), cell(item, "calls"), cell(item, "errors"),
-                    cell(item, "path"), cell(item, "error")});
+  std::vector<std::string> head{"INSTANCE", "ID",  "VERSION", "KIND",  "STATE", "SIGNALS", "CALLS",
+                                "ERRORS",   "CPU", "MEMORY",  "QUEUE", "DROPS", "P99"};
+  if (wide) {
+    for (const char* name : {"MEAN", "REJECTED", "REFUSED", "OVERRUNS", "UPGRADES", "KEPT", "PATH"})
+      head.emplace_back(name);
   }
+  head.emplace_back("ERROR");
+  std::vector<std::vector<std::string>> rows{std::move(head)};
+  for (const auto& item : items) rows.push_back(running_row(item, wide));
   print_table(rows);
 }
 
@@ -174,19 +222,20 @@ void add_plugin_commands(CLI::App& app, Console& console) {
   group.require_subcommand(1);
   struct Arguments {
     std::string config, file, name, kind, into;
-    bool offline = false;
+    bool offline = false, wide = false;
   };
   {
     auto args = std::make_shared<Arguments>();
     auto* command =
         group.add_subcommand("list", "What runs in the agent, or with --offline what lies in the plugin directories");
     command->add_flag("--offline", args->offline, "read the directories, ask no agent; runs none of their code");
+    command->add_flag("--wide", args->wide, "mean time, rejected, refused, overruns, upgrades and the file too");
     command->add_option("-c,--config", args->config, "whose plugin_dirs (with --offline)");
     command->callback([&console, args] {
       if (args->offline) {
         list_offline(console, args->config);
       } else {
-        list_running(console);
+        list_running(console, args->wide);
       }
     });
   }

@@ -61,7 +61,7 @@ class Process : public std::enable_shared_from_this<Process> {
   /// It has done what it is for, once at least: a restart need not wait.
   std::atomic<bool> delivered{false};
 
-  /// Private memory resident, in bytes, and processor time so far; 0 where it has ended.
+  /// Private memory resident, in bytes, and processor time so far, the last also after its end.
   std::uint64_t memory_bytes() const;
   std::uint64_t cpu_ns() const;
 
@@ -75,6 +75,7 @@ class Process : public std::enable_shared_from_this<Process> {
   void read();
 
   const std::uint64_t number_;
+  std::atomic<std::uint64_t> cpu_at_end_{0};
   SharedRegion region_;
   Link link_;
   const int control_;

@@ -50,10 +50,7 @@ Result<bool> RemoteInstance::pull(base::Time deadline) {
       return fail(died(*process, "pull"));
     }
     Reader in(answer.content);
-    if (auto good = read_outcome(in); !good) {
-      errors_.fetch_add(1, std::memory_order_relaxed);
-      return fail(good.error());
-    }
+    TRY_VOID(read_outcome(in));
     process->delivered = true;
     return in.value<std::uint8_t>() != 0;
   }

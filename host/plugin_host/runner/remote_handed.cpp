@@ -92,6 +92,7 @@ void RemoteInstance::pump() {
       }
       process = process_;
       id = process->link().next_id();
+      next->began = std::chrono::steady_clock::now();
       under_way_[id] = next;
     }
     transmit(*process, id, *next);
@@ -99,7 +100,6 @@ void RemoteInstance::pump() {
 }
 
 void RemoteInstance::transmit(Process& process, std::uint64_t id, const Handed& handed) {
-  calls_.fetch_add(1, std::memory_order_relaxed);
   Writer content;
   if (handed.kind == Kind::handle) {
     HandleParts parts = handed.request;
@@ -160,17 +160,22 @@ void RemoteInstance::answered(std::uint64_t id, std::string_view content) {
     if (process_) process_->delivered = true;
   }
   Reader in(content);
+  const auto account = [&](Function function, bool failed) {
+    const auto took = std::chrono::steady_clock::now() - handed->began;
+    usage_.called(function, failed, static_cast<std::uint64_t>(std::chrono::nanoseconds(took).count()), 0);
+  };
   if (handed->kind == Kind::handle) {
     Response response;
     in(response);
     if (!in.good()) return give_up(handed);
     port_.reactor().cancel(handed->timer);
+    account(Function::handle, response.status >= 500);
     handed->responded(checked(std::move(response)));
   } else {
     Sent sent;
     in(sent);
     if (!in.good()) return give_up(handed);
-    if (sent.status < 0) errors_.fetch_add(1, std::memory_order_relaxed);
+    account(handed->kind == Kind::deliver ? Function::deliver : Function::upsert, sent.status < 0);
     finish(handed, std::move(sent));
   }
   pump();
@@ -180,6 +185,7 @@ void RemoteInstance::answered(std::uint64_t id, std::string_view content) {
 void RemoteInstance::give_up(const std::shared_ptr<Handed>& handed) {
   const bool request = handed->kind == Kind::handle;
   const std::string cause = handed->cause.empty() ? "the runner's answer cannot be read" : handed->cause;
+  usage_.error();
   parts_.poisoned({name(), request ? "request" : "delivery",
                    request ? handed->request.method + " " + handed->request.path : handed->delivery.delivery.key,
                    cause});
@@ -190,7 +196,6 @@ void RemoteInstance::give_up(const std::shared_ptr<Handed>& handed) {
 /// On the pool: whoever waits may call into this instance again, and this thread may hold what that needs.
 void RemoteInstance::finish(const std::shared_ptr<Handed>& handed, Sent sent) {
   port_.reactor().cancel(handed->timer);
-  if (sent.status < 0) errors_.fetch_add(1, std::memory_order_relaxed);
   runtime::Task task = [handed, sent = std::move(sent)] {
     if (handed->responded) return handed->responded(problem(sent.status, sent.error));
     handed->sent(sent);

@@ -13,25 +13,36 @@ using base::Result;
 
 namespace {
 
-std::string_view text_of(Kind kind) {
+Function function_of(Kind kind) {
   switch (kind) {
     case Kind::create:
-      return "create";
+      return Function::create;
     case Kind::start:
-      return "start";
+      return Function::start;
     case Kind::stop:
-      return "stop";
     case Kind::destroy:
-      return "destroy";
+      return Function::stop;
     case Kind::reconfigure:
-      return "reconfigure";
+      return Function::reconfigure;
     case Kind::save:
-      return "save";
+      return Function::save;
     case Kind::restore:
-      return "load";
+      return Function::load;
+    case Kind::pull:
+      return Function::pull;
+    case Kind::load_script:
+    case Kind::unload_script:
+      return Function::script;
+    case Kind::evaluate:
+      return Function::evaluate;
     default:
-      return "call";
+      return Function::compile;
   }
+}
+
+std::uint64_t ns_since(SteadyTime then) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - then).count());
 }
 
 }  // namespace
@@ -53,14 +64,15 @@ std::shared_ptr<Process> RemoteInstance::up(SteadyTime deadline) {
 RemoteInstance::Answered RemoteInstance::ask(Process& process, Kind kind, Link::Parts content, base::Duration limit,
                                              std::string_view what, std::uint64_t id) {
   Answered out;
-  calls_.fetch_add(1, std::memory_order_relaxed);
   if (id == 0) id = process.link().next_id();
-  out.end = process.link().call(kind, number_, id, content, std::chrono::steady_clock::now() + limit, out.content);
+  const auto began = std::chrono::steady_clock::now();
+  out.end = process.link().call(kind, number_, id, content, began + limit, out.content);
+  // Processor time is the process's; what the plugin answered is the first byte.
+  const bool failed = out.end != Link::End::answered || out.content.empty() || out.content[0] != 0;
+  usage_.called(function_of(kind), failed, ns_since(began), 0);
   if (out.end == Link::End::late)
     process.kill("it did not return from " + std::string(what) + " of " + name() + " within " +
                  std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(limit).count()) + " ms");
-  if (out.end == Link::End::answered) return out;
-  errors_.fetch_add(1, std::memory_order_relaxed);
   return out;
 }
 
@@ -72,13 +84,15 @@ base::Error RemoteInstance::died(Process& process, std::string_view what) {
 Result<std::string> RemoteInstance::control(Kind kind, Link::Parts content, std::string_view what) {
   auto process = up(std::chrono::steady_clock::now() + parts_.limits.control);
   if (!process) return fail(Fault::unavailable, name() + ": its runner is not there");
-  Answered answer = ask(*process, kind, content, parts_.limits.control, what);
-  if (answer.end != Link::End::answered) return fail(died(*process, what));
+  return control_of(*process, kind, content, what);
+}
+
+Result<std::string> RemoteInstance::control_of(Process& process, Kind kind, Link::Parts content,
+                                               std::string_view what) {
+  const Answered answer = ask(process, kind, content, parts_.limits.control, what);
+  if (answer.end != Link::End::answered) return fail(died(process, what));
   Reader in(answer.content);
-  if (auto good = read_outcome(in); !good) {
-    errors_.fetch_add(1, std::memory_order_relaxed);
-    return fail(good.error());
-  }
+  TRY_VOID(read_outcome(in));
   return std::string(in.raw(in.left()));
 }
 
@@ -123,6 +137,21 @@ Result<void> RemoteInstance::begin(Process& process) {
   return read_outcome(in);
 }
 
+/// The process it is made in; made there if it died while the instance was stopped. Caller holds `life_`.
+Result<std::shared_ptr<Process>> RemoteInstance::settle() {
+  TRY(auto process, parts_.cell->process(std::chrono::steady_clock::now() + parts_.limits.control));
+  {
+    std::lock_guard lock(mutex_);
+    if (process_ == process) return process;
+  }
+  TRY_VOID(make(*process));
+  TRY_VOID(read_scripts_again(*process));
+  std::lock_guard lock(mutex_);
+  process_ = process;
+  changed_.notify_all();
+  return process;
+}
+
 Result<void> RemoteInstance::start(std::string_view cursor) {
   std::lock_guard life(life_);
   {
@@ -130,11 +159,36 @@ Result<void> RemoteInstance::start(std::string_view cursor) {
     if (!cursor.empty() || cursor_.empty()) cursor_ = cursor;
     stopped_ = false;
   }
-  auto process = up(std::chrono::steady_clock::now() + parts_.limits.control);
-  if (!process) return fail(Fault::unavailable, name() + ": its runner is not there");
+  TRY(auto process, settle());
   TRY_VOID(begin(*process));
   started_ = true;
   pump();
+  return {};
+}
+
+Result<std::string> RemoteInstance::save() {
+  std::lock_guard life(life_);
+  TRY(auto process, settle());
+  return control_of(*process, Kind::save, {}, "save");
+}
+
+Result<void> RemoteInstance::load(std::string_view state) {
+  if (state.empty()) return {};
+  std::lock_guard life(life_);
+  TRY(auto process, settle());
+  Writer content;
+  content(state);
+  TRY_VOID(control_of(*process, Kind::restore, {content.bytes}, "load"));
+  return {};
+}
+
+Result<void> RemoteInstance::read_scripts_again(Process& process) {
+  std::lock_guard lock(scripts_mutex_);
+  for (auto& [file, known] : scripts_) {
+    TRY(const auto rules, read_script(process, file, known.text));
+    for (std::size_t i = 0; i < known.rules.size(); ++i)
+      known.rules[i]->remote = i < rules.size() ? rules[i].script : 0;
+  }
   return {};
 }
 
@@ -144,15 +198,10 @@ Result<void> RemoteInstance::come_up(const std::shared_ptr<Process>& process) {
     std::lock_guard life(life_);
     {
       std::lock_guard lock(mutex_);
-      if (!made_ || stopped_) return {};
+      if (!made_ || stopped_ || process_ == process) return {};
     }
     TRY_VOID(make(*process));
-    std::lock_guard scripts(scripts_mutex_);
-    for (auto& [file, known] : scripts_) {
-      TRY(const auto rules, read_script(*process, file, known.text));
-      for (std::size_t i = 0; i < known.rules.size(); ++i)
-        known.rules[i]->remote = i < rules.size() ? rules[i].script : 0;
-    }
+    TRY_VOID(read_scripts_again(*process));
     if (started_) TRY_VOID(begin(*process));
     std::lock_guard lock(mutex_);
     process_ = process;
@@ -166,6 +215,7 @@ void RemoteInstance::went_down(const std::shared_ptr<Process>& process, const st
   Queue poison, late;
   {
     std::lock_guard lock(mutex_);
+    past_cpu_ns_ += process->cpu_ns();
     last_death_ = cause + ", " + base::format_rfc3339(port_.clock().now());
     if (process_ == process) process_ = nullptr;
     for (auto& [id, handed] : under_way_) {
@@ -234,16 +284,26 @@ Result<bool> RemoteInstance::reconfigure(const base::Value& config) {
   std::lock_guard life(life_);
   Writer content;
   content(config);
-  TRY(const std::string answer, control(Kind::reconfigure, {content.bytes}, text_of(Kind::reconfigure)));
+  TRY(const std::string answer, control(Kind::reconfigure, {content.bytes}, "reconfigure"));
   if (Reader(answer).value<std::uint8_t>() == 0) return false;
   config_ = config;
   return true;
 }
 
-InstanceCounters RemoteInstance::counters() const {
+Usage RemoteInstance::usage() const {
+  Usage out = usage_.read();
   const Inlet::Counts in = inlet_.counts();
-  return {calls_.load(std::memory_order_relaxed), errors_.load(std::memory_order_relaxed) + in.errors, in.signals,
-          in.rejected};
+  out.signals = in.signals;
+  out.rejected = in.rejected;
+  out.refused = in.refused;
+  out.errors += in.errors;
+  out.memory_measured = true;
+  std::lock_guard lock(mutex_);
+  out.cpu_ns = past_cpu_ns_;
+  if (!process_) return out;
+  out.cpu_ns += process_->cpu_ns();
+  out.memory_bytes = process_->memory_bytes();
+  return out;
 }
 
 ProcessStatus RemoteInstance::process_status() const {

@@ -18,6 +18,7 @@
 #include <set>
 #include <string>
 
+#include "plugin_host/accounting.hpp"
 #include "plugin_host/inlet.hpp"
 #include "plugin_host/runner/cell.hpp"
 #include "plugin_host/runner/messages.hpp"
@@ -69,7 +70,9 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   base::Result<bool> reconfigure(const base::Value& config) override;
   const std::string& name() const override { return parts_.settings.name; }
   const model::PluginType& type() const override { return parts_.type; }
-  InstanceCounters counters() const override;
+  Usage usage() const override;
+  base::Result<std::string> save() override;
+  base::Result<void> load(std::string_view state) override;
   ProcessStatus process_status() const override;
   bool polled() const override { return polled_; }
   base::Result<bool> pull(base::Time deadline) override;
@@ -110,6 +113,7 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
     std::function<void(Response)> responded;
     int deaths = 0;
     std::string cause;
+    SteadyTime began{};  ///< when it was last handed to the runner
     runtime::Reactor::Id timer = 0;
   };
   struct Answered {
@@ -124,6 +128,9 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   base::Result<std::string> control(Kind kind, Link::Parts content, std::string_view what);
   base::Error died(Process& process, std::string_view what);
   base::Result<void> make(Process& process);
+  base::Result<void> read_scripts_again(Process& process);
+  base::Result<std::shared_ptr<Process>> settle();
+  base::Result<std::string> control_of(Process& process, Kind kind, Link::Parts content, std::string_view what);
   base::Result<void> begin(Process& process);
   base::Result<std::vector<ScriptRule>> read_script(Process& process, const std::string& file, std::string_view text);
   base::Result<void> translate(Process& process, Program& program, const tsn_inputs& inputs);
@@ -153,7 +160,7 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   const std::uint32_t number_;
   AgentInlet inlet_;
   std::atomic<bool> polled_{false};
-  std::atomic<std::uint64_t> calls_{0}, errors_{0};
+  Account usage_;
 
   std::mutex life_;  ///< create, start, stop, come_up, one at a time
   bool made_ = false, started_ = false;
@@ -164,6 +171,7 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   std::shared_ptr<Process> process_;  ///< that it runs in; null while it is down
   bool stopped_ = false;
   std::string last_death_;
+  std::uint64_t past_cpu_ns_ = 0;  ///< of processes that have ended
   std::string cursor_;
   std::map<std::uint64_t, std::shared_ptr<Handed>> under_way_;
   using Queue = std::deque<std::shared_ptr<Handed>>;

@@ -24,7 +24,9 @@ class Isolated : public ::testing::Test {
     EXPECT_TRUE(made) << made.error().message();
     return made ? *made : nullptr;
   }
-  base::Result<std::shared_ptr<Instance>> try_make(const std::string& type, base::Value config, Isolation isolation) {
+  base::Result<std::shared_ptr<Instance>> try_make(
+      const std::string& type, base::Value config, Isolation isolation,
+      const std::function<base::Result<void>(Instance&)>& before_start = [](Instance&) { return base::Result<void>(); }) {
     if (!runners) {
       port.clock_.set(base::SystemClock().now());  // the plugins stamp their signals by the machine's clock
       Limits limits;
@@ -43,6 +45,7 @@ class Isolated : public ::testing::Test {
     found.path = TEST_PLUGINS "/fragile.so";
     auto instance = runners->create(found, std::move(settings), isolation);
     if (!instance) return instance;
+    TRY_VOID(before_start(**instance));
     if (auto started = (*instance)->start(""); !started) return base::fail(started.error());
     return instance;
   }
@@ -114,7 +117,7 @@ TEST_F(Isolated, SourceDeliversWhatItCounts) {
   auto counter = make("counter", counting("", 0, 1000));
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(counter->pull(soon()));
   EXPECT_EQ(values(), count_to(3000));
-  EXPECT_EQ(counter->counters().signals, 3000u);
+  EXPECT_EQ(counter->usage().signals, 3000u);
   EXPECT_EQ(port.batches.back()->cursor, "3000");
   EXPECT_EQ(port.series_.key(port.batches[0]->series[0]).labels.text(), R"({by="fragile",dc="riyadh-1"})");
   EXPECT_TRUE(counter->process_status().isolated);
@@ -142,6 +145,34 @@ TEST_F(Isolated, PullThatKillsTwiceFailsWithTheCause) {
   auto pulled = counter->pull(soon());
   ASSERT_FALSE(pulled);
   EXPECT_EQ(pulled.error().message(), counter->name() + ": its runner died in pull (SIGSEGV)");
+}
+
+TEST_F(Isolated, HandsItsStateToASuccessorAndIsStartedAgainWhereThatFails) {
+  auto old = make("counter", counting("", 0, 10));
+  ASSERT_TRUE(old->pull(soon()));
+  old->stop();
+  auto state = old->save();
+  ASSERT_TRUE(state) << state.error().message();
+  EXPECT_EQ(*state, "10");
+  auto successor = try_make("counter", counting("", 0, 10), {}, [&](Instance& made) { return made.load(*state); });
+  ASSERT_TRUE(successor) << successor.error().message();
+  ASSERT_TRUE((*successor)->pull(soon()));
+  EXPECT_EQ(values(), count_to(20));
+  ASSERT_TRUE(old->start("20"));
+  ASSERT_TRUE(old->pull(soon()));
+  EXPECT_EQ(values(), count_to(30));
+}
+
+TEST_F(Isolated, SaysWhatItUsed) {
+  auto counter = make("counter", counting("crash once", 2));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(counter->pull(soon()));
+  const Usage usage = counter->usage();
+  EXPECT_EQ(usage.of(Function::pull).calls, 4u);
+  EXPECT_EQ(usage.of(Function::pull).errors, 1u);
+  EXPECT_EQ(usage.signals, 3u);
+  EXPECT_TRUE(usage.memory_measured);
+  EXPECT_GT(usage.memory_bytes, 100'000u);
+  EXPECT_GT(usage.cpu_ns, 100'000u);
 }
 
 TEST_F(Isolated, OneThatHangsIsEndedAndStartedAgain) {

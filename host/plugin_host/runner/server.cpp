@@ -194,6 +194,15 @@ void Server::control(const Frame& frame, std::string_view content) {
       if (taken) out(static_cast<std::uint8_t>(*taken));
       break;
     }
+    case Kind::save: {
+      const auto state = at->save();
+      out = outcome(state);
+      if (state) out.raw(state->data(), state->size());
+      break;
+    }
+    case Kind::restore:
+      out = outcome(at->load(in.text()));
+      break;
     case Kind::unload_script:
       at->unload_script(std::string(in.text()));
       out = outcome<void>({});

@@ -35,6 +35,8 @@ struct Counter {
   std::int64_t at = ctx.config().integer("at"), rows = ctx.config().integer("rows"), count = 0;
   tsn::Series series = ctx.series("count", {{"by", "fragile"}});
 
+  std::string save() { return std::to_string(count); }
+  void load(std::string_view state) { start(state); }
   void start(std::string_view cursor) { std::from_chars(cursor.data(), cursor.data() + cursor.size(), count); }
   tsn::Status poll(tsn::Batch& out) {
     if (count >= at && what == "crash") crash();

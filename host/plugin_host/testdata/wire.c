@@ -50,6 +50,16 @@ static void cancel(void* self, tsn_token token) {
   wire* w = self;
   if (w->cancel) w->cancel(w, token);
 }
+static tsn_status save(void* self, tsn_out* out, tsn_err* err) {
+  wire* w = self;
+  if (w->save) return w->save(w, out, err);
+  out->n = 0;
+  return TSN_OK;
+}
+static tsn_status take_over(void* self, tsn_bytes state, tsn_err* err) {
+  wire* w = self;
+  return w->take_over ? w->take_over(w, state, err) : TSN_OK;
+}
 static tsn_status pull(void* self, tsn_token token, int64_t deadline, tsn_err* err) {
   wire* w = self;
   return w->pull ? w->pull(w, token, deadline, err) : TSN_END;
@@ -105,6 +115,8 @@ static const tsn_type type = {.size = sizeof type,
                               .stop = stop,
                               .reconfigure = reconfigure,
                               .cancel = cancel,
+                              .save = save,
+                              .load = take_over,
                               .source = &source,
                               .detector = &detector,
                               .notifier = &notifier,

@@ -18,6 +18,8 @@ typedef struct wire {
   void (*stop)(struct wire*);
   tsn_status (*reconfigure)(struct wire*, const tsn_value*, tsn_err*);
   void (*cancel)(struct wire*, tsn_token);
+  tsn_status (*save)(struct wire*, tsn_out*, tsn_err*);
+  tsn_status (*take_over)(struct wire*, tsn_bytes, tsn_err*); /* tsn_type.load */
   tsn_status (*pull)(struct wire*, tsn_token, int64_t deadline, tsn_err*);
   tsn_status (*deliver)(struct wire*, tsn_token, const tsn_message*, tsn_delivered*, tsn_err*);
   tsn_status (*upsert)(struct wire*, tsn_token, const tsn_upsert*, tsn_ticket*, tsn_err*);

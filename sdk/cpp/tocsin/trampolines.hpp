@@ -2,9 +2,11 @@
 // the thread tag, and the instance set for the thread. Authors do not need this file.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "tocsin/traits.hpp"
@@ -76,8 +78,14 @@ struct Common {
         auto stopped = as_status([&] { return instance.object->stop(); });
         if (!stopped) return stopped;
       }
-      if (instance.batch && !instance.batch->empty()) return instance.batch->submit().status;
-      return ok;
+      if (!instance.batch || instance.batch->empty()) return ok;
+      // What a full intake refused is offered again for a moment: nobody pulls after a stop.
+      auto last = instance.batch->submit();
+      for (int i = 0; i < 50 && last.status == retry; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        last = instance.batch->submit();
+      }
+      return last.status;
     });
     if (status != TSN_OK) in.session.log(TSN_LOG_WARN, "stop: " + std::string(err.msg, err.n));
     in.session.release();
