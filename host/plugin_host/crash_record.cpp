@@ -55,7 +55,7 @@ std::uintptr_t program_counter(const void* context) {
 #endif
 }
 
-/// The next free place, if this thread is the one that records; others wait for the end, but not for ever.
+/// The next place, if this thread is the one that records; others wait for the end, but not for ever.
 Finding* begin_record(Findings*& all) {
   all = target.load(std::memory_order_acquire);
   if (all == nullptr) return nullptr;
@@ -65,8 +65,7 @@ Finding* begin_record(Findings*& all) {
     for (int i = 0; i < 1000; ++i) pause_ms();
     return nullptr;
   }
-  const std::uint32_t n = all->count.load(std::memory_order_relaxed);
-  return n < Findings::most ? &all->items[n] : nullptr;
+  return &all->at(all->count.load(std::memory_order_relaxed));
 }
 
 void end_record(Findings& all) {
