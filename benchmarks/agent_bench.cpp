@@ -175,6 +175,7 @@ class Agent {
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
     ready_ms = since(begin) * 1e3;
+    worker_ = worker_of(pid_);
   }
   ~Agent() {
     kill(pid_, SIGTERM);
@@ -182,7 +183,7 @@ class Agent {
     fs::remove_all(directory_);
   }
   double cpu() const {
-    std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
+    std::ifstream file("/proc/" + std::to_string(worker_) + "/stat");
     std::string text((std::istreambuf_iterator<char>(file)), {});
     text.erase(0, text.rfind(')') + 2);
     long user = 0, system = 0;
@@ -190,7 +191,7 @@ class Agent {
     return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
   }
   long rss_kib() const {
-    std::ifstream file("/proc/" + std::to_string(pid_) + "/status");
+    std::ifstream file("/proc/" + std::to_string(worker_) + "/status");
     for (std::string line; std::getline(file, line);) {
       if (line.starts_with("VmRSS:")) return std::atol(line.c_str() + 6);
     }
@@ -202,7 +203,14 @@ class Agent {
  private:
   std::string directory_;
   std::uint16_t port_ = 0;
-  pid_t pid_ = 0;
+  /// The agent is the child of the supervisor that was started; an older one has no supervisor.
+  static pid_t worker_of(pid_t supervisor) {
+    const std::string pid = std::to_string(supervisor);
+    std::ifstream children("/proc/" + pid + "/task/" + pid + "/children");
+    pid_t worker = 0;
+    return children >> worker ? worker : supervisor;
+  }
+  pid_t pid_ = 0, worker_ = 0;
 };
 
 std::string bulk_body(int first, int count, double ts) {

@@ -88,7 +88,8 @@ base::Result<void> CrashBook::read() {
   text << std::ifstream(file_, std::ios::binary).rdbuf();
   try {
     std::vector<Crash> crashes;
-    for (const auto& item : json::parse(text.str()).at("crashes")) crashes.push_back(crash_of(item));
+    const json book = json::parse(text.str());
+    for (const auto& item : book.at("crashes")) crashes.push_back(crash_of(item));
     crashes_ = std::move(crashes);
     return {};
   } catch (const std::exception& error) {
@@ -164,9 +165,11 @@ std::vector<Crash> CrashBook::forget_exchanged(const std::vector<plugin_host::Fo
 }
 
 void take_findings(plugin_host::Findings& findings, CrashBook& book) {
-  const std::uint32_t count = std::min(findings.count.load(), plugin_host::Findings::most);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const auto& found = findings.items[i];
+  const std::uint32_t count = findings.count;
+  std::uint32_t next = findings.read;
+  if (count - next > plugin_host::Findings::most) next = count - plugin_host::Findings::most;
+  for (; next != count; ++next) {
+    const auto& found = findings.at(next);
     Crash crash{found.instance,
                 found.plugin,
                 found.identity,
@@ -184,7 +187,7 @@ void take_findings(plugin_host::Findings& findings, CrashBook& book) {
     // What cannot be kept still holds for this run.
     if (auto kept = book.note(crash); !kept) telemetry::log_error("crashes", kept.error().message());
   }
-  findings.count = 0;
+  findings.read = count;
 }
 
 void show_health(const plugin_host::Instance* instance, const CrashBook* book, std::uint64_t identity,

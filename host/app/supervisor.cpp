@@ -56,10 +56,10 @@ struct Worker {
 }
 
 /// "in source.auth (logtail), pull", of the finding that this death has left.
-std::string blame(const WorkerState& state, std::uint32_t known) {
-  const std::uint32_t count = std::min(state.findings.count.load(), plugin_host::Findings::most);
-  if (count <= known) return {};
-  const auto& found = state.findings.items[count - 1];
+std::string blame(WorkerState& state, std::uint32_t known) {
+  const std::uint32_t count = state.findings.count;
+  if (count == known) return {};
+  const auto& found = state.findings.at(count - 1);
   if (found.instance[0] == '\0') return " outside of any plugin";
   return std::string(" in ") + found.instance + " (plugin " + found.plugin + "), " + found.call +
          (found.signal == 0 ? ", which hung" : "");

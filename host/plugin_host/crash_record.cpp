@@ -19,7 +19,8 @@ namespace {
 constexpr int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 
 constinit std::atomic<Findings*> target{nullptr};
-constinit std::atomic<long> recorder{0};  ///< the thread that records, for ever: the process ends with it
+constinit std::atomic<pid_t> recorded{0};  ///< the process whose crash counts: not a child that a plugin forks
+constinit std::atomic<long> recorder{0};   ///< the thread that records, for ever: the process ends with it
 struct sigaction before[NSIG];
 
 long this_thread() {
@@ -55,18 +56,17 @@ std::uintptr_t program_counter(const void* context) {
 #endif
 }
 
-/// The next free place, if this thread is the one that records; others wait for the end, but not for ever.
+/// The next place, if this thread is the one that records; others wait for the end, but not for ever.
 Finding* begin_record(Findings*& all) {
   all = target.load(std::memory_order_acquire);
-  if (all == nullptr) return nullptr;
+  if (all == nullptr || recorded.load(std::memory_order_relaxed) != ::getpid()) return nullptr;
   long nobody = 0;
   const long me = this_thread();
   if (!recorder.compare_exchange_strong(nobody, me) && nobody != me) {
     for (int i = 0; i < 1000; ++i) pause_ms();
     return nullptr;
   }
-  const std::uint32_t n = all->count.load(std::memory_order_relaxed);
-  return n < Findings::most ? &all->items[n] : nullptr;
+  return &all->at(all->count.load(std::memory_order_relaxed));
 }
 
 void end_record(Findings& all) {
@@ -113,6 +113,7 @@ void on_fault(int signal, siginfo_t* info, void* context) {
 }  // namespace
 
 void record_crashes(Findings& findings) {
+  recorded.store(::getpid(), std::memory_order_relaxed);
   target.store(&findings, std::memory_order_release);
   struct sigaction action{};
   action.sa_sigaction = &on_fault;

@@ -19,10 +19,13 @@ struct Finding {
   char call[16] = {};  ///< the name of an EntryPoint
 };
 
+/// A ring of the last ones.
 struct Findings {
-  static constexpr std::uint32_t most = 8;  ///< what comes after is not recorded until these were read
-  std::atomic<std::uint32_t> count{0};
+  static constexpr std::uint32_t most = 8;
+  std::atomic<std::uint32_t> count{0};  ///< of all there ever were
+  std::atomic<std::uint32_t> read{0};   ///< how many of them are kept elsewhere
   Finding items[most];
+  Finding& at(std::uint32_t number) { return items[number % most]; }
 };
 
 /// Sets handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGABRT that add to `findings`, which must stay. A handler

@@ -63,9 +63,11 @@ def call(method, url, body=None, headers=None, timeout=20):
 
 
 class Agent:
-    """`tocsin run` with a config text in a temporary directory. {port} and {dir} in the text are replaced."""
+    """`tocsin run` with a config text in a temporary directory. {port} and {dir} in the text are replaced. `bundled`
+    stands in for the build's plugin directory."""
 
-    def __init__(self, config="", files=None, plugins=None):
+    def __init__(self, config="", files=None, plugins=None, bundled=None):
+        self.bundled = bundled or BUILD / "plugins"
         self.dir = Path(tempfile.mkdtemp(prefix="tocsin-test-"))
         self.port = free_port()
         self.plugins = self.dir / "plugins.d"
@@ -83,7 +85,7 @@ class Agent:
         head = f"""[agent]
 name = "test-agent"
 data_dir = "{self.dir}/data"
-plugin_dirs = ["{BUILD}/plugins", "{self.plugins}"]
+plugin_dirs = ["{self.bundled}", "{self.plugins}"]
 [http]
 listen = "127.0.0.1:{self.port}"
 """
@@ -94,9 +96,9 @@ listen = "127.0.0.1:{self.port}"
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, wait=True):
+    def start(self, wait=True, arguments=()):
         out = open(self.log, "ab")
-        self.process = subprocess.Popen([TOCSIN, "run", "--config", self.config], stdout=out, stderr=out, cwd=self.dir, env=self.env())
+        self.process = subprocess.Popen([TOCSIN, "run", "--config", self.config, *arguments], stdout=out, stderr=out, cwd=self.dir, env=self.env())
         out.close()
         if wait:
             self.wait_ready()
@@ -121,6 +123,12 @@ listen = "127.0.0.1:{self.port}"
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def worker(self):
+        """The process that is the agent, a child of the one that was started; None while there is none."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return int(children[0]) if children else None
 
     def stop(self, limit=20):
         if self.process and self.process.poll() is None:

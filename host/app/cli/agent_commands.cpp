@@ -214,8 +214,7 @@ void add_agent_commands(CLI::App& app, Console& console) {
   auto* run_command = app.add_subcommand("run", "Run the agent until SIGTERM; SIGHUP reloads");
   add_config(run_command);
   run_command
-      ->add_flag("--no-supervisor", args->no_supervisor,
-                 "in this process, which a crash then ends: for debuggers (TOCSIN_NO_SUPERVISOR=1)")
+      ->add_flag("--no-supervisor", args->no_supervisor, "nothing starts the agent again after a crash: for debuggers")
       ->envname("TOCSIN_NO_SUPERVISOR");
   run_command->callback([&console, args] {
     const auto file = config_or_default(args->config);
