@@ -23,7 +23,7 @@ struct Limits {
 struct Outcome {
   std::vector<Finding> findings;
   std::string remark;
-  bool hung = false;
+  bool hung = false;  ///< it had to be ended
 };
 
 Outcome run_apart(const Check& check, const Subject& subject, const Allowed& allowed, const Limits& limits);

@@ -140,18 +140,17 @@ constexpr std::size_t slack_per_cycle = 256, slack = 64 * 1024;
 std::string cycles_leak_nothing(const Subject& subject, Findings& found) {
   std::string remark;
   for_each_type(subject, found, [&](Trial& trial) {
-    const auto* plugin = load(subject);
     const auto id = id_of(trial.type);
     Clock::duration left = std::chrono::seconds(1);
     const std::size_t warm_up = std::min<std::size_t>(20, subject.cycles / 4);
     for (std::size_t i = 0; i < warm_up; ++i)
-      if (!live_once(subject, plugin, trial.type, left, found)) {
+      if (!live_once(subject, trial.plugin, trial.type, left, found)) {
         remark = "skipped: " + id + " cannot be made, or broke the contract";
         return;
       }
     const Held before;
     for (std::size_t i = 0; i < subject.cycles; ++i)
-      if (!live_once(subject, plugin, trial.type, left, found)) return;
+      if (!live_once(subject, trial.plugin, trial.type, left, found)) return;
     const auto threads = settled_threads(before.threads);
     const Held after;
     const auto per = " after " + std::to_string(subject.cycles) + " cycles";

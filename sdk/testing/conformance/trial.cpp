@@ -90,7 +90,8 @@ std::string id_of(const tsn_type& type) {
   return std::string(view(type.id));
 }
 
-Trial::Trial(const Subject& of, const tsn_plugin* plugin, const tsn_type& its) : subject(of), type(its), host(plugin) {
+Trial::Trial(const Subject& of, const tsn_plugin* its_plugin, const tsn_type& its)
+    : subject(of), plugin(its_plugin), type(its), host(its_plugin) {
   host.patience = subject.patience;
 }
 

@@ -23,13 +23,14 @@ std::string id_of(const tsn_type& type);
 
 /// One type of a loaded plugin and a host to run it in.
 struct Trial {
-  Trial(const Subject& of, const tsn_plugin* plugin, const tsn_type& its);
+  Trial(const Subject& of, const tsn_plugin* its_plugin, const tsn_type& its);
 
   /// Null when create() refuses, which is told in `answer`; or `answer.text` says why it may.
   std::unique_ptr<testing::FakeInstance> create(bool secrets = false);
   std::unique_ptr<testing::FakeInstance> create(const Value& config);
 
   const Subject& subject;
+  const tsn_plugin* plugin;
   const tsn_type& type;
   testing::FakeHost host;
   testing::Answer answer;
