@@ -41,7 +41,8 @@ int charged(lua_State* lua) {
   return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
 }
 
-/// The same for pcall and xpcall: an error that they catch is an exception, and costs as much as hundreds of instructions.
+/// The same for pcall and xpcall: an error that they catch is an exception, and costs as much as hundreds of
+/// instructions.
 int charged_call(lua_State* lua) {
   LuaSandbox::of(lua).spend(100);
   return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
