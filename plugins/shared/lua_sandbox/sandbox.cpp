@@ -41,6 +41,13 @@ int charged(lua_State* lua) {
   return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
 }
 
+/// The same for pcall and xpcall: an error that they catch is an exception, and costs as much as hundreds of
+/// instructions.
+int charged_call(lua_State* lua) {
+  LuaSandbox::of(lua).spend(100);
+  return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
+}
+
 /// string.rep with a bound: one instruction must not fill the memory budget over and over.
 int bounded_rep(lua_State* lua) {
   std::size_t length = 0, separator = 0;
@@ -147,6 +154,7 @@ void LuaSandbox::open_libraries() {
   for (const char* name : {"assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawlen", "select",
                            "tonumber", "tostring", "type", "xpcall", "_VERSION"}) {
     lua_getglobal(lua_, name);
+    if (std::string_view(name).ends_with("pcall")) lua_pushcclosure(lua_, charged_call, 1);
     lua_setfield(lua_, -2, name);
   }
   lua_getglobal(lua_, LUA_STRLIBNAME);

@@ -104,6 +104,7 @@ bool RowWriter::take(const Line& line) {
   if ((batch_.rows() + matches_.size() > batch_rows || text_bytes_ > batch_text) && !submit_()) return false;
   const auto text = clean(line.text, scratch_);
   auto at = time_.find(text, now_);
+  if (at == 0) at.reset();  // to the host no time: it would refuse the row
   if (at) line.last_time = at;
   if (!at) at = line.last_time.value_or(ctx_.replay() ? ctx_.now() : now_);
   bool any = false;
