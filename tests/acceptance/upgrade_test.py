@@ -130,8 +130,7 @@ rule "scripted" {
   check = function(s)
     local v = s.v:last()
     if not v then return NO_DATA end
-    if v > 10 then return FIRING end
-    return OK
+    return v > 10
   end,
 }
 """
@@ -230,7 +229,7 @@ class Upgrade(Case):
         slow.set()
         until(lambda: self.line(agent, "notifier.hook")["functions"] and agent.get("/metrics").status == 200 and
               any(f["name"] == "stop" for f in self.line(agent, "notifier.hook")["functions"]), what="the old one's end")
-        log = agent.items("/api/v1/notifications")
+        log = agent.items("/api/v1/notifications/log")
         self.assertEqual(sorted(e["status"] for e in log), ["SENT"] * 21)
         self.assertEqual(len(hook.json_bodies()), 21, "no message came twice")
 
