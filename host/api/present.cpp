@@ -186,6 +186,7 @@ void write(JsonWriter& json, const model::PluginStatus& p) {
   json.field("cpu_seconds", static_cast<double>(u.cpu_ns) * 1e-9);
   json.field("memory_bytes", u.memory_bytes).field("memory_measured", u.memory_measured);
   json.field("mean_seconds", u.mean_seconds()).field("p99_seconds", u.quantile_seconds(0.99));
+  json.field("isolated", p.isolated).field("pid", p.pid).field("restarts", p.restarts);
   json.field("upgrades", p.upgrades).field("upgrades_failed", p.upgrades_failed);
   json.key("functions").open_array();
   for (std::size_t i = 0; i < model::functions; ++i) {

@@ -70,7 +70,8 @@ struct World {
 
 void pipe_bytes_of_its_own(fuzz::Input& input) {
   static Region region;
-  const auto written = input.take<std::uint32_t>(), taken = input.take<std::uint16_t>();
+  const auto written = input.take<std::uint32_t>();
+  const auto taken = input.take<std::uint16_t>();
   region.up.written = taken + (input.byte() < 250 ? written % 65536 : std::uint64_t{written} << 16);
   region.up.taken = taken;
   const std::string_view bytes = input.rest();
