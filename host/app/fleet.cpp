@@ -209,7 +209,10 @@ std::vector<model::PluginStatus> Fleet::status() const {
     line.instance = name;
     line.path = member->path;
     line.error = member->error;
-    line.state = member->instance ? "running" : member->error.starts_with("waits") ? "waiting" : "failed";
+    line.state = member->instance                     ? "running"
+                 : member->error.starts_with("waits") ? "waiting"
+                 : member->error.empty()              ? "starting"
+                                                      : "failed";
     line.usage = member->ledger->usage(member->instance.get());
     std::tie(line.upgrades, line.upgrades_failed) = member->ledger->upgrades();
     show_health(member->instance.get(), parts_.crashes, member->identity, line);

@@ -27,6 +27,8 @@ __attribute__((constructor)) static void run_early(void) {
 const tsn_plugin* tsn_plugin_entry_v1(void) { return 0; }
 """
 CONFIG = """
+[plugin.host]
+isolation = "none"                     # the attack is on the agent itself; a runner could not even leave its mark
 [source.http]
 [source.host]
 every = "1s"
