@@ -7,6 +7,7 @@
 // plugin's first batch after it is in it: end of the process noticed, next one started, library loaded, instance made,
 // pulled.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -116,6 +117,33 @@ void signals(Bench& bench) {
   }
 }
 
+/// The baseline of a round trip from sleep: a thread is woken by a futex and wakes back; what the machine takes for
+/// that.
+void wakes() {
+  std::atomic<std::uint32_t> there{0}, back{0};
+  std::atomic<bool> ended{false};
+  std::thread peer([&] {
+    for (std::uint32_t seen = 0; !ended; seen = there) {
+      while (there == seen && !ended) plugin_host::runner::futex_wait(there, seen, 100'000'000);
+      back = there.load();
+      plugin_host::runner::futex_wake(back);
+    }
+  });
+  std::vector<double> times;
+  for (std::uint32_t i = 1; i <= 1000; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const auto begin = Steady::now();
+    there = i;
+    plugin_host::runner::futex_wake(there);
+    while (back != i) plugin_host::runner::futex_wait(back, i - 1, 100'000'000);
+    times.push_back(std::chrono::duration<double, std::micro>(Steady::now() - begin).count());
+  }
+  ended = true;
+  plugin_host::runner::futex_wake(there);
+  peer.join();
+  std::printf("\nbare futex there and back, from sleep: p50 %.1f us, p99 %.1f us", at(times, 0.5), at(times, 0.99));
+}
+
 /// Rows there, verdicts back: what a shard waits for.
 void round_trips(Bench& bench) {
   auto judge = bench.isolated(1, 1);
@@ -136,6 +164,7 @@ void round_trips(Bench& bench) {
     return std::chrono::duration<double, std::micro>(Steady::now() - begin).count();
   };
   for (int i = 0; i < 20'000; ++i) warm.push_back(once());
+  wakes();
   for (int i = 0; i < 1000; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     cold.push_back(once());

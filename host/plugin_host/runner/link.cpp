@@ -21,7 +21,7 @@ Link::Link(Side side, Region& region)
       writer_(side == Side::agent ? region.down : region.up, side == Side::agent ? region.down_data : region.up_data,
               closed_),
       reader_(side == Side::agent ? region.up : region.down, side == Side::agent ? region.up_data : region.down_data,
-              closed_) {}
+              closed_, side == Side::agent ? Wait::patient : Wait::eager) {}
 
 bool Link::write(const Frame& frame, Parts content, SteadyTime deadline) {
   static constexpr char zeros[8] = {};
@@ -66,7 +66,7 @@ Link::End Link::call(Kind kind, std::uint32_t instance, std::uint64_t id, Parts 
     const std::uint32_t state = slot.state.load(std::memory_order_seq_cst);
     return state == slot_answered || state == slot_by_pipe;
   };
-  bool there = spin_until(answered);
+  bool there = Spin::until(side_ == Side::agent ? Wait::eager : Wait::patient, answered);
   while (!there) {
     const std::int64_t left = left_ns(deadline);
     if (closed() || left == 0) break;

@@ -45,7 +45,7 @@ void PipeWriter::flush() {
 
 PipeEnd PipeWriter::wait_for_room(SteadyTime deadline) {
   const auto room = [&] { return written_ - state_.taken.load(std::memory_order_seq_cst) < pipe_bytes; };
-  if (spin_until(room)) return PipeEnd::done;
+  if (Spin::until(Wait::patient, room)) return PipeEnd::done;
   for (;;) {
     const std::uint32_t bell = state_.room_bell.load();
     state_.writer_waits.store(1, std::memory_order_seq_cst);
@@ -85,7 +85,7 @@ PipeEnd PipeReader::read(void* to, std::size_t n) {
 
 PipeEnd PipeReader::wait_for_data() {
   const auto data = [&] { return state_.written.load(std::memory_order_seq_cst) != taken_; };
-  if (spin_until(data)) return PipeEnd::done;
+  if (Spin::until(manner_, data)) return PipeEnd::done;
   for (;;) {
     const std::uint32_t bell = state_.data_bell.load();
     state_.reader_waits.store(1, std::memory_order_seq_cst);

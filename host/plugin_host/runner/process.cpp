@@ -181,7 +181,9 @@ std::string Process::reap() {
   // The system call, because the library's waitid() has no place for what was used.
   while (::syscall(SYS_waitid, P_PID, pid_, &info, WEXITED, &used) != 0 && errno == EINTR) {
   }
-  const auto ns = [](const timeval& t) { return std::uint64_t(t.tv_sec) * 1'000'000'000 + std::uint64_t(t.tv_usec) * 1000; };
+  const auto ns = [](const timeval& t) {
+    return std::uint64_t(t.tv_sec) * 1'000'000'000 + std::uint64_t(t.tv_usec) * 1000;
+  };
   cpu_at_end_ = ns(used.ru_utime) + ns(used.ru_stime);
   ::kill(-pid_, SIGKILL);  // what the plugin started and left: its process group
   reactor_.cancel(watch_);

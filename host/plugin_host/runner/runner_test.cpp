@@ -26,7 +26,9 @@ class Isolated : public ::testing::Test {
   }
   base::Result<std::shared_ptr<Instance>> try_make(
       const std::string& type, base::Value config, Isolation isolation,
-      const std::function<base::Result<void>(Instance&)>& before_start = [](Instance&) { return base::Result<void>(); }) {
+      const std::function<base::Result<void>(Instance&)>& before_start = [](Instance&) {
+        return base::Result<void>();
+      }) {
     if (!runners) {
       port.clock_.set(base::SystemClock().now());  // the plugins stamp their signals by the machine's clock
       Limits limits;
