@@ -147,9 +147,10 @@ void print(const char* what, std::vector<double>& values) {
               values.empty() ? 0 : values.back(), values.size());
 }
 
-int run(std::size_t upgrades) {
+int run(std::size_t upgrades, bool isolated) {
   World world;
   std::vector<app::Wanted> wanted(1);
+  wanted[0].isolation.mode = isolated ? settings::Isolation::Mode::process : settings::Isolation::Mode::none;
   wanted[0].kind = "source", wanted[0].name = wanted[0].plugin = "counting";
   wanted[0].options = base::Value(base::Value::Table{});
   std::vector<plugin_host::Found> files(2);
@@ -188,5 +189,6 @@ int main(int argc, char** argv) {
   std::size_t upgrades = 1000;
   for (int i = 1; i + 1 < argc; ++i)
     if (std::strcmp(argv[i], "--count") == 0) upgrades = static_cast<std::size_t>(std::atoll(argv[i + 1]));
-  return run(upgrades);
+  const bool isolated = argc > 1 && std::strcmp(argv[argc - 1], "--isolated") == 0;
+  return run(upgrades, isolated);
 }

@@ -248,10 +248,10 @@ void Agent::Impl::make_factory() {
                    {{"instance", name}})
           .add(1);
     }
-    telemetry::log_error("runners", who + ": the runner (process " + std::to_string(death.pid) + ") died: " + death.cause +
-                                        (death.delay.count() == 0
-                                             ? "; started again"
-                                             : "; it is started again in " + base::format_duration(death.delay)));
+    telemetry::log_error(
+        "runners", who + ": the runner (process " + std::to_string(death.pid) + ") died: " + death.cause +
+                       (death.delay.count() == 0 ? "; started again"
+                                                 : "; it is started again in " + base::format_duration(death.delay)));
   };
   parts.listeners.poisoned = [this](const plugin_host::runner::Poison& poison) {
     telemetry::log_error(poison.instance, "the " + poison.what + " " + poison.key + " ended its runner twice (" +
@@ -266,7 +266,8 @@ void Agent::Impl::make_factory() {
     model::Changes changes;
     changes.dead_letters.push_back(std::move(letter));
     pool->post([this, changes = std::move(changes)]() mutable {
-      if (auto kept = pipeline->keep(std::move(changes)); !kept) telemetry::log_error("runners", kept.error().message());
+      if (auto kept = pipeline->keep(std::move(changes)); !kept)
+        telemetry::log_error("runners", kept.error().message());
     });
   };
   factory = std::make_unique<InstanceFactory>(std::move(parts));

@@ -320,8 +320,9 @@ base::Result<void> Backend::replay_dead_letter(std::uint64_t id) {
   TRY(auto letter, parts_.pipeline->store().dead_letter(id));
   if (!letter) return base::fail(base::Fault::not_found, "there is no dead letter " + std::to_string(id));
   if (letter->what != "delivery") {
-    return base::fail(base::Fault::conflict, "dead letter " + std::to_string(id) + " is a " + letter->what +
-                                                 " that ended its plugin, not a delivery; there is nothing to send again");
+    return base::fail(base::Fault::conflict,
+                      "dead letter " + std::to_string(id) + " is a " + letter->what +
+                          " that ended its plugin, not a delivery; there is nothing to send again");
   }
   auto again = letter->delivery;
   again.state = model::DeliveryState::pending;

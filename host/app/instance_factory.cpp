@@ -22,9 +22,9 @@ base::Result<std::shared_ptr<plugin_host::Instance>> InstanceFactory::make(const
                                                                            plugin_host::InstanceSettings settings,
                                                                            const settings::Isolation& isolation) {
   using enum settings::Isolation::Mode;
-  const bool isolated = isolation.mode == process || (isolation.mode == by_default && !file.bundled) ||
-                        (parts_.crashes != nullptr &&
-                         parts_.crashes->isolates(settings.name, settings.type, file.identity));
+  const bool isolated =
+      isolation.mode == process || (isolation.mode == by_default && !file.bundled) ||
+      (parts_.crashes != nullptr && parts_.crashes->isolates(settings.name, settings.type, file.identity));
   if (isolated)
     return runners_.create(file, std::move(settings),
                            {isolation.group, isolation.needs, isolation.standby, isolation.memory_bytes});

@@ -42,9 +42,9 @@ struct PluginDescriptor {
 struct PluginStatus {
   std::string id, version, kind, instance, path, state, error;  ///< state: starting, running, restarting, quarantined,
                                                                 ///< waiting, failed, stopped, available
-  Usage usage;                    ///< of this instance and those it took over from
-  std::uint64_t queue_depth = 0;  ///< deliveries waiting
-  std::uint64_t dropped = 0;      ///< deliveries given up
+  Usage usage;                                                  ///< of this instance and those it took over from
+  std::uint64_t queue_depth = 0;                                ///< deliveries waiting
+  std::uint64_t dropped = 0;                                    ///< deliveries given up
   bool isolated = false;
   std::int64_t pid = 0;                             ///< isolated: of its runner; 0: it is being started again
   std::uint64_t restarts = 0;                       ///< isolated: of its runner

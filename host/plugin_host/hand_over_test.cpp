@@ -106,7 +106,9 @@ TEST_F(HandOver, RefusesAStateWithoutBounds) {
 
 TEST_F(HandOver, StartsTheOldOneAgainWhenTheStateIsNotUnderstood) {
   make_both();
-  next_.take_over = [](wire*, tsn_bytes, tsn_err* err) -> tsn_status { return refuse(err, TSN_FAILED, "what is this"); };
+  next_.take_over = [](wire*, tsn_bytes, tsn_err* err) -> tsn_status {
+    return refuse(err, TSN_FAILED, "what is this");
+  };
   const auto done = go();
   EXPECT_EQ(done.serving, Serving::old);
   EXPECT_NE(done.text.find("what is this"), std::string::npos) << done.text;

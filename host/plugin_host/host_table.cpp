@@ -42,7 +42,8 @@ void log(const tsn_host* host, tsn_instance instance, tsn_log_level level, tsn_s
 
 tsn_status series(const tsn_host* host, tsn_instance instance, tsn_str name, const tsn_label* labels,
                   std::uint32_t count, tsn_series* out, tsn_err* err) noexcept {
-  return with(host, instance, err, [&](InstanceCore& core) { return core.inlet().intern(name, labels, count, out, err); });
+  return with(host, instance, err,
+              [&](InstanceCore& core) { return core.inlet().intern(name, labels, count, out, err); });
 }
 
 tsn_status submit(const tsn_host* host, tsn_instance instance, const tsn_batch* batch, const tsn_bytes* cursor,

@@ -68,9 +68,8 @@ Result<std::shared_ptr<Instance>> create_instance(std::shared_ptr<Library> libra
     return fail(Fault::not_found,
                 settings.name + ": " + library->path() + " has no plugin type \"" + settings.type + "\"");
   }
-  auto core =
-      std::make_shared<InstanceCore>(std::move(library), *type, std::move(settings), port, next_instance_number(),
-                                             std::move(inlet));
+  auto core = std::make_shared<InstanceCore>(std::move(library), *type, std::move(settings), port,
+                                             next_instance_number(), std::move(inlet));
   TRY_VOID(core->create_self());
   // Whoever lets go of the last handle stops and destroys, on that thread; tasks in flight only keep the memory.
   Instance* face = core.get();
@@ -239,9 +238,8 @@ Result<void> InstanceCore::load(std::string_view state) {
     return fail(Fault::conflict, settings_.name + ": takes a predecessor's state before its start only");
   }
   tsn_err err = new_err();
-  tsn_status status = call({EntryPoint::restore}, err, [&](tsn_err& e) {
-    return type_.table.load(self_, {state.data(), state.size()}, &e);
-  });
+  tsn_status status = call({EntryPoint::restore}, err,
+                           [&](tsn_err& e) { return type_.table.load(self_, {state.data(), state.size()}, &e); });
   if (status == TSN_OK) return {};
   return fail(error(status, err, "load"));
 }

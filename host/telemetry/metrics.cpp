@@ -84,7 +84,7 @@ struct Metrics::Impl {
   std::vector<std::function<void()>> hooks;
   std::vector<std::function<std::vector<Measured>()>> measures;
   std::vector<Family> measured_families;  ///< as last exposed
-  mutable std::mutex collecting;  ///< hooks run for one exposition at a time
+  mutable std::mutex collecting;          ///< hooks run for one exposition at a time
 
   std::map<std::string, Measured> collect() const;
 
@@ -140,9 +140,9 @@ void Metrics::on_expose(std::function<std::vector<Measured>()> measure) {
 namespace {
 
 MetricType type_of(Metrics::Measured::Type type) {
-  return type == Metrics::Measured::Type::counter   ? MetricType::counter
-         : type == Metrics::Measured::Type::gauge   ? MetricType::gauge
-                                                    : MetricType::histogram;
+  return type == Metrics::Measured::Type::counter ? MetricType::counter
+         : type == Metrics::Measured::Type::gauge ? MetricType::gauge
+                                                  : MetricType::histogram;
 }
 
 void show(Exposition& out, const Metrics::Measured& family) {

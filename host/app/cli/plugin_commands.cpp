@@ -160,7 +160,8 @@ std::vector<std::string> running_row(const json& item, bool wide) {
   row.push_back(seconds_cell(item, "p99_seconds"));
   if (wide) {
     row.push_back(seconds_cell(item, "mean_seconds"));
-    for (const char* key : {"rejected", "refused", "overruns", "upgrades", "upgrades_failed", "pid", "restarts", "path"})
+    for (const char* key :
+         {"rejected", "refused", "overruns", "upgrades", "upgrades_failed", "pid", "restarts", "path"})
       row.push_back(cell(item, key));
   }
   row.push_back(cell(item, "error"));
@@ -176,7 +177,8 @@ void list_running(Console& console, bool wide) {
   std::vector<std::string> head{"INSTANCE", "ID",  "VERSION", "KIND",  "STATE", "SIGNALS", "CALLS",
                                 "ERRORS",   "CPU", "MEMORY",  "QUEUE", "DROPS", "P99"};
   if (wide) {
-    for (const char* name : {"MEAN", "REJECTED", "REFUSED", "OVERRUNS", "UPGRADES", "KEPT", "RUNNER", "RESTARTS", "PATH"})
+    for (const char* name :
+         {"MEAN", "REJECTED", "REFUSED", "OVERRUNS", "UPGRADES", "KEPT", "RUNNER", "RESTARTS", "PATH"})
       head.emplace_back(name);
   }
   head.emplace_back("ERROR");
@@ -229,7 +231,8 @@ void add_plugin_commands(CLI::App& app, Console& console) {
     auto* command =
         group.add_subcommand("list", "What runs in the agent, or with --offline what lies in the plugin directories");
     command->add_flag("--offline", args->offline, "read the directories, ask no agent; runs none of their code");
-    command->add_flag("--wide", args->wide, "mean time, rejected, refused, overruns, upgrades, runner and the file too");
+    command->add_flag("--wide", args->wide,
+                      "mean time, rejected, refused, overruns, upgrades, runner and the file too");
     command->add_option("-c,--config", args->config, "whose plugin_dirs (with --offline)");
     command->callback([&console, args] {
       if (args->offline) {

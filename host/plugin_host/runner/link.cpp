@@ -62,8 +62,9 @@ Link::End Link::call(Kind kind, std::uint32_t instance, std::uint64_t id, Parts 
   slot.state.store(slot_waiting, std::memory_order_release);
   if (!write({total(content), static_cast<std::uint16_t>(kind), number, id, instance, 0}, content, deadline))
     return End::closed;
+  std::uint32_t state = slot_waiting;
   const auto answered = [&] {
-    const std::uint32_t state = slot.state.load(std::memory_order_seq_cst);
+    state = slot.state.load(std::memory_order_seq_cst);
     return state == slot_answered || state == slot_by_pipe;
   };
   bool there = Spin::until(side_ == Side::agent ? Wait::eager : Wait::patient, answered);
@@ -72,7 +73,7 @@ Link::End Link::call(Kind kind, std::uint32_t instance, std::uint64_t id, Parts 
     if (closed() || left == 0) break;
     futex_wait(slot.state, slot_waiting, left);
     there = answered();
-    if (!there && !closed() && slot.state.load() != slot_waiting) {  // neither side of ours writes such a word
+    if (!there && state != slot_waiting && !closed()) {  // neither side of ours writes such a word
       broken_ = true;
       close();
     }
