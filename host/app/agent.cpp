@@ -248,6 +248,8 @@ void Agent::Impl::make_factory() {
                    {{"instance", name}})
           .add(1);
     }
+    // One that crashes on and on must not fill the log.
+    if (death.restarts > 10 && death.delay.count() == 0 && (death.restarts & (death.restarts - 1)) != 0) return;
     telemetry::log_error(
         "runners", who + ": the runner (process " + std::to_string(death.pid) + ") died: " + death.cause +
                        (death.delay.count() == 0 ? "; started again"

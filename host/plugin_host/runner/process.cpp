@@ -111,6 +111,14 @@ Result<std::shared_ptr<Process>> Process::spawn(const std::string& program, cons
     return fail(pid.error());
   }
   const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0));
+  if (pidfd < 0) {
+    const std::string why = std::strerror(errno);
+    ::kill(*pid, SIGKILL);
+    ::waitpid(*pid, nullptr, 0);
+    ::close(ends[0]);
+    return fail(Fault::unsupported, "a runner cannot be watched: pidfd_open: " + why +
+                                        "; isolation needs Linux 5.3, and a container that allows the call");
+  }
   auto process = std::make_shared<Process>(std::move(region), ends[0], *pid, pidfd, reactor);
   process->receive_ = std::move(receive);
   process->watch_ = reactor.watch(pidfd, 1, [weak = std::weak_ptr(process), ended = std::move(ended)](std::uint32_t) {

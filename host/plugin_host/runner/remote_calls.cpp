@@ -39,7 +39,10 @@ class Registered {
 Result<bool> RemoteInstance::pull(base::Time deadline) {
   const auto left = [&] { return std::max(deadline - port_.clock().now(), base::Duration(0)); };
   for (int attempt = 1;; ++attempt) {
-    auto process = up(std::chrono::steady_clock::now() + left());
+    // A thread of the pool waits for no runner that is down: the next pull is soon. Only the one that has just died is
+    // waited for, a moment, as it is usually there again at once.
+    const auto patience = attempt == 1 ? base::Duration(0) : std::min(left(), parts_.limits.again);
+    auto process = up(std::chrono::steady_clock::now() + patience);
     if (!process) return fail(Fault::unavailable, name() + ": its runner is not there");
     Writer content;
     content(left());
@@ -105,7 +108,7 @@ Result<void*> RemoteInstance::compile(const model::Rule& rule, void* script, con
                    rule.over,     rule.by,
                    rule.table,    0};
   program->script = static_cast<Script*>(script);
-  auto process = up(std::chrono::steady_clock::now() + parts_.limits.control);
+  auto process = up(std::chrono::steady_clock::now() + parts_.limits.restart);
   if (!process) return fail(Fault::unavailable, name() + ": its runner is not there");
   TRY_VOID(translate(*process, *program, inputs));
   std::lock_guard lock(scripts_mutex_);
@@ -166,6 +169,7 @@ Result<void> RemoteInstance::evaluate(void* program_pointer, const tsn_rows& row
   // A shard's thread waits for no runner that is only being started: the rule is judged again soon.
   auto process = up(std::chrono::steady_clock::now());
   if (!process) return fail(Fault::unavailable, name() + ": its runner is being started again");
+  if (!spared_.empty()) return judge_one_by_one(program, rows, verdicts);
   TRY_VOID(translate(*process, program, *rows.inputs));
   const Answered answer = judge(*process, program, rows, 0, rows.rows, verdicts.text_cap - verdicts.text_used);
   if (answer.end != Link::End::answered) return judge_one_by_one(program, rows, verdicts);
@@ -175,9 +179,41 @@ Result<void> RemoteInstance::evaluate(void* program_pointer, const tsn_rows& row
   return read_verdicts(in, 0, rows.rows, verdicts);
 }
 
+namespace {
+
+std::string name_of_row(const std::string& rule, const tsn_rows& rows, std::uint32_t row) {
+  std::string labels;
+  for (std::uint32_t k = 0; k < rows.label_count; ++k) {
+    const tsn_label& label = rows.labels[row][k];
+    labels +=
+        (k == 0 ? "" : ",") + std::string(label.name.p, label.name.n) + "=" + std::string(label.value.p, label.value.n);
+  }
+  return rule + "{" + labels + "}";
+}
+
+void keep_state(tsn_verdicts& verdicts, std::uint32_t row) {
+  tsn_verdict keep{};
+  keep.state = TSN_VERDICT_KEEP;
+  std::memcpy(reinterpret_cast<char*>(verdicts.items) + std::size_t{row} * verdicts.stride, &keep, sizeof keep);
+}
+
+}  // namespace
+
+/// Whether a group has killed a runner a short while ago: it would again, and a shard has more to do.
+bool RemoteInstance::spared(const std::string& row) {
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(spared_, [&](const auto& entry) { return entry.second < now; });
+  return spared_.contains(row);
+}
+
 /// After a death: each row alone, so that the one that kills costs no other.
 Result<void> RemoteInstance::judge_one_by_one(Program& program, const tsn_rows& rows, tsn_verdicts& verdicts) {
   for (std::uint32_t row = 0; row < rows.rows; ++row) {
+    const std::string called = name_of_row(program.rule.name, rows, row);
+    if (spared(called)) {
+      keep_state(verdicts, row);
+      continue;
+    }
     auto process = up(std::chrono::steady_clock::now() + parts_.limits.restart);
     if (!process) return fail(Fault::unavailable, name() + ": its runner is being started again");
     TRY_VOID(translate(*process, program, *rows.inputs));
@@ -189,16 +225,9 @@ Result<void> RemoteInstance::judge_one_by_one(Program& program, const tsn_rows& 
       TRY_VOID(read_verdicts(in, row, 1, verdicts));
       continue;
     }
-    tsn_verdict keep{};
-    keep.state = TSN_VERDICT_KEEP;
-    std::memcpy(reinterpret_cast<char*>(verdicts.items) + std::size_t{row} * verdicts.stride, &keep, sizeof keep);
-    std::string labels;
-    for (std::uint32_t k = 0; k < rows.label_count; ++k) {
-      const tsn_label& label = rows.labels[row][k];
-      labels += (k == 0 ? "" : ",") + std::string(label.name.p, label.name.n) + "=" +
-                std::string(label.value.p, label.value.n);
-    }
-    parts_.poisoned({name(), "rows", program.rule.name + "{" + labels + "}", process->cause()});
+    keep_state(verdicts, row);
+    if (spared_.size() < most_spared) spared_[called] = std::chrono::steady_clock::now() + parts_.limits.spare;
+    parts_.poisoned({name(), "rows", called, process->cause()});
   }
   return {};
 }

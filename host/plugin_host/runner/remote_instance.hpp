@@ -36,8 +36,10 @@ struct Poison {
 struct Limits {
   base::Duration control = std::chrono::seconds(10);  ///< create, start, stop, compile, …
   base::Duration evaluate = std::chrono::seconds(5);
-  base::Duration grace = std::chrono::seconds(2);    ///< beyond a call's own deadline, before its runner is ended
-  base::Duration restart = std::chrono::seconds(1);  ///< how long an evaluation waits for the next runner
+  base::Duration grace = std::chrono::seconds(2);         ///< beyond a call's own deadline, before its runner is ended
+  base::Duration restart = std::chrono::seconds(1);       ///< how long an evaluation waits for the next runner
+  base::Duration again = std::chrono::milliseconds(250);  ///< how long a pull does
+  base::Duration spare = std::chrono::minutes(1);  ///< how long a group that killed two runners is not judged again
 };
 
 class RemoteInstance final : public Instance, public Tenant, public std::enable_shared_from_this<RemoteInstance> {
@@ -136,6 +138,7 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   base::Result<void> translate(Process& process, Program& program, const tsn_inputs& inputs);
   Answered judge(Process& process, Program& program, const tsn_rows& rows, std::uint32_t first, std::uint32_t count,
                  std::uint32_t text_cap);
+  bool spared(const std::string& row);
   base::Result<void> judge_one_by_one(Program& program, const tsn_rows& rows, tsn_verdicts& verdicts);
 
   // Calls that are answered later.
@@ -183,6 +186,8 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   std::mutex scripts_mutex_;
   std::map<std::string, ScriptFile> scripts_;
   std::set<Program*> programs_;  ///< under scripts_mutex_
+  static constexpr std::size_t most_spared = 1000;
+  std::map<std::string, SteadyTime> spared_;  ///< groups not to be judged, until when; on the shard's thread
   std::mutex inputs_mutex_;
   std::map<std::uint64_t, const tsn_inputs*> inputs_;  ///< of compile and evaluate under way, by call
 };

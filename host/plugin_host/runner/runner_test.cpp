@@ -305,6 +305,13 @@ TEST_F(Isolated, RowThatKillsItsRunnerIsLeftOutAndTheOthersAreJudged) {
   EXPECT_EQ(rows.message(2), "host-2 is above");
   ASSERT_TRUE(event.wait([&] { return poison.size() == 1; }));
   EXPECT_EQ(poison[0].key, "above{host=host-1}");
+  // It is left alone for a while: no further runner dies of it, and the others are judged.
+  const auto restarts = judge->process_status().restarts;
+  Rows again({1, 666, 9});
+  ASSERT_TRUE(judge->evaluate(*program, again.rows, again.verdicts));
+  EXPECT_EQ(again.items[1].state, TSN_VERDICT_KEEP);
+  EXPECT_EQ(again.items[2].state, TSN_VERDICT_FIRING);
+  EXPECT_EQ(judge->process_status().restarts, restarts);
   judge->release(*program);
 }
 
@@ -318,7 +325,7 @@ TEST_F(Isolated, ScriptsAndProgramsOutliveTheirRunner) {
   Rows rows({9});
   auto program = judge->compile(rule_above(5), loaded->at(0).script, rows.inputs);
   ASSERT_TRUE(program);
-  Rows poison_rows({666, 7});
+  Rows poison_rows({7, 666});
   ASSERT_TRUE(judge->evaluate(*program, poison_rows.rows, poison_rows.verdicts));
   ASSERT_TRUE(judge->evaluate(*program, rows.rows, rows.verdicts));
   EXPECT_EQ(rows.items[0].state, TSN_VERDICT_FIRING);
