@@ -72,6 +72,12 @@ std::uint64_t Cell::restarts() const {
   return restarts_;
 }
 
+bool Cell::soon() const {
+  constexpr auto a_moment = std::chrono::milliseconds(50);
+  Lock lock(mutex_);
+  return !stopping_ && !cannot_start_ && (process_ || not_before_ <= std::chrono::steady_clock::now() + a_moment);
+}
+
 std::shared_ptr<Process> Cell::current() const {
   Lock lock(mutex_);
   return process_;

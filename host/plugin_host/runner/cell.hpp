@@ -67,6 +67,8 @@ class Cell {
   bool empty() const;
   std::uint64_t restarts() const;
   std::shared_ptr<Process> current() const;
+  /// Whether there is a runner, or one is about to be started: not after a pause. Any thread.
+  bool soon() const;
   const SandboxSettings& sandbox() const { return settings_.sandbox; }
   void stop();
 

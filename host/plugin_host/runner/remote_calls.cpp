@@ -41,7 +41,8 @@ Result<bool> RemoteInstance::pull(base::Time deadline) {
   for (int attempt = 1;; ++attempt) {
     // A thread of the pool waits for no runner that is down: the next pull is soon. Only the one that has just died is
     // waited for, a moment, as it is usually there again at once.
-    const auto patience = attempt == 1 ? base::Duration(0) : std::min(left(), parts_.limits.again);
+    const bool wait = attempt > 1 && parts_.cell->soon();
+    const auto patience = wait ? std::min(left(), parts_.limits.again) : base::Duration(0);
     auto process = up(std::chrono::steady_clock::now() + patience);
     if (!process) return fail(Fault::unavailable, name() + ": its runner is not there");
     Writer content;
@@ -166,8 +167,9 @@ RemoteInstance::Answered RemoteInstance::judge(Process& process, Program& progra
 
 Result<void> RemoteInstance::evaluate(void* program_pointer, const tsn_rows& rows, tsn_verdicts& verdicts) {
   auto& program = *static_cast<Program*>(program_pointer);
-  // A shard's thread waits for no runner that is only being started: the rule is judged again soon.
-  auto process = up(std::chrono::steady_clock::now());
+  // A shard's thread waits a moment for a runner that is being started, and not at all where that takes a pause.
+  auto process =
+      up(std::chrono::steady_clock::now() + (parts_.cell->soon() ? parts_.limits.restart : base::Duration(0)));
   if (!process) return fail(Fault::unavailable, name() + ": its runner is being started again");
   if (!spared_.empty()) return judge_one_by_one(program, rows, verdicts);
   TRY_VOID(translate(*process, program, *rows.inputs));
