@@ -376,6 +376,7 @@ TEST_F(Isolated, ConfigurationWidensWhatItMayDo) {
   wide.needs = {"network", "processes", "files:" + dir.path()};
   EXPECT_EQ(probe("bare", "network", wide), "allowed");
   EXPECT_EQ(probe("bare", "fork", wide), "allowed");
+  EXPECT_EQ(probe("bare", "kill", wide), "refused");
   EXPECT_EQ(probe("bare", "write " + dir.path() + "/new", wide), "allowed");
   EXPECT_EQ(probe("bare", "read " + dir.path() + "/new", wide), "allowed");
   EXPECT_EQ(probe("bare", "write /etc/new", wide), "refused");

@@ -120,30 +120,19 @@ class Filter {
     code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1));
     code_.push_back(BPF_STMT(BPF_RET | BPF_K, with));
   }
-  /// Refused if the low half of argument `index` is `value`.
-  void not_with(long call, unsigned index, unsigned value) {
-    code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 4));
-    load(argument(index));
-    code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
-    code_.push_back(BPF_STMT(BPF_RET | BPF_K, refused));
-    code_.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  /// Refused unless the low half of argument `index` is one of the values.
+  void only_with(long call, unsigned index, const std::vector<unsigned>& values) {
+    with(call, index, values, SECCOMP_RET_ALLOW, refused);
+  }
+  /// Refused if it is one of them.
+  void never_with(long call, unsigned index, const std::vector<unsigned>& values) {
+    with(call, index, values, refused, SECCOMP_RET_ALLOW);
   }
   /// Refused unless argument `index` has one of the bits.
   void only_with_bits(long call, unsigned index, unsigned bits) {
     code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 4));
     load(argument(index));
     code_.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, 1, 0));
-    code_.push_back(BPF_STMT(BPF_RET | BPF_K, refused));
-    code_.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-  }
-  /// Refused unless the low half of argument `index` is one of the values.
-  void only_with_any(long call, unsigned index, const std::vector<unsigned>& values) {
-    const auto n = static_cast<unsigned char>(values.size());
-    code_.push_back(
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, static_cast<unsigned char>(n + 3)));
-    load(argument(index));
-    for (unsigned char i = 0; i < n; ++i)
-      code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, values[i], static_cast<unsigned char>(n - i), 0));
     code_.push_back(BPF_STMT(BPF_RET | BPF_K, refused));
     code_.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   }
@@ -154,6 +143,16 @@ class Filter {
   }
 
  private:
+  void with(long call, unsigned index, const std::vector<unsigned>& values, unsigned then, unsigned otherwise) {
+    const auto n = static_cast<unsigned char>(values.size());
+    code_.push_back(
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, static_cast<unsigned char>(n + 3)));
+    load(argument(index));
+    for (unsigned char i = 0; i < n; ++i)
+      code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, values[i], static_cast<unsigned char>(n - i), 0));
+    code_.push_back(BPF_STMT(BPF_RET | BPF_K, otherwise));
+    code_.push_back(BPF_STMT(BPF_RET | BPF_K, then));
+  }
   static constexpr unsigned argument(unsigned index) {
     return static_cast<unsigned>(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t));
   }
@@ -169,11 +168,11 @@ base::Result<bool> restrict_calls(const CallRules& rules) {
   filter.check_architecture();
   for (const long call : always_refused) filter.answer(call, refused);
   const auto self = static_cast<unsigned>(::getpid());
-  filter.only_with_any(SYS_prlimit64, 0, {0, self});
+  filter.only_with(SYS_prlimit64, 0, {0, self});
   // The agent's death must end the runner whatever the plugin wants.
-  filter.not_with(SYS_prctl, 0, PR_SET_PDEATHSIG);
+  filter.never_with(SYS_prctl, 0, {PR_SET_PDEATHSIG});
   if (rules.network) {
-    filter.only_with_any(SYS_socket, 0, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK});
+    filter.only_with(SYS_socket, 0, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK});
   } else {
     filter.answer(SYS_socket, refused);
   }
@@ -182,8 +181,13 @@ base::Result<bool> restrict_calls(const CallRules& rules) {
     // clone3 keeps its flags in memory, where a filter cannot look: glibc falls back to clone.
     filter.answer(SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
     filter.only_with_bits(SYS_clone, 0, CLONE_THREAD);
-    filter.only_with_any(SYS_kill, 0, {self});
-    filter.only_with_any(SYS_tgkill, 0, {self});
+    filter.only_with(SYS_kill, 0, {self});
+    filter.only_with(SYS_tgkill, 0, {self});
+  } else {
+    // Its own children may be ended; the agent, its group and everybody may not.
+    const auto agent = static_cast<unsigned>(::getppid()), group = static_cast<unsigned>(-::getpgid(::getppid()));
+    filter.never_with(SYS_kill, 0, {agent, group, static_cast<unsigned>(-1)});
+    filter.never_with(SYS_tgkill, 0, {agent});
   }
   if (filter.install()) return true;
   if (errno == ENOSYS || errno == EINVAL) return false;
