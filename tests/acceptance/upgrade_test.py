@@ -162,7 +162,13 @@ class Upgrade(Case):
         return sorted(int(p["value"]) for p in points(agent, "upgrade.count", since))
 
     def test_a_source_hands_its_count_on_and_loses_nothing(self):
-        agent = self.agent('[source.http]\n[source.counter]\nevery = "10ms"\n').start()
+        self.source_hands_on("process")
+
+    def test_a_source_inside_the_agent_does_too(self):
+        self.source_hands_on("none")
+
+    def source_hands_on(self, isolation):
+        agent = self.agent(f'[source.http]\nisolation = "{isolation}"\n[source.counter]\nevery = "10ms"\nisolation = "{isolation}"\n').start()
         since = now() - 1
         drop(self.built / "counter1.so", agent.plugins / "counter.so")
         until(lambda: self.counts(agent, since), what="a count")
@@ -176,6 +182,7 @@ class Upgrade(Case):
         until(lambda: len(traffic.kept()) >= len(traffic.accepted), what="every accepted signal in the history")
         self.assertEqual(traffic.kept(), sorted(traffic.accepted), "accepted signals, each once")
         self.assertEqual(self.line(agent, "source.http")["signals"], len(traffic.accepted), "counters go on")
+        self.assertEqual(self.line(agent, "source.counter")["isolated"], isolation == "process")
         counts = self.counts(agent, since)
         self.assertEqual(counts, list(range(counts[0], counts[0] + len(counts))), "counts, each once")
         print(f"{len(traffic.accepted)} signals pushed and {len(counts)} counted over 6 upgrades each", flush=True)
@@ -256,7 +263,13 @@ class Upgrade(Case):
         return [a for a in agent.items("/api/v1/alerts") if a["state"] == state and a["rule"] in ("held", "scripted")]
 
     def test_a_detector_that_cannot_judge_one_rule_is_kept_with_all_of_them(self):
-        agent = self.agent(PICKY)
+        self.picky_is_kept("process")
+
+    def test_a_detector_inside_the_agent_is_kept_too(self):
+        self.picky_is_kept("none")
+
+    def picky_is_kept(self, isolation):
+        agent = self.agent(PICKY + f'\n[plugin.picky]\nisolation = "{isolation}"\n')
         target = agent.plugins / "picky.so"
         drop(self.built / "picky1.so", target)
         agent.start()
