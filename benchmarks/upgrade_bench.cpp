@@ -1,4 +1,7 @@
-// Hot upgrades of a source at full load: upgrade_bench [--count N] (default 1000)
+// Hot upgrades of a source: upgrade_bench [--count N] [--pause-us N] [--isolated]
+//
+// 1000 of them, at full load, inside. --pause-us: the source rests that long after each batch of 256; --isolated: in
+// runners.
 //
 // The fleet, the pipeline and the journal are the agent's own; two builds of one source take over from each other while
 // its thread submits as fast as the journal takes. The source counts its signals and hands the count on, so a number
@@ -147,12 +150,13 @@ void print(const char* what, std::vector<double>& values) {
               values.empty() ? 0 : values.back(), values.size());
 }
 
-int run(std::size_t upgrades, bool isolated) {
+int run(std::size_t upgrades, std::int64_t pause_us, bool isolated) {
   World world;
   std::vector<app::Wanted> wanted(1);
   wanted[0].isolation.mode = isolated ? settings::Isolation::Mode::process : settings::Isolation::Mode::none;
   wanted[0].kind = "source", wanted[0].name = wanted[0].plugin = "counting";
   wanted[0].options = base::Value(base::Value::Table{});
+  if (pause_us > 0) wanted[0].options.set("pause_us", base::Value(pause_us));
   std::vector<plugin_host::Found> files(2);
   for (std::size_t i = 0; i < 2; ++i) {
     files[i].path = i == 0 ? UPGRADE_PLUGIN_1 : UPGRADE_PLUGIN_2;
@@ -187,8 +191,13 @@ int run(std::size_t upgrades, bool isolated) {
 
 int main(int argc, char** argv) {
   std::size_t upgrades = 1000;
-  for (int i = 1; i + 1 < argc; ++i)
-    if (std::strcmp(argv[i], "--count") == 0) upgrades = static_cast<std::size_t>(std::atoll(argv[i + 1]));
-  const bool isolated = argc > 1 && std::strcmp(argv[argc - 1], "--isolated") == 0;
-  return run(upgrades, isolated);
+  std::int64_t pause_us = 0;
+  bool isolated = false;
+  for (int i = 1; i < argc; ++i) {
+    const char* value = i + 1 < argc ? argv[i + 1] : "0";
+    if (std::strcmp(argv[i], "--count") == 0) upgrades = static_cast<std::size_t>(std::atoll(value));
+    if (std::strcmp(argv[i], "--pause-us") == 0) pause_us = std::atoll(value);
+    if (std::strcmp(argv[i], "--isolated") == 0) isolated = true;
+  }
+  return run(upgrades, pause_us, isolated);
 }

@@ -1,7 +1,9 @@
 /* The plugin of upgrade_bench: a source whose own thread counts, and submits its count as fast as the host takes it.
  * The count goes to the successor through save and load. VERSION, 1 or 2, is set by the build and is the value's
  * series. */
+#define _POSIX_C_SOURCE 199309L
 #include <string.h>
+#include <time.h>
 #include <tocsin/abi.h>
 
 #define ROWS 256
@@ -19,6 +21,7 @@ __attribute__((section(TSN_NOTE_SECTION), used, aligned(4))) static const struct
 
 /* One instance at a time runs, but a successor is made beside it: instances have a slot each, in turn. */
 static struct state {
+  long pause_ns;
   const tsn_host* host;
   tsn_instance instance;
   tsn_series series;
@@ -31,10 +34,16 @@ static struct state {
 } slots[4];
 static uint32_t used;
 
+/* Between two submits, nanoseconds: the first value of the configuration; 0 where there is none. */
+static long pause_of(const tsn_value* config) {
+  return config->count > 0 ? (long)config->items[0].i * 1000 : 0;
+}
+
 static tsn_status create(const tsn_host* host, const tsn_create* in, void** self, tsn_err* err) {
   struct state* s = &slots[used++ % 4];
   memset(s, 0, sizeof *s);
   s->host = host;
+  s->pause_ns = pause_of(in->config);
   s->instance = in->instance;
   const tsn_str name = TEXT("bench.count");
   const tsn_label label = {TEXT("version"), TEXT(VERSION)};
@@ -73,6 +82,8 @@ static void count(void* arg) {
     done.rejects = NULL;
     /* What is refused is counted again: only an accepted batch moves the count. */
     if (s->host->submit(s->host, s->instance, &s->block.header, &cursor, &done, NULL) == TSN_OK) s->next += ROWS;
+    const struct timespec pause = {0, s->pause_ns};
+    if (s->pause_ns > 0) nanosleep(&pause, NULL);
   }
 }
 
