@@ -13,6 +13,7 @@
 namespace {
 
 void crash() {
+  ::signal(SIGSEGV, SIG_DFL);  // a sanitizer's own would end the process with an exit code
   ::raise(SIGSEGV);
 }
 void hang() {
