@@ -16,7 +16,10 @@ using testing::WireTest;
 
 class Quarantined : public WireTest {
  public:
-  ~Quarantined() override { let_go(); }
+  ~Quarantined() override {
+    let_go();
+    event_.wait([&] { return inside == 0; });  // what hung uses this object until it has come back
+  }
   /// Called in the plugin: blocks until let_go().
   void hang() {
     event_.notify([&] { ++inside; });
