@@ -176,6 +176,8 @@ threshold = 0
                 answer = agent.push(batch)
                 if answer.status == 202:
                     pushed[0] += len(batch)
+                if FULL:
+                    stop.wait(0.02)  # what is kept of 20 minutes is read back in one query
 
         def use():
             memory = int(next(line for line in Path(f"/proc/{worker}/status").read_text().splitlines() if line.startswith("VmRSS")).split()[1])
@@ -197,16 +199,16 @@ threshold = 0
         finally:
             stop.set()
             thread.join()
+        third = len(samples) // 3
+        middle = [sorted(column)[len(column) // 2] for column in zip(*samples[third:2 * third])]
+        last = [sorted(column)[len(column) // 2] for column in zip(*samples[-third:])]
+        print(f"soak of {length} s: {pushed[0]} signals pushed; median of the middle and the last third: "
+              f"memory {middle[0]} → {last[0]} KiB, descriptors {middle[1]} → {last[1]}, threads {middle[2]} → {last[2]}", flush=True)
         for name in names:
             (agent.plugins / f"{name}.so").unlink(missing_ok=True)
         until(lambda: all(self.line(agent, f"source.{name}").get("state") == "waiting" for name in names), 60, "all are taken out")
         self.assertEqual(self.assert_whole(agent, "pushed.seq")["max"], pushed[0])
         self.assert_whole(agent, zoo="well_behaved")
-        third = len(samples) // 3
-        middle = [sorted(column)[len(column) // 2] for column in zip(*samples[third:2 * third])]
-        last = [sorted(column)[len(column) // 2] for column in zip(*samples[-third:])]
-        print(f"soak of {length} s: {pushed[0]} signals pushed; median of the middle and the last third: "
-              f"memory {middle[0]} → {last[0]} KiB, descriptors {middle[1]} → {last[1]}, threads {middle[2]} → {last[2]}")
         self.assertLess(last[1], middle[1] + 20, "descriptors stay flat")
         self.assertLess(last[2], middle[2] + 20, "threads stay flat")
         if FULL:
