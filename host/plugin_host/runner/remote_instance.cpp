@@ -117,11 +117,8 @@ Result<void> RemoteInstance::make(Process& process) {
                      parts_.settings.data_dir, config_,        parts_.settings.replay};
   Writer content;
   content(create);
-  const Answered answer = ask(process, Kind::create, {content.bytes}, parts_.limits.control, "create");
-  if (answer.end != Link::End::answered) return fail(died(process, "create"));
-  Reader in(answer.content);
-  TRY_VOID(read_outcome(in));
-  polled_ = in.value<std::uint8_t>() != 0;
+  TRY(const std::string answer, control_of(process, Kind::create, {content.bytes}, "create"));
+  polled_ = Reader(answer).value<std::uint8_t>() != 0;
   return {};
 }
 
@@ -131,10 +128,8 @@ Result<void> RemoteInstance::begin(Process& process) {
     std::lock_guard lock(mutex_);
     content(cursor_);
   }
-  const Answered answer = ask(process, Kind::start, {content.bytes}, parts_.limits.control, "start");
-  if (answer.end != Link::End::answered) return fail(died(process, "start"));
-  Reader in(answer.content);
-  return read_outcome(in);
+  TRY_VOID(control_of(process, Kind::start, {content.bytes}, "start"));
+  return {};
 }
 
 /// The process it is made in; made there if it died while the instance was stopped. Caller holds `life_`.
