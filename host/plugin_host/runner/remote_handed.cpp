@@ -21,7 +21,7 @@ void RemoteInstance::deliver(const model::Delivery& delivery, const std::string&
   auto handed = std::make_shared<Handed>();
   handed->kind = Kind::deliver;
   handed->delivery = {delivery, provider_id, external_url, {}};
-  handed->deadline = std::chrono::steady_clock::now() + (deadline - port_.clock().now());
+  handed->deadline = steady(deadline);
   handed->sent = std::move(done);
   hand(std::move(handed));
 }
@@ -31,7 +31,7 @@ void RemoteInstance::upsert(const model::Delivery& delivery, const std::string& 
   auto handed = std::make_shared<Handed>();
   handed->kind = Kind::upsert;
   handed->delivery = {delivery, {}, external_url, {}};
-  handed->deadline = std::chrono::steady_clock::now() + (deadline - port_.clock().now());
+  handed->deadline = steady(deadline);
   handed->sent = std::move(done);
   hand(std::move(handed));
 }
@@ -49,24 +49,34 @@ void RemoteInstance::handle(const Request& request, base::Time deadline, std::fu
         {},
         {}};
   for (const auto& [name, value] : request.headers) to.headers.emplace_back(name, value);
-  handed->deadline = std::chrono::steady_clock::now() + (deadline - port_.clock().now());
+  handed->deadline = steady(deadline);
   handed->responded = std::move(done);
   hand(std::move(handed));
+}
+
+/// An instant of the agent's clock, which may be virtual, as this process waits for it.
+SteadyTime RemoteInstance::steady(base::Time deadline) const {
+  return std::chrono::steady_clock::now() + (deadline - port_.clock().now());
 }
 
 void RemoteInstance::hand(std::shared_ptr<Handed> handed) {
   {
     std::lock_guard lock(mutex_);
     if (!stopped_) {
-      handed->timer = port_.reactor().after(left_until(handed->deadline), [weak = weak_from_this(), handed] {
-        if (auto self = weak.lock()) self->port_.pool().post([self, handed] { self->overdue(handed); });
-      });
+      arm(handed, handed->deadline);
       if (killers_.contains(handed->delivery.delivery.key)) handed->deaths = 1;
       (handed->deaths > 0 ? suspects_ : waiting_).push_back(handed);
     }
   }
   if (handed->timer == 0) return finish(handed, {TSN_CANCELLED, "the instance is stopping"});
   pump();
+}
+
+/// Looks at it then, on the pool. Caller holds the lock.
+void RemoteInstance::arm(const std::shared_ptr<Handed>& handed, SteadyTime at) {
+  handed->timer = port_.reactor().after(left_until(at), [weak = weak_from_this(), handed] {
+    if (auto self = weak.lock()) self->port_.pool().post([self, handed] { self->overdue(handed); });
+  });
 }
 
 /// Sends what may be sent now. A suspect goes alone: after all that is under way, and before anything else.
@@ -123,13 +133,7 @@ void RemoteInstance::overdue(const std::shared_ptr<Handed>& handed) {
         std::find_if(under_way_.begin(), under_way_.end(), [&](const auto& entry) { return entry.second == handed; });
     if (under != under_way_.end()) {
       if (std::chrono::steady_clock::now() < handed->deadline + parts_.limits.grace) {
-        handed->timer = port_.reactor().after(left_until(handed->deadline + parts_.limits.grace),
-                                              [weak = weak_from_this(), handed] {
-                                                auto self = weak.lock();
-                                                if (self)
-                                                  self->port_.pool().post([self, handed] { self->overdue(handed); });
-                                              });
-        return;
+        return arm(handed, handed->deadline + parts_.limits.grace);
       }
       hung = process_;
     } else {

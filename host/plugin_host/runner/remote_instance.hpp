@@ -142,7 +142,9 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   base::Result<void> judge_one_by_one(Program& program, const tsn_rows& rows, tsn_verdicts& verdicts);
 
   // Calls that are answered later.
+  SteadyTime steady(base::Time deadline) const;
   void hand(std::shared_ptr<Handed> handed);
+  void arm(const std::shared_ptr<Handed>& handed, SteadyTime at);
   void pump();
   void transmit(Process& process, std::uint64_t id, const Handed& handed);
   void overdue(const std::shared_ptr<Handed>& handed);
