@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::size_t pool_threads = 4;
 constexpr std::size_t max_cursor = 64 * 1024;
-/// What is said of refused rows: as many as fit into an answer's slot.
-constexpr std::uint32_t most_rejects = 8000;
 
 tsn_status gone(tsn_err* err) {
   return refuse(err, TSN_CANCELLED, "the agent is gone");
@@ -70,10 +68,7 @@ tsn_status LinkInlet::submit(const tsn_batch* batch, const tsn_bytes* cursor, ts
     return refuse(err, TSN_INVALID, "submit: the cursor has more than 65536 bytes");
   if (batch->bytes < sizeof(tsn_batch) || batch->bytes > max_frame_bytes - max_cursor - 64)
     return refuse(err, TSN_INVALID, "batch: its length is impossible");
-  // The block goes first, so that it begins at a multiple of 8 on the other side too.
-  struct Tail {
-    std::uint32_t has_cursor, cursor_bytes, rejects, reserved;
-  } tail{cursor != nullptr, cursor != nullptr ? static_cast<std::uint32_t>(cursor->n) : 0, 0, 0};
+  SubmitTail tail{cursor != nullptr, cursor != nullptr ? static_cast<std::uint32_t>(cursor->n) : 0, 0, 0};
   constexpr std::size_t least = offsetof(tsn_submitted, first_seq);
   const bool told = out != nullptr && out->size >= least;
   if (told && out->rejects != nullptr) tail.rejects = std::min(out->cap, most_rejects);

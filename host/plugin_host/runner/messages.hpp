@@ -115,6 +115,15 @@ void fields(A& a, ScriptRule& x) {
   a(x.table, x.script);
 }
 
+/// What follows the block and the cursor of a submit; at its end, so that the block begins at a multiple of 8.
+struct SubmitTail {
+  std::uint32_t has_cursor = 0, cursor_bytes = 0;
+  std::uint32_t rejects = 0;  ///< how many refused rows are to be described
+  std::uint32_t reserved = 0;
+};
+/// As many as fit into an answer's slot.
+constexpr std::uint32_t most_rejects = 8000;
+
 /// An answer that may be a failure: the fault's number plus one and its message, or 0 and the value.
 void write_failure(Writer& out, const base::Error& error);
 /// What a peer's answer says: the rest of `in` is the value; or the error. A coding that is not known is an error too.

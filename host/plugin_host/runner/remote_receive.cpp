@@ -10,7 +10,6 @@ namespace tocsin::plugin_host::runner {
 
 namespace {
 
-constexpr std::uint32_t most_rejects = 8000;
 constexpr std::uint32_t most_labels = 256;
 
 /// The beginning of every answer to a runner.
@@ -48,9 +47,7 @@ void RemoteInstance::receive(Process& process, const Frame& frame, std::string_v
 }
 
 void RemoteInstance::on_submit(Process& process, const Frame& frame, std::string_view content) {
-  struct Tail {
-    std::uint32_t has_cursor, cursor_bytes, rejects, reserved;
-  } tail{};
+  SubmitTail tail;
   tsn_err err = new_err();
   if (content.size() < sizeof tail + sizeof(tsn_batch)) return process.kill("it submitted what is no batch");
   std::memcpy(&tail, content.data() + content.size() - sizeof tail, sizeof tail);
