@@ -40,6 +40,11 @@ struct Alert {
   bool silent = false;  ///< this transition is within the cooldown: record it, tell nobody anew
   Origin origin;        ///< of the signal that raised it; empty line: none
   std::string title;    ///< the rule's name and its by-values
+  // Of an alert that came in through the Alertmanager API; nothing here judges it.
+  bool received = false;
+  base::Time starts_at{};     ///< as sent; `fired_at` for alerts of one's own
+  base::Time ends_at{};       ///< received: resolves by itself then, unless it is sent again; no_time: by its rule
+  std::string generator_url;  ///< as sent
 };
 
 /// "rule by=value, …": the title of alerts and incidents.

@@ -29,6 +29,8 @@ void for_each_list(A& a, B& b, Each each) {
   each(a.dead_letters_replayed, b.dead_letters_replayed);
   each(a.groups, b.groups);
   each(a.ladders, b.ladders);
+  each(a.silences, b.silences);
+  each(a.verdicts, b.verdicts);
   each(a.kv, b.kv);
 }
 

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "model/delivery.hpp"
+#include "model/silence.hpp"
+#include "model/verdict.hpp"
 
 namespace tocsin::model {
 
@@ -24,6 +26,8 @@ struct Changes {
   std::vector<std::uint64_t> dead_letters_replayed;  ///< ids to mark replayed
   std::vector<GroupState> groups;
   std::vector<Ladder> ladders;
+  std::vector<Silence> silences;                        ///< upsert by id
+  std::vector<Verdict> verdicts;                        ///< append
   std::vector<std::pair<std::string, std::string>> kv;  ///< "tsn.kv/1" and small state; empty value: remove
 
   bool empty() const;

@@ -8,8 +8,11 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "model/inhibit.hpp"
 #include "model/matcher.hpp"
 #include "model/rule.hpp"
+#include "model/silence.hpp"
+#include "model/time_interval.hpp"
 
 namespace tocsin::model {
 
@@ -89,9 +92,14 @@ struct Routing {
   std::map<std::string, ContactGroup> groups;
   std::map<std::string, Policy> policies;
   std::map<std::string, Channel> channels;  ///< by instance
+  std::vector<InhibitRule> inhibit_rules;
+  std::map<std::string, TimeInterval> time_intervals;
+  std::vector<Silence> silences;  ///< those of [silence.*]
   SeverityMap severity;
   base::Duration reopen_window = std::chrono::minutes(10);
-  bool shadow = false;  ///< [delivery] mode = "shadow"
+  bool shadow = false;           ///< [delivery] mode = "shadow"
+  bool resolve_silenced = true;  ///< tell of the end of an alert that was told of and silenced meanwhile
+  base::Duration resolve_timeout = std::chrono::minutes(5);  ///< of received alerts without an end
   std::string external_url;
 };
 

@@ -119,7 +119,8 @@ void fields(F&& f, auto& v)
   f("links", v.links), f("value", v.value), f("threshold", v.threshold), f("active_at", v.active_at);
   f("fired_at", v.fired_at), f("resolved_at", v.resolved_at), f("updated_at", v.updated_at);
   f("cooldown_until", v.cooldown_until), f("shadow", v.shadow), f("silent", v.silent), f("origin", v.origin);
-  f("title", v.title);
+  f("title", v.title), f("received", v.received), f("starts_at", v.starts_at), f("ends_at", v.ends_at);
+  f("generator_url", v.generator_url);
 }
 template <class F>
 void fields(F&& f, auto& v)
