@@ -9,7 +9,7 @@
 namespace tocsin::plugin_host {
 namespace {
 
-constexpr base::Duration longest_gap = std::chrono::seconds(1);
+constexpr base::Duration longest_gap = 2 * CallWatch::every;
 
 struct Known {
   std::mutex mutex;

@@ -21,8 +21,8 @@ class CallWatch {
   /// How often look() is to be called; a call is found at most two of these after its deadline.
   static constexpr base::Duration every = std::chrono::milliseconds(250);
 
-  /// Samples what each thread is in. `now` must not jump when the wall clock is set; a gap of more than a second
-  /// counts as one (the process or the machine stood still, and so did the calls).
+  /// Samples what each thread is in. `now` must not jump when the wall clock is set; a gap of more than twice
+  /// `every` counts as that (the process or the machine stood still or starved, and so did the calls).
   void look(base::Time now);
 
  private:

@@ -29,14 +29,6 @@ void keep_for_ever(std::shared_ptr<InstanceCore> core) {
   kept.push_back(std::move(core));
 }
 
-/// A thread that a plugin does not give back. Joined by nobody.
-void keep_for_ever(std::unique_ptr<runtime::Thread> thread) {
-  static auto& kept = *new std::vector<std::unique_ptr<runtime::Thread>>;
-  static std::mutex mutex;
-  std::lock_guard lock(mutex);
-  kept.push_back(std::move(thread));
-}
-
 }  // namespace
 
 InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& type, InstanceSettings settings,
@@ -270,19 +262,18 @@ InstanceCore::Outcome InstanceCore::life_call(EntryPoint entry, std::function<ts
 /// must not keep it for ever. Life cycle calls are rare; making a thread costs some 20 µs.
 bool InstanceCore::apart(const char* name, std::function<void()> f) {
   auto done = std::make_shared<bool>(false);
-  auto thread = std::make_unique<runtime::Thread>(name, runtime::plugin_stack,
-                                                  [self = shared_from_this(), f = std::move(f), done]() mutable {
-                                                    f();
-                                                    f = nullptr;
-                                                    std::lock_guard lock(self->quarantine_mutex_);
-                                                    *done = true;
-                                                    self->quarantine_changed_.notify_all();
-                                                  });
+  runtime::Thread thread(name, runtime::plugin_stack, [self = shared_from_this(), f = std::move(f), done]() mutable {
+    f();
+    f = nullptr;
+    std::lock_guard lock(self->quarantine_mutex_);
+    *done = true;
+    self->quarantine_changed_.notify_all();
+  });
   std::unique_lock lock(quarantine_mutex_);
   quarantine_changed_.wait(lock, [&] { return *done || inside_ > 0; });
   if (*done) return true;
   lock.unlock();
-  keep_for_ever(std::move(thread));
+  thread.let_go();
   return false;
 }
 

@@ -1,13 +1,9 @@
 #include "plugin_host/library.hpp"
 
-#include <fcntl.h>
-
 // Header-only: std::filesystem instead of Boost.Filesystem.
 #define BOOST_DLL_USE_STD_FS
 #include <boost/dll/shared_library.hpp>
 
-#include <cerrno>
-#include <cstring>
 #include <map>
 #include <mutex>
 
@@ -135,10 +131,9 @@ Result<std::shared_ptr<Library>> load_library(const Found& file) {
   return load_library(file.path, file.policy ? *file.policy : TrustPolicy{});
 }
 
-Result<std::shared_ptr<Library>> load_library(int fd, const std::string& path) {
-  OwnedFd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (own.get() < 0) return fail(Fault::invalid, path + ": there is no library: " + std::strerror(errno));
-  TRY(auto mapping, map(std::move(own), path));
+Result<std::shared_ptr<Library>> load_library(OwnedFd file, const std::string& path) {
+  if (file.get() < 0) return fail(Fault::invalid, path + ": its descriptor did not come");
+  TRY(auto mapping, map(std::move(file), path));
   TRY(const tsn_plugin* plugin, call_entry(mapping->library, path));
   TRY(auto types, read_types(plugin, path));
   return std::make_shared<Library>(path, std::move(mapping), std::move(types));

@@ -7,6 +7,7 @@
 
 #include "base/result.hpp"
 #include "model/plugin.hpp"
+#include "plugin_host/owned_fd.hpp"
 #include "plugin_host/session.hpp"
 #include "tocsin/abi.h"
 
@@ -41,9 +42,9 @@ class Library {
   std::vector<LibraryType> types_;
 };
 
-/// The library behind a descriptor whose bytes somebody else has verified (the agent, for its runner). The descriptor
-/// stays the caller's and must stay open. `path` is what it is called.
-base::Result<std::shared_ptr<Library>> load_library(int fd, const std::string& path);
+/// The library behind a descriptor whose bytes somebody else has verified (the agent, for its runner). It stays
+/// open as long as the library. `path` is what it is called.
+base::Result<std::shared_ptr<Library>> load_library(OwnedFd file, const std::string& path);
 
 /// min(size, own size) bytes of `in`, the rest zero, `size` as it was given. Null or a size below `least`: all zero.
 template <class T>

@@ -131,15 +131,7 @@ void Pool::stop() {
   }
   joined.clear();
   // What is left hangs in a plugin, or is this thread: joining would be waiting for ever.
-  static auto& kept = *new std::vector<Thread>;
-  static std::mutex mutex;
-  std::lock_guard lock(mutex);
-  for (auto& [number, thread] : threads) {
-    if (thread.is_current())
-      thread.join();  // lets go
-    else
-      kept.push_back(std::move(thread));
-  }
+  for (auto& [number, thread] : threads) thread.let_go();
 }
 
 std::size_t Pool::queued() const {

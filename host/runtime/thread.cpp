@@ -65,10 +65,14 @@ bool Thread::is_current() const {
 
 void Thread::join() {
   if (!handle_) return;
-  if (is_current())
-    pthread_detach(handle_->id);
-  else
-    pthread_join(handle_->id, nullptr);
+  if (is_current()) return let_go();
+  pthread_join(handle_->id, nullptr);
+  handle_.reset();
+}
+
+void Thread::let_go() {
+  if (!handle_) return;
+  pthread_detach(handle_->id);
   handle_.reset();
 }
 

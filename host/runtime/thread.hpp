@@ -23,6 +23,8 @@ class Thread {
   Thread& operator=(Thread&&) = delete;
   /// Waits for the end; idempotent. On the thread itself it lets go instead of waiting.
   void join();
+  /// Waits no more: for a thread that may never end. It goes on, and what it holds is given back if it ends after all.
+  void let_go();
   bool is_current() const;
 
  private:

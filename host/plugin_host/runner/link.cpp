@@ -112,6 +112,8 @@ void Link::answer(const Frame& to, std::string_view content) {
     return;
   }
   Slot& slot = theirs_[to.slot - 1];
+  // The caller read the last answer before it let another call have the slot; from here on it is this one's.
+  (void)slot.state.load(std::memory_order_acquire);
   // The content is there before the word says so; a slot whose caller has gone is written to all the same.
   std::memcpy(slot.data, content.data(), content.size());
   slot.bytes.store(static_cast<std::uint32_t>(content.size()), std::memory_order_relaxed);

@@ -17,8 +17,8 @@ using base::Result;
 
 namespace {
 
-/// The next descriptor on the control socket, or -1.
-int receive_descriptor(int socket) {
+/// The next descriptor on the control socket, or none.
+OwnedFd receive_descriptor(int socket) {
   char byte = 0;
   iovec data{&byte, 1};
   alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
@@ -27,12 +27,12 @@ int receive_descriptor(int socket) {
   message.msg_iovlen = 1;
   message.msg_control = space;
   message.msg_controllen = sizeof space;
-  if (::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1) return -1;
+  if (::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1) return OwnedFd();
   const cmsghdr* head = CMSG_FIRSTHDR(&message);
-  if (head == nullptr || head->cmsg_type != SCM_RIGHTS) return -1;
+  if (head == nullptr || head->cmsg_type != SCM_RIGHTS) return OwnedFd();
   int fd = -1;
   std::memcpy(&fd, CMSG_DATA(head), sizeof fd);
-  return fd;
+  return OwnedFd(fd);
 }
 
 template <class T>
@@ -128,8 +128,7 @@ std::shared_ptr<Instance> Server::instance(std::uint32_t number) {
 
 void Server::load(const Frame& frame, std::string_view content) {
   const std::string path(Reader(content).text());
-  const int fd = receive_descriptor(control_);
-  auto library = load_library(fd, path);
+  auto library = load_library(receive_descriptor(control_), path);
   if (library) {
     std::lock_guard lock(mutex_);
     libraries_[path] = *library;
