@@ -15,7 +15,10 @@ struct TimeSpan {
   using Ranges = std::vector<std::pair<int, int>>;
   Ranges times;     ///< minutes since midnight, 0 to 1440; begin > end wraps midnight
   Ranges weekdays;  ///< 0 is Sunday; begin > end wraps the week
-  Ranges days_of_month, months, years;
+  Ranges days_of_month;
+  Ranges months;  ///< 1 is January; begin > end wraps the year
+  Ranges years;
+  std::string zone;  ///< IANA name; empty: the interval's
 };
 
 struct TimeInterval {
