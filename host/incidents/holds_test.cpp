@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "incidents/desk_world.hpp"
 #include "incidents/state.hpp"
@@ -292,7 +294,7 @@ TEST(HeldLadder, WaitsWhileItsAlertIsInhibitedAndIsNotLost) {
   w.pass(4min);
   EXPECT_EQ(w.told(), Told{});
   w.resolve(source);
-  EXPECT_EQ(w.told(), (Told{"sms>first:FIRING", "sms>first:RESOLVED"})) << "at once, in the same call";
+  EXPECT_EQ(w.told(), (Told{"sms>first:RESOLVED", "sms>first:FIRING"})) << "at once, in the same call";
   w.pass(5min);
   EXPECT_EQ(w.told(), (Told{"sms>second:FIRING"})) << "and goes on from there";
 }
@@ -307,7 +309,7 @@ TEST(HeldLadder, IsHeldAtALaterStepToo) {
   w.pass(1h);
   EXPECT_EQ(w.told(), Told{});
   w.resolve(source);
-  EXPECT_EQ(w.told()[0], "sms>second:FIRING") << "no step is skipped";
+  EXPECT_EQ(w.told(), (Told{"sms>first:RESOLVED", "sms>second:FIRING"})) << "no step is skipped";
 }
 
 TEST(HeldLadder, GoesOnWhenAnAlertThatIsNotHeldJoins) {
@@ -424,7 +426,7 @@ TEST(HeldLadder, ThatWaitsForAnyHoursIsThatOfTheRouteWhichOpensFirst) {
   w.fire(slow);
   EXPECT_EQ(w.told(), Told{});
   w.pass(7h);
-  EXPECT_EQ(w.told(), (Told{"sms>first:FIRING", "sms>second:FIRING", "sms>manager:FIRING"}));
+  EXPECT_EQ(w.told(), (Told{"sms>first:FIRING", "sms>second:FIRING"}));
 }
 
 TEST(HeldLadder, KeepsTheMarkOfItsRoutesInItsRow) {

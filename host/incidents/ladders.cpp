@@ -111,14 +111,14 @@ bool Desk::Impl::hold_step(Case& c, base::Time at) {
   });
   if (nodes.empty()) nodes = all;
   std::vector<std::tuple<const Node*, const model::Alert*, Held>> holds;
-  base::Time until = at + longest_hold;
+  base::Time until{};
   for (const Node* node : nodes) {
     const std::optional<Held> hours = holds_->hours(*node->route, at);
     for (const auto& [fingerprint, alert] : c.members) {
       if (alert.state != model::AlertState::firing) continue;
       std::optional<Held> held = holds_->of(alert, hours, at);
       if (!held) return c.climb.held.clear(), false;
-      if (held->until > at) until = std::min(until, held->until);
+      if (held->until > at) until = until == base::no_time ? held->until : std::min(until, held->until);
       holds.emplace_back(node, &alert, std::move(*held));
     }
   }
@@ -132,7 +132,7 @@ bool Desk::Impl::hold_step(Case& c, base::Time at) {
     log(c, at, "tocsin", "escalated", "", "", "step " + std::to_string(c.climb.row.next_step + 1) + " waits: " + news);
   }
   schedule(c, at);
-  look_again_at(c, until);
+  look_again_at(c, until == base::no_time ? at + longest_hold : until);
   return true;
 }
 
