@@ -70,7 +70,9 @@ bool Inhibitor::put(const Alert& alert) {
   bool gone = false;
   // The same alert under another fingerprint: its severity, which is a label, rose.
   if (by_id != known_ids_.end() && by_id->second != alert.fingerprint) gone = remove(by_id->second);
-  if (alert.state != AlertState::firing) return remove(alert.fingerprint) || gone;
+  // Of an alert in shadow nobody is told, so that it must not keep anybody from being told of another.
+  const bool shadow = alert.shadow && !routing_.shadow;
+  if (alert.state != AlertState::firing || shadow) return remove(alert.fingerprint) || gone;
   const Labels seen = seen_labels(routing_.severity, alert);
   Known known{alert.id, alert.title, alert.active_at, {}};
   for (const std::size_t at : by_source_.find(seen)) {

@@ -140,6 +140,17 @@ TEST_F(Inhibition, TheEndOfAnOlderOccurrenceEndsNothing) {
   EXPECT_NE(by({{"alertname", "Slow"}}), "");
 }
 
+TEST_F(Inhibition, AnAlertInShadowInhibitsNobody) {
+  rules({rule({R"(alertname="Down")"}, {R"(alertname="Slow")"}, {})});
+  Alert a = alert({{"alertname", "Down"}});
+  a.shadow = true;
+  inhibitor_->put(a);
+  EXPECT_EQ(by({{"alertname", "Slow"}}), "");
+  a.shadow = false;  // its pack went live
+  inhibitor_->put(a);
+  EXPECT_NE(by({{"alertname", "Slow"}}), "");
+}
+
 TEST_F(Inhibition, SaysWhenASourceIsGone) {
   rules({rule({R"(alertname="Down")"}, {R"(alertname="Slow")"}, {})});
   Alert a = alert({{"alertname", "Down"}});

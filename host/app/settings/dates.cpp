@@ -22,6 +22,7 @@ using std::chrono::years;
 
 constexpr days longest_event{366};
 constexpr years followed{10};
+constexpr std::size_t most_dates = 20'000;
 
 std::optional<int> number(std::string_view text) {
   int value = 0;
@@ -79,7 +80,9 @@ Result<std::vector<std::string>> plain(std::string_view text) {
 /// The events of an iCalendar text, one after the other.
 class Calendar {
  public:
-  explicit Calendar(base::Time now) : last_(std::chrono::floor<days>(now) + std::chrono::floor<days>(followed)) {}
+  explicit Calendar(base::Time now)
+      : first_(std::chrono::floor<days>(now) - days(366)),
+        last_(std::chrono::floor<days>(now) + std::chrono::floor<days>(followed)) {}
 
   Result<std::vector<std::string>> read(std::string_view text) {
     bool in_event = false;
@@ -127,6 +130,7 @@ class Calendar {
     for (const sys_days begin : starts) {
       for (days i{0}; i < length; ++i) found_.insert(begin + i);
     }
+    if (found_.size() > most_dates) return bad("more than " + std::to_string(most_dates) + " dates");
     return {};
   }
 
@@ -170,13 +174,13 @@ class Calendar {
     for (; count > 0 && day.year() <= last_year; day += years(every)) {
       if (!day.ok()) continue;  // 29 February
       if (until && sys_days(day) > *until) break;
-      out.push_back(sys_days(day));
+      if (sys_days(day) >= first_) out.push_back(sys_days(day));
       --count;
     }
     return out;
   }
 
-  sys_days last_;
+  sys_days first_, last_;  ///< of what recurs
   std::map<std::string, std::string, std::less<>> event_;  ///< name → value, parameters left out
   std::set<sys_days> found_;
 };
