@@ -118,10 +118,12 @@ Case* Desk::Impl::case_of(const Alert& alert) {
 }
 
 bool Desk::Impl::is_news(const Alert& event) {
+  const Alert* known = previous(event);
+  if (!known) return true;
+  if (event.severity != Severity::none) return !is_old_news(event, *known);
   Alert alert = event;
   alert.severity = severity_of(routing_, event);
-  const Alert* known = previous(alert);
-  return !known || !is_old_news(alert, *known);
+  return !is_old_news(alert, *known);
 }
 
 void Desk::Impl::take(const Alert& event, base::Time now) {
@@ -224,13 +226,13 @@ Case& Desk::Impl::open(const Alert& alert, const Nodes& nodes, base::Time now) {
 void Desk::Impl::join(Case& c, const Alert& alert, const Nodes& nodes, base::Time now) {
   const Alert* member = member_of(c.members, alert, by_alert_.contains(alert.id));
   const bool news = !member || member->state != AlertState::firing;
+  if (news || member->severity != alert.severity) look_again(c, now);
   set_member(c, alert);
   if (news) {
     log(c, now, "tocsin", "alert", "", "firing", alert.title + (alert.silent ? " (within its cooldown)" : ""));
     c.incident.labels = in_common(c.incident.labels, alert.labels);
     c.incident.updated_at = now;
     touch(c);
-    look_again(c, now);
   }
   if (c.incident.shadow && !shadow_of(alert, *nodes.front())) leave_shadow(c, nodes, now);
   if (alert.severity > c.incident.severity) raise(c, alert.severity, nodes, now);

@@ -200,7 +200,7 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
       record.firing.erase(fingerprint);  // its incident's ladder tells of it from now on
       continue;
     }
-    const bool owed = owes_end(record, alert);
+    const bool owed = node.route->send_resolved && owes_end(record, alert);
     const std::optional<Held> held = owed ? hours : holds_->of(alert, hours, at);
     if (owed || alert.state == AlertState::firing) note_hold(group, target, alert, held, at);
     if (held) {

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
+#include <random>
+#include <set>
 
 #include "base/text.hpp"
 #include "incidents/desk_world.hpp"
@@ -283,6 +286,21 @@ TEST(Held, TheDeskSaysWhatHoldsAnAlertBack) {
   EXPECT_EQ(w.desk->inhibited_by(w.alert(slow)), std::vector<std::string>{base::hex16(a.fingerprint)});
 }
 
+TEST(Held, WithoutSendResolvedNothingIsOwed) {
+  model::Routing r = muted("late");
+  r.root->send_resolved = false;
+  World w(r);
+  w.clock.set(w.now() - 20min);  // 21:53
+  const Alert a = w.fire(slow);
+  w.pass(10min);
+  w.deliver_all();
+  w.told();
+  w.resolve(a);
+  w.pass(10min);
+  EXPECT_TRUE(w.store.groups.empty());
+  EXPECT_EQ(w.told(), Told{});
+}
+
 // --- ladders ---------------------------------------------------------------------------------------------------------
 
 TEST(HeldLadder, WaitsWhileItsAlertIsInhibitedAndIsNotLost) {
@@ -437,6 +455,108 @@ TEST(HeldLadder, KeepsTheMarkOfItsRoutesInItsRow) {
   EXPECT_EQ(climb.told, std::vector<std::string>{"mail:contact.second"});
   EXPECT_EQ(climb.row.steps.size(), 2u);
   EXPECT_EQ(climb.to_row().steps, w.store.ladders.begin()->second.steps);
+}
+
+// --- a random history ------------------------------------------------------------------------------------------------
+
+/// R0 inhibits R1 of its host; nothing is told between 22:00 and 23:00.
+class HeldHistory {
+ public:
+  explicit HeldHistory(unsigned seed) : random_(seed), w_(make()) {}
+
+  void run() {
+    for (int i = 0; i < 120; ++i) step();
+    settle();
+    everybody_knows();
+    while (!firing_.empty()) resolve();
+    settle();
+    settle();
+    for (const std::uint64_t fingerprint : ever_) EXPECT_NE(believed(fingerprint), AlertState::firing);
+    EXPECT_TRUE(w_.store.groups.empty());
+    EXPECT_FALSE(w_.desk->next_due()) << "a timer without a cause";
+  }
+
+ private:
+  static model::Routing make() {
+    model::Routing r = with(ladder_routing());
+    r.root->notify = {"hook"};
+    r.root->mute_time_intervals = {"late"};
+    r.inhibit_rules = {{"r", matchers({R"(alertname="R0")"}), matchers({R"(alertname="R1")"}), {"host"}}};
+    return r;
+  }
+  unsigned pick(unsigned below) { return std::uniform_int_distribution<unsigned>(0, below - 1)(random_); }
+
+  void step() {
+    w_.clock.advance(1ms);
+    const unsigned what = pick(10);
+    if (what < 3) return fire();
+    if (what < 5) return resolve();
+    if (what < 7) return w_.pass(std::chrono::seconds(pick(1200)));
+    if (what == 7) return w_.restart();
+    for (const std::string& key : std::vector<std::string>(w_.store.order)) {
+      if (w_.store.deliveries[key].state == DeliveryState::pending && pick(3) > 0)
+        w_.deliver(key, pick(5) == 0 ? DeliveryState::dead : DeliveryState::sent);
+    }
+  }
+  void fire() {
+    const Labels l{{"alertname", "R" + std::to_string(pick(3))}, {"host", std::to_string(pick(2))}};
+    if (firing_.contains(l.fingerprint())) return;
+    firing_[l.fingerprint()] = w_.fire(l);
+    ever_.insert(l.fingerprint());
+  }
+  void resolve() {
+    if (firing_.empty()) return;
+    auto it = firing_.begin();
+    std::advance(it, pick(static_cast<unsigned>(firing_.size())));
+    w_.clock.advance(1ms);
+    w_.resolve(it->second);
+    firing_.erase(it);
+  }
+  /// Until everything that may be told has been, outside the mute time.
+  void settle() {
+    for (int i = 0; i < 30; ++i) {
+      w_.pass(5min);
+      w_.deliver_all();
+    }
+  }
+  AlertState believed(std::uint64_t fingerprint) const {
+    std::pair<Time, AlertState> last{};
+    for (const auto& [key, d] : w_.store.deliveries) {
+      if (d.group_key.empty() || d.state != DeliveryState::sent) continue;
+      for (const Alert& a : d.alerts) {
+        if (a.fingerprint == fingerprint && d.created_at >= last.first) last = {d.created_at, a.state};
+      }
+    }
+    return last.second;
+  }
+  void everybody_knows() {
+    for (const auto& [fingerprint, alert] : firing_) {
+      if (w_.desk->held(alert, w_.now())) continue;
+      EXPECT_EQ(believed(fingerprint), AlertState::firing) << alert.labels.text();
+    }
+    for (const Incident& incident : w_.incidents()) {
+      if (incident.status != IncidentStatus::open) continue;
+      bool free = false, told = false;
+      for (const auto& [key, row] : w_.store.members) {
+        if (row.correlation_id == incident.correlation_id && firing_.contains(row.alert.fingerprint))
+          free = free || !w_.desk->held(row.alert, w_.now());
+      }
+      for (const auto& [key, d] : w_.store.deliveries) told = told || (d.correlation_id == incident.correlation_id && d.group_key.empty());
+      EXPECT_TRUE(told || !free) << "a ladder was lost: " << incident.number;
+    }
+  }
+
+  std::mt19937 random_;
+  World w_;
+  std::map<std::uint64_t, Alert> firing_;
+  std::set<std::uint64_t> ever_;
+};
+
+TEST(HeldHistory, LosesNoMessageAndLeavesNothingBehind) {
+  for (unsigned seed = 1; seed <= 60 && !::testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    HeldHistory(seed).run();
+  }
 }
 
 }  // namespace
