@@ -1,6 +1,7 @@
 #include "settings/intervals.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include "base/text.hpp"
@@ -88,7 +89,11 @@ class Reader {
  private:
   std::string zone(const Value& table) {
     const std::string name = text_of(table, "zone");
-    if (!name.empty() && !known_zone(name)) {
+    std::error_code problem;
+    if (!name.empty() && name != "UTC" && !std::filesystem::is_directory("/usr/share/zoneinfo", problem)) {
+      warn_at(diagnostics_, place_of(table, "zone"),
+              where_ + " zone: this machine has no time zone database, so UTC stands in; install the package tzdata");
+    } else if (!name.empty() && !known_zone(name)) {
       error_at(diagnostics_, place_of(table, "zone"),
                where_ + " zone: there is no time zone \"" + name + "\"; expected a name such as \"Asia/Riyadh\"");
     }
