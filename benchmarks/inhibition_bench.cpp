@@ -1,5 +1,5 @@
-// What inhibition costs: 13 000 firing alerts and 86 rules, each alert asked once (GET /alerts), and an alert that comes
-// and goes. Beside it a walk over each rule's sources, which is the plain reading of the rules.
+// What inhibition costs: 13 000 firing alerts and 86 rules, each alert asked once (GET /alerts), and an alert that
+// comes and goes. Beside it a walk over each rule's sources, which is the plain reading of the rules.
 #include <benchmark/benchmark.h>
 
 #include <initializer_list>
@@ -22,17 +22,22 @@ model::Matchers matchers(std::initializer_list<std::string> texts) {
   return out;
 }
 
-/// As rules are written: a cause by name or by severity, what follows from it by a regular expression, equal in a place.
+/// As rules are written: a cause by name or by severity, what follows from it by a regular expression, equal in a
+/// place.
 model::Routing routing() {
   model::Routing r;
   for (int i = 0; i < rule_count; ++i) {
     const std::string n = std::to_string(i);
     if (i % 4 == 0) {
-      r.inhibit_rules.push_back({"", matchers({"severity=\"critical\"", "service=\"s" + n + "\""}),
-                                 matchers({"severity=~\"high|medium\"", "service=\"s" + n + "\""}), {"host"}});
+      r.inhibit_rules.push_back({"",
+                                 matchers({"severity=\"critical\"", "service=\"s" + n + "\""}),
+                                 matchers({"severity=~\"high|medium\"", "service=\"s" + n + "\""}),
+                                 {"host"}});
     } else {
-      r.inhibit_rules.push_back({"", matchers({"alertname=\"Down" + n + "\""}),
-                                 matchers({"alertname=~\"Slow.*|Errors" + n + "\"", "dc!=\"\""}), {"dc", "host"}});
+      r.inhibit_rules.push_back({"",
+                                 matchers({"alertname=\"Down" + n + "\""}),
+                                 matchers({"alertname=~\"Slow.*|Errors" + n + "\"", "dc!=\"\""}),
+                                 {"dc", "host"}});
     }
   }
   return r;

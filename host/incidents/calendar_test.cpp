@@ -100,21 +100,17 @@ TEST_P(DaysOfMonth, CountFromEitherEndOfTheMonthAtHand) {
   span.days_of_month = {GetParam().range};
   EXPECT_EQ(holds(one(span), GetParam().when), GetParam().holds);
 }
-INSTANTIATE_TEST_SUITE_P(All, DaysOfMonth,
-                         ::testing::Values(DaysCase{{1, 5}, "2026-11-05T12:00:00Z", true},
-                                           DaysCase{{1, 5}, "2026-11-06T12:00:00Z", false},
-                                           DaysCase{{-1, -1}, "2026-11-30T12:00:00Z", true},
-                                           DaysCase{{-1, -1}, "2026-11-29T12:00:00Z", false},
-                                           DaysCase{{-1, -1}, "2028-02-29T12:00:00Z", true},
-                                           DaysCase{{-1, -1}, "2028-02-28T12:00:00Z", false},
-                                           DaysCase{{-3, -1}, "2026-02-26T12:00:00Z", true},
-                                           DaysCase{{-3, -1}, "2026-02-25T12:00:00Z", false},
-                                           DaysCase{{5, -1}, "2026-11-04T12:00:00Z", false},
-                                           DaysCase{{5, -1}, "2026-11-05T12:00:00Z", true},
-                                           DaysCase{{10, 31}, "2026-02-28T12:00:00Z", true},   // cut at the month's end
-                                           DaysCase{{30, 31}, "2026-02-28T12:00:00Z", false},  // begins after it
-                                           DaysCase{{-31, -30}, "2026-02-01T12:00:00Z", false},
-                                           DaysCase{{-31, -28}, "2026-02-01T12:00:00Z", true}));
+INSTANTIATE_TEST_SUITE_P(
+    All, DaysOfMonth,
+    ::testing::Values(
+        DaysCase{{1, 5}, "2026-11-05T12:00:00Z", true}, DaysCase{{1, 5}, "2026-11-06T12:00:00Z", false},
+        DaysCase{{-1, -1}, "2026-11-30T12:00:00Z", true}, DaysCase{{-1, -1}, "2026-11-29T12:00:00Z", false},
+        DaysCase{{-1, -1}, "2028-02-29T12:00:00Z", true}, DaysCase{{-1, -1}, "2028-02-28T12:00:00Z", false},
+        DaysCase{{-3, -1}, "2026-02-26T12:00:00Z", true}, DaysCase{{-3, -1}, "2026-02-25T12:00:00Z", false},
+        DaysCase{{5, -1}, "2026-11-04T12:00:00Z", false}, DaysCase{{5, -1}, "2026-11-05T12:00:00Z", true},
+        DaysCase{{10, 31}, "2026-02-28T12:00:00Z", true},   // cut at the month's end
+        DaysCase{{30, 31}, "2026-02-28T12:00:00Z", false},  // begins after it
+        DaysCase{{-31, -30}, "2026-02-01T12:00:00Z", false}, DaysCase{{-31, -28}, "2026-02-01T12:00:00Z", true}));
 
 TEST(Calendar, MonthsAndYearsAreWhole) {
   TimeSpan span;
@@ -239,7 +235,8 @@ TEST(Calendar, ARememberedChangeIsNotTakenForAnotherTime) {
 
 /// Minute by minute over changes of the clock, next_change() must say what holds() says.
 TEST(Calendar, SaysTheChangeThatAMinuteByMinuteWalkFinds) {
-  for (const char* zone : {"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Riyadh", "Africa/Casablanca"}) {
+  for (const char* zone :
+       {"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Riyadh", "Africa/Casablanca"}) {
     TimeSpan span = times({{at(22, 15), at(2, 20)}, {at(1, 45), at(3, 5)}, {at(12), at(12, 1)}});
     span.weekdays = {{6, 1}};
     TimeInterval interval = one(span, zone);

@@ -98,9 +98,8 @@ void Desk::Impl::look_again(Case& c, base::Time now) {
 
 /// Inhibited or silenced, every one of its alerts.
 bool Desk::Impl::all_held(const Case& c, base::Time now) const {
-  return !c.members.empty() && std::ranges::all_of(c.members, [&](const auto& member) {
-    return holds_->of(member.second, now).has_value();
-  });
+  return !c.members.empty() &&
+         std::ranges::all_of(c.members, [&](const auto& member) { return holds_->of(member.second, now).has_value(); });
 }
 
 bool Desk::Impl::owes_end(const Record& record, const Alert& alert) const {

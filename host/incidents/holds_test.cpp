@@ -140,9 +140,8 @@ TEST(Held, TheEndOfWhatWasNeverToldIsNotTold) {
   w.resolve(a);
   w.pass(10min);
   EXPECT_EQ(w.told(), Told{});
-  EXPECT_EQ(std::ranges::count_if(w.store.groups,
-                                  [](const auto& g) { return g.first.find("Slow") != std::string::npos; }),
-            0)
+  EXPECT_EQ(
+      std::ranges::count_if(w.store.groups, [](const auto& g) { return g.first.find("Slow") != std::string::npos; }), 0)
       << "its group has ended";
 }
 
@@ -541,7 +540,8 @@ class HeldHistory {
         if (row.correlation_id == incident.correlation_id && firing_.contains(row.alert.fingerprint))
           free = free || !w_.desk->held(row.alert, w_.now());
       }
-      for (const auto& [key, d] : w_.store.deliveries) told = told || (d.correlation_id == incident.correlation_id && d.group_key.empty());
+      for (const auto& [key, d] : w_.store.deliveries)
+        told = told || (d.correlation_id == incident.correlation_id && d.group_key.empty());
       EXPECT_TRUE(told || !free) << "a ladder was lost: " << incident.number;
     }
   }

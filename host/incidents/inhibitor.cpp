@@ -123,7 +123,8 @@ std::optional<Inhibition> Inhibitor::of(const Alert& alert) const {
   const Labels seen = seen_labels(routing_.severity, alert);
   for (const std::size_t at : by_target_.find(seen)) {
     const Rule& rule = rules_[at];
-    if (const auto source = source_for(rule, alert, seen)) return Inhibition{*source, known_.at(*source).title, rule.name};
+    if (const auto source = source_for(rule, alert, seen))
+      return Inhibition{*source, known_.at(*source).title, rule.name};
   }
   return std::nullopt;
 }

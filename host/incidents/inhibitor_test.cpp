@@ -93,7 +93,8 @@ TEST_F(Inhibition, DoesNotHoldWhatMatchesBothSidesByAnotherThatAlsoDoes) {
 }
 
 TEST_F(Inhibition, TakesTheFirstRuleThatHolds) {
-  rules({rule({R"(alertname="A")"}, {R"(x=~".+")"}, {}, "first"), rule({R"(alertname="B")"}, {R"(x="1")"}, {}, "second")});
+  rules({rule({R"(alertname="A")"}, {R"(x=~".+")"}, {}, "first"),
+         rule({R"(alertname="B")"}, {R"(x="1")"}, {}, "second")});
   fires({{"alertname", "B"}});
   EXPECT_EQ(by({{"x", "1"}}), "B by second");
   fires({{"alertname", "A"}});
@@ -119,7 +120,8 @@ TEST_F(Inhibition, ComparesTheRulesCategory) {
 }
 
 TEST_F(Inhibition, FollowsAnAlertWhoseSeverityRises) {
-  rules({rule({R"(severity="critical")"}, {R"(alertname="Slow")"}, {}), rule({R"(severity="high")"}, {R"(alertname="Log")"}, {})});
+  rules({rule({R"(severity="critical")"}, {R"(alertname="Slow")"}, {}),
+         rule({R"(severity="high")"}, {R"(alertname="Log")"}, {})});
   Alert a = alert({{"alertname", "Down"}, {"severity", "high"}});
   inhibitor_->put(a);
   a.labels.set("severity", "critical");
@@ -167,9 +169,10 @@ TEST_F(Inhibition, AnswersAsAWalkOverAllSourcesDoes) {
   const auto pick = [&](int below) { return std::to_string(std::uniform_int_distribution<int>(0, below - 1)(random)); };
   std::vector<model::InhibitRule> all;
   for (int i = 0; i < 12; ++i) {
-    all.push_back(rule({"a=\"" + pick(3) + "\"", "b=~\"" + pick(3) + "|" + pick(3) + "\""},
-                       i % 3 ? std::vector<std::string>{"c=\"" + pick(3) + "\""} : std::vector<std::string>{"c!=\"" + pick(3) + "\""},
-                       i % 2 ? std::vector<std::string>{"d"} : std::vector<std::string>{}));
+    all.push_back(rule(
+        {"a=\"" + pick(3) + "\"", "b=~\"" + pick(3) + "|" + pick(3) + "\""},
+        i % 3 ? std::vector<std::string>{"c=\"" + pick(3) + "\""} : std::vector<std::string>{"c!=\"" + pick(3) + "\""},
+        i % 2 ? std::vector<std::string>{"d"} : std::vector<std::string>{}));
   }
   rules(all);
   std::map<std::uint64_t, Alert> firing;

@@ -43,9 +43,8 @@ void Desk::Impl::schedule(Case& c, base::Time at) {
 /// Of an incident's routes, those with a ladder.
 Nodes Desk::Impl::ladder_nodes(const Nodes& nodes, model::Severity severity) const {
   Nodes out;
-  std::ranges::copy_if(nodes, std::back_inserter(out), [&](const Node* node) {
-    return !ladder_policy(routing_, {node}, severity).steps.empty();
-  });
+  std::ranges::copy_if(nodes, std::back_inserter(out),
+                       [&](const Node* node) { return !ladder_policy(routing_, {node}, severity).steps.empty(); });
   return out;
 }
 
@@ -125,8 +124,7 @@ bool Desk::Impl::hold_step(Case& c, base::Time at) {
   if (holds.empty()) return false;
   std::string news;
   for (const auto& [node, alert, held] : holds) {
-    if (node == nodes.front() && note_hold(c, *node, *alert, held, at) && news.empty())
-      news = text_of(held);
+    if (node == nodes.front() && note_hold(c, *node, *alert, held, at) && news.empty()) news = text_of(held);
   }
   if (!news.empty()) {
     log(c, at, "tocsin", "escalated", "", "", "step " + std::to_string(c.climb.row.next_step + 1) + " waits: " + news);
@@ -136,8 +134,8 @@ bool Desk::Impl::hold_step(Case& c, base::Time at) {
   return true;
 }
 
-/// Day and night as two routes: a ladder that waited for hours is that of the routes which open first; when the hours of
-/// all routes it is from are over and another of the incident's routes is open, that one's ladder begins.
+/// Day and night as two routes: a ladder that waited for hours is that of the routes which open first; when the hours
+/// of all routes it is from are over and another of the incident's routes is open, that one's ladder begins.
 bool Desk::Impl::hand_over(Case& c, const Nodes& nodes, base::Time at) {
   if (c.climb.routes.empty()) return false;
   const auto ours = [&](const Node* node) {
@@ -148,8 +146,8 @@ bool Desk::Impl::hand_over(Case& c, const Nodes& nodes, base::Time at) {
   const bool begun = c.climb.row.next_step > 0 || c.climb.row.round > 0;
   if (begun) {
     if (std::ranges::any_of(open, ours) || std::ranges::none_of(nodes, ours)) return false;
-    log(c, at, "tocsin", "escalated", "", "", "the hours of " + joined(c.climb.routes) + " are over: the ladder of " +
-                                                  open.front()->route->path + " begins");
+    log(c, at, "tocsin", "escalated", "", "",
+        "the hours of " + joined(c.climb.routes) + " are over: the ladder of " + open.front()->route->path + " begins");
   } else if (open.size() == c.climb.routes.size() && std::ranges::all_of(open, ours)) {
     return false;
   }

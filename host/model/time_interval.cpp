@@ -16,8 +16,9 @@ using Range = TimeSpan::Range;
 
 constexpr std::array<std::string_view, 7> weekdays = {"sunday",   "monday", "tuesday", "wednesday",
                                                       "thursday", "friday", "saturday"};
-constexpr std::array<std::string_view, 12> months = {"january", "february", "march",     "april",   "may",      "june",
-                                                     "july",    "august",   "september", "october", "november", "december"};
+constexpr std::array<std::string_view, 12> months = {"january",   "february", "march",    "april",
+                                                     "may",       "june",     "july",     "august",
+                                                     "september", "october",  "november", "december"};
 
 std::optional<int> number(std::string_view text) {
   int value = 0;
@@ -82,7 +83,8 @@ Result<Range> parse_days_of_month(std::string_view text) {
   const auto found = range(text, number);
   const auto valid = [](int day) { return day != 0 && day >= -31 && day <= 31; };
   if (!found || !valid(found->first) || !valid(found->second))
-    return bad(text, "a day from 1 to 31, or from -31 to -1 counted from the end, or a range such as \"1:5\" or \"-3:-1\"");
+    return bad(text,
+               "a day from 1 to 31, or from -31 to -1 counted from the end, or a range such as \"1:5\" or \"-3:-1\"");
   const auto [begin, end] = *found;
   if (begin < 0 && end > 0) return bad(text, "an end that counts from the month's end as its beginning does");
   const auto of_31 = [](int day) { return day < 0 ? 32 + day : day; };
@@ -102,7 +104,8 @@ Result<Range> parse_months(std::string_view text) {
 
 Result<Range> parse_years(std::string_view text) {
   const auto found = range(text, number);
-  if (!found || found->first < 1 || found->second > 9999) return bad(text, "a year or a range of them, \"2026\" or \"2026:2028\"");
+  if (!found || found->first < 1 || found->second > 9999)
+    return bad(text, "a year or a range of them, \"2026\" or \"2026:2028\"");
   if (found->first > found->second) return bad(text, "an end that is not before its beginning");
   return *found;
 }

@@ -12,7 +12,8 @@ TEST(TimeInterval, TimesAreMinutesAndMayWrapMidnight) {
   EXPECT_EQ(parse_times("09:00-17:30"), (Range{540, 1050}));
   EXPECT_EQ(parse_times("00:00-24:00"), (Range{0, 1440}));
   EXPECT_EQ(parse_times("22:00-06:00"), (Range{1320, 360}));
-  for (const char* wrong : {"9:00-17:00", "09:00", "09:00-25:00", "09:60-10:00", "24:00-06:00", "24:01-24:02", "10:00-10:00", "", "-"})
+  for (const char* wrong :
+       {"9:00-17:00", "09:00", "09:00-25:00", "09:60-10:00", "24:00-06:00", "24:01-24:02", "10:00-10:00", "", "-"})
     EXPECT_FALSE(parse_times(wrong)) << wrong;
 }
 

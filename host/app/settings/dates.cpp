@@ -35,7 +35,8 @@ std::optional<int> number(std::string_view text) {
 std::optional<sys_days> date(std::string_view text, char separator) {
   const std::size_t gap = separator ? 1 : 0;
   if (text.size() != 8 + 2 * gap || (gap && (text[4] != separator || text[7] != separator))) return std::nullopt;
-  const auto y = number(text.substr(0, 4)), m = number(text.substr(4 + gap, 2)), d = number(text.substr(6 + 2 * gap, 2));
+  const auto y = number(text.substr(0, 4)), m = number(text.substr(4 + gap, 2)),
+             d = number(text.substr(6 + 2 * gap, 2));
   if (!y || !m || !d || *y < 1 || *m < 1 || *d < 1) return std::nullopt;
   const year_month_day day(std::chrono::year(*y), std::chrono::month(static_cast<unsigned>(*m)),
                            std::chrono::day(static_cast<unsigned>(*d)));
@@ -117,7 +118,8 @@ class Calendar {
 
   std::unexpected<base::Error> bad(const std::string& why) const {
     const auto summary = event_.find("SUMMARY");
-    return base::fail(Fault::invalid, "event \"" + (summary == event_.end() ? std::string() : summary->second) + "\": " + why);
+    return base::fail(Fault::invalid,
+                      "event \"" + (summary == event_.end() ? std::string() : summary->second) + "\": " + why);
   }
 
   Result<void> add_event() {
@@ -180,7 +182,7 @@ class Calendar {
     return out;
   }
 
-  sys_days first_, last_;  ///< of what recurs
+  sys_days first_, last_;                                  ///< of what recurs
   std::map<std::string, std::string, std::less<>> event_;  ///< name → value, parameters left out
   std::set<sys_days> found_;
 };

@@ -15,7 +15,8 @@ bool is_date(std::string_view text);
 
 /// The dates of a file's text, ascending, each once. Plain: "2026-11-20" first on its line, what follows after a space
 /// is a remark; empty lines and lines that begin with # do not count. iCalendar (it begins with BEGIN:VCALENDAR): every
-/// day of each VEVENT; one that recurs must be yearly and is followed from a year before `now` until ten years after it.
+/// day of each VEVENT; one that recurs must be yearly and is followed from a year before `now` until ten years after
+/// it.
 base::Result<std::vector<std::string>> parse_dates(std::string_view text, base::Time now);
 
 }  // namespace tocsin::settings

@@ -37,7 +37,8 @@ TEST(Dates, OfAnEventEndBeforeItsExclusiveEnd) {
   EXPECT_EQ(dates(event("DTSTART;VALUE=DATE:20260320\r\nDTEND;VALUE=DATE:20260323\r\nSUMMARY:Eid\r\n")),
             (Dates{"2026-03-20", "2026-03-21", "2026-03-22"}));
   EXPECT_EQ(dates(event("DTSTART;VALUE=DATE:20260923\r\n")), (Dates{"2026-09-23"}));
-  EXPECT_EQ(dates(event("DTSTART:20260923T080000Z\r\nDTEND:20260924T120000Z\r\n")), (Dates{"2026-09-23", "2026-09-24"}));
+  EXPECT_EQ(dates(event("DTSTART:20260923T080000Z\r\nDTEND:20260924T120000Z\r\n")),
+            (Dates{"2026-09-23", "2026-09-24"}));
   EXPECT_EQ(dates(event("DTSTART;VALUE=DATE:20260923\r\nDURATION:P2D\r\n")), (Dates{"2026-09-23", "2026-09-24"}));
 }
 
@@ -49,15 +50,15 @@ TEST(Dates, FoldedLinesAreOneAndCancelledEventsNone) {
 TEST(Dates, AYearlyEventIsFollowed) {
   const Dates all = dates(event("DTSTART;VALUE=DATE:20200923\r\nRRULE:FREQ=YEARLY\r\n"));
   EXPECT_EQ(all.front() + " " + all.back(), "2025-09-23 2036-09-23");
-  EXPECT_EQ(dates(event("DTSTART;VALUE=DATE:20240229\r\nRRULE:FREQ=YEARLY;COUNT=2\r\n")),
-            (Dates{"2028-02-29"}));
+  EXPECT_EQ(dates(event("DTSTART;VALUE=DATE:20240229\r\nRRULE:FREQ=YEARLY;COUNT=2\r\n")), (Dates{"2028-02-29"}));
   EXPECT_EQ(dates(event("DTSTART;VALUE=DATE:20260923\r\nRRULE:FREQ=YEARLY;UNTIL=20271231\r\n")),
             (Dates{"2026-09-23", "2027-09-23"}));
 }
 
 TEST(Dates, WhatRecursOtherwiseIsRefused) {
-  EXPECT_EQ(dates(event("SUMMARY:Gym\r\nDTSTART;VALUE=DATE:20260923\r\nRRULE:FREQ=WEEKLY\r\n")),
-            (Dates{"event \"Gym\": RRULE \"FREQ=WEEKLY\" is not followed here: only yearly dates are; write its dates out"}));
+  EXPECT_EQ(
+      dates(event("SUMMARY:Gym\r\nDTSTART;VALUE=DATE:20260923\r\nRRULE:FREQ=WEEKLY\r\n")),
+      (Dates{"event \"Gym\": RRULE \"FREQ=WEEKLY\" is not followed here: only yearly dates are; write its dates out"}));
   EXPECT_EQ(dates(event("DTSTART;VALUE=DATE:tomorrow\r\n")), (Dates{"event \"\": DTSTART \"tomorrow\" is no date"}));
 }
 

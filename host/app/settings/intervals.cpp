@@ -33,7 +33,8 @@ const std::vector<Option>& span_options() {
       {.key = "weekdays", .type = array, .doc = "`monday`, `sunday:thursday`, `fri:mon`.", .children = strings},
       {.key = "times",
        .type = array,
-       .doc = "`09:00-17:00`; the end does not belong to it, 24:00 is the end of the day, `22:00-06:00` wraps midnight and "
+       .doc = "`09:00-17:00`; the end does not belong to it, 24:00 is the end of the day, `22:00-06:00` wraps midnight "
+              "and "
               "belongs to the day it begins on.",
        .children = strings},
       {.key = "days_of_month",
@@ -49,10 +50,11 @@ const std::vector<Option>& span_options() {
 
 std::vector<Option> interval_options() {
   std::vector<Option> options = span_options();
-  options.push_back({.key = "exclude_dates",
-                     .type = any,
-                     .doc = "Dates on which it does not hold: `2026-09-23`, or `file:PATH` of a file with a date a line or "
-                            "an iCalendar file (.ics)."});
+  options.push_back(
+      {.key = "exclude_dates",
+       .type = any,
+       .doc = "Dates on which it does not hold: `2026-09-23`, or `file:PATH` of a file with a date a line or "
+              "an iCalendar file (.ics)."});
   options.push_back({.key = "spans",
                      .type = array,
                      .doc = "Further sets of the keys above; the interval holds when any of them does.",
@@ -72,8 +74,8 @@ class Reader {
     interval.name = name;
     interval.zone = zone(table);
     const Value* spans = table.find("spans");
-    const bool own = std::ranges::any_of(span_options(),
-                                         [&](const Option& o) { return o.key != "zone" && table.find(o.key); });
+    const bool own =
+        std::ranges::any_of(span_options(), [&](const Option& o) { return o.key != "zone" && table.find(o.key); });
     if (own || !spans) interval.spans.push_back(span(table, where_));
     if (spans && spans->array()) {
       for (const Value& one : *spans->array()) {
@@ -152,8 +154,7 @@ class Reader {
     }
     const std::string file = beside(text.substr(from_file.size()), item.place);
     const auto content = config::read_text(file);
-    if (!content)
-      return error_at(diagnostics_, item.place, where_ + " exclude_dates: " + content.error().message());
+    if (!content) return error_at(diagnostics_, item.place, where_ + " exclude_dates: " + content.error().message());
     auto dates = parse_dates(*content, now_);
     if (!dates)
       return error_at(diagnostics_, item.place, where_ + " exclude_dates: " + file + ": " + dates.error().message());
@@ -252,7 +253,8 @@ std::vector<model::InhibitRule> read_inhibit_rules(const Value& root, Diagnostic
   }
   for (const Value& written : *list->array()) {
     if (!written.table()) {
-      error_at(diagnostics, written.place, "[[inhibit_rules]] expected a table, got " + std::string(written.type_name()));
+      error_at(diagnostics, written.place,
+               "[[inhibit_rules]] expected a table, got " + std::string(written.type_name()));
       continue;
     }
     const std::string name = text_of(written, "name");

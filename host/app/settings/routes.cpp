@@ -242,8 +242,9 @@ class Reader {
       const Route& route = parent.routes[at];
       const std::string name = route.name.empty() ? "[[route.routes]]" : "[[route.routes]] \"" + route.name + "\"";
       warn_at(diagnostics_, place,
-              name + " active_time_intervals: outside them nobody is told: no sibling takes its alerts for the other "
-                     "hours; give it continue = true and a sibling with the same matchers");
+              name +
+                  " active_time_intervals: outside them nobody is told: no sibling takes its alerts for the other "
+                  "hours; give it continue = true and a sibling with the same matchers");
     }
   }
 
