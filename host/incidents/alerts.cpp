@@ -117,6 +117,15 @@ Case* Desk::Impl::case_of(const Alert& alert) {
   return by_fp == by_fingerprint_.end() ? nullptr : &cases_.at(by_fp->second);
 }
 
+bool Desk::Impl::is_news(const Alert& event) {
+  const Alert* known = previous(event);
+  if (!known) return true;
+  if (event.severity != Severity::none) return !is_old_news(event, *known);
+  Alert alert = event;
+  alert.severity = severity_of(routing_, event);
+  return !is_old_news(alert, *known);
+}
+
 void Desk::Impl::take(const Alert& event, base::Time now) {
   Alert alert = event;
   alert.severity = severity_of(routing_, event);
@@ -217,6 +226,7 @@ Case& Desk::Impl::open(const Alert& alert, const Nodes& nodes, base::Time now) {
 void Desk::Impl::join(Case& c, const Alert& alert, const Nodes& nodes, base::Time now) {
   const Alert* member = member_of(c.members, alert, by_alert_.contains(alert.id));
   const bool news = !member || member->state != AlertState::firing;
+  if (news || member->severity != alert.severity) look_again(c, now);
   set_member(c, alert);
   if (news) {
     log(c, now, "tocsin", "alert", "", "firing", alert.title + (alert.silent ? " (within its cooldown)" : ""));
@@ -239,7 +249,7 @@ void Desk::Impl::raise(Case& c, Severity to, const Nodes& nodes, base::Time now)
   const std::string change = "severity " + severity_text(from) + " → " + severity_text(to);
   sync_tickets(c, TicketChange::updated, "", change, now);
   // A ladder of its own for the new severity begins anew; the same one goes on as it was, and who was told hears of it.
-  model::Policy policy = ladder_policy(routing_, nodes, to);
+  model::Policy policy = ladder_now(nodes, to, now, nullptr);
   std::vector<std::vector<std::string>> steps;
   for (auto& step : policy.steps) steps.push_back(std::move(step.notify));
   const bool another = !steps.empty() && (!c.climb.exists || steps != c.climb.row.steps);
@@ -356,12 +366,14 @@ void Desk::Impl::end(Case& c, IncidentStatus status, const std::string& actor, c
   stop_climb(c);
   const std::string who = actor == "tocsin" ? "" : actor;
   if (!was_live) return sync_tickets(c, TicketChange::status, who, text, now);
-  Telling telling;
-  telling.kind = model::MessageKind::resolved;
-  telling.reason = "resolved";
-  telling.cause = "r:" + std::to_string(base::to_ns(now));
-  telling.actor = who;
-  notify_told(c, std::move(telling), now);
+  if (routing_.resolve_silenced || !who.empty() || !all_held(c, now)) {
+    Telling telling;
+    telling.kind = model::MessageKind::resolved;
+    telling.reason = "resolved";
+    telling.cause = "r:" + std::to_string(base::to_ns(now));
+    telling.actor = who;
+    notify_told(c, std::move(telling), now);
+  }
   sync_tickets(c, TicketChange::resolved, who, text, now);
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "incidents/desk.hpp"
+#include "incidents/holds.hpp"
 #include "incidents/people.hpp"
 #include "incidents/state.hpp"
 #include "incidents/tree.hpp"
@@ -34,6 +35,8 @@ struct Desk::Impl {
            std::string text = "");
 
   // --- alerts.cpp ----------------------------------------------------------------------------------------------------
+  /// Not known yet: not an event that the journal gives once more.
+  bool is_news(const model::Alert& event);
   void take(const model::Alert& alert, base::Time now);
   void fire(const model::Alert& alert, const Nodes& nodes, Case* known, base::Time now);
   void resolve(const model::Alert& alert, Case* known, base::Time now);
@@ -75,6 +78,7 @@ struct Desk::Impl {
   void reroute_groups(base::Time now);
   bool in_case(const model::Alert& alert) const;
   void schedule(Group& group, base::Time at);
+  bool owes_end(const Record& record, const model::Alert& alert) const;
 
   // --- ladders.cpp ---------------------------------------------------------------------------------------------------
   void start_climb(Case& c, const Nodes& nodes, base::Time from, base::Time now);
@@ -82,7 +86,24 @@ struct Desk::Impl {
   void exhaust(Case& c, base::Time at);
   void stop_climb(Case& c);
   void schedule(Case& c, base::Time at);
+  Nodes ladder_nodes(const Nodes& nodes, model::Severity severity) const;
+  Nodes open_nodes(const Nodes& nodes, base::Time at) const;
+  model::Policy ladder_now(const Nodes& nodes, model::Severity severity, base::Time at,
+                           std::vector<std::string>* routes) const;
+  bool hold_step(Case& c, base::Time at);
+  bool hand_over(Case& c, const Nodes& nodes, base::Time at);
+  void look_again_at(Case& c, base::Time then);
   void ladder_delivery_ended(Case& c, const model::Delivery& delivery, base::Time now);
+
+  // --- held_back.cpp -------------------------------------------------------------------------------------------------
+  void note_hold(Group& group, const std::string& target, const model::Alert& alert, const std::optional<Held>& held,
+                 base::Time at);
+  bool note_hold(Case& c, const Node& node, const model::Alert& alert, const Held& held, base::Time at);
+  void learn_sources(const std::vector<model::Alert>& alerts, base::Time now);
+  void rebuild_sources();
+  void look_again(base::Time now);
+  void look_again(Case& c, base::Time now);
+  bool all_held(const Case& c, base::Time now) const;
 
   // --- messages.cpp --------------------------------------------------------------------------------------------------
   /// One message to each recipient of the targets; the keys of the deliveries. `cause` tells this telling from others.
@@ -113,6 +134,7 @@ struct Desk::Impl {
 
   model::Routing routing_;
   std::unique_ptr<Tree> tree_;
+  std::unique_ptr<Holds> holds_;
   std::map<std::string, Case> cases_;                                   ///< by correlation id
   std::unordered_map<std::uint64_t, std::string> numbers_;              ///< number → correlation id
   std::unordered_map<std::uint64_t, std::string> by_fingerprint_;       ///< the newest case that holds it
@@ -121,7 +143,8 @@ struct Desk::Impl {
   std::map<std::string, std::map<std::uint64_t, model::Alert>> loose_;  ///< below open_after, by base and severity
   std::unordered_map<std::string, std::string> loose_of_;               ///< alert id → its pool
   std::set<std::pair<base::Time, std::string>> loose_resolved_;
-  std::set<std::string> settled_;  ///< alert ids whose incident was closed before a restart
+  std::map<std::string, model::Alert> settled_;  ///< by id, those whose incident was closed before a restart
+  std::set<std::string> held_climbs_;            ///< incidents whose ladder's next step is held back
   std::set<std::pair<base::Time, std::string>> ended_;
   std::map<std::string, Group> groups_;
   std::unordered_map<std::string, std::string> group_by_hash_;

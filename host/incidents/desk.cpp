@@ -50,7 +50,10 @@ base::Result<void> check_transition(const model::Incident& incident, const Statu
 
 }  // namespace
 
-Desk::Impl::Impl(model::Routing routing) : routing_(std::move(routing)), tree_(std::make_unique<Tree>(routing_)) {}
+Desk::Impl::Impl(model::Routing routing)
+    : routing_(std::move(routing)),
+      tree_(std::make_unique<Tree>(routing_)),
+      holds_(std::make_unique<Holds>(routing_)) {}
 
 model::Changes Desk::Impl::finish(base::Time now) {
   forget_old(now);
@@ -235,7 +238,7 @@ void Desk::Impl::learn_loose(const std::vector<model::Alert>& committed) {
   for (const model::Alert& alert : committed) {
     if (alert.state != model::AlertState::firing || by_alert_.contains(alert.id) || loose_of_.contains(alert.id))
       continue;
-    settled_.insert(alert.id);
+    settled_.emplace(alert.id, alert);
   }
 }
 
@@ -250,6 +253,7 @@ void Desk::restore(Known known, base::Time now) {
   impl_->learn_groups(std::move(groups), now);
   impl_->learn_pending(deliveries);
   impl_->learn_loose(alerts);
+  impl_->rebuild_sources();
 }
 
 void Desk::adopt(Known known, base::Time now) {
@@ -265,12 +269,17 @@ void Desk::adopt(Known known, base::Time now) {
 
 void Desk::set_routing(model::Routing routing, base::Time now) {
   impl_->tree_.reset();
+  impl_->holds_.reset();
   impl_->routing_ = std::move(routing);
   impl_->tree_ = std::make_unique<Tree>(impl_->routing_);
+  impl_->holds_ = std::make_unique<Holds>(impl_->routing_);
+  impl_->rebuild_sources();
   impl_->reroute_groups(now);
+  impl_->look_again(now);
 }
 
 model::Changes Desk::on_alerts(const std::vector<model::Alert>& alerts, base::Time now) {
+  impl_->learn_sources(alerts, now);
   for (const model::Alert& alert : alerts) impl_->take(alert, now);
   impl_->run_due(now);
   return impl_->finish(now);

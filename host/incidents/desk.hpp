@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "incidents/held.hpp"
 #include "model/changes.hpp"
 #include "model/routing.hpp"
 
@@ -70,6 +71,10 @@ class Desk {
 
   /// By number or correlation id, as the desk has it now.
   std::optional<model::Incident> find(const std::string& id) const;
+  /// What holds the alert back on every route: inhibition or a silence. Hours belong to a route and are not asked.
+  std::optional<Held> held(const model::Alert& alert, base::Time now) const;
+  /// Fingerprints (hex) of the firing alerts that inhibit it: none or one, as Alertmanager answers.
+  std::vector<std::string> inhibited_by(const model::Alert& alert) const;
 
  private:
   struct Impl;

@@ -105,6 +105,7 @@ class FakeStore {
       slot = incident;
     }
     timeline.insert(timeline.end(), changes.timeline.begin(), changes.timeline.end());
+    verdicts.insert(verdicts.end(), changes.verdicts.begin(), changes.verdicts.end());
     for (const auto& row : changes.incident_alerts) members[{row.correlation_id, row.alert.id}] = row;
     for (const Delivery& d : changes.deliveries) {
       if (deliveries.insert_or_assign(d.key, d).second) order.push_back(d.key);
@@ -151,6 +152,7 @@ class FakeStore {
   std::map<std::string, model::Ladder> ladders;
   std::map<std::string, model::TicketRef> tickets;
   std::vector<model::TimelineEntry> timeline;
+  std::vector<model::Verdict> verdicts;
 
  private:
   std::uint64_t numbers_ = 1000;

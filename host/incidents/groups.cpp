@@ -162,6 +162,7 @@ void Desk::Impl::flush(Group& group, base::Time at) {
   if (!node || !node->tells) return remove(group);
   const model::Route& route = *node->route;
   touch(group);
+  group.owed.clear();
   if (!route.notify.empty()) {
     for (const std::string& target : route.notify) flush_target(group, *node, target, false, at);
   } else {
@@ -184,15 +185,27 @@ void Desk::Impl::flush(Group& group, base::Time at) {
 }
 
 // The stages, in Alertmanager's order: inhibit → active time → mute time → silence → cooldown → dedup → outbox (retry)
-// → record. What holds alerts back is filtered here, between the group's members and the comparison with the record.
+// → record. What holds alerts back is filtered here, between the group's members and the comparison with the record;
+// with nothing left the record stays as it is. The end of what was told of is told also while the alert is inhibited or
+// silenced, and waits in the group while the hours forbid it.
 void Desk::Impl::flush_target(Group& group, const Node& node, const std::string& target, bool loose_only,
                               base::Time at) {
   Record& record = group.records[target];
+  const std::optional<Held> hours = holds_->hours(*node.route, at);
   std::vector<Alert> alerts;
   std::set<std::uint64_t> firing, resolved;
+  bool held_back = false;
   for (const auto& [fingerprint, alert] : group.members) {
     if (loose_only && in_case(alert)) {
       record.firing.erase(fingerprint);  // its incident's ladder tells of it from now on
+      continue;
+    }
+    const bool owed = node.route->send_resolved && owes_end(record, alert);
+    const std::optional<Held> held = owed ? hours : holds_->of(alert, hours, at);
+    if (owed || alert.state == AlertState::firing) note_hold(group, target, alert, held, at);
+    if (held) {
+      held_back = true;
+      if (owed) group.owed.insert(fingerprint);
       continue;
     }
     if (held_by_cooldown(alert, record, at)) continue;
@@ -206,6 +219,7 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
     return;
   }
   record.failed = false;
+  if (held_back && alerts.empty()) return;
   if (!needs_telling(record, firing, resolved, route.send_resolved, route.repeat_interval, at)) return;
   if (!route.send_resolved) {
     std::erase_if(alerts, [](const Alert& a) { return a.state != AlertState::firing; });
@@ -297,7 +311,8 @@ void Desk::Impl::group_delivery_ended(const model::Delivery& delivery, base::Tim
   sweep(group);
 }
 
-/// Lets go of resolved members that a flush has passed and every target knows of; false if that was the group's end.
+/// Lets go of resolved members that a flush has passed and every target knows of, or was not to know of; false if that
+/// was the group's end.
 bool Desk::Impl::sweep(Group& group) {
   for (const auto& [target, record] : group.records) {
     if (!record.pending.empty() || record.failed) return true;
@@ -305,7 +320,8 @@ bool Desk::Impl::sweep(Group& group) {
   const std::size_t before = group.members.size();
   std::erase_if(group.members, [&](const auto& member) {
     const Alert& alert = member.second;
-    if (group.passed.erase(member.first) == 0) return false;
+    if (group.owed.contains(member.first) || group.passed.erase(member.first) == 0) return false;
+    group.held.erase(group.held.lower_bound({member.first, ""}), group.held.lower_bound({member.first + 1, ""}));
     if (auto groups = groups_of_.find(alert.id); groups != groups_of_.end()) {
       groups->second.erase(group.key);
       if (groups->second.empty()) groups_of_.erase(groups);

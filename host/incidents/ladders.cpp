@@ -1,5 +1,7 @@
 // Escalation: step 0 at once, each wait runs to the next step, a step that can reach nobody passes on at once.
 #include <algorithm>
+#include <iterator>
+#include <tuple>
 
 #include "incidents/decisions.hpp"
 
@@ -8,6 +10,13 @@ namespace {
 
 // Between two rounds of a ladder whose waits are zero.
 constexpr base::Duration least_round = std::chrono::minutes(1);
+
+// What is held back without a known end (inhibition) is looked at when that changes, and after this in any case.
+constexpr base::Duration longest_hold = std::chrono::hours(1);
+
+bool has_hours(const Node* node) {
+  return !node->route->active_time_intervals.empty() || !node->route->mute_time_intervals.empty();
+}
 
 bool rounds_left(const model::Ladder& row) {
   return row.repeat < 0 || row.round < static_cast<std::uint32_t>(row.repeat);
@@ -23,14 +32,47 @@ std::string joined(const std::vector<std::string>& targets) {
 
 void Desk::Impl::schedule(Case& c, base::Time at) {
   const std::string key = "c" + c.incident.correlation_id;
-  due_.erase({c.climb.row.next_at, key});
+  due_.erase({c.climb.due(), key});
+  held_climbs_.erase(c.incident.correlation_id);
+  c.climb.look_at = base::no_time;
   c.climb.row.next_at = at;
   if (at != base::no_time) due_.insert({at, key});
   touch_climb(c);
 }
 
+/// Of an incident's routes, those with a ladder.
+Nodes Desk::Impl::ladder_nodes(const Nodes& nodes, model::Severity severity) const {
+  Nodes out;
+  std::ranges::copy_if(nodes, std::back_inserter(out),
+                       [&](const Node* node) { return !ladder_policy(routing_, {node}, severity).steps.empty(); });
+  return out;
+}
+
+/// Those whose hours allow it.
+Nodes Desk::Impl::open_nodes(const Nodes& nodes, base::Time at) const {
+  Nodes out;
+  std::ranges::copy_if(nodes, std::back_inserter(out),
+                       [&](const Node* node) { return !holds_->hours(*node->route, at); });
+  return out;
+}
+
+/// The ladder of the routes that are open, or of all of them while none is: then it waits. `routes` gets the paths it
+/// is from, where hours had a say.
+model::Policy Desk::Impl::ladder_now(const Nodes& nodes, model::Severity severity, base::Time at,
+                                     std::vector<std::string>* routes) const {
+  if (!std::ranges::any_of(nodes, has_hours)) return ladder_policy(routing_, nodes, severity);
+  const Nodes with_ladder = ladder_nodes(nodes, severity);
+  const Nodes open = open_nodes(with_ladder, at);
+  const Nodes& chosen = open.empty() ? with_ladder : open;
+  if (routes) {
+    for (const Node* node : chosen) routes->push_back(node->route->path);
+  }
+  return ladder_policy(routing_, chosen, severity);
+}
+
 void Desk::Impl::start_climb(Case& c, const Nodes& nodes, base::Time from, base::Time now) {
-  model::Policy policy = ladder_policy(routing_, nodes, c.incident.severity);
+  std::vector<std::string> routes;
+  model::Policy policy = ladder_now(nodes, c.incident.severity, std::max(from, now), &routes);
   if (policy.steps.empty()) return;
   stop_climb(c);
   model::Ladder row;
@@ -42,6 +84,7 @@ void Desk::Impl::start_climb(Case& c, const Nodes& nodes, base::Time from, base:
   row.repeat = policy.repeat;
   row.on_exhausted = std::move(policy.on_exhausted);
   c.climb.row = std::move(row);
+  c.climb.routes = std::move(routes);
   c.climb.exists = true;
   c.climb.hopes.clear();
   if (from <= now)
@@ -56,7 +99,73 @@ void Desk::Impl::stop_climb(Case& c) {
   c.climb.hopes.clear();
 }
 
+/// Holds the step that is due back while every alert that fires is held on every route the ladder is from. The chain
+/// stays as it is; the step is taken when the hold ends, and its wait begins then.
+bool Desk::Impl::hold_step(Case& c, base::Time at) {
+  const Nodes all = nodes_of(c);
+  if (hand_over(c, all, at)) return true;
+  Nodes nodes;
+  std::ranges::copy_if(all, std::back_inserter(nodes), [&](const Node* node) {
+    return c.climb.routes.empty() || std::ranges::find(c.climb.routes, node->route->path) != c.climb.routes.end();
+  });
+  if (nodes.empty()) nodes = all;
+  std::vector<std::tuple<const Node*, const model::Alert*, Held>> holds;
+  base::Time until{};
+  for (const Node* node : nodes) {
+    const std::optional<Held> hours = holds_->hours(*node->route, at);
+    for (const auto& [fingerprint, alert] : c.members) {
+      if (alert.state != model::AlertState::firing) continue;
+      std::optional<Held> held = holds_->of(alert, hours, at);
+      if (!held) return c.climb.held.clear(), false;
+      if (held->until > at) until = until == base::no_time ? held->until : std::min(until, held->until);
+      holds.emplace_back(node, &alert, std::move(*held));
+    }
+  }
+  if (holds.empty()) return false;
+  std::string news;
+  for (const auto& [node, alert, held] : holds) {
+    if (node == nodes.front() && note_hold(c, *node, *alert, held, at) && news.empty()) news = text_of(held);
+  }
+  if (!news.empty()) {
+    log(c, at, "tocsin", "escalated", "", "", "step " + std::to_string(c.climb.row.next_step + 1) + " waits: " + news);
+  }
+  schedule(c, at);
+  look_again_at(c, until == base::no_time ? at + longest_hold : until);
+  return true;
+}
+
+/// Day and night as two routes: a ladder that waited for hours is that of the routes which open first; when the hours
+/// of all routes it is from are over and another of the incident's routes is open, that one's ladder begins.
+bool Desk::Impl::hand_over(Case& c, const Nodes& nodes, base::Time at) {
+  if (c.climb.routes.empty()) return false;
+  const auto ours = [&](const Node* node) {
+    return std::ranges::find(c.climb.routes, node->route->path) != c.climb.routes.end();
+  };
+  const Nodes open = open_nodes(ladder_nodes(nodes, c.incident.severity), at);
+  if (open.empty()) return false;
+  const bool begun = c.climb.row.next_step > 0 || c.climb.row.round > 0;
+  if (begun) {
+    if (std::ranges::any_of(open, ours) || std::ranges::none_of(nodes, ours)) return false;
+    log(c, at, "tocsin", "escalated", "", "",
+        "the hours of " + joined(c.climb.routes) + " are over: the ladder of " + open.front()->route->path + " begins");
+  } else if (open.size() == c.climb.routes.size() && std::ranges::all_of(open, ours)) {
+    return false;
+  }
+  start_climb(c, nodes, at, at);
+  return true;
+}
+
+/// The step that is due stays due and is looked at again then.
+void Desk::Impl::look_again_at(Case& c, base::Time then) {
+  const std::string& id = c.incident.correlation_id;
+  due_.erase({c.climb.due(), "c" + id});
+  c.climb.look_at = then;
+  due_.insert({then, "c" + id});
+  held_climbs_.insert(id);
+}
+
 void Desk::Impl::take_steps(Case& c, base::Time at) {
+  if (hold_step(c, at)) return;
   model::Ladder& row = c.climb.row;
   for (;;) {
     if (row.next_step >= row.steps.size()) {

@@ -5,7 +5,22 @@
 namespace tocsin::incidents {
 namespace {
 
-constexpr base::Duration told_mark{-1};
+constexpr base::Duration told_mark{-1}, routes_mark{-2};
+
+/// A list that stands in the row as one more step.
+std::vector<std::string> take_marked(model::Ladder& row, base::Duration mark) {
+  if (row.waits.empty() || row.waits.back() != mark) return {};
+  std::vector<std::string> list = std::move(row.steps.back());
+  row.steps.pop_back();
+  row.waits.pop_back();
+  return list;
+}
+
+void add_marked(model::Ladder& row, const std::vector<std::string>& list, base::Duration mark) {
+  if (list.empty()) return;
+  row.steps.push_back(list);
+  row.waits.push_back(mark);
+}
 
 bool subset(const std::set<std::uint64_t>& part, const std::set<std::uint64_t>& whole) {
   return std::ranges::includes(whole, part);
@@ -16,21 +31,16 @@ bool subset(const std::set<std::uint64_t>& part, const std::set<std::uint64_t>& 
 Climb Climb::from_row(model::Ladder row) {
   Climb climb;
   climb.exists = true;
-  if (!row.waits.empty() && row.waits.back() == told_mark) {
-    climb.told = std::move(row.steps.back());
-    row.steps.pop_back();
-    row.waits.pop_back();
-  }
+  climb.told = take_marked(row, told_mark);
+  climb.routes = take_marked(row, routes_mark);
   climb.row = std::move(row);
   return climb;
 }
 
 model::Ladder Climb::to_row() const {
   model::Ladder out = row;
-  if (!told.empty()) {
-    out.steps.push_back(told);
-    out.waits.push_back(told_mark);
-  }
+  add_marked(out, routes, routes_mark);
+  add_marked(out, told, told_mark);
   return out;
 }
 

@@ -6,19 +6,27 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "incidents/held.hpp"
 #include "model/changes.hpp"
 
 namespace tocsin::incidents {
 
 /// A ladder on its way, or stopped. The row is kept while the incident may still change, because it says who was told.
 /// Format: the people told stand in the row as one more step behind the others, marked by a wait of -1 ns, as exact
-/// targets ("mail:contact.first"); so a reload or a restart does not change who hears of the end.
+/// targets ("mail:contact.first"); so a reload or a restart does not change who hears of the end. Before it, marked by
+/// -2 ns, the paths of the routes the steps came from, where hours decide which of an incident's routes escalate.
 struct Climb {
-  model::Ladder row;              ///< without the mark
-  std::vector<std::string> told;  ///< exact targets, in the order they were told
+  model::Ladder row;                ///< without the marks
+  std::vector<std::string> told;    ///< exact targets, in the order they were told
+  std::vector<std::string> routes;  ///< paths; empty: of all the incident's routes
   bool exists = false;
+  /// The step that is due is held back and looked at again then; no_time: it is not. Not kept: row.next_at is past
+  /// then, so that a restart looks at once.
+  base::Time look_at{};
+  std::map<std::uint64_t, Held> held;  ///< what was last said of each alert; not kept
   // Of the step taken last: deliveries that may still succeed, and whether one did. Not kept.
   std::set<std::string> hopes;
   bool reached = false;
@@ -26,6 +34,7 @@ struct Climb {
   static Climb from_row(model::Ladder row);
   model::Ladder to_row() const;
   bool running() const { return exists && row.next_at != base::no_time; }
+  base::Time due() const { return look_at != base::no_time ? look_at : row.next_at; }
   void stop() { row.next_at = base::no_time; }
 };
 
@@ -71,6 +80,8 @@ struct Group {
   std::map<std::uint64_t, model::Alert> members;
   std::map<std::string, Record> records;  ///< by target
   std::set<std::uint64_t> passed;         ///< resolved members that a flush has seen; not kept
+  std::set<std::uint64_t> owed;           ///< of these, those whose end a target hears of when its hours allow
+  std::map<std::pair<std::uint64_t, std::string>, Held> held;  ///< last said of (alert, target); not kept
 
   std::vector<model::GroupState> to_rows(bool gone) const;
 };

@@ -2,6 +2,7 @@
 #include "config/schema.hpp"
 #include "settings/agent.hpp"
 #include "settings/instances.hpp"
+#include "settings/intervals.hpp"
 #include "settings/routes.hpp"
 #include "settings/rules.hpp"
 
@@ -193,6 +194,9 @@ std::vector<Section> sections() {
        contact_options()},
       {"group.NAME", "People who are told together.", group_options()},
       {"policy.NAME", "A ladder of escalation.", policy_options()},
+      {"time_interval.NAME", "Times of the week, month and year at which routes are active or mute.",
+       time_interval_options()},
+      {"[inhibit_rules]", "While one alert fires, nobody is told of others.", inhibit_options()},
   };
 }
 

@@ -19,19 +19,6 @@ using enum base::OptionType;
 
 const std::vector<Option> strings = {{.key = "[]", .type = string}};
 
-const std::vector<Option>& time_interval_options() {
-  static const std::vector<Option> options = {
-      {.key = "weekdays", .type = array, .children = strings},
-      {.key = "times", .type = array, .children = strings},
-      {.key = "days_of_month", .type = array, .children = strings},
-      {.key = "months", .type = array, .children = strings},
-      {.key = "years", .type = array, .children = strings},
-      {.key = "zone", .type = string},
-      {.key = "exclude_dates", .type = any},
-  };
-  return options;
-}
-
 const std::vector<Option>& silence_options() {
   static const std::vector<Option> options = {
       {.key = "matchers", .type = array, .required = true, .doc = "Which alerts.", .children = strings},
@@ -120,7 +107,6 @@ bool known_zone(const std::string& zone) {
 }
 
 void check_later_sections(const Value& root, Diagnostics& diagnostics) {
-  each(root, "time_interval", time_interval_options(), "nothing is limited to it", diagnostics);
   each(root, "silence", silence_options(), "nothing is silenced by it", diagnostics);
   each(root, "heartbeat", heartbeat_options(), "nobody notices when it stops", diagnostics);
   if (const Value* watchdog = root.find("watchdog")) {

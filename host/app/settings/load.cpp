@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "config/schema.hpp"
+#include "settings/intervals.hpp"
 #include "settings/values.hpp"
 
 namespace tocsin::settings {
@@ -30,9 +31,9 @@ every = "15s"
 
 const std::vector<std::string>& top_level() {
   static const std::vector<std::string> names = {
-      "agent",    "http",   "storage", "rules",         "pack",     "delivery",  "trust",   "log",
-      "severity", "route",  "contact", "group",         "rotation", "policy",    "source",  "notifier",
-      "tracker",  "plugin", "rule",    "time_interval", "silence",  "heartbeat", "watchdog"};
+      "agent",    "http",   "storage", "rules",         "pack",     "delivery",  "trust",    "log",
+      "severity", "route",  "contact", "group",         "rotation", "policy",    "source",   "notifier",
+      "tracker",  "plugin", "rule",    "time_interval", "silence",  "heartbeat", "watchdog", "inhibit_rules"};
   return names;
 }
 
@@ -49,7 +50,7 @@ class Loader {
     for (Instance& instance : self_starting(request_.plugins, out_.instances))
       out_.instances.push_back(std::move(instance));
     for (Instance& instance : out_.instances) settle(instance);
-    out_.routing = read_routing(root, out_.agent, diagnostics());
+    out_.routing = read_routing(root, out_.agent, diagnostics(), request_.now);
     channels();
     check_routes(root, out_.routing, out_.instances, diagnostics());
     rules(root);
@@ -170,6 +171,7 @@ class Loader {
       const model::PluginType* type = find_type(request_.plugins, instance.plugin);
       collect(instance.section, type ? std::span<const base::Option>(type->options) : std::span<const base::Option>());
     }
+    for (std::string& file : date_files(root)) files.insert(std::move(file));
     out_.secret_files.assign(files.begin(), files.end());
   }
 

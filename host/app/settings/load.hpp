@@ -20,6 +20,7 @@ struct LoadRequest {
   std::string main_file;                 ///< empty: the embedded default
   std::span<const KnownPlugin> plugins;  ///< what the plugin directories offer, later directories later
   config::Environment environment;
+  base::Time now = base::SystemClock().now();  ///< for what is warned of because it ends soon
 };
 
 struct Loaded {

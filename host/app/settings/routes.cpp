@@ -6,6 +6,8 @@
 #include "base/text.hpp"
 #include "config/schema.hpp"
 #include "incidents/desk.hpp"
+#include "incidents/people.hpp"
+#include "settings/intervals.hpp"
 #include "settings/later_sections.hpp"
 #include "settings/values.hpp"
 
@@ -30,14 +32,16 @@ std::string without_rotation(std::string target, std::set<std::string>& used) {
 
 class Reader {
  public:
-  Reader(const Value& root, const Agent& agent, Diagnostics& diagnostics)
-      : root_(root), agent_(agent), diagnostics_(diagnostics) {}
+  Reader(const Value& root, const Agent& agent, Diagnostics& diagnostics, base::Time now)
+      : root_(root), agent_(agent), diagnostics_(diagnostics), now_(now) {}
 
   Routing run() {
     severity();
     contacts();
     groups();
     policies();
+    out_.time_intervals = read_time_intervals(root_, now_, diagnostics_);
+    out_.inhibit_rules = read_inhibit_rules(root_, diagnostics_);
     if (const Value* route = root_.find("route")) root_route(*route);
     rotations();
     check_later_sections(root_, diagnostics_);
@@ -194,24 +198,20 @@ class Reader {
   std::vector<std::string> intervals(const Value& table, std::string_view key, const std::string& where) {
     const std::vector<std::string> names = list_of(table, key);
     if (names.empty()) return names;
-    std::vector<std::string> known;
-    if (const Value* defined = root_.find("time_interval"); defined && defined->table()) {
-      for (const Value::Member& member : *defined->table()) known.push_back(member.key);
-    }
+    const std::vector<std::string> known = incidents::names_of(out_.time_intervals);
     for (const Value& item : *table.find(key)->array()) {
       if (std::ranges::find(known, *item.string()) != known.end()) continue;
       error_at(diagnostics_, item.place,
                where + " " + std::string(key) + ": there is no [time_interval." + *item.string() + "]" +
                    config::did_you_mean(*item.string(), known));
     }
-    warn_at(diagnostics_, place_of(table, key),
-            where + " " + std::string(key) + ": is not available in this version; the route works at all hours");
     return names;
   }
 
   void children(const Value& table, Route& parent) {
     const Value* list = table.find("routes");
     if (!list) return;
+    std::vector<std::pair<std::size_t, base::Place>> limited;
     for (const Value& written : *list->array()) {
       if (!written.table()) {
         error_at(diagnostics_, written.place,
@@ -234,6 +234,17 @@ class Reader {
       }
       children(checked, child);
       parent.routes.push_back(std::move(child));
+      if (!parent.routes.back().active_time_intervals.empty())
+        limited.emplace_back(parent.routes.size() - 1, place_of(checked, "active_time_intervals"));
+    }
+    for (const auto& [at, place] : limited) {
+      if (other_hours_are_covered(parent.routes, at)) continue;
+      const Route& route = parent.routes[at];
+      const std::string name = route.name.empty() ? "[[route.routes]]" : "[[route.routes]] \"" + route.name + "\"";
+      warn_at(diagnostics_, place,
+              name +
+                  " active_time_intervals: outside them nobody is told: no sibling takes its alerts for the other "
+                  "hours; give it continue = true and a sibling with the same matchers");
     }
   }
 
@@ -262,6 +273,7 @@ class Reader {
   const Value& root_;
   const Agent& agent_;
   Diagnostics& diagnostics_;
+  base::Time now_;
   Routing out_;
   std::set<std::string> rotations_used_;
 };
@@ -306,8 +318,8 @@ void say_rotation(std::string& finding) {
 
 }  // namespace
 
-Routing read_routing(const Value& root, const Agent& agent, Diagnostics& diagnostics) {
-  return Reader(root, agent, diagnostics).run();
+Routing read_routing(const Value& root, const Agent& agent, Diagnostics& diagnostics, base::Time now) {
+  return Reader(root, agent, diagnostics, now).run();
 }
 
 void check_routes(const Value& root, const Routing& routing, const std::vector<Instance>& instances,

@@ -21,10 +21,12 @@ std::span<const base::Option> contact_options();
 std::span<const base::Option> group_options();
 std::span<const base::Option> policy_options();
 
-/// [severity] [route] [contact.*] [group.*] [rotation.*] [policy.*] and the sections of later versions, which are
-/// checked and named as such in a warning: [time_interval.*] [silence.*] [heartbeat.*] [watchdog]. Channels are left
-/// empty. Until rotations are there, `x:rotation.N` tells all of the rotation's members.
-model::Routing read_routing(const base::Value& root, const Agent& agent, config::Diagnostics& diagnostics);
+/// [severity] [route] [contact.*] [group.*] [rotation.*] [policy.*] [time_interval.*] [[inhibit_rules]] and the
+/// sections of later versions, which are checked and named as such in a warning: [silence.*] [heartbeat.*] [watchdog].
+/// Channels are left empty. Until rotations are there, `x:rotation.N` tells all of the rotation's members. `now` is for
+/// the warning that an interval's dates end soon; no_time: not asked.
+model::Routing read_routing(const base::Value& root, const Agent& agent, config::Diagnostics& diagnostics,
+                            base::Time now = base::no_time);
 
 /// What needs routing and instances together: a root route once a notifier is configured, targets that lead to nobody.
 /// `waiting`: a notifier's plugin is not there yet, so that a target may still come to lead somewhere.

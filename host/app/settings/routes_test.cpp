@@ -76,12 +76,12 @@ INSTANTIATE_TEST_SUITE_P(
               "agent.toml:5:11: warning: [rotation.payments] shifts are not available in this version: it is not used "
               "yet\n"},
         Wrong{"TimeInterval", "[time_interval.x]\nweekday = ['monday']",
-              "agent.toml:1:16: warning: [time_interval.x] is not available in this version: nothing is limited to it\n"
               "agent.toml:2:1: error: [time_interval.x] unknown key \"weekday\"; did you mean \"weekdays\"?\n"},
         Wrong{"TimeIntervalUnknown",
               "[route]\n[[route.routes]]\nmatchers=['a=\"b\"']\nactive_time_intervals = ['sa-business']",
-              "agent.toml:4:25: warning: [[route.routes]] active_time_intervals: is not available in this version; the "
-              "route works at all hours\n"
+              "agent.toml:4:25: warning: [[route.routes]] active_time_intervals: outside them nobody is told: no "
+              "sibling takes its alerts for the other hours; give it continue = true and a sibling with the same "
+              "matchers\n"
               "agent.toml:4:26: error: [[route.routes]] active_time_intervals: there is no "
               "[time_interval.sa-business]\n"},
         Wrong{"Silence", "[silence.x]\nmatchers = ['a=\"b\"']\nfor = '4h'",

@@ -29,7 +29,8 @@ class Trial : public testing::Test {
                               [this](const std::string& name) -> std::optional<std::string> {
                                 auto it = variables_.find(name);
                                 return it == variables_.end() ? std::nullopt : std::optional(it->second);
-                              }};
+                              },
+                              now_};
     return settings::load(request, last_good_);
   }
   Loaded load(std::string_view text) {
@@ -52,6 +53,7 @@ class Trial : public testing::Test {
   std::filesystem::path directory_;
   std::vector<KnownPlugin> plugins_ = plugins_for_tests();
   std::map<std::string, std::string> variables_, last_good_;
+  base::Time now_ = base::from_ns(1'767'225'600'000'000'000);  ///< 2026-01-01
 
  private:
   static int& count() {

@@ -1,0 +1,81 @@
+#include "incidents/holds.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace tocsin::incidents {
+
+using model::VerdictKind;
+
+Holds::Holds(const model::Routing& routing) : inhibitor(routing), calendar_(make_calendar(routing.time_intervals)) {}
+
+std::optional<Held> Holds::of(const model::Alert& alert, const std::optional<Held>& hours, base::Time now) const {
+  if (auto held = inhibited(alert)) return held;
+  if (hours) return hours;
+  return silenced(alert, now);
+}
+
+std::optional<Held> Holds::hours(const model::Route& route, base::Time now) const {
+  if (auto held = outside_active(route, now)) return held;
+  return muted(route, now);
+}
+
+std::optional<Held> Holds::inhibited(const model::Alert& alert) const {
+  const auto inhibition = inhibitor.of(alert);
+  if (!inhibition) return std::nullopt;
+  return Held{VerdictKind::inhibited, inhibition->title, base::no_time};
+}
+
+std::optional<Held> Holds::outside_active(const model::Route& route, base::Time now) const {
+  std::optional<Held> held;
+  for (const std::string& name : route.active_time_intervals) {
+    const auto interval = calendar_.find(name);
+    if (interval == calendar_.end()) continue;  // refused by the settings
+    if (interval->second.holds(now)) return std::nullopt;
+    const base::Time begins = interval->second.next_change(now);
+    if (!held) {
+      held = Held{VerdictKind::outside_active, name, begins};
+      continue;
+    }
+    held->by += ", " + name;
+    held->until = std::min(held->until, begins);
+  }
+  return held;
+}
+
+std::optional<Held> Holds::muted(const model::Route& route, base::Time now) const {
+  for (const std::string& name : route.mute_time_intervals) {
+    const auto interval = calendar_.find(name);
+    if (interval == calendar_.end() || !interval->second.holds(now)) continue;
+    return Held{VerdictKind::muted, name, interval->second.next_change(now)};
+  }
+  return std::nullopt;
+}
+
+// The place of the silences: the last stage, which answers with VerdictKind::silenced, the silence's id and its end.
+std::optional<Held> Holds::silenced(const model::Alert&, base::Time) const {
+  return std::nullopt;
+}
+
+std::string text_of(const Held& held) {
+  const std::string until = held.until == base::no_time ? "" : " until " + base::format_rfc3339(held.until);
+  switch (held.kind) {
+    case VerdictKind::inhibited:
+      return "inhibited by " + held.by;
+    case VerdictKind::outside_active:
+      return "outside " + held.by + until;
+    case VerdictKind::muted:
+      return "muted by " + held.by + until;
+    case VerdictKind::silenced:
+      return "silenced by " + held.by + until;
+    default:
+      return std::string(model::to_string(held.kind)) + " by " + held.by + until;
+  }
+}
+
+bool operator==(const Held& a, const Held& b) {
+  return a.kind == b.kind && a.by == b.by && a.until == b.until;
+}
+
+}  // namespace tocsin::incidents
