@@ -4,6 +4,7 @@
 #include "settings/instances.hpp"
 #include "settings/routes.hpp"
 #include "settings/rules.hpp"
+#include "settings/silences.hpp"
 
 namespace tocsin::settings {
 
@@ -193,6 +194,7 @@ std::vector<Section> sections() {
        contact_options()},
       {"group.NAME", "People who are told together.", group_options()},
       {"policy.NAME", "A ladder of escalation.", policy_options()},
+      {"silence.NAME", "Alerts that nobody is told of, once or in every week.", silence_options()},
   };
 }
 

@@ -7,6 +7,7 @@
 #include "config/schema.hpp"
 #include "incidents/desk.hpp"
 #include "settings/later_sections.hpp"
+#include "settings/silences.hpp"
 #include "settings/values.hpp"
 
 namespace tocsin::settings {
@@ -40,6 +41,7 @@ class Reader {
     policies();
     if (const Value* route = root_.find("route")) root_route(*route);
     rotations();
+    out_.silences = read_silences(root_, diagnostics_);
     check_later_sections(root_, diagnostics_);
     out_.shadow = agent_.shadow;
     out_.external_url = agent_.http.external_url;
