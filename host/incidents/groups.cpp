@@ -190,9 +190,16 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
   Record& record = group.records[target];
   std::vector<Alert> alerts;
   std::set<std::uint64_t> firing, resolved;
+  bool held_back = false;
   for (const auto& [fingerprint, alert] : group.members) {
     if (loose_only && in_case(alert)) {
       record.firing.erase(fingerprint);  // its incident's ladder tells of it from now on
+      continue;
+    }
+    // The end of what was told of is told also while it is silenced.
+    const bool owed = routing_.resolve_silenced && alert.state != AlertState::firing && record.firing.contains(fingerprint);
+    if (!owed && silences_.of(alert, at)) {
+      held_back = true;
       continue;
     }
     if (held_by_cooldown(alert, record, at)) continue;
@@ -206,6 +213,7 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
     return;
   }
   record.failed = false;
+  if (held_back && alerts.empty()) return;
   if (!needs_telling(record, firing, resolved, route.send_resolved, route.repeat_interval, at)) return;
   if (!route.send_resolved) {
     std::erase_if(alerts, [](const Alert& a) { return a.state != AlertState::firing; });
