@@ -33,6 +33,10 @@ class Silences {
   static constexpr std::size_t most_matchers = 200;
   static constexpr std::size_t most_bytes = 64 * 1024;  ///< of one silence's texts
 
+  Silences() = default;
+  Silences(Silences&&) = default;  // the indexes point into by_id_, whose nodes move along
+  Silences& operator=(Silences&&) = default;
+
   // --- questions ---------------------------------------------------------------------------------------------------
   /// The silence that holds the alert back now; of several the one that does so longest.
   std::optional<Held> of(const model::Alert& alert, base::Time now) const;

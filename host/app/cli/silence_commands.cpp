@@ -115,8 +115,8 @@ json body_of(const Arguments& args) {
 }
 
 void add_times(CLI::App& command, Arguments& args) {
-  auto* lasts = command.add_option("-d,--duration", args.duration, "how long: 30m, 2h, 7d");
-  command.add_option("--end,--until", args.end, "until when: RFC 3339, or \"2027-01-01 06:00\" in --zone")->excludes(lasts);
+  auto* span = command.add_option("-d,--duration", args.duration, "how long: 30m, 2h, 7d");
+  command.add_option("--end,--until", args.end, "until when: RFC 3339, or \"2027-01-01 06:00\" in --zone")->excludes(span);
   command.add_option("--start", args.start, "from when; default now");
   command.add_option("--zone", args.zone, "the time zone of --every, --start and --until; default UTC");
   command.add_option("--every", args.every, "it repeats: \"fri 22:00\", \"mon-fri 18:30\", \"22:00\"");
@@ -162,7 +162,6 @@ void add_update(CLI::App& group, Console& console) {
 void add_query(CLI::App& group, Console& console) {
   auto args = std::make_shared<Arguments>();
   auto* command = group.add_subcommand("query", "Silences: active by end, pending by start, expired newest first");
-  command->alias("list");
   command->add_option("matcher", args->matchers, "only those whose own matchers have this value");
   command->add_option("--state", args->state, "active, pending, expired; several with commas")
       ->default_val("active,pending");
