@@ -18,6 +18,7 @@
 #include "model/matcher.hpp"
 #include "model/plugin.hpp"
 #include "model/rule.hpp"
+#include "model/silence.hpp"
 
 namespace tocsin::api {
 
@@ -74,6 +75,20 @@ struct IncidentView {
   std::vector<model::TimelineEntry> timeline;
 };
 
+/// A silence with what the time makes of it.
+struct SilenceView {
+  model::Silence silence;
+  model::SilenceState state = model::SilenceState::expired;
+  bool holds = false;  ///< active, and not between two recurrences
+  base::Time until{};  ///< when `holds` changes; no_time: not known, or never
+};
+/// What a silence would mean now.
+struct SilencePreview {
+  std::vector<model::Alert> alerts;  ///< firing ones that it means
+  std::size_t firing = 0;            ///< all that fire
+  std::string warning;               ///< it means very much; empty: nothing to say
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -105,6 +120,21 @@ class Backend {
   virtual base::Result<std::vector<model::TicketRef>> tickets() = 0;
   /// What was applied or refused, one line each; an error: nothing was changed.
   virtual base::Result<std::vector<std::string>> reload() = 0;
+
+  // --- silences --------------------------------------------------------------------------------------------------
+  /// New without an id; with one, an edit: end, comment and author change in place, anything else expires the old one
+  /// and makes another. Returns the id that counts. An unset start is now. An edit begins with silence(id), so
+  /// that what its caller does not know of stays.
+  virtual base::Result<std::string> set_silence(model::Silence silence) = 0;
+  /// Fault::conflict for one that expired already, or that stands in the configuration.
+  virtual base::Result<void> expire_silence(const std::string& id, const std::string& actor) = 0;
+  /// All, in Alertmanager's order: active by end, pending by start, expired newest first.
+  virtual base::Result<std::vector<model::Silence>> silences() = 0;
+  virtual base::Result<std::optional<model::Silence>> silence(const std::string& id) = 0;
+  /// In the same order; `filter` is compared with the values in the silences' matchers, as Alertmanager does.
+  virtual base::Result<std::vector<SilenceView>> silence_views(const model::Matchers& filter) = 0;
+  virtual base::Result<SilenceView> silence_view(const std::string& id) = 0;
+  virtual base::Result<SilencePreview> preview_silence(const model::Silence& silence) = 0;
 
   virtual std::string metrics(bool openmetrics) = 0;
   /// Empty: ready; else why not.

@@ -24,6 +24,13 @@ Outcome assign_incident(Backend& backend, const Call& call);
 Outcome add_incident_note(Backend& backend, const Call& call);
 Outcome show_incident_timeline(Backend& backend, const Call& call);
 
+// handlers_silences.cpp
+Outcome list_silences(Backend& backend, const Call& call);
+Outcome set_silence(Backend& backend, const Call& call);
+Outcome preview_silence(Backend& backend, const Call& call);
+Outcome show_silence(Backend& backend, const Call& call);
+Outcome expire_silence(Backend& backend, const Call& call);
+
 // handlers_delivery.cpp
 Outcome list_notifications(Backend& backend, const Call& call);
 Outcome send_notification(Backend& backend, const Call& call);

@@ -206,6 +206,38 @@ void write(JsonWriter& json, const model::DeadLetter& d) {
   json.field("attempts", d.delivery.attempts).close_object();
 }
 
+void optional_text(JsonWriter& json, std::string_view name, std::string_view text) {
+  if (text.empty())
+    json.key(name).null();
+  else
+    json.field(name, text);
+}
+
+void write(JsonWriter& json, const SilenceView& view) {
+  const model::Silence& s = view.silence;
+  const auto matchers = [&](std::string_view name, const model::Matchers& list) {
+    json.key(name).open_array();
+    for (const model::Matcher& matcher : list) json.text(matcher.text());
+    json.close_array();
+  };
+  json.open_object().field("id", s.id).field("state", model::to_string(view.state));
+  json.key("holds").boolean(view.holds).field("until", view.until);
+  matchers("matchers", s.matchers);
+  matchers("except", s.except);
+  json.field("starts_at", s.starts_at).field("ends_at", s.ends_at == model::no_end ? base::no_time : s.ends_at);
+  json.field("updated_at", s.updated_at).field("created_by", s.created_by).field("comment", s.comment);
+  json.key("annotations").open_object();
+  for (const auto& [name, value] : s.annotations) json.field(name, value);
+  json.close_object();
+  optional_text(json, "every", s.recurrence.every);
+  const bool lasts = s.recurrence.length != base::Duration::zero();
+  optional_text(json, "for", lasts ? base::format_duration(s.recurrence.length) : "");
+  optional_text(json, "zone", s.recurrence.zone);
+  json.key("until_resolved").boolean(s.until_resolved).key("configured").boolean(s.configured);
+  optional_text(json, "ended_by", s.ended_by);
+  json.close_object();
+}
+
 std::string incident_csv_header() {
   return "id,title,description,severity,category,status,service_name,correlation_id,affected_component,metric_name,"
          "metric_value,threshold_value,impact,suggestion,resolution_notes,jira_ticket_key,jira_ticket_url,detected_at,"

@@ -18,6 +18,10 @@ void write(JsonWriter& json, const SeriesInfo& series);
 void write(JsonWriter& json, const model::Attempt& attempt);
 void write(JsonWriter& json, const model::PluginStatus& plugin);
 void write(JsonWriter& json, const model::DeadLetter& letter);
+void write(JsonWriter& json, const SilenceView& view);
+
+/// Empty text becomes null.
+void optional_text(JsonWriter& json, std::string_view name, std::string_view text);
 
 /// One incident as a line of CSV (RFC 4180), and the line of column names that goes before.
 std::string incident_csv_header();

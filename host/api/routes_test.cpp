@@ -48,6 +48,12 @@ const std::vector<Sample> samples{
     {"PUT", "/api/v1/incidents/{id}/assign", "/api/v1/incidents/1042/assign", R"({"owner":"amal"})"},
     {"POST", "/api/v1/incidents/{id}/notes", "/api/v1/incidents/0193-first/notes", R"({"text":"looking"})"},
     {"GET", "/api/v1/incidents/{id}/timeline", "/api/v1/incidents/1042/timeline", ""},
+    {"GET", "/api/v1/silences", "/api/v1/silences?state=active", ""},
+    {"POST", "/api/v1/silences", "/api/v1/silences",
+     R"({"id":"0193-silence","duration":"2h","comment":"longer","created_by":"ben"})"},
+    {"POST", "/api/v1/silences/preview", "/api/v1/silences/preview", R"({"matchers":["host=n1"]})"},
+    {"GET", "/api/v1/silences/{id}", "/api/v1/silences/0193-silence", ""},
+    {"DELETE", "/api/v1/silences/{id}", "/api/v1/silences/0193-silence", ""},
     {"GET", "/api/v1/notifications/log", "/api/v1/notifications/log?status=SENT", ""},
     {"POST", "/api/v1/notifications/send", "/api/v1/notifications/send", R"({"instance":"mail","to":"contact.first"})"},
     {"GET", "/api/v1/dead-letters", "/api/v1/dead-letters", ""},
@@ -208,6 +214,64 @@ TEST_F(Routes, AnIncidentCarriesAlertsTimelineAndTheStoresColumnNames) {
 TEST_F(Routes, NamesTheApiAsActorWhereTheBodyNamesNobody) {
   ask("POST", "/api/v1/incidents/1042/notes", R"({"text":"x"})");
   EXPECT_EQ(backend.last_actor + backend.last_note, "apix");
+}
+
+TEST_F(Routes, ASilenceIsSetWithAllItCanSay) {
+  RawAnswer answer = ask("POST", "/api/v1/silences",
+                         R"({"matchers":["service=~\"core-.*\"","dc=ruh"],"except":["severity=critical"],)"
+                         R"("starts_at":"2026-11-20T12:00:00Z","duration":"2h","created_by":"amal","comment":"CHG7",)"
+                         R"("annotations":{"a":"b"},"every":"fri 22:00","for":"4h","zone":"Asia/Riyadh"})");
+  ASSERT_EQ(answer.status, 200u) << answer.body;
+  const model::Silence& got = backend.last_silence;
+  EXPECT_EQ(got.matchers.at(0).text() + got.matchers.at(1).text(), "service=~\"core-.*\"dc=\"ruh\"");
+  EXPECT_EQ(got.except.at(0).text(), "severity=\"critical\"");
+  EXPECT_EQ(got.starts_at, testing::noon + std::chrono::hours(2));
+  EXPECT_EQ(got.ends_at, testing::noon + std::chrono::hours(4));
+  EXPECT_EQ(got.created_by + got.comment + got.annotations.at("a"), "amalCHG7b");
+  EXPECT_EQ(got.recurrence.every + got.recurrence.zone, "fri 22:00Asia/Riyadh");
+  EXPECT_EQ(got.recurrence.length, std::chrono::hours(4));
+  base::Value body = json(answer.body);
+  EXPECT_EQ(text(body, "warning"), "it silences every firing alert (1 of 1)");
+  EXPECT_EQ(text(*body.find("silence"), "state"), "pending");
+}
+
+TEST_F(Routes, AnEditKeepsWhatItDoesNotGive) {
+  get("/api/v1/silences");
+  ask("POST", "/api/v1/silences", R"({"id":"0193-silence","duration":"3h"})");
+  EXPECT_EQ(backend.last_silence.ends_at, testing::noon + std::chrono::hours(3));
+  EXPECT_EQ(backend.last_silence.comment + backend.last_silence.created_by, "CHG1amal");
+  EXPECT_EQ(backend.last_silence.matchers.size(), 1u);
+  EXPECT_EQ(ask("POST", "/api/v1/silences", R"({"id":"0193-none","duration":"3h"})").status, 404u);
+}
+
+TEST_F(Routes, ASilenceSaysWhoSetItAndWhy) {
+  RawAnswer nobody = ask("POST", "/api/v1/silences", R"({"matchers":["a=b"],"duration":"1h","comment":"x"})");
+  EXPECT_EQ(nobody.status, 400u);
+  EXPECT_NE(nobody.body.find("member \\\"created_by\\\": is missing or empty"), std::string::npos) << nobody.body;
+  RawAnswer why = ask("POST", "/api/v1/silences", R"({"matchers":["a=b"],"duration":"1h","created_by":"x"})");
+  EXPECT_EQ(text(json(why.body), "parameter"), "comment");
+}
+
+TEST_F(Routes, ABrokenMatcherOfASilenceIsNamed) {
+  RawAnswer answer = ask("POST", "/api/v1/silences/preview", R"({"matchers":["a=~\"(\""]})");
+  EXPECT_EQ(answer.status, 400u);
+  EXPECT_EQ(text(json(answer.body), "parameter"), "matchers");
+  EXPECT_EQ(ask("GET", "/api/v1/silences?match=%3D").status, 400u);
+  EXPECT_EQ(ask("GET", "/api/v1/silences?state=over").status, 400u);
+}
+
+TEST_F(Routes, SilencesAreFilteredByStateAndByTheirMatchers) {
+  base::Value none = json(get("/api/v1/silences?state=expired,pending&match=host%3Dn1"));
+  EXPECT_TRUE(none.find("items")->array()->empty());
+  EXPECT_EQ(backend.last_matchers.at(0).text(), "host=\"n1\"");
+}
+
+TEST_F(Routes, ExpiringNamesItsActorAndRefusesTheExpired) {
+  EXPECT_EQ(ask("DELETE", "/api/v1/silences/0193-expired").status, 409u);
+  EXPECT_EQ(ask("DELETE", "/api/v1/silences/0193-none").status, 404u);
+  RawAnswer answer = ask("DELETE", "/api/v1/silences/0193-silence", R"({"by":"ben"})");
+  EXPECT_EQ(backend.last_actor, "ben");
+  EXPECT_EQ(text(json(answer.body), "state"), "expired");
 }
 
 TEST_F(Routes, JiraMappingsCarryTheIncidentsNumber) {

@@ -55,6 +55,13 @@ class Backend final : public api::Backend {
   base::Result<api::Listed<model::DeadLetter>> dead_letters(const api::Page& page) override;
   base::Result<void> replay_dead_letter(std::uint64_t id) override;
   base::Result<std::vector<model::TicketRef>> tickets() override;
+  base::Result<std::string> set_silence(model::Silence silence) override;
+  base::Result<void> expire_silence(const std::string& id, const std::string& actor) override;
+  base::Result<std::vector<model::Silence>> silences() override;
+  base::Result<std::optional<model::Silence>> silence(const std::string& id) override;
+  base::Result<std::vector<api::SilenceView>> silence_views(const model::Matchers& filter) override;
+  base::Result<api::SilenceView> silence_view(const std::string& id) override;
+  base::Result<api::SilencePreview> preview_silence(const model::Silence& silence) override;
   base::Result<std::vector<std::string>> reload() override { return parts_.reload(); }
   std::string metrics(bool openmetrics) override { return parts_.metrics->text(openmetrics); }
   std::string not_ready() override { return parts_.not_ready(); }

@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
   app.footer("Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the agent cannot be reached.");
   add_agent_commands(app, console);
   add_incident_commands(app, console);
+  add_silence_commands(app, console);
   add_reader_commands(app, console);
   add_plugin_commands(app, console);
   try {

@@ -133,6 +133,10 @@ void Desk::Impl::take(const Alert& event, base::Time now) {
   if (known && is_old_news(alert, *known)) return;
   out_.alerts.push_back(event);
   if (alert.state != AlertState::firing && alert.state != AlertState::resolved) return;
+  if (alert.state == AlertState::firing)
+    silences_.fired(alert);
+  else
+    silences_.resolved(alert, now, out_.silences);
   const Nodes nodes = tree_->match(alert);
   if (alert.state == AlertState::firing)
     fire(alert, nodes, case_of(alert), now);

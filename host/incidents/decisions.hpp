@@ -13,6 +13,7 @@
 #include "incidents/desk.hpp"
 #include "incidents/holds.hpp"
 #include "incidents/people.hpp"
+#include "incidents/silences.hpp"
 #include "incidents/state.hpp"
 #include "incidents/tree.hpp"
 
@@ -121,6 +122,11 @@ struct Desk::Impl {
   static std::string cause_suffix(Case& c, base::Time at);
   bool is_person(const std::string& actor, const Recipient& recipient) const;
 
+  // --- silencing.cpp -------------------------------------------------------------------------------------------------
+  FiringAlerts firing() const;
+  void learn_silences(std::vector<model::Silence> rows, const std::vector<model::Alert>& committed, base::Time now);
+  void log_silenced(const model::Silence& silence, base::Time now);
+
   Case* find(const std::string& id);
   void run_due(base::Time now);
   void learn(Known known, base::Time now);
@@ -134,7 +140,8 @@ struct Desk::Impl {
 
   model::Routing routing_;
   std::unique_ptr<Tree> tree_;
-  std::unique_ptr<Holds> holds_;
+  Silences silences_;
+  std::unique_ptr<Holds> holds_;  ///< of routing_ and silences_
   std::map<std::string, Case> cases_;                                   ///< by correlation id
   std::unordered_map<std::uint64_t, std::string> numbers_;              ///< number → correlation id
   std::unordered_map<std::uint64_t, std::string> by_fingerprint_;       ///< the newest case that holds it

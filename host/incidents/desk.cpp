@@ -53,7 +53,9 @@ base::Result<void> check_transition(const model::Incident& incident, const Statu
 Desk::Impl::Impl(model::Routing routing)
     : routing_(std::move(routing)),
       tree_(std::make_unique<Tree>(routing_)),
-      holds_(std::make_unique<Holds>(routing_)) {}
+      holds_(std::make_unique<Holds>(routing_, silences_)) {
+  silences_.configure(routing_.silences, routing_.severity);
+}
 
 model::Changes Desk::Impl::finish(base::Time now) {
   forget_old(now);
@@ -95,6 +97,7 @@ Case* Desk::Impl::find(const std::string& id) {
 }
 
 void Desk::Impl::run_due(base::Time now) {
+  silences_.advance(now, out_.silences);
   while (!due_.empty() && due_.begin()->first <= now) {
     const auto [due, key] = *due_.begin();
     const base::Time at = now - due > missed_after ? now : due;
@@ -249,11 +252,13 @@ void Desk::restore(Known known, base::Time now) {
   auto groups = std::move(known.groups);
   auto alerts = std::move(known.alerts);
   auto deliveries = std::move(known.deliveries);
+  auto silences = std::move(known.silences);
   impl_->learn(std::move(known), now);
   impl_->learn_groups(std::move(groups), now);
   impl_->learn_pending(deliveries);
   impl_->learn_loose(alerts);
   impl_->rebuild_sources();
+  impl_->learn_silences(std::move(silences), alerts, now);
 }
 
 void Desk::adopt(Known known, base::Time now) {
@@ -272,7 +277,8 @@ void Desk::set_routing(model::Routing routing, base::Time now) {
   impl_->holds_.reset();
   impl_->routing_ = std::move(routing);
   impl_->tree_ = std::make_unique<Tree>(impl_->routing_);
-  impl_->holds_ = std::make_unique<Holds>(impl_->routing_);
+  impl_->silences_.configure(impl_->routing_.silences, impl_->routing_.severity);
+  impl_->holds_ = std::make_unique<Holds>(impl_->routing_, impl_->silences_);
   impl_->rebuild_sources();
   impl_->reroute_groups(now);
   impl_->look_again(now);
@@ -291,8 +297,9 @@ model::Changes Desk::advance(base::Time now) {
 }
 
 std::optional<base::Time> Desk::next_due() const {
-  if (impl_->due_.empty()) return std::nullopt;
-  return impl_->due_.begin()->first;
+  std::optional<base::Time> due = impl_->silences_.next_due();
+  if (!impl_->due_.empty()) due = std::min(due.value_or(base::Time::max()), impl_->due_.begin()->first);
+  return due;
 }
 
 base::Result<Case*> Desk::Impl::wanted(const std::string& id) {

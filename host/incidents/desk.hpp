@@ -27,6 +27,14 @@ struct Known {
   std::vector<model::Alert> alerts = {};
   /// Pending ones: what is on its way is neither told again nor forgotten when its alert resolves meanwhile.
   std::vector<model::Delivery> deliveries = {};
+  std::vector<model::Silence> silences = {};
+};
+
+/// What a silence would mean now.
+struct SilencePreview {
+  std::vector<model::Alert> alerts;  ///< firing ones that it means
+  std::size_t firing = 0;            ///< all that fire
+  std::string warning;               ///< it means very much; empty: nothing to say
 };
 
 struct StatusChange {
@@ -60,6 +68,19 @@ class Desk {
                                     base::Time now);
   /// A hand-made incident.
   base::Result<model::Changes> create(model::Incident incident, const std::string& actor, base::Time now);
+
+  // --- silences (silencing.cpp) ---
+  /// New without an id; with one, an edit, which may make another silence of it. `id`: the one that counts now.
+  base::Result<model::Changes> set_silence(model::Silence silence, base::Time now, std::string* id = nullptr);
+  base::Result<model::Changes> expire_silence(const std::string& id, const std::string& actor, base::Time now);
+  /// In Alertmanager's order and with its filter.
+  std::vector<model::Silence> silences(base::Time now, const model::Matchers& filter = {}) const;
+  std::optional<model::Silence> find_silence(const std::string& id) const;
+  /// Ids of those that hold the alert back now.
+  std::vector<std::string> silenced_by(const model::Alert& alert, base::Time now) const;
+  SilencePreview preview_silence(const model::Silence& silence) const;
+  /// Rows that another agent of the database wrote; the newer of two with one id counts.
+  void learn_silences(std::vector<model::Silence> rows, base::Time now);
 
   /// After a commit gave new incidents their numbers.
   void numbered(const std::string& correlation_id, std::uint64_t number);

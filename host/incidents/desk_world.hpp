@@ -123,6 +123,12 @@ class FakeStore {
       else
         ladders[l.correlation_id] = l;
     }
+    for (const auto& s : changes.silences) {
+      if (s.gone)
+        silences.erase(s.id);
+      else
+        silences[s.id] = s;
+    }
     return fresh;
   }
   Known known() const {
@@ -134,6 +140,7 @@ class FakeStore {
     for (const auto& [id, row] : groups) out.groups.push_back(row);
     for (const auto& [id, row] : ladders) out.ladders.push_back(row);
     for (const auto& [id, row] : tickets) out.tickets.push_back(row);
+    for (const auto& [id, row] : silences) out.silences.push_back(row);
     for (const auto& [id, row] : alerts) {
       if (row.state == AlertState::firing) out.alerts.push_back(row);
     }
@@ -151,6 +158,7 @@ class FakeStore {
   std::map<std::string, model::GroupState> groups;
   std::map<std::string, model::Ladder> ladders;
   std::map<std::string, model::TicketRef> tickets;
+  std::map<std::string, model::Silence> silences;
   std::vector<model::TimelineEntry> timeline;
   std::vector<model::Verdict> verdicts;
 

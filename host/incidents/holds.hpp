@@ -8,14 +8,15 @@
 #include "incidents/calendar.hpp"
 #include "incidents/held.hpp"
 #include "incidents/inhibitor.hpp"
+#include "incidents/silences.hpp"
 #include "model/routing.hpp"
 
 namespace tocsin::incidents {
 
-/// One strand. `routing` must outlive it and stay as it is.
+/// One strand. `routing` and `silences` must outlive it; `routing` stays as it is.
 class Holds {
  public:
-  explicit Holds(const model::Routing& routing);
+  Holds(const model::Routing& routing, const Silences& silences);
 
   /// On a route; `hours` is what hours() says of that route.
   std::optional<Held> of(const model::Alert& alert, const std::optional<Held>& hours, base::Time now) const;
@@ -30,9 +31,9 @@ class Holds {
   std::optional<Held> inhibited(const model::Alert& alert) const;
   std::optional<Held> outside_active(const model::Route& route, base::Time now) const;
   std::optional<Held> muted(const model::Route& route, base::Time now) const;
-  std::optional<Held> silenced(const model::Alert& alert, base::Time now) const;
 
   Calendar calendar_;
+  const Silences& silences_;
 };
 
 /// "inhibited by DiskFull", "outside sa-business until 2026-11-20T05:00:00Z": for a timeline.

@@ -20,6 +20,11 @@ struct Recurrence {
   std::string zone;         ///< IANA name; empty: UTC
 };
 
+/// The end of a silence that has none: a time every client can read.
+constexpr base::Time no_end = base::from_ns(7'258'118'400'000'000'000);  // 2200-01-01T00:00:00Z
+/// How long an expired silence is kept, as in Alertmanager.
+constexpr base::Duration silence_retention = std::chrono::hours(120);
+
 struct Silence {
   std::string id;     ///< UUID
   Matchers matchers;  ///< ANDed
@@ -30,6 +35,8 @@ struct Silence {
   Recurrence recurrence;        ///< within starts_at and ends_at
   bool until_resolved = false;  ///< ends by itself when no firing alert matches any more
   bool configured = false;      ///< of [silence.NAME]: read-only in the API; its id derives from the name
+  std::string ended_by;         ///< who expired it before its time; "tocsin": it was until_resolved
+  bool elsewhere = false;       ///< another agent of the database set it, and ends it when it is until_resolved
   bool gone = false;            ///< delete the row
   /// By starts_at and ends_at alone; a recurrence's pauses are `holds`' affair.
   SilenceState state(base::Time now) const;

@@ -254,7 +254,7 @@ base::Result<std::vector<detection::RuleProblem>> Pipeline::start(std::vector<mo
   TRY_VOID(my.fold_unwritten());
   auto problems = my.set_rules_before_start(rules);
   my.desk.restore({restored.incidents, restored.incident_alerts, restored.groups, restored.ladders, restored.tickets,
-                   restored.alerts, restored.deliveries},
+                   restored.alerts, restored.deliveries, restored.silences},
                   now);
   my.outbox->set_provider_refs(restored.provider_refs);
   for (auto& runner : my.shards) runner->judged_through(restored.journal_position);

@@ -1,6 +1,7 @@
 #include "storage/json.hpp"
 
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace tocsin::storage::json {
@@ -45,6 +46,16 @@ void write(Json& j, const model::Labels& v) {
   j = Json::object();
   for (const auto& [name, value] : v) write(j[name], value);
 }
+void write(Json& j, const std::map<std::string, std::string>& v) {
+  j = Json::object();
+  for (const auto& [name, value] : v) write(j[name], value);
+}
+void write(Json& j, const model::Matcher& v) {
+  j = Json::object();
+  write(j["label"], v.label());
+  j["op"] = static_cast<std::uint32_t>(v.op());
+  write(j["value"], v.value());
+}
 template <class E>
   requires std::is_enum_v<E>
 void write(Json& j, E v) {
@@ -79,6 +90,21 @@ void read(const Json& j, model::Labels& v) {
   std::vector<model::Labels::Pair> pairs;
   for (const auto& [name, value] : j.items()) pairs.emplace_back(name, value.get<std::string>());
   v = model::Labels(std::move(pairs));
+}
+void read(const Json& j, std::map<std::string, std::string>& v) {
+  for (const auto& [name, value] : j.items()) v[name] = value.get<std::string>();
+}
+/// A matcher has no default, so a list of them is read as a whole.
+void read(const Json& j, model::Matchers& v) {
+  for (const Json& item : j) {
+    const auto op = item.at("op").get<std::uint32_t>();
+    auto matcher = op > static_cast<std::uint32_t>(model::MatchOp::not_match)
+                       ? base::fail(base::Fault::corrupt, "unknown operator")
+                       : model::Matcher::make(item.at("label").get<std::string>(), static_cast<model::MatchOp>(op),
+                                              item.at("value").get<std::string>());
+    if (!matcher) throw Json::other_error::create(501, "a matcher: " + matcher.error().message(), &item);
+    v.push_back(std::move(*matcher));
+  }
 }
 template <class E>
   requires std::is_enum_v<E>
@@ -164,6 +190,22 @@ void fields(F&& f, auto& v)
   f("round", v.round), f("repeat", v.repeat), f("on_exhausted", v.on_exhausted), f("next_at", v.next_at);
 }
 
+template <class F>
+void fields(F&& f, auto& v)
+  requires std::is_same_v<std::remove_cvref_t<decltype(v)>, model::Recurrence>
+{
+  f("every", v.every), f("length", v.length), f("zone", v.zone);
+}
+template <class F>
+void fields(F&& f, auto& v)
+  requires std::is_same_v<std::remove_cvref_t<decltype(v)>, model::Silence>
+{
+  f("id", v.id), f("matchers", v.matchers), f("except", v.except), f("starts_at", v.starts_at);
+  f("ends_at", v.ends_at), f("updated_at", v.updated_at), f("created_by", v.created_by), f("comment", v.comment);
+  f("annotations", v.annotations), f("recurrence", v.recurrence), f("until_resolved", v.until_resolved);
+  f("ended_by", v.ended_by);
+}
+
 template <class T>
   requires Value<AnyField, const T>
 void write(Json& j, const T& v) {
@@ -234,6 +276,9 @@ std::string of(const model::GroupState& v) {
 std::string of(const model::Ladder& v) {
   return text_of(v);
 }
+std::string of(const model::Silence& v) {
+  return text_of(v);
+}
 
 base::Result<model::Labels> labels(std::string_view t) {
   return value_of<model::Labels>(t, "label set");
@@ -258,6 +303,9 @@ base::Result<model::GroupState> group(std::string_view t) {
 }
 base::Result<model::Ladder> ladder(std::string_view t) {
   return value_of<model::Ladder>(t, "ladder");
+}
+base::Result<model::Silence> silence(std::string_view t) {
+  return value_of<model::Silence>(t, "silence");
 }
 
 }  // namespace tocsin::storage::json

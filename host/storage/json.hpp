@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "model/delivery.hpp"
+#include "model/silence.hpp"
 
 namespace tocsin::storage::json {
 
@@ -19,6 +20,7 @@ std::string of(const model::Incident& incident);
 std::string of(const model::Delivery& delivery);
 std::string of(const model::GroupState& group);
 std::string of(const model::Ladder& ladder);
+std::string of(const model::Silence& silence);
 
 /// Fault::corrupt for text that these functions did not write.
 base::Result<model::Labels> labels(std::string_view text);
@@ -29,5 +31,6 @@ base::Result<model::Incident> incident(std::string_view text);
 base::Result<model::Delivery> delivery(std::string_view text);
 base::Result<model::GroupState> group(std::string_view text);
 base::Result<model::Ladder> ladder(std::string_view text);
+base::Result<model::Silence> silence(std::string_view text);
 
 }  // namespace tocsin::storage::json

@@ -32,6 +32,7 @@ struct Restored {
   std::vector<model::Ladder> ladders;
   std::vector<model::ProviderRef> provider_refs;
   std::vector<model::TicketRef> tickets;
+  std::vector<model::Silence> silences;  ///< of all agents of the database
 };
 
 /// Cursor paging: `after` is the last answer's `next`, empty for the first page.
@@ -132,6 +133,8 @@ class Store {
   virtual base::Result<Listed<model::DeadLetter>> dead_letters(const Page& page) = 0;
   virtual base::Result<std::optional<model::DeadLetter>> dead_letter(std::uint64_t id) = 0;
   virtual base::Result<std::vector<model::TicketRef>> tickets() = 0;
+  /// Of all agents of the database, as restore() gives them.
+  virtual base::Result<std::vector<model::Silence>> silences() = 0;
   virtual base::Result<std::optional<std::string>> kv(const std::string& key) = 0;
 
   /// "sqlite 3.40.1, /var/lib/tocsin/tocsin.db, schema 3"

@@ -175,7 +175,7 @@ class Samples(unittest.TestCase):
     def test_a_sample_with_a_mistake_would_be_found(self):
         self.assertNotEqual(unacceptable(check("[agent]\nnmae = 'x'\n")[1]), [])
         self.assertNotEqual(unacceptable(check('[rules]\npaths = ["a.lua"]\n', {"a.lua": 'rule "x" {'})[1]), [])
-        self.assertNotEqual(unacceptable(check("[silence.x]\nmatchers = ['a=\"b\"']\n")[1]), [])
+        self.assertNotEqual(unacceptable(check("[rotation.x]\nmembers = []\n")[1]), [])
 
     def test_every_plugins_example_is_a_configuration_without_an_error(self):
         found = sorted(SOURCE.glob("plugins/*/*/config.example.toml"))

@@ -194,6 +194,49 @@ class FakeBackend : public Backend {
     ticket.synced_at = noon;
     return std::vector<model::TicketRef>{ticket};
   }
+  Result<std::string> set_silence(model::Silence silence) override {
+    std::lock_guard lock(mutex);
+    if (fault) return fail(*fault, "set_silence was told to fail");
+    if (silence.id.empty()) silence.id = "0193-new";
+    last_silence = silence;
+    kept_silence_ = silence;
+    return silence.id;
+  }
+  Result<void> expire_silence(const std::string& id, const std::string& actor) override {
+    std::lock_guard lock(mutex);
+    last_actor = actor;
+    if (id == "0193-expired") return fail(Fault::conflict, "silence " + id + " already expired");
+    if (id != kept_silence_.id) return fail(Fault::not_found, "there is no silence " + id);
+    kept_silence_.ends_at = noon;
+    kept_silence_.ended_by = actor;
+    return {};
+  }
+  Result<std::vector<model::Silence>> silences() override {
+    std::lock_guard lock(mutex);
+    return std::vector<model::Silence>{kept_silence_};
+  }
+  Result<std::optional<model::Silence>> silence(const std::string& id) override {
+    std::lock_guard lock(mutex);
+    return id == kept_silence_.id ? std::optional(kept_silence_) : std::nullopt;
+  }
+  Result<std::vector<SilenceView>> silence_views(const model::Matchers& filter) override {
+    std::lock_guard lock(mutex);
+    last_matchers = filter;
+    return std::vector<SilenceView>{view_of(kept_silence_)};
+  }
+  Result<SilenceView> silence_view(const std::string& id) override {
+    std::lock_guard lock(mutex);
+    if (id != kept_silence_.id) return fail(Fault::not_found, "there is no silence " + id);
+    return view_of(kept_silence_);
+  }
+  Result<SilencePreview> preview_silence(const model::Silence& silence) override {
+    std::lock_guard lock(mutex);
+    last_matchers = silence.matchers;
+    model::Alert alert;
+    alert.id = "a1";
+    alert.labels = {{"host", "n1"}};
+    return SilencePreview{{alert}, 1, "it silences every firing alert (1 of 1)"};
+  }
   Result<std::vector<std::string>> reload() override {
     if (fault) return fail(*fault, "agent.toml:3:1: unknown key \"lissten\"");
     return std::vector<std::string>{"agent.toml: applied"};
@@ -222,6 +265,8 @@ class FakeBackend : public Backend {
   std::mutex mutex;
   HistoryQuery last_history;
   IncidentFilter last_filter;
+  model::Matchers last_matchers;
+  model::Silence last_silence;
   std::string last_pattern, last_actor, last_note, reason;
   struct AlertCall {
     bool history = false;
@@ -238,7 +283,25 @@ class FakeBackend : public Backend {
     });
     return found == incidents_.end() ? nullptr : &*found;
   }
+  static SilenceView view_of(const model::Silence& silence) {
+    const auto state = silence.state(noon);
+    return {silence, state, state == model::SilenceState::active, silence.ends_at};
+  }
+  static model::Silence first_silence() {
+    model::Silence silence;
+    silence.id = "0193-silence";
+    silence.matchers = {*model::Matcher::make("host", model::MatchOp::equal, "n1")};
+    silence.starts_at = noon - std::chrono::hours(1);
+    silence.ends_at = noon + std::chrono::hours(1);
+    silence.updated_at = silence.starts_at;
+    silence.created_by = "amal";
+    silence.comment = "CHG1";
+    silence.annotations = {{"change", "CHG1"}};
+    silence.recurrence = {"fri 22:00", std::chrono::hours(4), "Asia/Riyadh"};
+    return silence;
+  }
   std::vector<model::Incident> incidents_;
+  model::Silence kept_silence_ = first_silence();
 };
 
 }  // namespace tocsin::api::testing

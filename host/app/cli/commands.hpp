@@ -10,6 +10,7 @@ class App;
 namespace tocsin::app {
 
 void add_incident_commands(CLI::App& app, Console& console);
+void add_silence_commands(CLI::App& app, Console& console);
 void add_reader_commands(CLI::App& app,
                          Console& console);  ///< series, signal, rule, alert, notify, dead-letter, status
 void add_plugin_commands(CLI::App& app, Console& console);

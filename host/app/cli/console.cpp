@@ -68,6 +68,16 @@ nlohmann::json Console::send(std::string_view method, const std::string& target,
   return parsed;
 }
 
+base::Result<nlohmann::json> Console::try_send(std::string_view method, const std::string& target,
+                                               const nlohmann::json& body) const {
+  auto answer = api::call(url, method, target, body.is_null() ? std::string() : body.dump(), token(), patience);
+  if (!answer) end_with(exit_unreachable, answer.error().message());
+  if (answer->status >= 400) return base::fail(base::Fault::invalid, problem_text(answer->body, answer->status));
+  auto parsed = nlohmann::json::parse(answer->body, nullptr, false);
+  if (parsed.is_discarded()) end_with(exit_no, url + " did not answer with JSON; is it a Tocsin agent?");
+  return parsed;
+}
+
 nlohmann::json Console::get_all(const std::string& target, std::size_t most) const {
   nlohmann::json items = nlohmann::json::array();
   std::string after;
@@ -119,6 +129,17 @@ std::string encode(std::string_view text) {
     }
   }
   return out;
+}
+
+std::string ask_for(const std::string& what, const std::string& usage) {
+  std::string answer;
+  if (::isatty(0) && ::isatty(2)) {
+    std::cerr << what << ": " << std::flush;
+    std::getline(std::cin, answer);
+    answer = base::trim(answer);
+  }
+  if (answer.empty()) end_with(exit_usage, what + " is missing: " + usage);
+  return answer;
 }
 
 std::string whoami() {

@@ -32,6 +32,9 @@ class Console {
   nlohmann::json get(const std::string& target) const;
   nlohmann::json send(std::string_view method, const std::string& target, const nlohmann::json& body) const;
   std::string raw(std::string_view method, const std::string& target, std::string_view body) const;
+  /// The same where the command goes on after a refusal: its text is the error. Unreachable still ends it.
+  base::Result<nlohmann::json> try_send(std::string_view method, const std::string& target,
+                                        const nlohmann::json& body) const;
   /// Every page of a list.
   nlohmann::json get_all(const std::string& target, std::size_t most) const;
 
@@ -46,6 +49,8 @@ std::string cell(const nlohmann::json& object, std::string_view key);
 /// Percent-encodes a query value or path segment (RFC 3986, unreserved kept).
 std::string encode(std::string_view text);
 [[noreturn]] void end_with(int code, std::string message);
+/// Asks for an argument that is missing: on a terminal; off it the command ends with 2, saying `usage`.
+std::string ask_for(const std::string& what, const std::string& usage);
 /// "user@host" of the person at the terminal: who acted.
 std::string whoami();
 

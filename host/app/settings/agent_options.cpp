@@ -5,6 +5,7 @@
 #include "settings/intervals.hpp"
 #include "settings/routes.hpp"
 #include "settings/rules.hpp"
+#include "settings/silences.hpp"
 
 namespace tocsin::settings {
 
@@ -197,6 +198,7 @@ std::vector<Section> sections() {
       {"time_interval.NAME", "Times of the week, month and year at which routes are active or mute.",
        time_interval_options()},
       {"[inhibit_rules]", "While one alert fires, nobody is told of others.", inhibit_options()},
+      {"silence.NAME", "Alerts that nobody is told of, once or in every week.", silence_options()},
   };
 }
 

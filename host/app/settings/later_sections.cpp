@@ -3,7 +3,6 @@
 #include <filesystem>
 
 #include "config/schema.hpp"
-#include "model/matcher.hpp"
 #include "model/rule.hpp"
 #include "settings/values.hpp"
 
@@ -18,20 +17,6 @@ using config::warn_at;
 using enum base::OptionType;
 
 const std::vector<Option> strings = {{.key = "[]", .type = string}};
-
-const std::vector<Option>& silence_options() {
-  static const std::vector<Option> options = {
-      {.key = "matchers", .type = array, .required = true, .doc = "Which alerts.", .children = strings},
-      {.key = "every", .type = string},
-      {.key = "for", .type = duration},
-      {.key = "zone", .type = string},
-      {.key = "from", .type = string},
-      {.key = "until", .type = string},
-      {.key = "comment", .type = string},
-      {.key = "except", .type = array, .children = strings},
-  };
-  return options;
-}
 
 const std::vector<Option>& heartbeat_options() {
   static const std::vector<Option> options = {
@@ -71,23 +56,12 @@ void zone_of(const Value& table, const std::string& where, Diagnostics& diagnost
   }
 }
 
-void matchers_of(const Value& table, std::string_view key, const std::string& where, Diagnostics& diagnostics) {
-  const Value* list = table.find(key);
-  if (!list || !list->array()) return;
-  for (const Value& item : *list->array()) {
-    auto matcher = model::Matcher::parse(*item.string());
-    if (!matcher) error_at(diagnostics, item.place, where + " " + std::string(key) + ": " + matcher.error().message());
-  }
-}
-
 void each(const Value& root, const std::string& section, const std::vector<Option>& options, const std::string& what,
           Diagnostics& diagnostics) {
   for (const Value::Member* member : named_tables(root, section, diagnostics)) {
     const std::string where = "[" + section + "." + member->key + "]";
     const Value table = config::validate(member->value, options, where, diagnostics);
     zone_of(table, where, diagnostics);
-    matchers_of(table, "matchers", where, diagnostics);
-    matchers_of(table, "except", where, diagnostics);
     const std::string severity = text_of(table, "severity");
     if (auto parsed = model::parse_severity(severity); !severity.empty() && !parsed) {
       error_at(diagnostics, place_of(table, "severity"), where + " severity: " + parsed.error().message());
@@ -107,7 +81,6 @@ bool known_zone(const std::string& zone) {
 }
 
 void check_later_sections(const Value& root, Diagnostics& diagnostics) {
-  each(root, "silence", silence_options(), "nothing is silenced by it", diagnostics);
   each(root, "heartbeat", heartbeat_options(), "nobody notices when it stops", diagnostics);
   if (const Value* watchdog = root.find("watchdog")) {
     config::validate(*watchdog, watchdog_options(), "[watchdog]", diagnostics);

@@ -9,6 +9,7 @@
 #include "incidents/people.hpp"
 #include "settings/intervals.hpp"
 #include "settings/later_sections.hpp"
+#include "settings/silences.hpp"
 #include "settings/values.hpp"
 
 namespace tocsin::settings {
@@ -44,6 +45,7 @@ class Reader {
     out_.inhibit_rules = read_inhibit_rules(root_, diagnostics_);
     if (const Value* route = root_.find("route")) root_route(*route);
     rotations();
+    out_.silences = read_silences(root_, diagnostics_);
     check_later_sections(root_, diagnostics_);
     out_.shadow = agent_.shadow;
     out_.external_url = agent_.http.external_url;

@@ -84,8 +84,6 @@ INSTANTIATE_TEST_SUITE_P(
               "matchers\n"
               "agent.toml:4:26: error: [[route.routes]] active_time_intervals: there is no "
               "[time_interval.sa-business]\n"},
-        Wrong{"Silence", "[silence.x]\nmatchers = ['a=\"b\"']\nfor = '4h'",
-              "agent.toml:1:10: warning: [silence.x] is not available in this version: nothing is silenced by it\n"},
         Wrong{
             "Heartbeat", "[heartbeat.x]\nevery = '1d'",
             "agent.toml:1:12: warning: [heartbeat.x] is not available in this version: nobody notices when it stops\n"},

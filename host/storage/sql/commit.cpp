@@ -74,6 +74,7 @@ class Writer {
     TRY_VOID(each(c.dead_letters, &Writer::dead_letter));
     TRY_VOID(each(c.groups, &Writer::group));
     TRY_VOID(each(c.ladders, &Writer::ladder));
+    TRY_VOID(each(c.silences, &Writer::silence));
     for (const auto& [key, value] : c.kv) TRY_VOID(kv(key, value));
     return std::move(result_);
   }
@@ -278,6 +279,22 @@ class Writer {
         "INSERT INTO ladders (agent, correlation_id, body) VALUES ($1, $2, $3) "
         "ON CONFLICT (agent, correlation_id) DO UPDATE SET body = excluded.body",
         {agent_, l.correlation_id, json::of(l)});
+  }
+
+  /// Shared by all agents: the newer of two versions stays, and who set it remains who set it.
+  Result<void> silence(const model::Silence& s) {
+    if (s.gone) return run("DELETE FROM silences WHERE id = $1", {s.id});
+    std::string matchers;
+    for (const model::Matcher& m : s.matchers) matchers += (matchers.empty() ? "{" : ",") + m.text();
+    matchers += '}';
+    return run(
+        "INSERT INTO silences (id, agent, created_by, comment, matchers, starts_at, ends_at, ended_by, updated_at, "
+        "body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO UPDATE SET created_by = "
+        "excluded.created_by, comment = excluded.comment, matchers = excluded.matchers, starts_at = "
+        "excluded.starts_at, ends_at = excluded.ends_at, ended_by = excluded.ended_by, updated_at = "
+        "excluded.updated_at, body = excluded.body WHERE excluded.updated_at >= silences.updated_at",
+        {s.id, agent_, s.created_by, s.comment, matchers, time_param(s.starts_at), time_param(s.ends_at),
+         text_param(s.ended_by), time_param(s.updated_at), json::of(s)});
   }
 
   Result<void> kv(const std::string& key, const std::string& value) {

@@ -56,6 +56,18 @@ Result<void> load_told(Transaction& t, std::string_view agent, Restored& out) {
       t, tickets, {agent}, [](const Row& row) -> Result<model::TicketRef> { return read_ticket(row); }, out.tickets);
 }
 
+/// Of all agents; those of others are marked.
+Result<void> load_silences(Transaction& t, std::string_view agent, std::vector<model::Silence>& out) {
+  return load(
+      t, "SELECT agent, body FROM silences ORDER BY id", {},
+      [agent](const Row& row) -> Result<model::Silence> {
+        TRY(model::Silence silence, json::silence(row.text(1)));
+        silence.elsewhere = row.text(0) != agent;
+        return silence;
+      },
+      out);
+}
+
 }  // namespace
 
 Result<Restored> SqlStore::restore(base::Time now) {
@@ -80,6 +92,14 @@ Result<Restored> SqlStore::restore(base::Time now) {
       *t, "SELECT body FROM ladders WHERE agent = $1 ORDER BY correlation_id", {agent},
       [](const Row& row) { return json::ladder(row.text(0)); }, out.ladders));
   TRY_VOID(load_told(*t, agent, out));
+  TRY_VOID(load_silences(*t, agent, out.silences));
+  return out;
+}
+
+Result<std::vector<model::Silence>> SqlStore::silences() {
+  TRY(auto t, database_->read());
+  std::vector<model::Silence> out;
+  TRY_VOID(load_silences(*t, agent_, out));
   return out;
 }
 
