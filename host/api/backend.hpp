@@ -13,11 +13,14 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "model/alert.hpp"
+#include "model/alert_view.hpp"
 #include "model/delivery.hpp"
 #include "model/incident.hpp"
 #include "model/matcher.hpp"
 #include "model/plugin.hpp"
+#include "model/received_alert.hpp"
 #include "model/rule.hpp"
+#include "model/silence.hpp"
 
 namespace tocsin::api {
 
@@ -74,6 +77,15 @@ struct IncidentView {
   std::vector<model::TimelineEntry> timeline;
 };
 
+/// What Alertmanager's clients are told of this agent.
+struct AlertmanagerStatus {
+  std::string version;                                     ///< of this program
+  base::Time started{};
+  std::string cluster = "disabled";                        ///< ready, settling, disabled
+  std::string name;                                        ///< in the cluster; empty: none
+  std::vector<std::pair<std::string, std::string>> peers;  ///< name and address, this one too
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -111,6 +123,28 @@ class Backend {
   virtual std::string not_ready() = 0;
   virtual std::map<std::string, std::string> version() = 0;
 
+  // --- Alertmanager's API ---------------------------------------------------------------------------------------
+  /// Empty: it is served; else why not, and what to do.
+  virtual std::string alertmanager_off() {
+    return "Alertmanager's API is not served by this agent; an empty [source.alertmanager] in agent.toml enables it";
+  }
+  virtual AlertmanagerStatus alertmanager_status() { return {}; }
+  /// The configuration as YAML that amtool can read.
+  virtual std::string alertmanager_config() { return {}; }
+  /// Returns when they are durable. Each was checked (model::check_received).
+  virtual base::Result<void> receive(std::vector<model::ReceivedAlert>) { return unserved(); }
+  /// In order of their fingerprints.
+  virtual base::Result<std::vector<model::AlertView>> active_alerts(const model::AlertFilter&) { return unserved(); }
+  virtual base::Result<std::vector<model::AlertGroupView>> alert_groups(const model::AlertFilter&) {
+    return unserved();
+  }
+  virtual base::Result<std::vector<std::string>> receivers() { return unserved(); }
+  /// A new one where its id is empty; the id it has now. Returns when it is durable.
+  virtual base::Result<std::string> set_silence(model::Silence) { return unserved(); }
+  virtual base::Result<void> expire_silence(const std::string&, const std::string&) { return unserved(); }
+  virtual base::Result<std::vector<model::Silence>> silences() { return unserved(); }
+  virtual base::Result<model::Silence> silence(const std::string&) { return unserved(); }
+
   // --- routes of plugins -----------------------------------------------------------------------------------------
   struct PluginRequest {
     std::string_view method, path, query, remote, user;
@@ -126,6 +160,11 @@ class Backend {
   virtual bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) = 0;
   /// The routes plugin_route() serves now; a last segment "*" takes any rest. For OpenAPI, 404, 405 and metrics.
   virtual std::vector<model::RouteDoc> plugin_routes() { return {}; }
+
+ private:
+  static std::unexpected<base::Error> unserved() {
+    return base::fail(base::Fault::unsupported, "this is not served by this agent");
+  }
 };
 
 }  // namespace tocsin::api

@@ -53,6 +53,7 @@ base::Result<void> check_transition(const model::Incident& incident, const Statu
 Desk::Impl::Impl(model::Routing routing) : routing_(std::move(routing)), tree_(std::make_unique<Tree>(routing_)) {}
 
 model::Changes Desk::Impl::finish(base::Time now) {
+  schedule_received();
   forget_old(now);
   forget_loose(now);
   for (const std::string& id : touched_cases_) {
@@ -95,7 +96,9 @@ void Desk::Impl::run_due(base::Time now) {
   while (!due_.empty() && due_.begin()->first <= now) {
     const auto [due, key] = *due_.begin();
     const base::Time at = now - due > missed_after ? now : due;
-    if (key.front() == 'g') {
+    if (key.front() == 'r') {
+      expire_received(at);
+    } else if (key.front() == 'g') {
       flush(groups_.at(key.substr(1)), at);
     } else {
       Case& c = cases_.at(key.substr(1));
@@ -250,6 +253,9 @@ void Desk::restore(Known known, base::Time now) {
   impl_->learn_groups(std::move(groups), now);
   impl_->learn_pending(deliveries);
   impl_->learn_loose(alerts);
+  for (const model::Alert& alert : alerts) impl_->note_own(alert);
+  impl_->received_.restore(alerts, now, impl_->routing_.resolve_timeout);
+  impl_->schedule_received();
 }
 
 void Desk::adopt(Known known, base::Time now) {

@@ -239,7 +239,7 @@ void Desk::Impl::tell_group(Group& group, const Node& node, const std::string& t
   base.correlation_id = incident ? incident->incident.correlation_id : "";
   base.target = target;
   base.reason = "group flush";
-  base.receiver = node.route->name.empty() ? node.route->path : node.route->name;
+  base.receiver = node.route->receiver_name();
   base.group_key = group.group_key;
   base.group_labels = group.labels;
   base.incident = incident ? incident->incident : stand_in(alerts, group.labels, group.shadow, at);
