@@ -131,11 +131,11 @@ Read<model::Matcher> matcher(Value& value, const std::string& index) {
     if (found->boolean() == nullptr) return malformed(where + std::string(key), "true or false is expected");
     return *found->boolean();
   };
-  READ(const bool regex, flag("isRegex", false));
-  READ(const bool equal, flag("isEqual", true));
+  READ(const bool is_regex, flag("isRegex", false));
+  READ(const bool is_equal, flag("isEqual", true));
   using enum model::MatchOp;
-  auto made = model::Matcher::make(std::move(name), regex ? (equal ? match : not_match) : (equal ? model::MatchOp::equal : not_equal),
-                                   std::move(wanted));
+  const model::MatchOp op = is_regex ? (is_equal ? match : not_match) : (is_equal ? equal : not_equal);
+  auto made = model::Matcher::make(std::move(name), op, std::move(wanted));
   if (!made) return std::unexpected(refusal(400, "silence invalid: matcher " + index + ": " + made.error().message()));
   return std::move(*made);
 }

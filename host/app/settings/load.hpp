@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,8 +23,14 @@ struct LoadRequest {
   config::Environment environment;
 };
 
+/// [source.alertmanager]: Alertmanager's API, built into the agent.
+struct AlertmanagerSource {
+  model::Labels labels;  ///< added to what it receives, where the sender gives none of the name
+};
+
 struct Loaded {
   Agent agent;
+  std::optional<AlertmanagerSource> alertmanager;  ///< none: not served
   std::vector<Instance> instances;   ///< enabled or not; named ones and those that start by themselves
   std::vector<model::Rule> rules;    ///< without those of scripts
   std::vector<std::string> scripts;  ///< rule files for detectors: give each to its detector, then rule_from_table()
