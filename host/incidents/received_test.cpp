@@ -290,6 +290,7 @@ TEST_F(ReceivedTest, ARestartKeepsTheOccurrence) {
   const std::string id = known().id;
   clock.advance(1h);
   restart();
+  clock.advance(1s);
   const Changes changes = take(sent());
   EXPECT_EQ(known().id, id);
   EXPECT_FALSE(changes.empty());

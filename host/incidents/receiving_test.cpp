@@ -31,7 +31,7 @@ TEST(Receiving, OpensAnIncidentAndTellsItsGroup) {
   World w(routing());
   w.receive({sent(down)});
   EXPECT_EQ(w.only().severity, Severity::critical);
-  EXPECT_EQ(w.only().title, "Down service=api, instance=a");
+  EXPECT_EQ(w.only().title, "Down instance=a, service=api");
   w.pass(30s);
   EXPECT_EQ(w.told(), Told{"hook:FIRING"});
   EXPECT_EQ(w.newest().alerts.front().labels, down);
