@@ -255,6 +255,21 @@ TEST_F(Alertmanager, ASilenceIsFoundAndEndedByItsId) {
   get("/api/v2/silence/nope", 422);
   EXPECT_EQ(ask("DELETE", "/api/v2/silence/" + own).status, 200u);
   EXPECT_EQ(ask("DELETE", "/api/v2/silence/" + other).status, 404u);
+  backend.silences_.front().ends_at = noon;
+  EXPECT_EQ(ask("DELETE", "/api/v2/silence/" + own).status, 200u) << "what is over may be ended again";
+}
+
+TEST_F(Alertmanager, AnEditKeepsWhatItsSenderDoesNotKnowOf) {
+  backend.silences_.front().until_resolved = true;
+  backend.silences_.front().annotations = {{"ticket", "1"}};
+  const RawAnswer answer = post(
+      "/api/v2/silences",
+      R"({"id":"4243d46b-de60-4fe1-b92c-9a68e1f8607c","matchers":[{"name":"a","value":"b","isRegex":false}],)"
+      R"("startsAt":"2026-11-20T10:00:00Z","endsAt":"2026-11-20T12:00:00Z","createdBy":"x","comment":"new"})");
+  EXPECT_EQ(answer.status, 200u) << answer.body;
+  EXPECT_TRUE(backend.last_silence.until_resolved);
+  EXPECT_EQ(backend.last_silence.annotations.at("ticket"), "1");
+  EXPECT_EQ(backend.last_silence.comment + backend.last_silence.matchers[0].text(), "newa=\"b\"");
 }
 
 TEST_F(Alertmanager, ASlashAtTheEndIsTaken) {

@@ -143,7 +143,7 @@ class Backend {
   virtual base::Result<std::string> set_silence(model::Silence) { return unserved(); }
   virtual base::Result<void> expire_silence(const std::string&, const std::string&) { return unserved(); }
   virtual base::Result<std::vector<model::Silence>> silences() { return unserved(); }
-  virtual base::Result<model::Silence> silence(const std::string&) { return unserved(); }
+  virtual base::Result<std::optional<model::Silence>> silence(const std::string&) { return unserved(); }
 
   // --- routes of plugins -----------------------------------------------------------------------------------------
   struct PluginRequest {

@@ -1,5 +1,7 @@
 // Alertmanager's API v2 and its pages under /-/: what Prometheus, amtool and dashboards ask of an Alertmanager.
 #include <algorithm>
+#include <cctype>
+#include <optional>
 
 #include "api/alertmanager_json.hpp"
 #include "api/handlers.hpp"
@@ -113,6 +115,23 @@ bool silence_before(const model::Silence& a, const model::Silence& b, base::Time
   return rank(a) == 1 ? a.ends_at < b.ends_at : a.ends_at > b.ends_at;
 }
 
+/// What an edit says, over what its sender does not know of: a silence may be more than Alertmanager's.
+model::Silence edited(model::Silence known, model::Silence&& sent) {
+  known.matchers = std::move(sent.matchers);
+  known.starts_at = sent.starts_at;
+  known.ends_at = sent.ends_at;
+  known.created_by = std::move(sent.created_by);
+  known.comment = std::move(sent.comment);
+  if (!sent.annotations.empty()) known.annotations = std::move(sent.annotations);
+  return known;
+}
+
+/// Whether somebody ended it before.
+bool is_over(Backend& backend, const std::string& id) {
+  const auto known = backend.silence(id);
+  return known && *known && (*known)->state(backend.now()) == model::SilenceState::expired;
+}
+
 /// A filter is compared with what the silence's matchers look for.
 bool matches_silence(const model::Matchers& filter, const model::Silence& silence) {
   std::vector<model::Labels::Pair> wanted;
@@ -206,6 +225,12 @@ Outcome am_post_silence(Backend& backend, const Call& call) {
   if (auto refused = refuse_type(call.request)) return std::move(*refused);
   auto silence = am::read_silence(call.request.body);
   if (!silence) return std::move(silence).error();
+  if (!silence->id.empty()) {
+    auto known = backend.silence(silence->id);
+    if (!known) return failed(known.error());
+    if (!*known) return am::refusal(404, "there is no silence " + silence->id);
+    *silence = edited(std::move(**known), std::move(*silence));
+  }
   auto id = backend.set_silence(std::move(*silence));
   if (!id) return failed(id.error());
   std::string body;
@@ -218,9 +243,10 @@ Outcome am_silence(Backend& backend, const Call& call) {
   if (auto refused = refuse_id(call.path[0])) return std::move(*refused);
   auto found = backend.silence(call.path[0]);
   if (!found) return failed(found.error());
+  if (!*found) return am::refusal(404, "there is no silence " + call.path[0]);
   std::string body;
   JsonWriter json(body);
-  am::write(json, *found, backend.now());
+  am::write(json, **found, backend.now());
   return json_reply(std::move(body));
 }
 
@@ -228,7 +254,8 @@ Outcome am_expire_silence(Backend& backend, const Call& call) {
   if (auto why = off(backend)) return std::unexpected(std::move(*why));
   if (auto refused = refuse_id(call.path[0])) return std::move(*refused);
   auto expired = backend.expire_silence(call.path[0], "api");
-  return expired ? done() : failed(expired.error());
+  // To end what is over is no mistake, for Alertmanager.
+  return expired || is_over(backend, call.path[0]) ? done() : failed(expired.error());
 }
 
 Outcome am_healthy(Backend& backend, const Call&) {

@@ -32,8 +32,8 @@ class Backend final : public api::Backend {
     std::function<std::string()> not_ready;  ///< of the agent as a whole; empty: ready
     /// Alertmanager's API as it is configured now; none: it is not served.
     std::function<std::optional<settings::AlertmanagerSource>()> alertmanager;
-    /// What amtool reads; null: YAML made from the routing.
-    std::function<std::string()> alertmanager_config;
+    /// The configuration as Alertmanager's clients read it; null or empty: YAML made from the routing.
+    std::function<std::string()> shown;
     std::string name;
     std::string address;  ///< of the listener, as clients are told
   };

@@ -34,7 +34,8 @@ api::AlertmanagerStatus Backend::alertmanager_status() {
 }
 
 std::string Backend::alertmanager_config() {
-  return parts_.alertmanager_config ? parts_.alertmanager_config() : alertmanager_yaml(parts_.routing());
+  std::string shown = parts_.shown ? parts_.shown() : std::string();
+  return shown.empty() ? alertmanager_yaml(parts_.routing()) : shown;
 }
 
 base::Result<void> Backend::receive(std::vector<model::ReceivedAlert> alerts) {

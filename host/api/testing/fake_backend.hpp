@@ -231,22 +231,21 @@ class FakeBackend : public Backend {
   Result<std::vector<std::string>> receivers() override { return std::vector<std::string>{"root", "team-x"}; }
   Result<std::string> set_silence(model::Silence silence) override {
     std::lock_guard lock(mutex);
-    if (!silence.id.empty() && silence.id != silence_id) return fail(Fault::not_found, "there is no such silence");
     last_silence = std::move(silence);
     return std::string(silence_id);
   }
   Result<void> expire_silence(const std::string& id, const std::string&) override {
     if (id != silence_id) return fail(Fault::not_found, "there is no silence " + id);
+    if (silences_.front().ends_at <= noon) return fail(Fault::conflict, "silence " + id + " already expired");
     return {};
   }
   Result<std::vector<model::Silence>> silences() override {
     std::lock_guard lock(mutex);
     return silences_;
   }
-  Result<model::Silence> silence(const std::string& id) override {
+  Result<std::optional<model::Silence>> silence(const std::string& id) override {
     std::lock_guard lock(mutex);
-    if (id != silence_id) return fail(Fault::not_found, "there is no silence " + id);
-    return silences_.front();
+    return id == silence_id ? std::optional(silences_.front()) : std::nullopt;
   }
   /// One that fires: the alert whose fingerprint every user of Alertmanager's can check.
   static model::AlertView view() {
