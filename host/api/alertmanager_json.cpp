@@ -63,9 +63,8 @@ Read<model::Labels> labels(Value& value, const std::string& where) {
 
 /// A date before or after those that nanoseconds can tell, of which Alertmanager knows: the year of "9999-12-31T…".
 base::Time beyond(std::string_view given) {
-  const bool digits = given.size() > 4 && std::all_of(given.begin(), given.begin() + 4, [](unsigned char c) {
-    return std::isdigit(c) != 0;
-  });
+  const bool digits = given.size() > 4 && std::all_of(given.begin(), given.begin() + 4,
+                                                      [](unsigned char c) { return std::isdigit(c) != 0; });
   if (!digits || !base::parse_rfc3339("2000" + std::string(given.substr(4)))) return base::no_time;
   return given.substr(0, 4) > "2000" ? base::parse_rfc3339("2261-01-01T00:00:00Z").value() : base::from_ns(1);
 }
@@ -87,13 +86,12 @@ bool is_uri(std::string_view text) {
   if (text.starts_with('/')) return true;
   const std::size_t colon = text.find(':');
   if (colon == text.npos || colon == 0 || std::isalpha(static_cast<unsigned char>(text[0])) == 0) return false;
-  return std::ranges::all_of(text.substr(0, colon), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '+' || c == '-' || c == '.';
-  });
+  return std::ranges::all_of(text.substr(0, colon),
+                             [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '-' || c == '.'; });
 }
 
-#define READ(declaration, ...)                                            \
-  auto TOCSIN_CAT(read_, __LINE__) = (__VA_ARGS__);                       \
+#define READ(declaration, ...)                                                                              \
+  auto TOCSIN_CAT(read_, __LINE__) = (__VA_ARGS__);                                                         \
   if (!TOCSIN_CAT(read_, __LINE__)) return std::unexpected(std::move(TOCSIN_CAT(read_, __LINE__)).error()); \
   declaration = std::move(*TOCSIN_CAT(read_, __LINE__))
 
@@ -217,11 +215,10 @@ std::string time_text(base::Time time) {
   const std::chrono::year_month_day date(days);
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time - days).count();
   std::array<char, 40> out{};
-  const int size = std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
-                                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                                 static_cast<unsigned>(date.day()), static_cast<int>(ms / 3'600'000),
-                                 static_cast<int>(ms / 60'000 % 60), static_cast<int>(ms / 1000 % 60),
-                                 static_cast<int>(ms % 1000));
+  const int size = std::snprintf(
+      out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
+      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(ms / 3'600'000),
+      static_cast<int>(ms / 60'000 % 60), static_cast<int>(ms / 1000 % 60), static_cast<int>(ms % 1000));
   return std::string(out.data(), static_cast<std::size_t>(size));
 }
 

@@ -80,7 +80,8 @@ TEST_F(Alertmanager, WrongFiltersAreRefusedWithAString) {
 TEST_F(Alertmanager, GroupsCarryReceiverLabelsAndAlerts) {
   const std::string body = get("/api/v2/alerts/groups?muted=false");
   EXPECT_TRUE(body.starts_with(R"([{"alerts":[{"annotations":)")) << body;
-  EXPECT_TRUE(body.ends_with(R"(],"labels":{"alertname":"Manual"},"receiver":{"name":"root"},"routeLabels":{}}])")) << body;
+  EXPECT_TRUE(body.ends_with(R"(],"labels":{"alertname":"Manual"},"receiver":{"name":"root"},"routeLabels":{}}])"))
+      << body;
   EXPECT_FALSE(backend.last_alert_filter.muted);
 }
 
@@ -228,7 +229,8 @@ TEST_F(Alertmanager, ASilenceIsSet) {
 }
 
 TEST_F(Alertmanager, SilencesThatLackSomethingAreRefusedAsAlertmanagerDoes) {
-  const std::string rest = R"("startsAt":"2026-11-20T10:00:00Z","endsAt":"2026-11-20T11:00:00Z","createdBy":"x","comment":"c"})";
+  const std::string rest =
+      R"("startsAt":"2026-11-20T10:00:00Z","endsAt":"2026-11-20T11:00:00Z","createdBy":"x","comment":"c"})";
   for (const auto& [body, status] :
        {std::pair{std::string(), 422u},
         {"null", 422u},
@@ -262,10 +264,10 @@ TEST_F(Alertmanager, ASilenceIsFoundAndEndedByItsId) {
 TEST_F(Alertmanager, AnEditKeepsWhatItsSenderDoesNotKnowOf) {
   backend.silences_.front().until_resolved = true;
   backend.silences_.front().annotations = {{"ticket", "1"}};
-  const RawAnswer answer = post(
-      "/api/v2/silences",
-      R"({"id":"4243d46b-de60-4fe1-b92c-9a68e1f8607c","matchers":[{"name":"a","value":"b","isRegex":false}],)"
-      R"("startsAt":"2026-11-20T10:00:00Z","endsAt":"2026-11-20T12:00:00Z","createdBy":"x","comment":"new"})");
+  const RawAnswer answer =
+      post("/api/v2/silences",
+           R"({"id":"4243d46b-de60-4fe1-b92c-9a68e1f8607c","matchers":[{"name":"a","value":"b","isRegex":false}],)"
+           R"("startsAt":"2026-11-20T10:00:00Z","endsAt":"2026-11-20T12:00:00Z","createdBy":"x","comment":"new"})");
   EXPECT_EQ(answer.status, 200u) << answer.body;
   EXPECT_TRUE(backend.last_silence.until_resolved);
   EXPECT_EQ(backend.last_silence.annotations.at("ticket"), "1");

@@ -79,7 +79,7 @@ struct IncidentView {
 
 /// What Alertmanager's clients are told of this agent.
 struct AlertmanagerStatus {
-  std::string version;                                     ///< of this program
+  std::string version;  ///< of this program
   base::Time started{};
   std::string cluster = "disabled";                        ///< ready, settling, disabled
   std::string name;                                        ///< in the cluster; empty: none

@@ -86,8 +86,8 @@ std::optional<Reply> refuse_type(const Request& request) {
   std::string_view type = request.header("content-type");
   type = base::trim(type.substr(0, type.find(';')));
   if (type.empty() || base::equal_without_case(type, "application/json")) return std::nullopt;
-  return am::shape_refusal(415, 415, "the body's Content-Type is \"" + std::string(type) +
-                                         "\"; only application/json is taken");
+  return am::shape_refusal(415, 415,
+                           "the body's Content-Type is \"" + std::string(type) + "\"; only application/json is taken");
 }
 
 bool is_uuid(std::string_view text) {

@@ -61,7 +61,8 @@ constexpr std::array log_parameters{
 
 constexpr Parameter filter_parameter{
     "filter", "string", "A matcher: label=\"value\", also != =~ !~; all given must match.", {}, {}, true};
-constexpr Parameter receiver_parameter{"receiver", "string", "A regular expression that a whole receiver's name matches."};
+constexpr Parameter receiver_parameter{"receiver", "string",
+                                       "A regular expression that a whole receiver's name matches."};
 constexpr Parameter receiver_matchers_parameter{
     "receiver_matchers", "string", "Taken and ignored: receivers have no labels.", {}, {}, true};
 constexpr Parameter active_parameter{"active", "boolean", "Those that nothing holds back.", {}, "true"};
@@ -76,17 +77,14 @@ constexpr std::array am_alert_parameters{
     receiver_parameter,
     receiver_matchers_parameter};
 constexpr std::array am_group_parameters{
-    active_parameter,
-    silenced_parameter,
-    inhibited_parameter,
-    Parameter{"muted", "boolean", "Groups of which every alert is held back.", {}, "true"},
-    filter_parameter,
-    receiver_parameter,
+    active_parameter,           silenced_parameter,
+    inhibited_parameter,        Parameter{"muted", "boolean", "Groups of which every alert is held back.", {}, "true"},
+    filter_parameter,           receiver_parameter,
     receiver_matchers_parameter};
 constexpr std::array am_receiver_parameters{receiver_matchers_parameter};
-constexpr std::array am_silence_parameters{
-    filter_parameter, active_parameter, Parameter{"expired", "boolean", "Those that are over.", {}, "true"},
-    Parameter{"pending", "boolean", "Those that are to come.", {}, "true"}};
+constexpr std::array am_silence_parameters{filter_parameter, active_parameter,
+                                           Parameter{"expired", "boolean", "Those that are over.", {}, "true"},
+                                           Parameter{"pending", "boolean", "Those that are to come.", {}, "true"}};
 
 constexpr std::uint32_t probe = route_health | route_lenient;
 
@@ -309,7 +307,8 @@ constexpr std::array table{
           {},
           "AmPostableSilence",
           "AmSilenceId"},
-    Route{"GET", "/api/v2/silence/{id}", "Alertmanager: one silence", h::am_silence, route_lenient, {}, {}, "AmSilence"},
+    Route{
+        "GET", "/api/v2/silence/{id}", "Alertmanager: one silence", h::am_silence, route_lenient, {}, {}, "AmSilence"},
     Route{"DELETE",
           "/api/v2/silence/{id}",
           "Alertmanager: end a silence",

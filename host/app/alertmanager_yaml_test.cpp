@@ -35,11 +35,13 @@ TEST(AlertmanagerYaml, WritesTheTreeWithItsMatchersQuoted) {
   EXPECT_NE(text.find("  group_by: [\"alertname\"]\n"), std::string::npos) << text;
   EXPECT_NE(text.find("  routes:\n  -\n    receiver: \"team \\\"x\\\"\"\n    group_wait: 1500ms\n"), std::string::npos)
       << text;
-  EXPECT_NE(text.find("    matchers: [\"team=~\\\"x|\\\\\\\"y\\\"\"]\n    continue: true\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("    matchers: [\"team=~\\\"x|\\\\\\\"y\\\"\"]\n    continue: true\n"), std::string::npos)
+      << text;
   EXPECT_NE(text.find("  # left out: \"odd\", for the names of its labels\n"), std::string::npos) << text;
   EXPECT_NE(text.find("receivers:\n- name: \"root\"\n- name: \"team \\\"x\\\"\"\n- name: \"odd\"\n"), std::string::npos)
       << text;
-  EXPECT_NE(text.find("inhibit_rules:\n- source_matchers: [\"severity=\\\"critical\\\"\"]\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("inhibit_rules:\n- source_matchers: [\"severity=\\\"critical\\\"\"]\n"), std::string::npos)
+      << text;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // The desk's state and its decisions, in files by subject: alerts.cpp (alerts into incidents), groups.cpp (group
-// flushes), ladders.cpp (escalation), messages.cpp (deliveries), receiving.cpp (alerts from outside), views.cpp (what is
-// asked), desk.cpp (what people decide, restore). One strand.
+// flushes), ladders.cpp (escalation), messages.cpp (deliveries), receiving.cpp (alerts from outside), views.cpp (what
+// is asked), desk.cpp (what people decide, restore). One strand.
 #pragma once
 
 #include <memory>
@@ -145,7 +145,7 @@ struct Desk::Impl {
   std::set<std::pair<base::Time, std::string>> due_;                  ///< "c" + correlation id, "g" + group key, or "r"
 
   Received received_;
-  base::Time received_due_{};  ///< as it stands in due_
+  base::Time received_due_{};                              ///< as it stands in due_
   std::unordered_map<std::string, Received::Shared> own_;  ///< firing alerts of the agent's own rules, by id
 
   model::Changes out_;

@@ -24,8 +24,8 @@ struct Known {
   std::vector<model::GroupState> groups;
   std::vector<model::Ladder> ladders;
   std::vector<model::TicketRef> tickets;
-  /// Firing alerts that were committed: one that has no incident any more (a person closed it) opens none anew. Of those
-  /// received from outside also the ones resolved lately.
+  /// Firing alerts that were committed: one that has no incident any more (a person closed it) opens none anew. Of
+  /// those received from outside also the ones resolved lately.
   std::vector<model::Alert> alerts = {};
   /// Pending ones: what is on its way is neither told again nor forgotten when its alert resolves meanwhile.
   std::vector<model::Delivery> deliveries = {};
@@ -50,9 +50,9 @@ class Desk {
 
   /// Alerts that changed state, in order.
   model::Changes on_alerts(const std::vector<model::Alert>& alerts, base::Time now);
-  /// Alerts that came in from outside, one message of a sender's at a time. An error names an alert that may not be kept
-  /// (model::check_received), and nothing is taken. What it returns is never empty where an alert was sent: whoever
-  /// waits until it is durable also waits for what was decided of the same alerts before.
+  /// Alerts that came in from outside, one message of a sender's at a time. An error names an alert that may not be
+  /// kept (model::check_received), and nothing is taken. What it returns is never empty where an alert was sent:
+  /// whoever waits until it is durable also waits for what was decided of the same alerts before.
   base::Result<model::Changes> on_received(std::vector<model::ReceivedAlert> alerts, base::Time now);
   /// Group flushes and ladder steps due by `now`, each at its own instant if that is less than a minute ago (later, the
   /// desk was held up: it goes on from `now` and makes up for nothing). A virtual clock stops at each next_due().

@@ -50,8 +50,8 @@ struct OpenAfter {
 
 /// A node of the routing tree; what a child does not give is inherited when the tree is read, so each node is whole.
 struct Route {
-  std::string name;  ///< "root" for the root
-  std::string path;  ///< "root/payments-day"
+  std::string name;      ///< "root" for the root
+  std::string path;      ///< "root/payments-day"
   std::string receiver;  ///< what Alertmanager's clients know it by; empty: its name
   Matchers matchers;
   bool continues = false;

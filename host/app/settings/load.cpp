@@ -129,8 +129,7 @@ class Loader {
 
   void serve_alertmanager(Instance& instance) {
     unprotected(instance, alertmanager_type());
-    instance.config =
-        check_instance(instance, alertmanager_type(), out_.agent, request_.environment, diagnostics());
+    instance.config = check_instance(instance, alertmanager_type(), out_.agent, request_.environment, diagnostics());
     if (!instance.enabled) return;
     if (out_.alertmanager) {
       return error_at(diagnostics(), instance.place,

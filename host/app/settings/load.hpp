@@ -31,8 +31,8 @@ struct AlertmanagerSource {
 struct Loaded {
   Agent agent;
   std::optional<AlertmanagerSource> alertmanager;  ///< none: not served
-  std::vector<Instance> instances;   ///< enabled or not; named ones and those that start by themselves
-  std::vector<model::Rule> rules;    ///< without those of scripts
+  std::vector<Instance> instances;                 ///< enabled or not; named ones and those that start by themselves
+  std::vector<model::Rule> rules;                  ///< without those of scripts
   std::vector<std::string> scripts;  ///< rule files for detectors: give each to its detector, then rule_from_table()
   model::Routing routing;            ///< with a channel for each enabled notifier and tracker whose plugin is there
   config::Diagnostics diagnostics;
