@@ -69,7 +69,7 @@ model::Changes Desk::Impl::finish(base::Time now) {
   for (const std::string& key : touched_groups_) {
     auto it = groups_.find(key);
     if (it == groups_.end()) continue;
-    for (auto& row : it->second.to_rows(false)) out_.groups.push_back(std::move(row));
+    for (auto& row : it->second.take_rows(false)) out_.groups.push_back(std::move(row));
   }
   touched_cases_.clear();
   touched_climbs_.clear();
@@ -155,6 +155,10 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
     const auto parts = base::split(row.key, '\n');
     if (parts.size() < 3 || row.gone) continue;
     const std::string key = make_group_key(std::string(parts[0]), std::string(parts[1]), !parts[2].empty());
+    const auto learn_member = [&](Group& group, model::Alert&& alert) {
+      groups_of_[alert.id].insert(key);
+      group.members[alert.fingerprint] = std::move(alert);
+    };
     if (parts.size() == 3) {
       Group& group = groups_[key];
       group.key = key;
@@ -164,12 +168,17 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
       group.labels = row.labels;
       group.last_flush = row.last_notified;
       group_by_hash_[base::hex16(base::Fnv1a().add(key).value())] = key;
+      // A row with members was written before they had rows of their own: they get them when the group next changes.
       for (model::Alert& alert : row.members) {
-        groups_of_[alert.id].insert(key);
-        group.members[alert.fingerprint] = std::move(alert);
+        group.unsaved.insert(alert.fingerprint);
+        learn_member(group, std::move(alert));
       }
       schedule(group, std::max(row.next_flush, now));
     } else if (auto it = groups_.find(key); it != groups_.end()) {
+      if (parts[3].empty()) {
+        for (model::Alert& alert : row.members) learn_member(it->second, std::move(alert));
+        continue;
+      }
       Record& record = it->second.records[std::string(parts[3])];
       record.firing = {row.told_firing.begin(), row.told_firing.end()};
       record.resolved = {row.told_resolved.begin(), row.told_resolved.end()};

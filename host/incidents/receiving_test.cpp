@@ -271,6 +271,31 @@ TEST(Receiving, ThirteenThousandAlertsAreListedQuickly) {
   EXPECT_LT(took, 2s);
 }
 
+TEST(Receiving, ALargeGroupCostsWhatChangesAndNotItsSize) {
+  World w(routing());
+  const auto nth = [](int i) {
+    Labels labels = down;
+    labels.set("instance", std::to_string(i));
+    return labels;
+  };
+  for (int i = 0; i < 100; ++i) {
+    w.receive({sent(nth(i), w.now())});
+    ASSERT_LE(w.last.groups.size(), 2u) << "the group's timer and the new member";
+  }
+  w.pass(30s);
+  ASSERT_EQ(w.newest().alerts.size(), 100u);
+  w.deliver_all();
+  w.restart();
+  w.receive({sent(nth(7), w.now(), w.now())});
+  w.pass(5min);
+  EXPECT_EQ(w.newest().alerts.size(), 100u);
+  w.deliver_all();
+  w.restart();
+  w.receive({sent(nth(100), w.now())});
+  w.pass(5min);
+  EXPECT_EQ(w.newest().alerts.size(), 100u) << "99 that go on and a new one; the resolved one has left";
+}
+
 TEST(Receiving, AReloadKeepsWhatFires) {
   World w(routing());
   w.receive({sent(down)});
