@@ -279,7 +279,7 @@ TEST(Receiving, ALargeGroupCostsWhatChangesAndNotItsSize) {
     return labels;
   };
   for (int i = 0; i < 100; ++i) {
-    w.receive({sent(nth(i), w.now())});
+    w.receive({sent(nth(i), w.now(), w.now() + 1h)});
     ASSERT_LE(w.last.groups.size(), 2u) << "the group's timer and the new member";
   }
   w.pass(30s);
@@ -291,7 +291,7 @@ TEST(Receiving, ALargeGroupCostsWhatChangesAndNotItsSize) {
   EXPECT_EQ(w.newest().alerts.size(), 100u);
   w.deliver_all();
   w.restart();
-  w.receive({sent(nth(100), w.now())});
+  w.receive({sent(nth(100), w.now(), w.now() + 1h)});
   w.pass(5min);
   EXPECT_EQ(w.newest().alerts.size(), 100u) << "99 that go on and a new one; the resolved one has left";
 }
