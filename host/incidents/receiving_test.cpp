@@ -1,4 +1,6 @@
 // Received alerts at the desk: they open incidents, are told by groups, survive restarts, and are asked about.
+#include <algorithm>
+
 #include "incidents/desk_world.hpp"
 
 namespace tocsin::incidents::testing {
