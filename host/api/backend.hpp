@@ -13,10 +13,12 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "model/alert.hpp"
+#include "model/alert_view.hpp"
 #include "model/delivery.hpp"
 #include "model/incident.hpp"
 #include "model/matcher.hpp"
 #include "model/plugin.hpp"
+#include "model/received_alert.hpp"
 #include "model/rule.hpp"
 #include "model/silence.hpp"
 
@@ -88,6 +90,14 @@ struct SilencePreview {
   std::size_t firing = 0;            ///< all that fire
   std::string warning;               ///< it means very much; empty: nothing to say
 };
+/// What Alertmanager's clients are told of this agent.
+struct AlertmanagerStatus {
+  std::string version;  ///< of this program
+  base::Time started{};
+  std::string cluster = "disabled";                        ///< ready, settling, disabled
+  std::string name;                                        ///< in the cluster; empty: none
+  std::vector<std::pair<std::string, std::string>> peers;  ///< name and address, this one too
+};
 
 class Backend {
  public:
@@ -141,6 +151,24 @@ class Backend {
   virtual std::string not_ready() = 0;
   virtual std::map<std::string, std::string> version() = 0;
 
+  // --- Alertmanager's API ---------------------------------------------------------------------------------------
+  /// Empty: it is served; else why not, and what to do.
+  virtual std::string alertmanager_off() {
+    return "Alertmanager's API is not served by this agent; an empty [source.alertmanager] in agent.toml enables it";
+  }
+  virtual AlertmanagerStatus alertmanager_status() { return {}; }
+  /// The configuration as YAML that amtool can read.
+  virtual std::string alertmanager_config() { return {}; }
+  /// Returns when they are durable. Each was checked (model::check_received).
+  virtual base::Result<void> receive(std::vector<model::ReceivedAlert>) { return unserved(); }
+  /// In order of their fingerprints.
+  virtual base::Result<std::vector<model::AlertView>> active_alerts(const model::AlertFilter&) { return unserved(); }
+  virtual base::Result<std::vector<model::AlertGroupView>> alert_groups(const model::AlertFilter&) {
+    return unserved();
+  }
+  virtual base::Result<std::vector<std::string>> receivers() { return unserved(); }
+  /// A new one where its id is empty; the id it has now. Returns when it is durable.
+
   // --- routes of plugins -----------------------------------------------------------------------------------------
   struct PluginRequest {
     std::string_view method, path, query, remote, user;
@@ -156,6 +184,11 @@ class Backend {
   virtual bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) = 0;
   /// The routes plugin_route() serves now; a last segment "*" takes any rest. For OpenAPI, 404, 405 and metrics.
   virtual std::vector<model::RouteDoc> plugin_routes() { return {}; }
+
+ private:
+  static std::unexpected<base::Error> unserved() {
+    return base::fail(base::Fault::unsupported, "this is not served by this agent");
+  }
 };
 
 }  // namespace tocsin::api

@@ -32,6 +32,16 @@ void append_number(std::string& out, std::uint64_t number) {
   out.append(digits.data(), end);
 }
 
+/// The path within the agent: without the prefix it is served under, and as Alertmanager takes it, with or without a
+/// slash at its end.
+std::string_view inner_path(std::string_view path, std::string_view prefix) {
+  const std::string_view rest = path.starts_with(prefix) ? path.substr(prefix.size()) : path;
+  if (rest.empty() && !path.empty()) return "/";
+  if (rest.starts_with('/')) path = rest;
+  if (path.starts_with("/api/v2/") && path.ends_with('/')) path.remove_suffix(1);
+  return path;
+}
+
 /// A header of a plugin's answer that would break out of its line, or that is the server's own business.
 bool sendable(const std::pair<std::string, std::string>& header) {
   for (const std::string* part : {&header.first, &header.second}) {
@@ -181,6 +191,7 @@ std::chrono::steady_clock::duration Connection::time_for(std::uint64_t bytes) co
 
 void Connection::dispatch() {
   reader_.view(buffer_.data(), request_);
+  request_.path = inner_path(request_.path, site_.settings.route_prefix);
   if (reader_.consumed() == buffer_.size()) buffer_.pad();
   keep_ = keep_ && reader_.keep_alive() && !site_.stopping.load(std::memory_order_relaxed);
   called_ = std::chrono::steady_clock::now();

@@ -90,7 +90,7 @@ void Dispatcher::handle(const Request& request, const Door& door, const std::sha
     return responder->answer(to_reply(*refusal, request.path));
   }
   if (request.path == "*" && request.method == "OPTIONS") {
-    return responder->answer(options("GET, HEAD, POST, PUT, OPTIONS", "*"));
+    return responder->answer(options("GET, HEAD, POST, PUT, DELETE, OPTIONS", "*"));
   }
   if (!request.path.starts_with('/')) {
     return responder->answer(

@@ -47,6 +47,20 @@ Outcome show_metrics(Backend& backend, const Call& call);
 Outcome healthy(Backend& backend, const Call& call);
 Outcome ready(Backend& backend, const Call& call);
 
+// handlers_alertmanager.cpp
+Outcome am_alerts(Backend& backend, const Call& call);
+Outcome am_groups(Backend& backend, const Call& call);
+Outcome am_post_alerts(Backend& backend, const Call& call);
+Outcome am_receivers(Backend& backend, const Call& call);
+Outcome am_status(Backend& backend, const Call& call);
+Outcome am_silences(Backend& backend, const Call& call);
+Outcome am_post_silence(Backend& backend, const Call& call);
+Outcome am_silence(Backend& backend, const Call& call);
+Outcome am_expire_silence(Backend& backend, const Call& call);
+Outcome am_healthy(Backend& backend, const Call& call);
+Outcome am_ready(Backend& backend, const Call& call);
+Outcome am_reload(Backend& backend, const Call& call);
+
 // page.cpp
 Outcome show_page(Backend& backend, const Call& call);
 

@@ -1,8 +1,10 @@
 #include "api/json_reader.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/text.hpp"
 
@@ -60,12 +62,33 @@ class Reader {
       if (peek() != '"') return wrong("a key in double quotes");
       TRY(std::string key, string());
       if (!take(':')) return wrong("\":\" after the key");
-      if (result.find(key) != nullptr) return wrong("each key once; \"" + key + "\" is there twice");
       TRY(Value value, read(depth + 1));
-      result.set(std::move(key), std::move(value));
+      result.table()->push_back({std::move(key), std::move(value), {}});
     } while (take(','));
     if (!take('}')) return wrong("\",\" or \"}\"");
+    if (const std::string* twice = doubled(*result.table())) {
+      return wrong("each key once; \"" + *twice + "\" is there twice");
+    }
     return result;
+  }
+
+  /// A key that is there twice, or null. By sorting where there are many, so that no body takes long.
+  static const std::string* doubled(const Value::Table& members) {
+    constexpr std::size_t few = 16;
+    if (members.size() > few) {
+      std::vector<const std::string*> keys;
+      for (const Value::Member& member : members) keys.push_back(&member.key);
+      std::ranges::sort(keys, {}, [](const std::string* key) -> const std::string& { return *key; });
+      const auto same = [](const std::string* a, const std::string* b) { return *a == *b; };
+      const auto twice = std::ranges::adjacent_find(keys, same);
+      return twice == keys.end() ? nullptr : *twice;
+    }
+    for (std::size_t i = 1; i < members.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        if (members[i].key == members[j].key) return &members[i].key;
+      }
+    }
+    return nullptr;
   }
 
   Result<Value> array(int depth) {

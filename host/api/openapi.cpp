@@ -51,9 +51,15 @@ void write_content(JsonWriter& json, std::string_view type, std::string_view sch
 void write_answers(JsonWriter& json, const Route& route) {
   json.key("responses").open_object().key(std::to_string(route.status)).open_object();
   json.field("description", reason_phrase(route.status));
-  write_content(json, route.answer_type, route.answer_schema);
-  json.close_object().key("default").open_object().field("description", "A problem (RFC 9457)");
-  write_content(json, "application/problem+json", "Problem");
+  if (!route.answer_type.empty()) write_content(json, route.answer_type, route.answer_schema);
+  json.close_object().key("default").open_object();
+  if (route.pattern.starts_with("/api/v2/")) {
+    json.field("description", "An error in Alertmanager's forms");
+    write_content(json, "application/json", "AmError");
+  } else {
+    json.field("description", "A problem (RFC 9457)");
+    write_content(json, "application/problem+json", "Problem");
+  }
   json.close_object().close_object();
 }
 

@@ -63,6 +63,33 @@ constexpr std::array log_parameters{
     Parameter{"status", "string", "Of the attempt.", "SENT FAILED RETRYING DEAD SHADOW SUPPRESSED"}, limit_parameter,
     after_parameter};
 
+constexpr Parameter filter_parameter{
+    "filter", "string", "A matcher: label=\"value\", also != =~ !~; all given must match.", {}, {}, true};
+constexpr Parameter receiver_parameter{"receiver", "string",
+                                       "A regular expression that a whole receiver's name matches."};
+constexpr Parameter receiver_matchers_parameter{
+    "receiver_matchers", "string", "Taken and ignored: receivers have no labels.", {}, {}, true};
+constexpr Parameter active_parameter{"active", "boolean", "Those that nothing holds back.", {}, "true"};
+constexpr Parameter silenced_parameter{"silenced", "boolean", "Those that are silenced.", {}, "true"};
+constexpr Parameter inhibited_parameter{"inhibited", "boolean", "Those that are inhibited.", {}, "true"};
+constexpr std::array am_alert_parameters{
+    active_parameter,
+    silenced_parameter,
+    inhibited_parameter,
+    Parameter{"unprocessed", "boolean", "Taken for Alertmanager's sake: no alert is.", {}, "true"},
+    filter_parameter,
+    receiver_parameter,
+    receiver_matchers_parameter};
+constexpr std::array am_group_parameters{
+    active_parameter,           silenced_parameter,
+    inhibited_parameter,        Parameter{"muted", "boolean", "Groups of which every alert is held back.", {}, "true"},
+    filter_parameter,           receiver_parameter,
+    receiver_matchers_parameter};
+constexpr std::array am_receiver_parameters{receiver_matchers_parameter};
+constexpr std::array am_silence_parameters{filter_parameter, active_parameter,
+                                           Parameter{"expired", "boolean", "Those that are over.", {}, "true"},
+                                           Parameter{"pending", "boolean", "Those that are to come.", {}, "true"}};
+
 constexpr std::uint32_t probe = route_health | route_lenient;
 
 constexpr std::array table{
@@ -258,6 +285,82 @@ constexpr std::array table{
           page_parameters,
           {},
           "MappingList"},
+    // Alertmanager's API, where [source.alertmanager] is configured.
+    Route{"GET", "/api/v2/status", "Alertmanager: status", h::am_status, route_lenient, {}, {}, "AmStatus"},
+    Route{"GET",
+          "/api/v2/receivers",
+          "Alertmanager: names of the receivers",
+          h::am_receivers,
+          route_lenient,
+          am_receiver_parameters,
+          {},
+          "AmReceivers"},
+    Route{"GET",
+          "/api/v2/alerts",
+          "Alertmanager: alerts that fire now",
+          h::am_alerts,
+          route_lenient,
+          am_alert_parameters,
+          {},
+          "AmAlerts"},
+    Route{"POST",
+          "/api/v2/alerts",
+          "Alertmanager: alerts fire, go on or end; answered when they are kept",
+          h::am_post_alerts,
+          route_lenient,
+          {},
+          "AmPostableAlerts",
+          {},
+          200,
+          ""},
+    Route{"GET",
+          "/api/v2/alerts/groups",
+          "Alertmanager: alerts by route and group",
+          h::am_groups,
+          route_lenient,
+          am_group_parameters,
+          {},
+          "AmGroups"},
+    Route{"GET",
+          "/api/v2/silences",
+          "Alertmanager: silences",
+          h::am_silences,
+          route_lenient,
+          am_silence_parameters,
+          {},
+          "AmSilences"},
+    Route{"POST",
+          "/api/v2/silences",
+          "Alertmanager: a new silence, or a change of one",
+          h::am_post_silence,
+          route_lenient,
+          {},
+          "AmPostableSilence",
+          "AmSilenceId"},
+    Route{
+        "GET", "/api/v2/silence/{id}", "Alertmanager: one silence", h::am_silence, route_lenient, {}, {}, "AmSilence"},
+    Route{"DELETE",
+          "/api/v2/silence/{id}",
+          "Alertmanager: end a silence",
+          h::am_expire_silence,
+          route_lenient,
+          {},
+          {},
+          {},
+          200,
+          ""},
+    Route{"GET", "/-/healthy", "Alertmanager: alive", h::am_healthy, route_lenient, {}, {}, {}, 200, "text/plain"},
+    Route{"GET", "/-/ready", "Alertmanager: ready to work", h::am_ready, route_lenient, {}, {}, {}, 200, "text/plain"},
+    Route{"POST",
+          "/-/reload",
+          "Alertmanager: read the configuration again",
+          h::am_reload,
+          route_lenient,
+          {},
+          {},
+          {},
+          200,
+          ""},
 };
 
 /// Walks path and pattern segment by segment; `values` gets what stands for {…}.

@@ -59,6 +59,20 @@ const std::vector<Sample> samples{
     {"GET", "/api/v1/dead-letters", "/api/v1/dead-letters", ""},
     {"POST", "/api/v1/dead-letters/{id}/replay", "/api/v1/dead-letters/7/replay", ""},
     {"GET", "/api/v1/integrations/jira/mappings", "/api/v1/integrations/jira/mappings", ""},
+    {"GET", "/api/v2/status", "/api/v2/status", ""},
+    {"GET", "/api/v2/receivers", "/api/v2/receivers", ""},
+    {"GET", "/api/v2/alerts", "/api/v2/alerts?active=true&foo=bar", ""},
+    {"POST", "/api/v2/alerts", "/api/v2/alerts", R"([{"labels":{"alertname":"A"}}])"},
+    {"GET", "/api/v2/alerts/groups", "/api/v2/alerts/groups", ""},
+    {"GET", "/api/v2/silences", "/api/v2/silences", ""},
+    {"POST", "/api/v2/silences", "/api/v2/silences",
+     R"({"matchers":[{"name":"a","value":"b","isRegex":false}],"startsAt":"2026-11-20T10:00:00Z",)"
+     R"("endsAt":"2026-11-20T11:00:00Z","createdBy":"amal","comment":"work"})"},
+    {"GET", "/api/v2/silence/{id}", "/api/v2/silence/4243d46b-de60-4fe1-b92c-9a68e1f8607c", ""},
+    {"DELETE", "/api/v2/silence/{id}", "/api/v2/silence/4243d46b-de60-4fe1-b92c-9a68e1f8607c", ""},
+    {"GET", "/-/healthy", "/-/healthy", ""},
+    {"GET", "/-/ready", "/-/ready", ""},
+    {"POST", "/-/reload", "/-/reload", ""},
 };
 
 TEST_F(Routes, EachAnswersAsTheOpenApiDocumentSays) {

@@ -27,6 +27,8 @@ struct ServerSettings {
   base::Duration idle_timeout = std::chrono::seconds(75);
   /// Host names besides loopback's that browsers may reach a loopback listener by: the host of [http] external_url.
   std::vector<std::string> own_names;
+  /// "/alertmanager": what stands before every path is taken off; paths without it are answered too. Empty: none.
+  std::string route_prefix;
   std::string service = "tocsin";  ///< label `service` of http_server_requests_seconds
 };
 

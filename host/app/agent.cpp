@@ -226,7 +226,9 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.routing = [this] { return configuration.routing(); };
   back.reload = [this] { return reload(); };
   back.not_ready = [this] { return not_ready(); };
+  back.alertmanager = [this] { return configuration.alertmanager(); };
   back.name = agent.name;
+  back.address = agent.http.listen;
   backend = std::make_unique<Backend>(std::move(back));
   TRY(const auto problems, pipeline->start(configuration.rules(), std::move(restored)));
   for (const auto& problem : problems) telemetry::log_error("rules", problem.rule + ": " + problem.error.message());

@@ -30,7 +30,8 @@ struct Backend::Waiting {
   std::map<std::string, std::optional<std::pair<model::Delivery, delivery::Outcome>>> by_key;
 };
 
-Backend::Backend(Parts parts) : parts_(std::move(parts)), waiting_(std::make_shared<Waiting>()) {
+Backend::Backend(Parts parts)
+    : parts_(std::move(parts)), started_(parts_.clock->now()), waiting_(std::make_shared<Waiting>()) {
   parts_.pipeline->on_delivered(
       [waiting = waiting_](const model::Delivery& delivery, const delivery::Outcome& outcome) {
         std::lock_guard lock(waiting->mutex);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "app/detectors.hpp"
 #include "app/fleet.hpp"
 #include "pipeline/pipeline.hpp"
+#include "settings/load.hpp"
 #include "telemetry/metrics.hpp"
 
 namespace tocsin::app {
@@ -28,7 +30,12 @@ class Backend final : public api::Backend {
     std::function<model::Routing()> routing;
     std::function<base::Result<std::vector<std::string>>()> reload;
     std::function<std::string()> not_ready;  ///< of the agent as a whole; empty: ready
+    /// Alertmanager's API as it is configured now; none: it is not served.
+    std::function<std::optional<settings::AlertmanagerSource>()> alertmanager;
+    /// The configuration as Alertmanager's clients read it; null or empty: YAML made from the routing.
+    std::function<std::string()> shown;
     std::string name;
+    std::string address;  ///< of the listener, as clients are told
   };
   explicit Backend(Parts parts);
   ~Backend() override;
@@ -65,6 +72,13 @@ class Backend final : public api::Backend {
   base::Result<std::vector<std::string>> reload() override { return parts_.reload(); }
   std::string metrics(bool openmetrics) override { return parts_.metrics->text(openmetrics); }
   std::string not_ready() override { return parts_.not_ready(); }
+  std::string alertmanager_off() override;
+  api::AlertmanagerStatus alertmanager_status() override;
+  std::string alertmanager_config() override;
+  base::Result<void> receive(std::vector<model::ReceivedAlert> alerts) override;
+  base::Result<std::vector<model::AlertView>> active_alerts(const model::AlertFilter& filter) override;
+  base::Result<std::vector<model::AlertGroupView>> alert_groups(const model::AlertFilter& filter) override;
+  base::Result<std::vector<std::string>> receivers() override;
   std::map<std::string, std::string> version() override;
   std::vector<model::RouteDoc> plugin_routes() override { return parts_.fleet->routes(); }
   bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) override;
@@ -77,6 +91,7 @@ class Backend final : public api::Backend {
   base::Result<model::Delivery> trial(const std::string& instance, const std::string& to);
 
   Parts parts_;
+  const base::Time started_;
   // Trial messages wait for the end of their delivery by key.
   struct Waiting;
   std::shared_ptr<Waiting> waiting_;

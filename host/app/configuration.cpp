@@ -183,6 +183,11 @@ model::Routing Configuration::routing() const {
   return loaded_.routing;
 }
 
+std::optional<settings::AlertmanagerSource> Configuration::alertmanager() const {
+  std::lock_guard lock(mutex_);
+  return loaded_.alertmanager;
+}
+
 std::vector<std::string> Configuration::files() const {
   std::lock_guard lock(mutex_);
   return loaded_.files;
@@ -202,6 +207,7 @@ std::vector<Wanted> Configuration::wanted() const {
   std::vector<Wanted> all;
   for (const auto& instance : loaded_.instances) {
     if (!instance.enabled || instance.kind == "plugin") continue;
+    if (instance.kind == "source" && instance.plugin == "alertmanager") continue;  // the agent's own
     Wanted wanted;
     wanted.kind = instance.kind;
     wanted.name = instance.name;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ class Configuration {
   settings::Agent agent() const;
   std::vector<model::SharedRule> rules() const;
   model::Routing routing() const;
+  std::optional<settings::AlertmanagerSource> alertmanager() const;
   std::vector<Wanted> wanted() const;
   std::vector<std::string> files() const;
   /// For Fleet and Detectors: options checked against the type, secrets resolved.

@@ -31,6 +31,7 @@ model::Incident from_alert(const Alert& alert, const Node& node, const Labels& g
   incident.title = alert.title.empty() ? std::string(alert.labels.get("alertname")) : alert.title;
   incident.description = std::string(alert.annotations.get("message"));
   if (incident.description.empty()) incident.description = std::string(alert.annotations.get("description"));
+  if (incident.description.empty()) incident.description = std::string(alert.annotations.get("summary"));
   incident.suggestion = std::string(alert.annotations.get("suggestion"));
   incident.impact = std::string(alert.annotations.get("impact"));
   incident.runbook_url = std::string(alert.annotations.get("runbook_url"));
@@ -132,6 +133,7 @@ void Desk::Impl::take(const Alert& event, base::Time now) {
   const Alert* known = previous(alert);
   if (known && is_old_news(alert, *known)) return;
   out_.alerts.push_back(event);
+  note_own(event);
   if (alert.state != AlertState::firing && alert.state != AlertState::resolved) return;
   if (alert.state == AlertState::firing)
     silences_.fired(alert);

@@ -1,5 +1,6 @@
 // The desk's state and its decisions, in files by subject: alerts.cpp (alerts into incidents), groups.cpp (group
-// flushes), ladders.cpp (escalation), messages.cpp (deliveries), desk.cpp (what people decide, restore). One strand.
+// flushes), ladders.cpp (escalation), messages.cpp (deliveries), receiving.cpp (alerts from outside), views.cpp (what
+// is asked), desk.cpp (what people decide, restore). One strand.
 #pragma once
 
 #include <memory>
@@ -14,6 +15,7 @@
 #include "incidents/holds.hpp"
 #include "incidents/people.hpp"
 #include "incidents/silences.hpp"
+#include "incidents/received.hpp"
 #include "incidents/state.hpp"
 #include "incidents/tree.hpp"
 
@@ -63,6 +65,20 @@ struct Desk::Impl {
   void forget_loose(base::Time now);
   bool shadow_of(const model::Alert& alert, const Node& node) const;
   Nodes nodes_of(const Case& c) const;
+
+  // --- receiving.cpp -------------------------------------------------------------------------------------------------
+  void receive(std::vector<model::ReceivedAlert> alerts, base::Time now);
+  void expire_received(base::Time now);
+  void take_received(std::vector<Received::Change> changes, base::Time now);
+  void schedule_received();
+
+  // --- views.cpp -----------------------------------------------------------------------------------------------------
+  void note_own(const model::Alert& alert);
+  template <class Visit>
+  void each_active(base::Time now, Visit visit) const;
+  std::optional<model::AlertView> view_of(const Received::Shared& alert, const model::AlertFilter& filter,
+                                          base::Time now) const;
+  void find_holders(model::AlertView& view, base::Time now) const;
 
   // --- groups.cpp ----------------------------------------------------------------------------------------------------
   void enter_groups(const model::Alert& alert, const Nodes& nodes, base::Time now);
@@ -156,7 +172,11 @@ struct Desk::Impl {
   std::map<std::string, Group> groups_;
   std::unordered_map<std::string, std::string> group_by_hash_;
   std::unordered_map<std::string, std::set<std::string>> groups_of_;  ///< alert id → group keys
-  std::set<std::pair<base::Time, std::string>> due_;                  ///< "c" + correlation id, or "g" + group key
+  std::set<std::pair<base::Time, std::string>> due_;                  ///< "c" + correlation id, "g" + group key, or "r"
+
+  Received received_;
+  base::Time received_due_{};                              ///< as it stands in due_
+  std::unordered_map<std::string, Received::Shared> own_;  ///< firing alerts of the agent's own rules, by id
 
   model::Changes out_;
   std::set<std::string> touched_cases_, touched_climbs_, touched_groups_;

@@ -58,6 +58,7 @@ Desk::Impl::Impl(model::Routing routing)
 }
 
 model::Changes Desk::Impl::finish(base::Time now) {
+  schedule_received();
   forget_old(now);
   forget_loose(now);
   for (const std::string& id : touched_cases_) {
@@ -73,7 +74,7 @@ model::Changes Desk::Impl::finish(base::Time now) {
   for (const std::string& key : touched_groups_) {
     auto it = groups_.find(key);
     if (it == groups_.end()) continue;
-    for (auto& row : it->second.to_rows(false)) out_.groups.push_back(std::move(row));
+    for (auto& row : it->second.take_rows(false)) out_.groups.push_back(std::move(row));
   }
   touched_cases_.clear();
   touched_climbs_.clear();
@@ -101,7 +102,9 @@ void Desk::Impl::run_due(base::Time now) {
   while (!due_.empty() && due_.begin()->first <= now) {
     const auto [due, key] = *due_.begin();
     const base::Time at = now - due > missed_after ? now : due;
-    if (key.front() == 'g') {
+    if (key.front() == 'r') {
+      expire_received(at);
+    } else if (key.front() == 'g') {
       flush(groups_.at(key.substr(1)), at);
     } else {
       Case& c = cases_.at(key.substr(1));
@@ -158,6 +161,10 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
     const auto parts = base::split(row.key, '\n');
     if (parts.size() < 3 || row.gone) continue;
     const std::string key = make_group_key(std::string(parts[0]), std::string(parts[1]), !parts[2].empty());
+    const auto learn_member = [&](Group& group, model::Alert&& alert) {
+      groups_of_[alert.id].insert(key);
+      group.members[alert.fingerprint] = std::move(alert);
+    };
     if (parts.size() == 3) {
       Group& group = groups_[key];
       group.key = key;
@@ -167,12 +174,17 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
       group.labels = row.labels;
       group.last_flush = row.last_notified;
       group_by_hash_[base::hex16(base::Fnv1a().add(key).value())] = key;
+      // A row with members was written before they had rows of their own: they get them when the group next changes.
       for (model::Alert& alert : row.members) {
-        groups_of_[alert.id].insert(key);
-        group.members[alert.fingerprint] = std::move(alert);
+        group.unsaved.insert(alert.fingerprint);
+        learn_member(group, std::move(alert));
       }
       schedule(group, std::max(row.next_flush, now));
     } else if (auto it = groups_.find(key); it != groups_.end()) {
+      if (parts[3].empty()) {
+        for (model::Alert& alert : row.members) learn_member(it->second, std::move(alert));
+        continue;
+      }
       Record& record = it->second.records[std::string(parts[3])];
       record.firing = {row.told_firing.begin(), row.told_firing.end()};
       record.resolved = {row.told_resolved.begin(), row.told_resolved.end()};
@@ -259,6 +271,9 @@ void Desk::restore(Known known, base::Time now) {
   impl_->learn_loose(alerts);
   impl_->rebuild_sources();
   impl_->learn_silences(std::move(silences), alerts, now);
+  for (const model::Alert& alert : alerts) impl_->note_own(alert);
+  impl_->received_.restore(alerts, now, impl_->routing_.resolve_timeout);
+  impl_->schedule_received();
 }
 
 void Desk::adopt(Known known, base::Time now) {

@@ -11,7 +11,9 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "incidents/held.hpp"
+#include "model/alert_view.hpp"
 #include "model/changes.hpp"
+#include "model/received_alert.hpp"
 #include "model/routing.hpp"
 
 namespace tocsin::incidents {
@@ -23,7 +25,8 @@ struct Known {
   std::vector<model::GroupState> groups;
   std::vector<model::Ladder> ladders;
   std::vector<model::TicketRef> tickets;
-  /// Firing alerts that were committed: one that has no incident any more (a person closed it) opens none anew.
+  /// Firing alerts that were committed: one that has no incident any more (a person closed it) opens none anew. Of
+  /// those received from outside also the ones resolved lately.
   std::vector<model::Alert> alerts = {};
   /// Pending ones: what is on its way is neither told again nor forgotten when its alert resolves meanwhile.
   std::vector<model::Delivery> deliveries = {};
@@ -56,6 +59,10 @@ class Desk {
 
   /// Alerts that changed state, in order.
   model::Changes on_alerts(const std::vector<model::Alert>& alerts, base::Time now);
+  /// Alerts that came in from outside, one message of a sender's at a time. An error names an alert that may not be
+  /// kept (model::check_received), and nothing is taken. What it returns is never empty where an alert was sent:
+  /// whoever waits until it is durable also waits for what was decided of the same alerts before.
+  base::Result<model::Changes> on_received(std::vector<model::ReceivedAlert> alerts, base::Time now);
   /// Group flushes and ladder steps due by `now`, each at its own instant if that is less than a minute ago (later, the
   /// desk was held up: it goes on from `now` and makes up for nothing). A virtual clock stops at each next_due().
   model::Changes advance(base::Time now);
@@ -89,6 +96,13 @@ class Desk {
   model::Changes on_delivery(const model::Delivery& delivery, base::Time now);
   /// The tracker has a ticket.
   model::Changes on_ticket(const model::TicketRef& ticket, base::Time now);
+
+  /// What fires now, the agent's own and received ones, in order of their fingerprints.
+  std::vector<model::AlertView> alerts(const model::AlertFilter& filter, base::Time now) const;
+  /// The same by route and group, in Alertmanager's order.
+  std::vector<model::AlertGroupView> alert_groups(const model::AlertFilter& filter, base::Time now) const;
+  /// Names of all receivers, in the order of the configuration.
+  std::vector<std::string> receivers() const;
 
   /// By number or correlation id, as the desk has it now.
   std::optional<model::Incident> find(const std::string& id) const;

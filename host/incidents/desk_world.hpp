@@ -142,7 +142,7 @@ class FakeStore {
     for (const auto& [id, row] : tickets) out.tickets.push_back(row);
     for (const auto& [id, row] : silences) out.silences.push_back(row);
     for (const auto& [id, row] : alerts) {
-      if (row.state == AlertState::firing) out.alerts.push_back(row);
+      if (row.state == AlertState::firing || row.received) out.alerts.push_back(row);
     }
     for (const auto& [key, row] : deliveries) {
       if (row.state == DeliveryState::pending) out.deliveries.push_back(row);
@@ -207,6 +207,12 @@ class World {
   Alert send(Alert a) {
     keep(desk->on_alerts({a}, now()));
     return a;
+  }
+  /// One message of a sender's: all its alerts in one decision.
+  void receive(std::vector<model::ReceivedAlert> alerts) {
+    auto changes = desk->on_received(std::move(alerts), now());
+    ASSERT_TRUE(changes) << changes.error().message();
+    keep(std::move(*changes));
   }
   Alert resolve(Alert a) {
     a.state = AlertState::resolved;

@@ -122,9 +122,12 @@ void Desk::Impl::enter(Group& group, const Node& node, const Alert& alert, base:
   // A resolution of something this group never held concerns nobody here.
   if (alert.state != AlertState::firing && !member_of(group.members, alert, groups_of_.contains(alert.id))) return;
   if (const Alert* before = member_of(group.members, alert, groups_of_.contains(alert.id))) {
-    if (const auto fingerprint = before->fingerprint; fingerprint != alert.fingerprint)
+    if (const auto fingerprint = before->fingerprint; fingerprint != alert.fingerprint) {
       group.members.erase(fingerprint);
+      group.unsaved.insert(fingerprint);
+    }
   }
+  group.unsaved.insert(alert.fingerprint);
   Alert& kept = group.members[alert.fingerprint];
   const bool still_quiet = kept.id == alert.id && kept.silent && kept.state == AlertState::firing &&
                            alert.state == AlertState::firing && alert.severity <= kept.severity;
@@ -153,6 +156,7 @@ void Desk::Impl::leave_group(const std::string& key, const Alert& alert, base::T
     member.state = AlertState::resolved;
     member.resolved_at = member.updated_at = now;
     found->second.passed.erase(fingerprint);
+    found->second.unsaved.insert(fingerprint);
     touch(found->second);
   }
 }
@@ -161,6 +165,7 @@ void Desk::Impl::flush(Group& group, base::Time at) {
   const Node* node = tree_->find(group.path);
   if (!node || !node->tells) return remove(group);
   const model::Route& route = *node->route;
+  group.records_unsaved = true;
   touch(group);
   group.owed.clear();
   if (!route.notify.empty()) {
@@ -253,7 +258,7 @@ void Desk::Impl::tell_group(Group& group, const Node& node, const std::string& t
   base.correlation_id = incident ? incident->incident.correlation_id : "";
   base.target = target;
   base.reason = "group flush";
-  base.receiver = node.route->name.empty() ? node.route->path : node.route->name;
+  base.receiver = node.route->receiver_name();
   base.group_key = group.group_key;
   base.group_labels = group.labels;
   base.incident = incident ? incident->incident : stand_in(alerts, group.labels, group.shadow, at);
@@ -290,6 +295,7 @@ void Desk::Impl::group_delivery_ended(const model::Delivery& delivery, base::Tim
   auto found = group.records.find(delivery.target);
   if (found == group.records.end()) return;
   Record& record = found->second;
+  group.records_unsaved = true;
   record.pending.erase(delivery.key);
   if (delivery.state != model::DeliveryState::dead && delivery.created_at >= record.notified) {
     record.sent = true;
@@ -322,6 +328,7 @@ bool Desk::Impl::sweep(Group& group) {
     const Alert& alert = member.second;
     if (group.owed.contains(member.first) || group.passed.erase(member.first) == 0) return false;
     group.held.erase(group.held.lower_bound({member.first, ""}), group.held.lower_bound({member.first + 1, ""}));
+    group.unsaved.insert(member.first);
     if (auto groups = groups_of_.find(alert.id); groups != groups_of_.end()) {
       groups->second.erase(group.key);
       if (groups->second.empty()) groups_of_.erase(groups);
@@ -336,7 +343,7 @@ bool Desk::Impl::sweep(Group& group) {
 
 void Desk::Impl::remove(Group& group) {
   schedule(group, base::no_time);
-  for (auto& row : group.to_rows(true)) out_.groups.push_back(std::move(row));
+  for (auto& row : group.take_rows(true)) out_.groups.push_back(std::move(row));
   for (const auto& [fingerprint, alert] : group.members) {
     if (auto groups = groups_of_.find(alert.id); groups != groups_of_.end()) groups->second.erase(group.key);
   }

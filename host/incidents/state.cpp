@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/id.hpp"
+
 namespace tocsin::incidents {
 namespace {
 
@@ -58,27 +60,38 @@ bool engaged(const model::TicketRef& ticket) {
   return !ticket.key.empty() || !ticket.intent.empty();
 }
 
-std::vector<model::GroupState> Group::to_rows(bool gone) const {
+std::vector<model::GroupState> Group::take_rows(bool gone) {
   std::vector<model::GroupState> rows;
-  model::GroupState main;
-  main.key = key;
-  main.gone = gone;
+  const auto add = [&](std::string row_key, bool row_gone) -> model::GroupState& {
+    model::GroupState& row = rows.emplace_back();
+    row.key = std::move(row_key);
+    row.gone = row_gone;
+    return row;
+  };
+  model::GroupState& main = add(key, gone);
   if (!gone) {
     main.labels = labels;
     main.next_flush = next_flush;
     main.last_notified = last_flush;
-    for (const auto& [fingerprint, alert] : members) main.members.push_back(alert);
   }
-  rows.push_back(std::move(main));
   for (const auto& [target, record] : records) {
-    model::GroupState row;
-    row.key = key + "\n" + target;
-    row.gone = gone;
+    if (!gone && !records_unsaved) break;
+    model::GroupState& row = add(key + "\n" + target, gone);
     row.last_notified = record.notified;
     row.told_firing.assign(record.firing.begin(), record.firing.end());
     row.told_resolved.assign(record.resolved.begin(), record.resolved.end());
-    rows.push_back(std::move(row));
   }
+  if (gone) {
+    for (const auto& [fingerprint, alert] : members) unsaved.insert(fingerprint);
+  }
+  for (const std::uint64_t fingerprint : unsaved) {
+    const auto member = members.find(fingerprint);
+    const bool left = gone || member == members.end();
+    model::GroupState& row = add(key + "\n\n" + base::hex16(fingerprint), left);
+    if (!left) row.members.push_back(member->second);
+  }
+  unsaved.clear();
+  records_unsaved = false;
   return rows;
 }
 

@@ -70,8 +70,9 @@ struct Record {
   bool missed = false;            ///< a tick came while they were on their way
 };
 
-/// A group of one route. Rows: "PATH\nGROUPKEY\n[shadow]" with members and timer (last_notified holds the last flush),
-/// and one more per target, "…\nTARGET", with the record.
+/// A group of one route. Rows: "PATH\nGROUPKEY\n[shadow]" with the timer (last_notified holds the last flush), one more
+/// per target, "…\nTARGET", with the record, and one per member, "…\n\nFINGERPRINT". Of these only what changed is
+/// written: in a burst a large group changes with each message, and writing it whole would cost its size each time.
 struct Group {
   std::string key, path, group_key;
   bool shadow = false;
@@ -83,7 +84,11 @@ struct Group {
   std::set<std::uint64_t> owed;           ///< of these, those whose end a target hears of when its hours allow
   std::map<std::pair<std::uint64_t, std::string>, Held> held;  ///< last said of (alert, target); not kept
 
-  std::vector<model::GroupState> to_rows(bool gone) const;
+  std::set<std::uint64_t> unsaved;  ///< members that came, changed or left since the rows were taken
+  bool records_unsaved = false;     ///< so did the records
+
+  /// What changed since they were last taken; `gone`: all rows there may be, to delete them.
+  std::vector<model::GroupState> take_rows(bool gone);
 };
 
 std::string make_group_key(const std::string& path, const std::string& group_key, bool shadow);

@@ -44,6 +44,7 @@ struct Alert {
   bool received = false;
   base::Time starts_at{};     ///< as sent; `fired_at` for alerts of one's own
   base::Time ends_at{};       ///< received: resolves by itself then, unless it is sent again; no_time: by its rule
+  bool end_assumed = false;   ///< `ends_at` was not sent: it is when the alert counts as over unless it is sent again
   std::string generator_url;  ///< as sent
 };
 

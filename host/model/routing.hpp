@@ -50,8 +50,9 @@ struct OpenAfter {
 
 /// A node of the routing tree; what a child does not give is inherited when the tree is read, so each node is whole.
 struct Route {
-  std::string name;  ///< "root" for the root
-  std::string path;  ///< "root/payments-day"
+  std::string name;      ///< "root" for the root
+  std::string path;      ///< "root/payments-day"
+  std::string receiver;  ///< what Alertmanager's clients know it by; empty: its name
   Matchers matchers;
   bool continues = false;
   std::vector<std::string> group_by;  ///< {"..."}: every label
@@ -65,6 +66,8 @@ struct Route {
   bool shadow = false;
   std::vector<std::string> active_time_intervals, mute_time_intervals;
   std::vector<Route> routes;
+
+  const std::string& receiver_name() const { return !receiver.empty() ? receiver : name.empty() ? path : name; }
 };
 
 struct SeverityMap {
@@ -101,6 +104,7 @@ struct Routing {
   bool resolve_silenced = true;  ///< tell of the end of an alert that was told of and silenced meanwhile
   base::Duration resolve_timeout = std::chrono::minutes(5);  ///< of received alerts without an end
   std::string external_url;
+  std::vector<std::string> receivers;  ///< names in the order of the configuration; empty: those of the routes
 };
 
 }  // namespace tocsin::model

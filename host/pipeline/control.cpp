@@ -87,8 +87,8 @@ void Control::decide(Decide decide, std::function<void(base::Result<void>)> done
   if (!queued) failed(base::fail(base::Fault::cancelled, "the agent is stopping"));
 }
 
-void Control::post(std::function<void(incidents::Desk&)> task) {
-  queue_.push([this, task = std::move(task)] { task(desk_); });
+bool Control::post(std::function<void(incidents::Desk&)> task) {
+  return queue_.push([this, task = std::move(task)] { task(desk_); });
 }
 
 void Control::keep(model::Changes changes, std::function<void(base::Result<void>)> done) {

@@ -37,8 +37,8 @@ class Control {
   void judged(Judged judged);
   /// Runs `decide` on the strand; `done` after its changes are durable, or at once with its error. Any thread.
   void decide(Decide decide, std::function<void(base::Result<void>)> done);
-  /// Runs on the strand without a decision: reload, look-ups. Any thread.
-  void post(std::function<void(incidents::Desk&)> task);
+  /// Runs on the strand without a decision: reload, look-ups. Any thread. False: stopping, and it is dropped.
+  bool post(std::function<void(incidents::Desk&)> task);
   /// Position through which consequences are durable: where a restart reads on. Any thread.
   std::uint64_t durable_position() const { return durable_position_.load(std::memory_order_relaxed); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <iterator>
 #include <map>
 #include <shared_mutex>
 #include <utility>
@@ -206,7 +207,10 @@ base::Result<void> Pipeline::Impl::rebuild(const storage::Restored& restored) {
     for (auto& runner : shards) runner->shard().warm(*batch);
     return true;
   }));
-  for (auto& runner : shards) runner->shard().restore(restored.alerts, parts.clock->now());
+  // What came in from outside is no rule's: to a shard it would be an alert whose rule is gone.
+  std::vector<model::Alert> own;
+  std::ranges::copy_if(restored.alerts, std::back_inserter(own), [](const auto& alert) { return !alert.received; });
+  for (auto& runner : shards) runner->shard().restore(own, parts.clock->now());
   std::vector<model::Alert> alerts;
   return parts.journal->read(judged + 1, [&](const model::SharedBatch& batch) {
     for (auto& runner : shards) {
@@ -340,6 +344,20 @@ base::Result<void> Pipeline::decide(Decide decide) {
   impl_->control.decide(std::move(decide),
                         [answer](base::Result<void> result) { answer->set_value(std::move(result)); });
   return future.get();
+}
+
+base::Result<void> Pipeline::ask(Question question) {
+  auto answered = std::make_shared<std::promise<void>>();
+  auto future = answered->get_future();
+  const bool queued =
+      impl_->control.post([this, answered, question = std::move(question)](const incidents::Desk& desk) {
+        question(desk, impl_->parts.clock->now());
+        answered->set_value();
+      });
+  if (!queued) return base::fail(base::Fault::cancelled, "the agent is stopping");
+  if (future.wait_for(std::chrono::seconds(10)) != std::future_status::ready)
+    return base::fail(base::Fault::unavailable, "the agent is busy: the question was not answered within 10 s");
+  return {};
 }
 
 std::optional<model::Incident> Pipeline::find_incident(const std::string& id) {

@@ -77,6 +77,10 @@ class Pipeline {
   using Decide = std::function<base::Result<model::Changes>(incidents::Desk&, base::Time now)>;
   /// Decides on the control strand and returns when the decision is durable.
   base::Result<void> decide(Decide decide);
+  /// Asks on the control strand and returns when it was answered. The question must own what it refers to: where the
+  /// strand is held up for 10 s it is still asked, after this returned an error.
+  using Question = std::function<void(const incidents::Desk&, base::Time now)>;
+  base::Result<void> ask(Question question);
   /// A value read on the control strand.
   std::optional<model::Incident> find_incident(const std::string& id);
   /// Deliveries outside the desk (trial messages, replayed dead letters): kept in one transaction `with` these, then

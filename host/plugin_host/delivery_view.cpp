@@ -52,11 +52,16 @@ void DeliveryView::fill_alerts() {
     out.firing = in.state == model::AlertState::firing;
     out.value = in.value;
     out.threshold = in.threshold;
-    out.starts_at = ns(in.fired_at != base::no_time ? in.fired_at : in.active_at);
+    out.starts_at = ns(in.starts_at != base::no_time  ? in.starts_at
+                       : in.fired_at != base::no_time ? in.fired_at
+                                                      : in.active_at);
     out.ends_at = out.firing ? 0 : ns(in.resolved_at);
     out.message = str(in.annotations.get("message"));
     out.suggestion = str(in.annotations.get("suggestion"));
-    if (!external_url_.empty()) out.generator_url = keep(external_url_ + "/rules/" + in.rule);
+    if (in.received)
+      out.generator_url = str(in.generator_url);
+    else if (!external_url_.empty())
+      out.generator_url = keep(external_url_ + "/rules/" + in.rule);
     const auto& labels = labels_of(in.labels);
     out.labels = labels.data();
     out.label_count = static_cast<std::uint32_t>(labels.size());

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -248,6 +250,75 @@ class FakeBackend : public Backend {
   }
   std::map<std::string, std::string> version() override { return {{"version", "0.1.0"}}; }
 
+  std::string alertmanager_off() override { return serves_alertmanager ? "" : Backend::alertmanager_off(); }
+  AlertmanagerStatus alertmanager_status() override {
+    return {"0.1.0", noon, "ready", "n1", {{"n1", "127.0.0.1:7676"}}};
+  }
+  std::string alertmanager_config() override { return "route:\n  receiver: \"root\"\n"; }
+  Result<void> receive(std::vector<model::ReceivedAlert> alerts) override {
+    if (fault) return fail(*fault, "the store refuses writes");
+    std::lock_guard lock(mutex);
+    std::ranges::move(alerts, std::back_inserter(received));
+    return {};
+  }
+  Result<std::vector<model::AlertView>> active_alerts(const model::AlertFilter& filter) override {
+    std::lock_guard lock(mutex);
+    last_alert_filter = filter;
+    return views;
+  }
+  Result<std::vector<model::AlertGroupView>> alert_groups(const model::AlertFilter& filter) override {
+    std::lock_guard lock(mutex);
+    last_alert_filter = filter;
+    return std::vector<model::AlertGroupView>{{"root", {{"alertname", "Manual"}}, views}};
+  }
+  Result<std::vector<std::string>> receivers() override { return std::vector<std::string>{"root", "team-x"}; }
+  Result<std::string> set_silence(model::Silence silence) override {
+    std::lock_guard lock(mutex);
+    last_silence = std::move(silence);
+    return std::string(silence_id);
+  }
+  Result<void> expire_silence(const std::string& id, const std::string&) override {
+    if (id != silence_id) return fail(Fault::not_found, "there is no silence " + id);
+    if (silences_.front().ends_at <= noon) return fail(Fault::conflict, "silence " + id + " already expired");
+    return {};
+  }
+  Result<std::vector<model::Silence>> silences() override {
+    std::lock_guard lock(mutex);
+    return silences_;
+  }
+  Result<std::optional<model::Silence>> silence(const std::string& id) override {
+    std::lock_guard lock(mutex);
+    return id == silence_id ? std::optional(silences_.front()) : std::nullopt;
+  }
+  /// One that fires: the alert whose fingerprint every user of Alertmanager's can check.
+  static model::AlertView view() {
+    model::Alert alert;
+    alert.received = true;
+    alert.rule = "Manual";
+    alert.labels = {{"alertname", "Manual"}, {"node", "n1"}, {"severity", "warning"}};
+    alert.annotations = {{"summary", "by hand"}};
+    alert.fingerprint = alert.labels.fingerprint();
+    alert.generator_url = "http://prom/graph";
+    alert.updated_at = noon;
+    model::AlertView out;
+    out.alert = std::make_shared<const model::Alert>(std::move(alert));
+    out.starts_at = noon;
+    out.ends_at = noon + std::chrono::minutes(5);
+    out.receivers = {"root"};
+    return out;
+  }
+  static model::Silence silence_of(const char* id, base::Duration from, base::Duration to) {
+    model::Silence out;
+    out.id = id;
+    out.matchers = {model::Matcher::make("node", model::MatchOp::not_match, "n1|n2").value()};
+    out.starts_at = noon + from;
+    out.ends_at = noon + to;
+    out.updated_at = noon;
+    out.created_by = "amal";
+    out.comment = "work";
+    return out;
+  }
+
   bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) override {
     return on_plugin && on_plugin(request, std::move(done));
   }
@@ -261,11 +332,17 @@ class FakeBackend : public Backend {
   std::vector<HistorySeries> histories{{"etl.run", {{"loader", "A"}}, {{1'795'168'740, 2}, {1'795'168'800, 3.5}}}};
   std::optional<Fault> fault;
   bool throw_in_incident = false;
+  bool serves_alertmanager = true;
+  static constexpr const char* silence_id = "4243d46b-de60-4fe1-b92c-9a68e1f8607c";
+  std::vector<model::AlertView> views{view()};
+  std::vector<model::Silence> silences_{silence_of(silence_id, -std::chrono::hours(1), std::chrono::hours(1))};
 
   std::mutex mutex;
   HistoryQuery last_history;
   IncidentFilter last_filter;
   model::Matchers last_matchers;
+  std::vector<model::ReceivedAlert> received;
+  model::AlertFilter last_alert_filter;
   model::Silence last_silence;
   std::string last_pattern, last_actor, last_note, reason;
   struct AlertCall {

@@ -82,7 +82,8 @@ constexpr std::array<std::pair<std::string_view, model::Category>, 7> by_prefix 
 Emitters::Emitters(const std::vector<Instance>& instances, std::span<const KnownPlugin> known, const Agent& agent) {
   for (const auto& [name, value] : agent.labels) common_.push_back(name);
   for (const Instance& instance : instances) {
-    if (instance.kind == "source" && instance.enabled) add(instance, find_type(known, instance.plugin));
+    const bool emits = instance.kind == "source" && instance.plugin != "alertmanager";
+    if (emits && instance.enabled) add(instance, find_type(known, instance.plugin));
   }
 }
 

@@ -37,6 +37,22 @@ const std::vector<std::string>& top_level() {
   return names;
 }
 
+/// The type of the one source that is no plugin.
+const model::PluginType& alertmanager_type() {
+  static const model::PluginType type = [] {
+    model::PluginType made;
+    made.id = "alertmanager";
+    made.kinds = model::kind_source;
+    made.routes = {{"POST", "/api/v2/alerts", "Alerts"}};
+    return made;
+  }();
+  return type;
+}
+
+bool is_built_in(const Instance& instance) {
+  return instance.kind == "source" && instance.plugin == alertmanager_type().id;
+}
+
 class Loader {
  public:
   Loader(const LoadRequest& request, std::map<std::string, std::string>& last_good, const std::set<std::string>& hold)
@@ -94,6 +110,7 @@ class Loader {
 
   /// Checks an instance's options, or says that it waits for its plugin.
   void settle(Instance& instance) {
+    if (is_built_in(instance)) return serve_alertmanager(instance);
     const model::PluginType* type = find_type(request_.plugins, instance.plugin);
     if (type) {
       unprotected(instance, *type);
@@ -103,15 +120,23 @@ class Loader {
     instance.waiting = true;
     if (!instance.place.file || !instance.enabled) return;
     const std::string where = "[" + instance.full_name() + "]";
-    if (instance.kind == "source" && instance.plugin == "alertmanager") {
-      return warn_at(diagnostics(), instance.place, where + " Alertmanager's API is not available in this version");
-    }
     std::vector<std::string> ids;
     for (const KnownPlugin& plugin : request_.plugins) ids.push_back(plugin.type.id);
     warn_at(diagnostics(), place_of(instance.section, "plugin"),
             where + " no plugin \"" + instance.plugin +
                 "\" in the plugin directories: the section waits until it is there" +
                 config::did_you_mean(instance.plugin, ids));
+  }
+
+  void serve_alertmanager(Instance& instance) {
+    unprotected(instance, alertmanager_type());
+    instance.config = check_instance(instance, alertmanager_type(), out_.agent, request_.environment, diagnostics());
+    if (!instance.enabled) return;
+    if (out_.alertmanager) {
+      return error_at(diagnostics(), instance.place,
+                      "[" + instance.full_name() + "] Alertmanager's API is served once; another section enables it");
+    }
+    out_.alertmanager = AlertmanagerSource{instance.labels};
   }
 
   /// Whoever asks for a password must not believe that one is asked for.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,10 +24,16 @@ struct LoadRequest {
   base::Time now = base::SystemClock().now();  ///< for what is warned of because it ends soon
 };
 
+/// [source.alertmanager]: Alertmanager's API, built into the agent.
+struct AlertmanagerSource {
+  model::Labels labels;  ///< added to what it receives, where the sender gives none of the name
+};
+
 struct Loaded {
   Agent agent;
-  std::vector<Instance> instances;   ///< enabled or not; named ones and those that start by themselves
-  std::vector<model::Rule> rules;    ///< without those of scripts
+  std::optional<AlertmanagerSource> alertmanager;  ///< none: not served
+  std::vector<Instance> instances;                 ///< enabled or not; named ones and those that start by themselves
+  std::vector<model::Rule> rules;                  ///< without those of scripts
   std::vector<std::string> scripts;  ///< rule files for detectors: give each to its detector, then rule_from_table()
   model::Routing routing;            ///< with a channel for each enabled notifier and tracker whose plugin is there
   config::Diagnostics diagnostics;

@@ -71,6 +71,24 @@ TEST_F(Trial, RulesWithoutARouteAreAWarning) {
             "nobody is told\n");
 }
 
+TEST_F(Trial, AlertmanagersApiIsServedWhereItsSectionStands) {
+  EXPECT_FALSE(load("[agent]\nname = 'a'").alertmanager);
+  const Loaded loaded = load("[source.alertmanager]\nlabels = { dc = 'riyadh-1' }\n");
+  EXPECT_EQ(says(loaded), "");
+  ASSERT_TRUE(loaded.alertmanager);
+  EXPECT_EQ(loaded.alertmanager->labels.text(), "{dc=\"riyadh-1\"}");
+  EXPECT_FALSE(load("[source.alertmanager]\nenabled = false\n").alertmanager);
+}
+
+TEST_F(Trial, AlertmanagersSectionKnowsTheHostsKeysOnlyAndStandsOnce) {
+  EXPECT_EQ(says("[source.alertmanager]\nenabeld = true\n"),
+            "agent.toml:2:1: error: [source.alertmanager] unknown key \"enabeld\"; did you mean \"enabled\"?\n");
+  EXPECT_EQ(says("[source.alertmanager]\n[source.am2]\nplugin = 'alertmanager'\n"),
+            "agent.toml:2:1: error: [source.am2] Alertmanager's API is served once; another section enables it\n");
+  EXPECT_NE(says("[source.alertmanager]\nauth = { bearer = 'x' }\n").find("auth: is not enforced in this version"),
+            std::string::npos);
+}
+
 TEST_F(Trial, AMissingFileIsAnError) {
   const LoadRequest request{(directory_ / "absent.toml").string(), plugins_, config::Environment()};
   EXPECT_EQ(says(settings::load(request, last_good_)),

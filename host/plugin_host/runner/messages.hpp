@@ -28,7 +28,8 @@ template <class A>
 void fields(A& a, Alert& x) {
   a(x.id, x.rule, x.fingerprint, x.state, x.severity, x.category, x.labels, x.group, x.annotations, x.links, x.value,
     x.threshold, x.active_at, x.fired_at, x.resolved_at, x.updated_at, x.cooldown_until, x.shadow, x.silent,
-    x.origin.file, x.origin.offset, x.origin.line, x.title);
+    x.origin.file, x.origin.offset, x.origin.line, x.title, x.received, x.starts_at, x.ends_at, x.end_assumed,
+    x.generator_url);
 }
 template <class A>
 void fields(A& a, Incident& x) {
