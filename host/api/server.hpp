@@ -18,7 +18,8 @@ struct Tls {
 
 struct ServerSettings {
   std::string listen = "127.0.0.1:7676";
-  std::string health_listen;  ///< optional: /healthz /readyz /metrics alone
+  std::vector<std::string> also_listen;  ///< further addresses for the same
+  std::string health_listen;             ///< optional: /healthz /readyz /metrics alone
   Tls tls;
   std::size_t threads = 2;
   std::uint64_t max_body = 64ull << 20;
@@ -27,6 +28,8 @@ struct ServerSettings {
   base::Duration idle_timeout = std::chrono::seconds(75);
   /// Host names besides loopback's that browsers may reach a loopback listener by: the host of [http] external_url.
   std::vector<std::string> own_names;
+  /// "/alertmanager": what stands before every path is taken off; paths without it are answered too. Empty: none.
+  std::string route_prefix;
   std::string service = "tocsin";  ///< label `service` of http_server_requests_seconds
 };
 

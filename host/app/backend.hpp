@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/backend.hpp"
+#include "app/agent.hpp"
 #include "app/detectors.hpp"
 #include "app/fleet.hpp"
 #include "pipeline/pipeline.hpp"
@@ -29,6 +30,8 @@ class Backend final : public api::Backend {
     std::function<base::Result<std::vector<std::string>>()> reload;
     std::function<std::string()> not_ready;  ///< of the agent as a whole; empty: ready
     std::string name;
+    std::function<std::string()> shown;  ///< the configuration as Alertmanager's clients read it; may be null
+    Cluster cluster;
   };
   explicit Backend(Parts parts);
   ~Backend() override;

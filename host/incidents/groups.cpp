@@ -54,6 +54,12 @@ model::Incident stand_in(const std::vector<Alert>& alerts, const model::Labels& 
   return incident;
 }
 
+/// Whether the target is to hear of ends, as far as its instance says.
+bool takes_resolved(const model::Routing& routing, const std::string& target) {
+  auto channel = routing.channels.find(target.substr(0, target.find(':')));
+  return channel == routing.channels.end() || channel->second.send_resolved;
+}
+
 std::string title_of(const std::vector<Alert>& alerts, const model::Labels& group) {
   if (alerts.size() == 1) return alerts.front().title;
   std::string title(group.get("alertname"));
@@ -206,8 +212,9 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
     return;
   }
   record.failed = false;
-  if (!needs_telling(record, firing, resolved, route.send_resolved, route.repeat_interval, at)) return;
-  if (!route.send_resolved) {
+  const bool send_resolved = route.send_resolved && takes_resolved(routing_, target);
+  if (!needs_telling(record, firing, resolved, send_resolved, route.repeat_interval, at)) return;
+  if (!send_resolved) {
     std::erase_if(alerts, [](const Alert& a) { return a.state != AlertState::firing; });
     if (alerts.empty()) {
       record.firing.clear();
@@ -239,7 +246,7 @@ void Desk::Impl::tell_group(Group& group, const Node& node, const std::string& t
   base.correlation_id = incident ? incident->incident.correlation_id : "";
   base.target = target;
   base.reason = "group flush";
-  base.receiver = node.route->name.empty() ? node.route->path : node.route->name;
+  base.receiver = node.route->receiver_name();
   base.group_key = group.group_key;
   base.group_labels = group.labels;
   base.incident = incident ? incident->incident : stand_in(alerts, group.labels, group.shadow, at);

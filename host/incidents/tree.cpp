@@ -14,6 +14,9 @@ std::string upper(std::string_view text) {
   return out;
 }
 
+/// Stands among the labels that matchers see where they compare to the letter; no label of an alert is called so.
+constexpr std::string_view to_the_letter = "(severity as received)";
+
 /// Severity and category compare without case, also inside a regular expression: a positive matcher may fit either
 /// spelling, a negative one must refuse neither.
 bool matches_word(const model::Matcher& matcher, std::string_view word) {
@@ -29,13 +32,6 @@ bool matches_word(const model::Matcher& matcher, std::string_view word) {
     any = any || one;
   }
   return matcher.op() == match ? any : all;
-}
-
-bool matches_all(const model::Matchers& matchers, const model::Labels& seen) {
-  return std::ranges::all_of(matchers, [&](const model::Matcher& m) {
-    if (m.label() == "severity" || m.label() == "category") return matches_word(m, seen.get(m.label()));
-    return m.matches(seen);
-  });
 }
 
 std::string quoted(std::string_view text) {
@@ -65,6 +61,28 @@ model::Severity severity_of(const model::Routing& routing, const model::Alert& a
   return alert.severity != model::Severity::none ? alert.severity : routing.severity.of(alert.labels.get("severity"));
 }
 
+model::Labels seen_labels(const model::SeverityMap& severities, const model::Alert& alert) {
+  model::Labels seen = alert.labels;
+  if (severities.as_received) {
+    seen.set(to_the_letter, "yes");
+    return seen;
+  }
+  const bool own = alert.severity != model::Severity::none;
+  seen.set("severity", model::to_string(own ? alert.severity : severities.of(alert.labels.get("severity"))));
+  if (alert.category != model::Category::none) seen.set("category", model::to_string(alert.category));
+  return seen;
+}
+
+bool matches_seen(const model::Matcher& matcher, const model::Labels& seen) {
+  if ((matcher.label() == "severity" || matcher.label() == "category") && !seen.has(to_the_letter))
+    return matches_word(matcher, seen.get(matcher.label()));
+  return matcher.matches(seen);
+}
+
+bool matches_seen(const model::Matchers& matchers, const model::Labels& seen) {
+  return std::ranges::all_of(matchers, [&](const model::Matcher& m) { return matches_seen(m, seen); });
+}
+
 Tree::Tree(const model::Routing& routing) : routing_(routing) {
   if (routing.root) {
     root_ = add(*routing.root, "", true);
@@ -84,9 +102,7 @@ const Tree::Branch* Tree::add(const model::Route& route, const std::string& pare
 }
 
 std::vector<const Node*> Tree::match(const model::Alert& alert) const {
-  model::Labels seen = alert.labels;
-  seen.set("severity", model::to_string(severity_of(routing_, alert)));
-  if (alert.category != model::Category::none) seen.set("category", model::to_string(alert.category));
+  const model::Labels seen = seen_labels(routing_.severity, alert);
   std::vector<const Node*> found;
   for (const Branch* child : root_->children) {
     if (descend(*child, seen, found) && !child->node.route->continues) break;
@@ -96,7 +112,7 @@ std::vector<const Node*> Tree::match(const model::Alert& alert) const {
 }
 
 bool Tree::descend(const Branch& branch, const model::Labels& seen, std::vector<const Node*>& found) const {
-  if (!matches_all(branch.node.route->matchers, seen)) return false;
+  if (!matches_seen(branch.node.route->matchers, seen)) return false;
   bool below = false;
   for (const Branch* child : branch.children) {
     if (!descend(*child, seen, found)) continue;

@@ -52,6 +52,7 @@ struct OpenAfter {
 struct Route {
   std::string name;  ///< "root" for the root
   std::string path;  ///< "root/payments-day"
+  std::string receiver;  ///< what Alertmanager's clients know it by; empty: its name
   Matchers matchers;
   bool continues = false;
   std::vector<std::string> group_by;  ///< {"..."}: every label
@@ -60,16 +61,20 @@ struct Route {
   base::Duration repeat_interval = std::chrono::hours(4);
   std::string policy;               ///< empty: none
   std::vector<std::string> notify;  ///< targets told at every flush
+  bool tier = true;                 ///< with neither policy nor notify: the severity's tier is told; false: nobody
   bool send_resolved = true;
   OpenAfter open_after;
   bool shadow = false;
   std::vector<std::string> active_time_intervals, mute_time_intervals;
   std::vector<Route> routes;
+
+  const std::string& receiver_name() const { return !receiver.empty() ? receiver : name.empty() ? path : name; }
 };
 
 struct SeverityMap {
   std::map<std::string, Severity> map;  ///< keys in lower case
   Severity unknown = Severity::high;
+  bool as_received = false;  ///< matchers compare the label `severity` as it came, to the letter
   Severity of(std::string_view outside) const;  ///< our own words are always known
 };
 
@@ -83,6 +88,7 @@ struct Channel {
   std::string address_field;    ///< which field of a contact is the address
   std::string default_recipient;
   std::vector<Severity> open_for;  ///< a tracker: which severities open a ticket
+  bool send_resolved = true;       ///< a notifier: false: group flushes tell it nothing of what is over
 };
 
 /// Everything routing decides by. Replaced as a whole at reload.
@@ -101,6 +107,7 @@ struct Routing {
   bool resolve_silenced = true;  ///< tell of the end of an alert that was told of and silenced meanwhile
   base::Duration resolve_timeout = std::chrono::minutes(5);  ///< of received alerts without an end
   std::string external_url;
+  std::vector<std::string> receivers;  ///< names in the order of the configuration; empty: those of the routes
 };
 
 }  // namespace tocsin::model
