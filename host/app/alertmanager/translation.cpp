@@ -53,36 +53,34 @@ class Translator {
 
   // --- time intervals ---
 
-  /// One of theirs is any of several spans, each in its zone; ours has one span. The further ones become intervals of
-  /// their own, and a route names all of them, which means the same.
   void intervals() {
     Value sections{Value::Table()};
     for (const char* key : {"mute_time_intervals", "time_intervals"}) {
-      for (const Value* interval : objects_of(document_, key)) {
-        const std::string name = text_of(*interval, "name");
-        const auto spans = objects_of(*interval, "time_intervals");
-        for (std::size_t i = 0; i < spans.size(); ++i) {
-          std::string own = name;
-          for (int n = 2; sections.find(own); ++n) own = name + "-" + std::to_string(n);
-          put(sections, own, span_table(*spans[i]), spans[i]->place);
-          intervals_[name].push_back(own);
-          if (text_of(*spans[i], "location") == "Local")
-            config::warn_at(out_.diagnostics, place_of(*spans[i], "location"),
-                            "time interval \"" + name + "\": location Local counts as UTC; name the zone");
-        }
-      }
+      for (const Value* each : objects_of(document_, key))
+        put(sections, text_of(*each, "name"), interval(*each), each->place);
     }
     if (!sections.table()->empty()) put(out_.root, "time_interval", std::move(sections), document_.place);
   }
 
+  Value interval(const Value& theirs) {
+    const auto spans = objects_of(theirs, "time_intervals");
+    for (const Value* span : spans) {
+      if (text_of(*span, "location") != "Local") continue;
+      config::warn_at(out_.diagnostics, place_of(*span, "location"),
+                      "time interval \"" + text_of(theirs, "name") + "\": location Local counts as UTC; name the zone");
+    }
+    if (spans.size() == 1) return span_table(*spans.front());
+    Value::Array list;
+    for (const Value* span : spans) list.push_back(span_table(*span));
+    Value out{Value::Table()};
+    out.place = theirs.place;
+    put(out, "spans", Value(std::move(list)), place_of(theirs, "time_intervals"));
+    return out;
+  }
+
   void interval_names(Value& table, const Value& route, const char* key) const {
     const auto names = texts_of(route, key);
-    std::vector<std::string> ours;
-    for (const std::string& name : names) {
-      auto known = intervals_.find(name);
-      if (known != intervals_.end()) ours.insert(ours.end(), known->second.begin(), known->second.end());
-    }
-    if (!ours.empty()) put(table, key, texts(ours, place_of(route, key)), place_of(route, key));
+    if (!names.empty()) put(table, key, texts(names, place_of(route, key)), place_of(route, key));
   }
 
   // --- routes ---
@@ -170,7 +168,7 @@ class Translator {
         put(table, "equal", texts(equal, place_of(*rule, "equal")), place_of(*rule, "equal"));
       list.push_back(std::move(table));
     }
-    if (!list.empty()) put(out_.root, "inhibit_rule", Value(std::move(list)), place_of(document_, "inhibit_rules"));
+    if (!list.empty()) put(out_.root, "inhibit_rules", Value(std::move(list)), place_of(document_, "inhibit_rules"));
   }
 
   void templates() {
@@ -185,7 +183,6 @@ class Translator {
   const bool readable_;
   Translation out_;
   Receivers receivers_;
-  std::map<std::string, std::vector<std::string>> intervals_;
   std::set<std::string> names_{"root"};
 };
 

@@ -26,7 +26,7 @@ class Secrets {
 };
 
 struct Translation {
-  base::Value root;  ///< [severity] [route] [time_interval.*] [[inhibit_rule]] [notifier.*] [contact.*]
+  base::Value root;  ///< [severity] [route] [time_interval.*] [[inhibit_rules]] [notifier.*] [contact.*]
   /// Warnings: what is not carried over, with the place in the YAML.
   config::Diagnostics diagnostics;
   /// For a reader of the TOML: sections by name ("notifier.hook", "route") and what there is to say of them.

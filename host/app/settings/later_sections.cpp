@@ -28,6 +28,7 @@ const std::vector<Option>& time_interval_options() {
       {.key = "years", .type = array, .children = strings},
       {.key = "zone", .type = string},
       {.key = "exclude_dates", .type = any},
+      {.key = "spans", .type = array},
   };
   return options;
 }

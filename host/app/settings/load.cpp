@@ -32,7 +32,7 @@ const std::vector<std::string>& top_level() {
   static const std::vector<std::string> names = {
       "agent",    "http",   "storage", "rules",         "pack",     "delivery",  "trust",   "log",
       "severity", "route",  "contact", "group",         "rotation", "policy",    "source",  "notifier",
-      "tracker",  "plugin", "rule",    "time_interval", "silence",  "heartbeat", "watchdog"};
+      "tracker",  "plugin", "rule",    "time_interval", "silence",  "heartbeat", "watchdog", "inhibit_rules"};
   return names;
 }
 
