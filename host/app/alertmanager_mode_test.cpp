@@ -12,7 +12,6 @@
 
 #include "alertmanager/import.hpp"
 #include "app/cli/commands.hpp"
-#include "settings/trial_plugins.hpp"
 
 namespace tocsin::app {
 namespace {
@@ -30,6 +29,34 @@ AlertmanagerFlags flags_of(std::vector<std::string> arguments) {
   std::ranges::reverse(arguments);
   app.parse(std::move(arguments));
   return flags;
+}
+
+/// The notifiers, as far as they are configured here.
+std::vector<settings::KnownPlugin> notifiers() {
+  using enum base::OptionType;
+  using base::Option;
+  const auto text = [](const char* key) { return Option{.key = key, .type = string}; };
+  const auto secret = [](const char* key) { return Option{.key = key, .type = string, .secret = true}; };
+  const Option required_url{.key = "url", .type = string, .required = true, .secret = true};
+  std::vector<settings::KnownPlugin> out;
+  out.push_back({{.id = "webhook",
+                  .kinds = model::kind_notifier,
+                  .options = {required_url, {.key = "headers", .type = table, .secret = true}, text("username"),
+                              secret("password"), {.key = "max_alerts", .type = integer}, text("ca_file"),
+                              text("proxy_url")},
+                  .notifier_features = 1}});
+  out.push_back({{.id = "email",
+                  .kinds = model::kind_notifier,
+                  .options = {text("url"), text("from"), text("username"), secret("password"), text("starttls"),
+                              text("ca_file"), text("helo"), text("reply_to")},
+                  .address_field = "email"}});
+  out.push_back({{.id = "slack",
+                  .kinds = model::kind_notifier,
+                  .options = {secret("webhook_url"), secret("token"), text("channel"), text("api_url"), text("ca_file"),
+                              text("proxy_url")},
+                  .address_field = "slack",
+                  .notifier_features = 3}});
+  return out;
 }
 
 class Mode : public testing::Test {
@@ -65,7 +92,7 @@ class Mode : public testing::Test {
   }
 
   const fs::path directory_;
-  std::vector<settings::KnownPlugin> plugins_ = settings::plugins_for_tests();
+  std::vector<settings::KnownPlugin> plugins_ = notifiers();
   std::map<std::string, std::string> last_good_;
   std::shared_ptr<AlertmanagerMode> mode_;
 };
