@@ -48,7 +48,8 @@ void add_web(CLI::App& command, AlertmanagerFlags& f) {
   command.add_flag("--web.systemd-socket,!--no-web.systemd-socket", f.systemd_socket, "not available");
   command.add_option("--web.config.file", f.web_config_file, "TLS of the listener, in Prometheus' form");
   command.add_option("--web.external-url", f.external_url, "how others reach this instance; in messages");
-  command.add_option("--web.route-prefix", f.route_prefix, "before every path; default: the path of --web.external-url");
+  command.add_option("--web.route-prefix", f.route_prefix,
+                     "before every path; default: the path of --web.external-url");
   command.add_option("--web.get-concurrency", f.get_concurrency, "taken and not used");
   command.add_option("--web.timeout", f.web_timeout, "taken and not used");
   command.add_option("--web.ui-path", f.ui_path, "taken and not used");
@@ -59,21 +60,20 @@ void add_cluster(CLI::App& command, AlertmanagerFlags& f) {
   command.add_option("--cluster.listen-address", f.cluster_listen,
                      "this instance's address among its peers; empty: it is alone. Nothing listens there");
   command.add_option("--cluster.advertise-address", f.cluster_advertise, "the same, as others see it");
-  command.add_option("--cluster.peer", f.peers, "another instance; instances that name the same ones share a database schema")
+  command
+      .add_option("--cluster.peer", f.peers,
+                  "another instance; instances that name the same ones share a database schema")
       ->allow_extra_args(false);
-  const std::pair<const char*, std::string*> durations[] = {{"--cluster.peer-timeout", &f.peer_timeout},
-                                                            {"--cluster.gossip-interval", &f.gossip_interval},
-                                                            {"--cluster.pushpull-interval", &f.pushpull_interval},
-                                                            {"--cluster.tcp-timeout", &f.tcp_timeout},
-                                                            {"--cluster.probe-timeout", &f.probe_timeout},
-                                                            {"--cluster.probe-interval", &f.probe_interval},
-                                                            {"--cluster.settle-timeout", &f.settle_timeout},
-                                                            {"--cluster.reconnect-interval", &f.reconnect_interval},
-                                                            {"--cluster.reconnect-timeout", &f.reconnect_timeout},
-                                                            {"--cluster.tls-config", &f.cluster_tls_config}};
+  const std::pair<const char*, std::string*> durations[] = {
+      {"--cluster.peer-timeout", &f.peer_timeout},           {"--cluster.gossip-interval", &f.gossip_interval},
+      {"--cluster.pushpull-interval", &f.pushpull_interval}, {"--cluster.tcp-timeout", &f.tcp_timeout},
+      {"--cluster.probe-timeout", &f.probe_timeout},         {"--cluster.probe-interval", &f.probe_interval},
+      {"--cluster.settle-timeout", &f.settle_timeout},       {"--cluster.reconnect-interval", &f.reconnect_interval},
+      {"--cluster.reconnect-timeout", &f.reconnect_timeout}, {"--cluster.tls-config", &f.cluster_tls_config}};
   for (const auto& [name, value] : durations) command.add_option(name, *value, "taken and not used");
   command.add_flag(
-      "--cluster.allow-insecure-public-advertise-address-discovery,!--no-cluster.allow-insecure-public-advertise-address-"
+      "--cluster.allow-insecure-public-advertise-address-discovery,!--no-cluster.allow-insecure-public-advertise-"
+      "address-"
       "discovery",
       f.insecure_advertise, "taken and not used");
 }

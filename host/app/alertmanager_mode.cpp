@@ -133,8 +133,7 @@ Value AlertmanagerMode::http(config::Diagnostics& diagnostics) const {
   const std::string prefix = route_prefix_of(flags_);
   if (!prefix.empty()) set(out, "route_prefix", prefix);
   const std::string port = flags_.listen.front().substr(flags_.listen.front().rfind(':'));
-  set(out, "external_url",
-      flags_.external_url.empty() ? "http://" + host_name() + port + prefix : flags_.external_url);
+  set(out, "external_url", flags_.external_url.empty() ? "http://" + host_name() + port + prefix : flags_.external_url);
   if (flags_.web_config_file.empty()) return out;
   const Place file{std::make_shared<const std::string>(flags_.web_config_file), 0, 0};
   const auto text = config::read_text(flags_.web_config_file);

@@ -41,8 +41,12 @@ std::vector<settings::KnownPlugin> notifiers() {
   std::vector<settings::KnownPlugin> out;
   out.push_back({{.id = "webhook",
                   .kinds = model::kind_notifier,
-                  .options = {required_url, {.key = "headers", .type = table, .secret = true}, text("username"),
-                              secret("password"), {.key = "max_alerts", .type = integer}, text("ca_file"),
+                  .options = {required_url,
+                              {.key = "headers", .type = table, .secret = true},
+                              text("username"),
+                              secret("password"),
+                              {.key = "max_alerts", .type = integer},
+                              text("ca_file"),
                               text("proxy_url")},
                   .notifier_features = 1}});
   out.push_back({{.id = "email",
@@ -62,9 +66,8 @@ std::vector<settings::KnownPlugin> notifiers() {
 class Mode : public testing::Test {
  protected:
   Mode()
-      : directory_(fs::temp_directory_path() /
-                   ("tocsin-am-" + std::to_string(::getpid()) + "-" +
-                    testing::UnitTest::GetInstance()->current_test_info()->name())) {
+      : directory_(fs::temp_directory_path() / ("tocsin-am-" + std::to_string(::getpid()) + "-" +
+                                                testing::UnitTest::GetInstance()->current_test_info()->name())) {
     fs::create_directories(directory_);
   }
   ~Mode() override { fs::remove_all(directory_); }
@@ -118,7 +121,8 @@ TEST_F(Mode, MakesRoutesAndNotifiersOfTheYaml) {
 
 TEST_F(Mode, GivesSecretsToTheNotifierAlone) {
   const auto loaded = load(
-      "route: {receiver: a}\nreceivers:\n- name: a\n  webhook_configs:\n  - url: http://u:file:x@h/${file:/etc/passwd}\n");
+      "route: {receiver: a}\nreceivers:\n- name: a\n  webhook_configs:\n  - url: "
+      "http://u:file:x@h/${file:/etc/passwd}\n");
   ASSERT_EQ(errors(loaded), "");
   for (const auto& instance : loaded.instances) {
     if (instance.name != "a-webhook") continue;
@@ -203,8 +207,10 @@ TEST(AlertmanagerFlags, RefuseWhatAlertmanagerHasNot) {
 
 TEST(AlertmanagerFlags, PeersThatNameTheSameSetShareASchema) {
   const auto a = flags_of({"--cluster.listen-address=10.0.0.1:9094", "--cluster.peer=10.0.0.2:9094"});
-  const auto b = flags_of({"--cluster.listen-address=10.0.0.2:9094", "--cluster.peer=10.0.0.1:9094", "--storage.path=/b"});
-  const auto c = flags_of({"--cluster.peer=10.0.0.2:9094", "--cluster.peer=10.0.0.1:9094", "--cluster.peer=10.0.0.2:9094"});
+  const auto b =
+      flags_of({"--cluster.listen-address=10.0.0.2:9094", "--cluster.peer=10.0.0.1:9094", "--storage.path=/b"});
+  const auto c =
+      flags_of({"--cluster.peer=10.0.0.2:9094", "--cluster.peer=10.0.0.1:9094", "--cluster.peer=10.0.0.2:9094"});
   const auto other = flags_of({"--cluster.listen-address=10.0.0.1:9094", "--cluster.peer=10.0.0.3:9094"});
   EXPECT_EQ(schema_of(a), schema_of(b));
   EXPECT_EQ(schema_of(a), schema_of(c));
@@ -213,8 +219,10 @@ TEST(AlertmanagerFlags, PeersThatNameTheSameSetShareASchema) {
 }
 
 TEST(AlertmanagerFlags, OneThatIsAloneHasASchemaByItsStorage) {
-  const auto one = flags_of({"--storage.path=/a"}), same = flags_of({"--storage.path=/a/"}), two = flags_of({"--storage.path=/b"});
-  const auto itself = flags_of({"--storage.path=/a", "--cluster.listen-address=127.0.0.1:9", "--cluster.peer=127.0.0.1:9"});
+  const auto one = flags_of({"--storage.path=/a"}), same = flags_of({"--storage.path=/a/"}),
+             two = flags_of({"--storage.path=/b"});
+  const auto itself =
+      flags_of({"--storage.path=/a", "--cluster.listen-address=127.0.0.1:9", "--cluster.peer=127.0.0.1:9"});
   EXPECT_NE(schema_of(one), schema_of(two));
   EXPECT_EQ(schema_of(one), schema_of(itself));
   EXPECT_EQ(schema_of(one), schema_of(same));
@@ -231,7 +239,9 @@ TEST(AlertmanagerFlags, CalledByItsNameTheProgramIsAlertmanager) {
 
 TEST_F(Mode, WhatIsImportedIsAGoodConfiguration) {
   std::string yaml;
-  for (std::ifstream in(std::string(TOCSIN_TOP) + "/host/app/alertmanager/testdata/shop.yml"); std::getline(in, yaml, '\0');) break;
+  for (std::ifstream in(std::string(TOCSIN_TOP) + "/host/app/alertmanager/testdata/shop.yml");
+       std::getline(in, yaml, '\0');)
+    break;
   const auto imported = alertmanager::import_document(yaml, "shop.yml");
   fs::create_directories(directory_ / "secrets");
   for (const auto& [file, secret] : imported.secrets) write(file, secret);

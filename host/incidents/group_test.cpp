@@ -3,6 +3,7 @@
 
 #include "incidents/desk_world.hpp"
 #include "incidents/state.hpp"
+#include "incidents/tree.hpp"
 
 namespace tocsin::incidents::testing {
 namespace {
@@ -161,7 +162,8 @@ TEST(Tree, ComparesSeveritiesAsReceivedToTheLetter) {
       model::Route child = *r.root;
       child.name = word;
       child.path = std::string("root/") + word;
-      child.matchers = {Matcher::parse(std::string("severity=") + word).value()};
+      child.routes.clear();
+      child.matchers = {model::Matcher::parse(std::string("severity=") + word).value()};
       r.root->routes.push_back(child);
     }
     const Tree tree(r);

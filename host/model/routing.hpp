@@ -50,8 +50,8 @@ struct OpenAfter {
 
 /// A node of the routing tree; what a child does not give is inherited when the tree is read, so each node is whole.
 struct Route {
-  std::string name;  ///< "root" for the root
-  std::string path;  ///< "root/payments-day"
+  std::string name;      ///< "root" for the root
+  std::string path;      ///< "root/payments-day"
   std::string receiver;  ///< what Alertmanager's clients know it by; empty: its name
   Matchers matchers;
   bool continues = false;
@@ -74,7 +74,7 @@ struct Route {
 struct SeverityMap {
   std::map<std::string, Severity> map;  ///< keys in lower case
   Severity unknown = Severity::high;
-  bool as_received = false;  ///< matchers compare the label `severity` as it came, to the letter
+  bool as_received = false;                     ///< matchers compare the label `severity` as it came, to the letter
   Severity of(std::string_view outside) const;  ///< our own words are always known
 };
 

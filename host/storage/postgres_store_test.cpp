@@ -95,7 +95,8 @@ TEST_F(PostgresStore, AgentsThatStartTogetherMigrateOnce) {
 
 TEST_F(PostgresStore, EverySchemaIsAStoreOfItsOwn) {
   const auto in = [&](const std::string& schema, const std::string& agent) {
-    return must(open_store({.url = url, .password = PostgresServer::password(), .schema = schema, .agent = agent}, series));
+    return must(
+        open_store({.url = url, .password = PostgresServer::password(), .schema = schema, .agent = agent}, series));
   };
   auto one = in("team_a", "x"), same = in("team_a", "y"), other = in("team_b", "x");
   must(one->commit(with_incident("of a")));

@@ -101,7 +101,8 @@ class Checker {
     const std::string& text = *value.string();
     switch (kind) {
       case Kind::flag:
-        if (!parse_flag(text)) error_at(diagnostics_, value.place, path + ": expected true or false, got " + quoted(text));
+        if (!parse_flag(text))
+          error_at(diagnostics_, value.place, path + ": expected true or false, got " + quoted(text));
         return;
       case Kind::integer:
         return integer(value, path);

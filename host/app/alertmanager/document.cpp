@@ -79,8 +79,10 @@ class Checker {
       if (value && !value->is_null()) ways.push_back(way);
     }
     if (ways.size() > 1 && !(ways[0] == "bearer_token" && ways.size() == 2))
-      error(place_of(*http, ways[1]), where, ways[0] + " and " + ways[1] + " are two ways to authenticate: give one of them");
-    if (const Value* basic = object_of(*http, "basic_auth")) one_of(*basic, where + ".basic_auth", "password", "password_file");
+      error(place_of(*http, ways[1]), where,
+            ways[0] + " and " + ways[1] + " are two ways to authenticate: give one of them");
+    if (const Value* basic = object_of(*http, "basic_auth"))
+      one_of(*basic, where + ".basic_auth", "password", "password_file");
     if (const Value* authorization = object_of(*http, "authorization"))
       one_of(*authorization, where + ".authorization", "credentials", "credentials_file");
   }
@@ -142,7 +144,8 @@ class Checker {
     for (const Value* action : objects_of(config, "actions")) {
       need(*action, path + ".actions", "type");
       need(*action, path + ".actions", "text");
-      if (!given(*action, "url") && !given(*action, "name")) error(action->place, path + ".actions", "needs url or name");
+      if (!given(*action, "url") && !given(*action, "name"))
+        error(action->place, path + ".actions", "needs url or name");
     }
     for (const Value* field : objects_of(config, "fields")) {
       need(*field, path + ".fields", "title");
@@ -166,7 +169,8 @@ class Checker {
       const std::string type = base::lower(text_of(*responder, "type"));
       static const std::set<std::string> types = {"team", "teams", "user", "escalation", "schedule"};
       if (type.find("{{") == type.npos && !types.contains(type))
-        error(place_of(*responder, "type"), path + ".responders", "type must be team, teams, user, escalation or schedule");
+        error(place_of(*responder, "type"), path + ".responders",
+              "type must be team, teams, user, escalation or schedule");
     }
   }
   void wechat(const Value& config, const std::string& path) {
@@ -198,7 +202,8 @@ class Checker {
   }
   void telegram(const Value& config, const std::string& path) {
     need(config, path, "bot_token");
-    if (const std::string chat = text_of(config, "chat_id"); chat.empty() || chat == "0") error(config.place, path, "needs chat_id");
+    if (const std::string chat = text_of(config, "chat_id"); chat.empty() || chat == "0")
+      error(config.place, path, "needs chat_id");
     const std::string mode = text_of(config, "parse_mode");
     if (!mode.empty() && mode != "Markdown" && mode != "MarkdownV2" && mode != "HTML")
       error(place_of(config, "parse_mode"), path, "parse_mode must be Markdown, MarkdownV2 or HTML");
@@ -231,28 +236,34 @@ class Checker {
     if (!given(route, "receiver")) error(route.place, "route", "needs a receiver, for what no other route takes");
     for (const char* key : {"match", "match_re", "matchers", "mute_time_intervals", "active_time_intervals"}) {
       const Value* value = route.find(key);
-      const bool empty = !value || (value->table() && value->table()->empty()) || (value->array() && value->array()->empty());
+      const bool empty =
+          !value || (value->table() && value->table()->empty()) || (value->array() && value->array()->empty());
       if (!empty && !value->is_null())
-        error(value->place, "route", std::string(key) + ": the root route takes every alert at all hours; put it into a route below");
+        error(value->place, "route",
+              std::string(key) + ": the root route takes every alert at all hours; put it into a route below");
     }
-    if (flag_of(route, "continue", false)) error(place_of(route, "continue"), "route", "continue: the root route has no siblings");
+    if (flag_of(route, "continue", false))
+      error(place_of(route, "continue"), "route", "continue: the root route has no siblings");
   }
 
   void route(const Value& route, const std::string& path) {
     if (const std::string name = text_of(route, "receiver"); !name.empty() && !receivers_.contains(name)) {
-      error(place_of(route, "receiver"), path, "receiver: there is no receiver \"" + name + "\"" +
-            config::did_you_mean(name, {receivers_.begin(), receivers_.end()}));
+      error(place_of(route, "receiver"), path,
+            "receiver: there is no receiver \"" + name + "\"" +
+                config::did_you_mean(name, {receivers_.begin(), receivers_.end()}));
     }
     group_by(route, path);
     for (const char* key : {"group_interval", "repeat_interval"}) {
-      if (duration_of(route, key) == base::Duration::zero()) error(place_of(route, key), path, std::string(key) + ": must not be 0");
+      if (duration_of(route, key) == base::Duration::zero())
+        error(place_of(route, key), path, std::string(key) + ": must not be 0");
     }
     for (const char* key : {"mute_time_intervals", "active_time_intervals"}) {
       const Value* list = route.find(key);
       for (const Value& item : list && list->array() ? *list->array() : Value::Array()) {
         if (!item.string() || intervals_.contains(*item.string())) continue;
-        error(item.place, path, std::string(key) + ": there is no time interval \"" + *item.string() + "\"" +
-              config::did_you_mean(*item.string(), {intervals_.begin(), intervals_.end()}));
+        error(item.place, path,
+              std::string(key) + ": there is no time interval \"" + *item.string() + "\"" +
+                  config::did_you_mean(*item.string(), {intervals_.begin(), intervals_.end()}));
       }
     }
     const auto routes = objects_of(route, "routes");
@@ -267,7 +278,8 @@ class Checker {
       if (!item.string()) continue;
       const std::string& name = *item.string();
       if (name != "..." && !label_name(name)) error(item.place, path, "group_by: \"" + name + "\" is no label name");
-      if (!seen.insert(name).second && name != "...") error(item.place, path, "group_by: \"" + name + "\" stands there twice");
+      if (!seen.insert(name).second && name != "...")
+        error(item.place, path, "group_by: \"" + name + "\" stands there twice");
     }
     if (seen.contains("...") && seen.size() > 1)
       error(list->place, path, "group_by: \"...\" means every label, so no other can stand beside it");

@@ -35,7 +35,8 @@ std::string with(const std::string& configs) {
 INSTANTIATE_TEST_SUITE_P(
     All, WrongDocument,
     testing::Values(
-        Wrong{"Empty", "", "am.yml:1:1: error: route: there is none: it says who is told of what nothing else catches\n"},
+        Wrong{"Empty", "",
+              "am.yml:1:1: error: route: there is none: it says who is told of what nothing else catches\n"},
         Wrong{"UnknownKey", good + "recievers: []\n",
               "am.yml:3:1: error: unknown key \"recievers\"; did you mean \"receivers\"?\n"},
         Wrong{"UnknownKeyDeepDown", with("  webhook_configs:\n  - url: http://x/\n    ulr: http://y/\n"),
@@ -57,17 +58,19 @@ INSTANTIATE_TEST_SUITE_P(
               "am.yml:3:15: error: route.group_wait: expected a duration such as 30s, 5m or 1h30m, got \"5\"\n"},
         Wrong{"NoInterval", "route:\n  receiver: a\n  group_interval: 0s\n" + receivers,
               "am.yml:3:19: error: route: group_interval: must not be 0\n"},
-        Wrong{"BadMatcher", "route:\n  receiver: a\n  routes:\n  - matchers: ['a=~(']\n" + receivers,
-              "am.yml:4:16: error: route.routes[0].matchers[0]: a=~\"(\": the regular expression is wrong: missing ): ( "
-              "(RE2 syntax: no look-around, no back-references)\n"},
+        Wrong{
+            "BadMatcher", "route:\n  receiver: a\n  routes:\n  - matchers: ['a=~(']\n" + receivers,
+            "am.yml:4:16: error: route.routes[0].matchers[0]: a=~\"(\": the regular expression is wrong: missing ): ( "
+            "(RE2 syntax: no look-around, no back-references)\n"},
         Wrong{"BadLabel", "route:\n  receiver: a\n  routes:\n  - match: {a-b: c}\n" + receivers,
               "am.yml:4:13: error: route.routes[0].match.a-b: \"a-b\" is no label name\n"},
         Wrong{"GroupByAllAndMore", "route:\n  receiver: a\n  group_by: ['...', x]\n" + receivers,
               "am.yml:3:13: error: route: group_by: \"...\" means every label, so no other can stand beside it\n"},
         Wrong{"GroupByTwice", "route:\n  receiver: a\n  group_by: [x, x]\n" + receivers,
               "am.yml:3:17: error: route: group_by: \"x\" stands there twice\n"},
-        Wrong{"NoSuchInterval", "route:\n  receiver: a\n  routes:\n  - mute_time_intervals: [nigths]\n" + receivers +
-                                    "time_intervals: [{name: nights}]\n",
+        Wrong{"NoSuchInterval",
+              "route:\n  receiver: a\n  routes:\n  - mute_time_intervals: [nigths]\n" + receivers +
+                  "time_intervals: [{name: nights}]\n",
               "am.yml:4:27: error: route.routes[0]: mute_time_intervals: there is no time interval \"nigths\"; did you "
               "mean \"nights\"?\n"},
         Wrong{"IntervalTwice", good + "time_intervals: [{name: x}]\nmute_time_intervals:\n- name: x\n",
@@ -80,8 +83,9 @@ INSTANTIATE_TEST_SUITE_P(
               "am.yml:5:5: error: receivers[0].email_configs[0]: needs smarthost, here or as global smtp_smarthost\n"},
         Wrong{"SlackWithoutUrl", with("  slack_configs:\n  - channel: '#x'\n"),
               "am.yml:5:5: error: receivers[0].slack_configs[0]: needs api_url, here or as global slack_api_url\n"},
-        Wrong{"BothSecretAndFile", "global: {slack_api_url: 'http://x/', slack_api_url_file: /x}\n" + good,
-              "am.yml:1:58: error: global: slack_api_url and slack_api_url_file say the same thing: give one of them\n"},
+        Wrong{
+            "BothSecretAndFile", "global: {slack_api_url: 'http://x/', slack_api_url_file: /x}\n" + good,
+            "am.yml:1:58: error: global: slack_api_url and slack_api_url_file say the same thing: give one of them\n"},
         Wrong{"NoFlag", with("  webhook_configs:\n  - url: http://x/\n    send_resolved: maybe\n"),
               "am.yml:6:20: error: receivers[0].webhook_configs[0].send_resolved: expected true or false, got "
               "\"maybe\"\n"},
@@ -90,20 +94,23 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"MapForAList", "route: {receiver: a}\nreceivers: {name: a}\n",
               "am.yml:1:19: error: route: receiver: there is no receiver \"a\"\n"
               "am.yml:2:12: error: receivers: expected a list, got a map\n"},
-        Wrong{"BadTimes", good + "time_intervals:\n- name: x\n  time_intervals:\n  - times: [{start_time: '9:00', end_time: "
-                                 "'17:00'}]\n    weekdays: [funday]\n    days_of_month: ['5:1']\n    location: Nowhere/Here\n",
-              "am.yml:6:13: error: time_intervals[0].time_intervals[0].times[0]: \"9:00\" is no time of day: expected "
-              "00:00 to 24:00, two digits each\n"
-              "am.yml:7:16: error: time_intervals[0].time_intervals[0].weekdays[0]: \"funday\" is no weekday and no "
-              "range of them\n"
-              "am.yml:8:21: error: time_intervals[0].time_intervals[0].days_of_month[0]: \"5:1\" ends before it begins; "
-              "write two ranges\n"
-              "am.yml:9:15: error: time_intervals[0].time_intervals[0].location: there is no time zone "
-              "\"Nowhere/Here\"\n"}),
+        Wrong{
+            "BadTimes",
+            good + "time_intervals:\n- name: x\n  time_intervals:\n  - times: [{start_time: '9:00', end_time: "
+                   "'17:00'}]\n    weekdays: [funday]\n    days_of_month: ['5:1']\n    location: Nowhere/Here\n",
+            "am.yml:6:13: error: time_intervals[0].time_intervals[0].times[0]: \"9:00\" is no time of day: expected "
+            "00:00 to 24:00, two digits each\n"
+            "am.yml:7:16: error: time_intervals[0].time_intervals[0].weekdays[0]: \"funday\" is no weekday and no "
+            "range of them\n"
+            "am.yml:8:21: error: time_intervals[0].time_intervals[0].days_of_month[0]: \"5:1\" ends before it begins; "
+            "write two ranges\n"
+            "am.yml:9:15: error: time_intervals[0].time_intervals[0].location: there is no time zone "
+            "\"Nowhere/Here\"\n"}),
     [](const auto& each) { return std::string(each.param.name); });
 
 TEST(Document, SaysEverythingThatIsWrongInTheOrderOfTheFile) {
-  const std::string said = says("route:\n  receiver: x\n  grop_by: [a]\nreceivers:\n- name: a\n  webhook_configs:\n  - {}\n");
+  const std::string said =
+      says("route:\n  receiver: x\n  grop_by: [a]\nreceivers:\n- name: a\n  webhook_configs:\n  - {}\n");
   EXPECT_EQ(said,
             "am.yml:2:13: error: route: receiver: there is no receiver \"x\"\n"
             "am.yml:3:3: error: route: unknown key \"grop_by\"; did you mean \"group_by\"?\n"

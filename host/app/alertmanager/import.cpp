@@ -21,7 +21,8 @@ class Files final : public Secrets {
  private:
   std::string keep(const std::string& name, const std::string& value) {
     std::string file = "secrets/" + name;
-    for (int i = 2; files_.contains(file) && files_[file] != value; ++i) file = "secrets/" + name + "-" + std::to_string(i);
+    for (int i = 2; files_.contains(file) && files_[file] != value; ++i)
+      file = "secrets/" + name + "-" + std::to_string(i);
     files_[file] = value;
     return file;
   }
@@ -55,14 +56,17 @@ Imported import_document(std::string_view text, const std::string& file_name) {
   Translation translation = translate(document, secrets, true);
   for (auto& finding : translation.diagnostics) out.diagnostics.push_back(std::move(finding));
   auto& remarks = translation.remarks;
-  remarks[""].insert(remarks[""].begin(), "Made by `tocsin import` of " + file_name + ". `tocsin check` finds what is still missing.");
+  remarks[""].insert(remarks[""].begin(),
+                     "Made by `tocsin import` of " + file_name + ". `tocsin check` finds what is still missing.");
   remarks["source.alertmanager"] = {"Prometheus sends its alerts here: /api/v2 of the agent's own port, [http] listen"};
   remarks["rules"] = {"The shipped rules are off, as there were none; pack = \"default\" turns them on"};
-  remarks["severity"] = {"Matchers compare the label severity as it was sent; [severity] map says what it means for incidents"};
+  remarks["severity"] = {
+      "Matchers compare the label severity as it was sent; [severity] map says what it means for incidents"};
   remarks["route"].insert(remarks["route"].begin(),
                           "tier = false: who has no receiver is told of nothing; without it, severities decide whom");
   if (!out.secrets.empty())
-    remarks[""].push_back("Secrets were taken out into files under secrets/ beside this file: " + std::to_string(out.secrets.size()));
+    remarks[""].push_back("Secrets were taken out into files under secrets/ beside this file: " +
+                          std::to_string(out.secrets.size()));
   out.toml = to_toml(with_own_sections(std::move(translation.root)), remarks);
   return out;
 }

@@ -78,10 +78,11 @@ struct Receivers::Integration {
   std::string kind;      ///< "webhook"
   std::string path;      ///< `receiver "oncall" webhook_configs[0]`: what messages call it
   const Value& config;
-  std::string name;  ///< of the notifier
+  std::string name{};  ///< of the notifier
   Value table{Value::Table()};
-  std::vector<std::string> targets;
-  bool told = true;  ///< false: there is no notifier for it
+  std::vector<std::string> targets{};
+  bool told = true;                    ///< false: there is no notifier for it
+  std::vector<std::string> remarks{};  ///< what was warned of
 
   void set(std::string key, Value value, const char* from = "") {
     put(table, std::move(key), std::move(value), place_of(config, from));
@@ -113,8 +114,10 @@ void Receivers::receiver(const Value& receiver) {
     const std::string kind = member.key.substr(0, member.key.size() - 8);
     const auto configs = objects_of(receiver, member.key);
     for (std::size_t i = 0; i < configs.size(); ++i) {
-      Integration in{name, kind, "receiver " + in_quotes(name) + " " + member.key + "[" + std::to_string(i) + "]",
-                     *configs[i], {}, Value(Value::Table()), {}, true};
+      Integration in{.receiver = name,
+                     .kind = kind,
+                     .path = "receiver " + in_quotes(name) + " " + member.key + "[" + std::to_string(i) + "]",
+                     .config = *configs[i]};
       in.name = plain_name(name) + "-" + kind + (configs.size() > 1 ? "-" + std::to_string(i) : "");
       in.table.place = configs[i]->place;
       if (kind == "webhook") {
@@ -127,7 +130,11 @@ void Receivers::receiver(const Value& receiver) {
         warn(in, member.key_place, "there is no " + kind + " notifier in this version: nobody is told by it");
         in.told = false;
       }
-      if (!in.told) continue;
+      if (!in.told) {
+        for (std::string& each : in.remarks) out_.remarks["route"].push_back(std::move(each));
+        continue;
+      }
+      if (!in.remarks.empty()) out_.remarks["notifier." + in.name] = std::move(in.remarks);
       targets.insert(targets.end(), in.targets.begin(), in.targets.end());
       put(notifiers_, in.name, std::move(in.table), configs[i]->place);
     }
@@ -142,7 +149,7 @@ std::string Receivers::unused(std::set<std::string>& names, const std::string& w
 
 void Receivers::warn(Integration& in, const Place& place, const std::string& message) {
   config::warn_at(out_.diagnostics, place, in.path + ": " + message);
-  out_.remarks[in.told && !in.name.empty() ? "notifier." + in.name : "route"].push_back(in.path + ": " + message);
+  in.remarks.push_back(in.path + ": " + message);
 }
 
 /// The secret under the key as a reference: its file's, or one for its text. Empty: neither is given.
@@ -197,7 +204,8 @@ void Receivers::slack(Integration& in) {
   }
   if (const std::string channel = text_of(in.config, "channel"); !channel.empty()) {
     if (channel.find("{{") != channel.npos)
-      warn(in, place_of(in.config, "channel"), "channel is a template, which is not rendered: the webhook's own channel is told");
+      warn(in, place_of(in.config, "channel"),
+           "channel is a template, which is not rendered: the webhook's own channel is told");
     else
       in.set("channel", literal(channel), "channel");
   }
@@ -219,16 +227,19 @@ void Receivers::email(Integration& in) {
     in.set("username", literal(user), "auth_username");
     std::string password = secret(in, in.config, "auth_password");
     if (password.empty()) {
-      const std::string file = text_of(global_, "smtp_auth_password_file"), text = text_of(global_, "smtp_auth_password");
+      const std::string file = text_of(global_, "smtp_auth_password_file"),
+                        text = text_of(global_, "smtp_auth_password");
       if (!file.empty()) password = "file:" + absolute(file);
       if (!text.empty()) password = secrets_.whole("smtp-auth-password", text);
     }
     if (!password.empty()) in.set("password", password, "auth_password");
   }
   const bool global_tls = flag_of(global_, "smtp_require_tls", true);
-  if (!flag_of(in.config, "require_tls", global_tls) && !host.ends_with(":465")) in.set("starttls", "never", "require_tls");
+  if (!flag_of(in.config, "require_tls", global_tls) && !host.ends_with(":465"))
+    in.set("starttls", "never", "require_tls");
   if (!inherited(in, "auth_secret", "smtp_auth_secret").empty())
-    warn(in, place_of(in.config, "auth_secret"), "auth_secret (CRAM-MD5) is not used: the notifier authenticates with username and password");
+    warn(in, place_of(in.config, "auth_secret"),
+         "auth_secret (CRAM-MD5) is not used: the notifier authenticates with username and password");
   if (!inherited(in, "auth_identity", "smtp_auth_identity").empty())
     warn(in, place_of(in.config, "auth_identity"), "auth_identity is not used");
   if (const Value* tls = object_of(in.config, "tls_config")) this->tls(in, *tls, "tls_config");

@@ -9,12 +9,8 @@ namespace {
 using enum Kind;
 
 const Shape& tls() {
-  static const Shape shape{{{"ca_file"},
-                            {"cert_file"},
-                            {"key_file"},
-                            {"server_name"},
-                            {"insecure_skip_verify", flag},
-                            {"min_version"}}};
+  static const Shape shape{
+      {{"ca_file"}, {"cert_file"}, {"key_file"}, {"server_name"}, {"insecure_skip_verify", flag}, {"min_version"}}};
   return shape;
 }
 
@@ -72,12 +68,27 @@ const Shape& slack() {
   static const Shape action{
       {{"type"}, {"text"}, {"url"}, {"style"}, {"name"}, {"value"}, {"confirm", object, &confirm}}};
   static const Shape field{{{"title"}, {"value"}, {"short", flag}}};
-  static const Shape shape = integration(
-      {{"api_url", secret_url}, {"api_url_file"},      {"channel"},     {"username"},         {"color"},
-       {"title"},               {"title_link"},        {"pretext"},     {"text"},             {"fields", objects, &field},
-       {"short_fields", flag},  {"footer"},            {"fallback"},    {"callback_id"},      {"icon_emoji"},
-       {"icon_url"},            {"image_url"},         {"thumb_url"},   {"link_names", flag}, {"mrkdwn_in", texts},
-       {"actions", objects, &action}});
+  static const Shape shape = integration({{"api_url", secret_url},
+                                          {"api_url_file"},
+                                          {"channel"},
+                                          {"username"},
+                                          {"color"},
+                                          {"title"},
+                                          {"title_link"},
+                                          {"pretext"},
+                                          {"text"},
+                                          {"fields", objects, &field},
+                                          {"short_fields", flag},
+                                          {"footer"},
+                                          {"fallback"},
+                                          {"callback_id"},
+                                          {"icon_emoji"},
+                                          {"icon_url"},
+                                          {"image_url"},
+                                          {"thumb_url"},
+                                          {"link_names", flag},
+                                          {"mrkdwn_in", texts},
+                                          {"actions", objects, &action}});
   return shape;
 }
 

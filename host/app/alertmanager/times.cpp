@@ -19,8 +19,9 @@ using base::Value;
 
 constexpr std::array<std::string_view, 7> weekdays = {"sunday",   "monday", "tuesday", "wednesday",
                                                       "thursday", "friday", "saturday"};
-constexpr std::array<std::string_view, 12> months = {"january", "february", "march",     "april",   "may",      "june",
-                                                     "july",    "august",   "september", "october", "november", "december"};
+constexpr std::array<std::string_view, 12> months = {"january",   "february", "march",    "april",
+                                                     "may",       "june",     "july",     "august",
+                                                     "september", "october",  "november", "december"};
 
 std::optional<int> number_of(std::string_view text) {
   int value = 0;
@@ -79,8 +80,10 @@ bool zone_is_known(const std::string& zone) {
 }
 
 using Parse = Result<std::string> (*)(std::string_view);
-constexpr std::array<std::pair<const char*, Parse>, 4> fields = {
-    std::pair{"weekdays", &weekday_range}, {"days_of_month", &day_of_month_range}, {"months", &month_range}, {"years", &year_range}};
+constexpr std::array<std::pair<const char*, Parse>, 4> fields = {std::pair{"weekdays", &weekday_range},
+                                                                 {"days_of_month", &day_of_month_range},
+                                                                 {"months", &month_range},
+                                                                 {"years", &year_range}};
 
 }  // namespace
 
@@ -127,7 +130,8 @@ Result<std::string> time_range(const Value& table) {
   if (start.empty() || end.empty()) return fail(Fault::invalid, "start_time and end_time are both needed");
   const auto from = minutes_of(start), to = minutes_of(end);
   for (const auto& [text, minutes] : {std::pair(start, from), std::pair(end, to)}) {
-    if (!minutes) return fail(Fault::invalid, "\"" + text + "\" is no time of day: expected 00:00 to 24:00, two digits each");
+    if (!minutes)
+      return fail(Fault::invalid, "\"" + text + "\" is no time of day: expected 00:00 to 24:00, two digits each");
   }
   if (*from >= *to) return fail(Fault::invalid, "start_time " + start + " is not before end_time " + end);
   return start + "-" + end;
@@ -135,7 +139,9 @@ Result<std::string> time_range(const Value& table) {
 
 void check_span(const Value& span, const std::string& path, config::Diagnostics& diagnostics) {
   const auto report = [&](const Value& item, const std::string& key, std::size_t i, const Result<std::string>& parsed) {
-    if (!parsed) config::error_at(diagnostics, item.place, path + "." + key + "[" + std::to_string(i) + "]: " + parsed.error().message());
+    if (!parsed)
+      config::error_at(diagnostics, item.place,
+                       path + "." + key + "[" + std::to_string(i) + "]: " + parsed.error().message());
   };
   for (const auto& [key, parse] : fields) {
     const Value* list = span.find(key);
@@ -147,7 +153,8 @@ void check_span(const Value& span, const std::string& path, config::Diagnostics&
   const auto times = objects_of(span, "times");
   for (std::size_t i = 0; i < times.size(); ++i) report(*times[i], "times", i, time_range(*times[i]));
   if (const std::string zone = text_of(span, "location"); !zone_is_known(zone))
-    config::error_at(diagnostics, place_of(span, "location"), path + ".location: there is no time zone \"" + zone + "\"");
+    config::error_at(diagnostics, place_of(span, "location"),
+                     path + ".location: there is no time zone \"" + zone + "\"");
 }
 
 Value span_table(const Value& span) {

@@ -76,7 +76,8 @@ class Writer {
     }
   }
 
-  void section(const std::string& path, const std::string& name, const Value& table, const char* open, const char* close) {
+  void section(const std::string& path, const std::string& name, const Value& table, const char* open,
+               const char* close) {
     if (!out_.empty()) out_ += '\n';
     remarks(name);
     out_ += open + path + close + std::string("\n");
@@ -90,7 +91,8 @@ class Writer {
       out_ += key + std::string(width - key.size(), ' ') + " = " + value(member.value) + "\n";
     }
     for (const Value::Member& member : *table.table()) {
-      if (of_tables(member.value)) array_of_tables(path + "." + key_text(member.key), name + "." + member.key, member.value);
+      if (of_tables(member.value))
+        array_of_tables(path + "." + key_text(member.key), name + "." + member.key, member.value);
     }
   }
 

@@ -97,7 +97,8 @@ class Translator {
     put(table, "receivers", texts(names, route.place), place_of(document_, "receivers"));
     const Value* global = object_of(document_, "global");
     if (global && duration_of(*global, "resolve_timeout"))
-      put(table, "resolve_timeout", base::format_duration(*duration_of(*global, "resolve_timeout")), place_of(*global, "resolve_timeout"));
+      put(table, "resolve_timeout", base::format_duration(*duration_of(*global, "resolve_timeout")),
+          place_of(*global, "resolve_timeout"));
     children(table, route, "");
     return table;
   }
@@ -151,7 +152,8 @@ class Translator {
     if (const auto labels = texts_of(route, "group_by"); !labels.empty())
       put(table, "group_by", texts(labels, place_of(route, "group_by")), place_of(route, "group_by"));
     for (const char* key : {"group_wait", "group_interval", "repeat_interval"}) {
-      if (const auto given = duration_of(route, key)) put(table, key, base::format_duration(*given), place_of(route, key));
+      if (const auto given = duration_of(route, key))
+        put(table, key, base::format_duration(*given), place_of(route, key));
     }
   }
 

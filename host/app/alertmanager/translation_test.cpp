@@ -33,7 +33,8 @@ struct Trial {
 };
 
 std::string routes(const std::string& list) {
-  return "route:\n  receiver: a\n  routes:\n" + list + "receivers: [{name: a, webhook_configs: [{url: http://x/}]}, {name: b}]\n";
+  return "route:\n  receiver: a\n  routes:\n" + list +
+         "receivers: [{name: a, webhook_configs: [{url: http://x/}]}, {name: b}]\n";
 }
 
 TEST(Translation, NamesRoutesByTheirMatchersSoThatTheyKeepTheirGroups) {
@@ -108,7 +109,8 @@ TEST(Translation, AMailToSeveralIsAContactEach) {
 
 TEST(Translation, ASlackTokenComesFromTheAuthorization) {
   const Trial trial(
-      "route: {receiver: a}\nreceivers:\n- name: a\n  slack_configs:\n  - api_url: https://slack.com/api/chat.postMessage\n"
+      "route: {receiver: a}\nreceivers:\n- name: a\n  slack_configs:\n  - api_url: "
+      "https://slack.com/api/chat.postMessage\n"
       "    channel: '#x'\n    http_config: {authorization: {credentials: xoxb}}\n");
   EXPECT_EQ(trial.json({"notifier", "a-slack", "token"}), R"("env:a-slack-credentials")");
   EXPECT_EQ(trial.json({"notifier", "a-slack", "api_url"}), R"("https://slack.com/api")");

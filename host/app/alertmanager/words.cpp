@@ -21,9 +21,12 @@ Result<base::Duration> parse_duration(std::string_view text) {
     std::int64_t ns;
   };
   constexpr std::int64_t second = 1'000'000'000;
-  static constexpr std::array<Unit, 7> units = {Unit{"y", 365 * 24 * 3600 * second}, {"w", 7 * 24 * 3600 * second},
-                                                {"d", 24 * 3600 * second},           {"h", 3600 * second},
-                                                {"m", 60 * second},                  {"s", second},
+  static constexpr std::array<Unit, 7> units = {Unit{"y", 365 * 24 * 3600 * second},
+                                                {"w", 7 * 24 * 3600 * second},
+                                                {"d", 24 * 3600 * second},
+                                                {"h", 3600 * second},
+                                                {"m", 60 * second},
+                                                {"s", second},
                                                 {"ms", 1'000'000}};
   const auto bad = [&] {
     return fail(Fault::invalid, "expected a duration such as 30s, 5m or 1h30m, got \"" + std::string(text) + "\"");
@@ -54,8 +57,8 @@ Result<base::Duration> parse_go_duration(std::string_view text) {
     std::string_view name;
     double ns;
   };
-  static constexpr std::array<Unit, 7> units = {
-      Unit{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12}};
+  static constexpr std::array<Unit, 7> units = {Unit{"ns", 1}, {"us", 1e3}, {"µs", 1e3},  {"ms", 1e6},
+                                                {"s", 1e9},    {"m", 6e10}, {"h", 3.6e12}};
   const auto bad = [&] {
     return fail(Fault::invalid, "expected a duration such as 30s, 15m or 120h, got \"" + std::string(text) + "\"");
   };
@@ -159,8 +162,8 @@ std::string percent_decoded(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     unsigned value = 0;
     const char* begin = text.data() + i + 1;
-    const bool triple = text[i] == '%' && i + 2 < text.size() &&
-                        std::from_chars(begin, begin + 2, value, 16).ptr == begin + 2;
+    const bool triple =
+        text[i] == '%' && i + 2 < text.size() && std::from_chars(begin, begin + 2, value, 16).ptr == begin + 2;
     out += triple ? static_cast<char>(value) : text[i];
     if (triple) i += 2;
   }

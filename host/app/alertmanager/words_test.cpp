@@ -55,7 +55,8 @@ TEST(Words, TakesUserAndPasswordOutOfAUrl) {
   EXPECT_EQ(url.without_user, "https://host:8443/x?y=1");
   EXPECT_EQ(url.user, "a@b");
   EXPECT_EQ(url.password, "c:d");
-  for (const char* bad : {"", "ftp://x", "http://", "http:///x", "x.example", "http://a b/"}) EXPECT_FALSE(parse_url(bad)) << bad;
+  for (const char* bad : {"", "ftp://x", "http://", "http:///x", "x.example", "http://a b/"})
+    EXPECT_FALSE(parse_url(bad)) << bad;
 }
 
 TEST(Words, KnowsTheFlagsOfYaml11) {

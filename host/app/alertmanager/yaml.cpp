@@ -131,7 +131,8 @@ class Builder final : public YAML::EventHandler {
     }
     auto [key, key_place] = *std::exchange(top.key, std::nullopt);
     if (std::exchange(top.merge, false)) return merge_later(top, std::move(value), mark);
-    if (top.value.find(key)) throw YAML::ParserException(mark_of(key_place), "the key \"" + key + "\" stands here twice");
+    if (top.value.find(key))
+      throw YAML::ParserException(mark_of(key_place), "the key \"" + key + "\" stands here twice");
     top.value.table()->push_back({std::move(key), std::move(value), key_place});
   }
 

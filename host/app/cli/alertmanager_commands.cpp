@@ -25,7 +25,8 @@ constexpr const char* debian_storage = "/var/lib/prometheus/alertmanager/";
 void run_alertmanager(const CLI::App& command, AlertmanagerFlags flags, Console& console) {
   if (auto good = check_flags(flags); !good) end_with(exit_no, good.error().message());
   std::error_code problem;
-  if (command.count("--config.file") == 0 && !fs::exists(flags.config_file, problem) && fs::exists(debian_config, problem)) {
+  if (command.count("--config.file") == 0 && !fs::exists(flags.config_file, problem) &&
+      fs::exists(debian_config, problem)) {
     flags.config_file = debian_config;
     if (command.count("--storage.path") == 0) flags.storage_path = debian_storage;
   }
@@ -99,7 +100,8 @@ void add_alertmanager_commands(CLI::App& app, Console& console) {
     std::string file, target;
   };
   auto args = std::make_shared<Arguments>();
-  auto* import_command = app.add_subcommand("import", "Write the agent.toml that means the same as an alertmanager.yml");
+  auto* import_command =
+      app.add_subcommand("import", "Write the agent.toml that means the same as an alertmanager.yml");
   import_command->add_option("file", args->file, "alertmanager.yml")->required();
   import_command->add_option("-o,--output", args->target, "where to write it; without: standard output");
   import_command->callback([args] { import_alertmanager(args->file, args->target); });

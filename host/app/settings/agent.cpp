@@ -71,7 +71,8 @@ class Reader {
     http.route_prefix = text_of(table, "route_prefix");
     while (http.route_prefix.ends_with('/')) http.route_prefix.pop_back();
     if (!http.route_prefix.empty() && !http.route_prefix.starts_with('/'))
-      error_at(diagnostics_, place_of(table, "route_prefix"), "[http] route_prefix: expected a path such as \"/tocsin\"");
+      error_at(diagnostics_, place_of(table, "route_prefix"),
+               "[http] route_prefix: expected a path such as \"/tocsin\"");
     http.proxy_url = text_of(table, "proxy_url");
     http.no_proxy = list_of(table, "no_proxy");
     if (const Value* tls = table.find("tls")) http.tls = this->tls(*tls);

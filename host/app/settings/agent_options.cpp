@@ -48,8 +48,9 @@ std::span<const Option> http_options() {
        .children = {{.key = "[]", .type = string}}},
       {.key = "route_prefix",
        .type = string,
-       .doc = "A path such as `/tocsin` that stands before every path of the listener, for a reverse proxy that leaves it "
-              "there."},
+       .doc =
+           "A path such as `/tocsin` that stands before every path of the listener, for a reverse proxy that leaves it "
+           "there."},
       {.key = "health_listen", .type = string, .doc = "A listener for /healthz, /readyz and /metrics alone."},
       {.key = "external_url",
        .type = string,
@@ -85,7 +86,8 @@ std::span<const Option> storage_options() {
       {.key = "password", .type = string, .secret = true, .doc = "Of the database user."},
       {.key = "schema",
        .type = string,
-       .doc = "PostgreSQL: the schema that holds the tables, made where it is missing; default: that of the connection."},
+       .doc =
+           "PostgreSQL: the schema that holds the tables, made where it is missing; default: that of the connection."},
       {.key = "sync",
        .type = boolean,
        .fallback = "false",

@@ -207,7 +207,8 @@ TEST_F(Trial, FurtherAddressesAreHeldToTheSameRuleAsTheFirst) {
 TEST_F(Trial, ASchemaIsAPlainName) {
   EXPECT_EQ(load("[storage]\nurl = 'postgres://a@b/c'\nschema = 'team_a'").agent.storage.schema, "team_a");
   for (const char* name : {"Team", "1a", "a b", "a;drop", "pg_x"})
-    EXPECT_NE(says(std::string("[storage]\nschema = '") + name + "'").find("[storage] schema"), std::string::npos) << name;
+    EXPECT_NE(says(std::string("[storage]\nschema = '") + name + "'").find("[storage] schema"), std::string::npos)
+        << name;
 }
 
 }  // namespace

@@ -30,8 +30,8 @@ every = "15s"
 
 const std::vector<std::string>& top_level() {
   static const std::vector<std::string> names = {
-      "agent",    "http",   "storage", "rules",         "pack",     "delivery",  "trust",   "log",
-      "severity", "route",  "contact", "group",         "rotation", "policy",    "source",  "notifier",
+      "agent",    "http",   "storage", "rules",         "pack",     "delivery",  "trust",    "log",
+      "severity", "route",  "contact", "group",         "rotation", "policy",    "source",   "notifier",
       "tracker",  "plugin", "rule",    "time_interval", "silence",  "heartbeat", "watchdog", "inhibit_rules"};
   return names;
 }

@@ -20,7 +20,8 @@ std::span<const Option> severity_options() {
        .type = string,
        .fallback = "\"mapped\"",
        .choices = {"mapped", "received"},
-       .doc = "What `severity` is in matchers: ours after the map, without case; or the label as it came, to the letter."},
+       .doc =
+           "What `severity` is in matchers: ours after the map, without case; or the label as it came, to the letter."},
   };
   return options;
 }

@@ -201,10 +201,10 @@ TEST_F(Trial, OutsideSeveritiesAreMappedWithoutCase) {
 }
 
 TEST_F(Trial, ARouteInheritsItsReceiverAndWhetherATierTells) {
-  const Loaded loaded =
-      load("[route]\nreceiver = 'default'\ntier = false\nresolve_timeout = '2m'\nreceivers = ['default', 'x']\n"
-           "[[route.routes]]\nname = 'a'\nmatchers = ['a=\"b\"']\n"
-           "[[route.routes]]\nname = 'b'\nmatchers = ['a=\"c\"']\nreceiver = 'x'\ntier = true\n");
+  const Loaded loaded = load(
+      "[route]\nreceiver = 'default'\ntier = false\nresolve_timeout = '2m'\nreceivers = ['default', 'x']\n"
+      "[[route.routes]]\nname = 'a'\nmatchers = ['a=\"b\"']\n"
+      "[[route.routes]]\nname = 'b'\nmatchers = ['a=\"c\"']\nreceiver = 'x'\ntier = true\n");
   ASSERT_EQ(says(loaded), "");
   const auto& root = *loaded.routing.root;
   EXPECT_EQ(root.routes[0].receiver_name(), "default");
