@@ -137,19 +137,18 @@ class AsioServer final : public Server {
       lanes_.push_back(std::make_shared<Lane>(site_));
     }
     TRY_VOID(listen(site_.settings.listen, false, main_));
+    for (const std::string& address : site_.settings.also_listen) {
+      TRY_VOID(listen(address, false, further_.emplace_back()));
+    }
     if (!site_.settings.health_listen.empty()) TRY_VOID(listen(site_.settings.health_listen, true, health_));
     for (std::size_t i = 0; i < lanes_.size(); ++i) lanes_[i]->start(i);
-    for (Listener* listener : {main_.get(), health_.get()}) {
-      if (listener != nullptr) lanes_.front()->post([listener] { listener->accept(); });
-    }
+    for (Listener* listener : listeners()) lanes_.front()->post([listener] { listener->accept(); });
     return {};
   }
 
   void stop() override {
     if (site_.stopping.exchange(true)) return;
-    for (Listener* listener : {main_.get(), health_.get()}) {
-      if (listener != nullptr) lanes_.front()->post([listener] { listener->close(); });
-    }
+    for (Listener* listener : listeners()) lanes_.front()->post([listener] { listener->close(); });
     for (const std::shared_ptr<Lane>& lane : lanes_) {
       lane->post([lane = lane.get()] { lane->retire_all(); });
     }
@@ -158,6 +157,7 @@ class AsioServer final : public Server {
     for (const std::shared_ptr<Lane>& lane : lanes_) lane->stop();
     worker_.stop();
     main_.reset();
+    further_.clear();
     health_.reset();
   }
 
@@ -165,6 +165,16 @@ class AsioServer final : public Server {
   std::uint16_t health_port() const override { return health_ ? health_->port() : 0; }
 
  private:
+  std::vector<Listener*> listeners() const {
+    std::vector<Listener*> out;
+    if (main_) out.push_back(main_.get());
+    for (const auto& each : further_) {
+      if (each) out.push_back(each.get());
+    }
+    if (health_) out.push_back(health_.get());
+    return out;
+  }
+
   Result<void> listen(const std::string& address, bool health_only, std::unique_ptr<Listener>& out) {
     TRY(tcp::endpoint endpoint, endpoint_of(address));
     bool tls = site_.tls != nullptr && !health_only;  // probes and scrapers stay plain: the point of a second listener
@@ -179,6 +189,7 @@ class AsioServer final : public Server {
   Site site_;
   std::vector<std::shared_ptr<Lane>> lanes_;
   std::unique_ptr<Listener> main_, health_;
+  std::vector<std::unique_ptr<Listener>> further_;
 };
 
 }  // namespace

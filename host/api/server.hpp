@@ -18,7 +18,8 @@ struct Tls {
 
 struct ServerSettings {
   std::string listen = "127.0.0.1:7676";
-  std::string health_listen;  ///< optional: /healthz /readyz /metrics alone
+  std::vector<std::string> also_listen;  ///< further addresses for the same
+  std::string health_listen;             ///< optional: /healthz /readyz /metrics alone
   Tls tls;
   std::size_t threads = 2;
   std::uint64_t max_body = 64ull << 20;

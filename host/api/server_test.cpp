@@ -35,6 +35,23 @@ TEST_F(Listener, KeepsAConnectionForManyRequests) {
   }
 }
 
+TEST_F(Listener, ServesTheSameOnEveryAddress) {
+  ServerSettings settings;
+  const std::uint16_t taken = [&] {  // a port that is free now
+    start();
+    const std::uint16_t port = server->port();
+    server->stop();
+    return port;
+  }();
+  settings.also_listen = {"127.0.0.1:" + std::to_string(taken)};
+  start(settings);
+  for (const std::uint16_t each : {port(), taken}) {
+    RawClient client(each);
+    client.send(request("GET", "/healthz"));
+    EXPECT_EQ(client.receive().status, 200u);
+  }
+}
+
 TEST_F(Listener, AnswersPipelinedRequestsInTheirOrder) {
   start();
   std::string all;

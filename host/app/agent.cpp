@@ -67,7 +67,8 @@ model::Labels labels_of(const std::string& instance, const std::string& plugin) 
 }  // namespace
 
 struct Agent::Impl {
-  explicit Impl(AgentOptions given) : options(std::move(given)), configuration(options.config_file) {}
+  explicit Impl(AgentOptions given)
+      : options(std::move(given)), configuration(options.config_file, options.read_tree, options.environment) {}
   ~Impl() { stop(); }
 
   // --- start, in order; each step names itself in its error ---
@@ -134,7 +135,7 @@ base::Result<void> Agent::Impl::read_configuration() {
   // The plugin directories are named by the file, and what the file may say depends on the plugins: the agent's own
   // sections are read first.
   config::Diagnostics first;
-  const auto agent = settings::load_agent(options.config_file, config::process_environment(), first);
+  const auto agent = settings::load_agent(options.config_file, options.environment, first, options.read_tree);
   if (agent.plugin_dirs.empty()) return base::fail(base::Fault::invalid, findings(first, true));
   reactor = std::make_unique<runtime::Reactor>("reactor");
   directory = std::make_unique<plugin_host::Directory>(agent.plugin_dirs, *reactor, trust_policy(agent));
@@ -161,6 +162,7 @@ base::Result<void> Agent::Impl::open_storage() {
   storage::StoreSettings settings;
   settings.url = agent.storage.url;
   settings.password = agent.storage.password;
+  settings.schema = agent.storage.schema;
   settings.data_dir = agent.data_dir;
   settings.sync = agent.storage.sync;
   settings.agent = agent.name;
@@ -229,6 +231,8 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.alertmanager = [this] { return configuration.alertmanager(); };
   back.name = agent.name;
   back.address = agent.http.listen;
+  back.shown = [this] { return configuration.shown(); };
+  back.cluster = options.cluster;
   backend = std::make_unique<Backend>(std::move(back));
   TRY(const auto problems, pipeline->start(configuration.rules(), std::move(restored)));
   for (const auto& problem : problems) telemetry::log_error("rules", problem.rule + ": " + problem.error.message());
@@ -355,7 +359,9 @@ base::Result<void> Agent::Impl::listen() {
   const auto agent = configuration.agent();
   api::ServerSettings settings;
   settings.listen = agent.http.listen;
+  settings.also_listen = agent.http.also_listen;
   settings.health_listen = agent.http.health_listen;
+  settings.route_prefix = agent.http.route_prefix;
   settings.own_names = {host_name(agent.http.external_url)};
   if (agent.http.tls) settings.tls = {agent.http.tls->cert, agent.http.tls->key, agent.http.tls->client_ca};
   TRY(server, api::Server::start(settings, *backend, metrics));
@@ -535,7 +541,7 @@ base::Result<std::vector<std::string>> Agent::Impl::reload() {
   const auto before = configuration.agent();
   // What may be loaded is decided by the new [trust]; if the new configuration is refused, by the old one again.
   config::Diagnostics first;
-  const auto read = settings::load_agent(options.config_file, config::process_environment(), first);
+  const auto read = settings::load_agent(options.config_file, options.environment, first, options.read_tree);
   if (!config::has_errors(first)) directory->set_policy(trust_policy(read));
   found = directory->scan();
   const auto diagnostics = configuration.read(found);
@@ -549,6 +555,8 @@ base::Result<std::vector<std::string>> Agent::Impl::reload() {
   std::vector<std::string> lines;
   for (const auto& finding : diagnostics) lines.push_back(finding.text());
   for (const auto& [what, changed] : {std::pair{"[http] listen", before.http.listen != now.http.listen},
+                                      {"[http] also_listen", before.http.also_listen != now.http.also_listen},
+                                      {"[http] route_prefix", before.http.route_prefix != now.http.route_prefix},
                                       {"[http] health_listen", before.http.health_listen != now.http.health_listen},
                                       {"[agent] data_dir", before.data_dir != now.data_dir},
                                       {"[agent] plugin_dirs", before.plugin_dirs != now.plugin_dirs},

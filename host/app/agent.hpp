@@ -11,13 +11,23 @@
 #include "base/result.hpp"
 #include "config/document.hpp"
 #include "plugin_host/crash_record.hpp"
+#include "settings/load.hpp"
 
 namespace tocsin::app {
+
+/// What Alertmanager's clients are told of the instances that share one store.
+struct Cluster {
+  std::string name;                ///< this one's; empty: there is none
+  std::vector<std::string> peers;  ///< addresses, this one's too
+};
 
 struct AgentOptions {
   std::string config_file;  ///< empty: the embedded default
   /// What the processes before this one died of, and where this one's crash is written; null: nobody starts it again.
   plugin_host::Findings* findings = nullptr;
+  settings::ReadTree read_tree{};  ///< settings in another form, instead of config_file
+  config::Environment environment = config::process_environment();
+  Cluster cluster{};  ///< of `tocsin alertmanager`
 };
 
 /// What an agent did since it started; the demo's summary.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/backend.hpp"
+#include "app/agent.hpp"
 #include "app/detectors.hpp"
 #include "app/fleet.hpp"
 #include "pipeline/pipeline.hpp"
@@ -36,6 +37,7 @@ class Backend final : public api::Backend {
     std::function<std::string()> shown;
     std::string name;
     std::string address;  ///< of the listener, as clients are told
+    Cluster cluster;
   };
   explicit Backend(Parts parts);
   ~Backend() override;

@@ -28,8 +28,10 @@ api::AlertmanagerStatus Backend::alertmanager_status() {
   status.version = tocsin_version;
   status.started = started_;
   status.cluster = "ready";
-  status.name = parts_.name;
-  status.peers = {{parts_.name, parts_.address}};
+  const Cluster& cluster = parts_.cluster;
+  status.name = cluster.name.empty() ? parts_.name : cluster.name;
+  for (const std::string& peer : cluster.peers) status.peers.emplace_back(peer, peer);
+  if (status.peers.empty()) status.peers = {{status.name, parts_.address}};
   return status;
 }
 

@@ -63,7 +63,7 @@ plugin_host::TrustPolicy trust_policy(const settings::Agent& agent) {
 config::Diagnostics Configuration::read(const std::vector<plugin_host::Found>& found) {
   auto known = known_plugins(found);
   auto texts = last_good_;
-  auto loaded = settings::load({main_file_, known, environment_}, texts);
+  auto loaded = settings::load({main_file_, known, environment_, read_tree_}, texts);
   auto diagnostics = loaded.diagnostics;
   if (!loaded.usable()) return diagnostics;
   std::lock_guard lock(mutex_);
@@ -186,6 +186,11 @@ model::Routing Configuration::routing() const {
 std::optional<settings::AlertmanagerSource> Configuration::alertmanager() const {
   std::lock_guard lock(mutex_);
   return loaded_.alertmanager;
+}
+
+std::string Configuration::shown() const {
+  std::lock_guard lock(mutex_);
+  return loaded_.shown;
 }
 
 std::vector<std::string> Configuration::files() const {

@@ -25,8 +25,10 @@ plugin_host::TrustPolicy trust_policy(const settings::Agent& agent);
 
 class Configuration {
  public:
-  explicit Configuration(std::string main_file)
-      : main_file_(std::move(main_file)), environment_(config::process_environment()) {}
+  /// `read_tree` in place of the file: settings in another form.
+  explicit Configuration(std::string main_file, settings::ReadTree read_tree = {},
+                         config::Environment environment = config::process_environment())
+      : main_file_(std::move(main_file)), read_tree_(std::move(read_tree)), environment_(std::move(environment)) {}
 
   /// Reads everything anew. With errors nothing changes and they are returned; warnings are returned beside success.
   config::Diagnostics read(const std::vector<plugin_host::Found>& found);
@@ -44,6 +46,8 @@ class Configuration {
   std::optional<settings::AlertmanagerSource> alertmanager() const;
   std::vector<Wanted> wanted() const;
   std::vector<std::string> files() const;
+  /// The settings in force in the other form they came in; empty: they are an agent.toml.
+  std::string shown() const;
   /// For Fleet and Detectors: options checked against the type, secrets resolved.
   base::Result<base::Value> prepare(const Wanted& wanted, const model::PluginType& type) const;
   base::Result<Detectors::Configured> prepare_detector(const model::PluginType& type) const;
@@ -56,6 +60,7 @@ class Configuration {
   std::string signature() const;
 
   const std::string main_file_;
+  const settings::ReadTree read_tree_;
   const config::Environment environment_;
   mutable std::mutex mutex_;
   settings::Loaded loaded_;

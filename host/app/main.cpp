@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <string>
@@ -57,12 +58,21 @@ int main(int argc, char** argv) {
   add_silence_commands(app, console);
   add_reader_commands(app, console);
   add_plugin_commands(app, console);
+  add_alertmanager_commands(app, console);
+  std::vector<std::string> arguments =
+      alertmanager_arguments(std::vector<std::string>(argv + (argc > 0), argv + argc), argc > 0 ? argv[0] : "");
+  const bool as_alertmanager = !arguments.empty() && arguments.front() == "alertmanager";
+  std::ranges::reverse(arguments);  // as the parser takes them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(arguments));
   } catch (const CommandEnd& end) {
     if (!end.message.empty()) std::cerr << "tocsin: " << end.message << std::endl;
     return end.code;
   } catch (const CLI::ParseError& error) {
+    if (as_alertmanager && error.get_exit_code() != 0) {
+      std::cerr << "tocsin alertmanager: error: " << error.what() << ", try --help" << std::endl;
+      return exit_no;
+    }
     if (const auto unknown = unknown_command(app); !unknown.empty() && error.get_exit_code() != 0) {
       std::cerr << "tocsin: " << unknown << std::endl;
       return exit_usage;

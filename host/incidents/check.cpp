@@ -71,7 +71,7 @@ class Check {
     }
     targets(where + " notify", route.notify);
     // Nobody to tell is worth a word only where a notifier exists at all.
-    if (route.policy.empty() && route.notify.empty() && has_notifier()) tier(where);
+    if (route.policy.empty() && route.notify.empty() && route.tier && has_notifier()) tier(where);
     for (const Route& child : route.routes) this->route(child);
   }
 

@@ -3,6 +3,7 @@
 
 #include "incidents/desk_world.hpp"
 #include "incidents/state.hpp"
+#include "incidents/tree.hpp"
 
 namespace tocsin::incidents::testing {
 namespace {
@@ -115,6 +116,62 @@ TEST(Group, TellsANewlyResolvedMemberIfAsked) {
     w.resolve(a);
     w.pass(5min);
     EXPECT_EQ(w.told().size(), send_resolved ? 1u : 0u);
+  }
+}
+
+TEST(Group, TellsOfEndsOnlyThoseNotifiersThatWantThem) {
+  model::Routing r = routing();
+  r.root->notify = {"hook", "mail:contact.first"};
+  r.channels["mail"].send_resolved = false;
+  World w(r);
+  const Alert a = w.fire(one);
+  w.pass(30s);
+  w.deliver_all();
+  w.told();
+  w.resolve(a);
+  w.pass(5min);
+  EXPECT_EQ(w.told(), (Told{"hook:RESOLVED"}));
+}
+
+TEST(Group, WhereNoTierTellsNobodyIsTold) {
+  model::Routing r = routing();
+  r.root->notify.clear();
+  r.root->tier = false;
+  World w(r);
+  w.fire(one, Severity::critical);
+  w.pass(1h);
+  EXPECT_EQ(w.told(), Told{});
+  EXPECT_EQ(w.store.incidents.size(), 1u);
+}
+
+TEST(Group, IsKnownToReceiversByTheNameOfTheirs) {
+  model::Routing r = routing();
+  r.root->receiver = "team-x";
+  World w(r);
+  w.fire(one);
+  w.pass(30s);
+  EXPECT_EQ(w.newest().receiver, "team-x");
+}
+
+TEST(Tree, ComparesSeveritiesAsReceivedToTheLetter) {
+  for (bool as_received : {false, true}) {
+    model::Routing r = routing();
+    r.severity.map = {{"page", Severity::critical}};
+    r.severity.as_received = as_received;
+    for (const char* word : {"page", "critical"}) {
+      model::Route child = *r.root;
+      child.name = word;
+      child.path = std::string("root/") + word;
+      child.routes.clear();
+      child.matchers = {model::Matcher::parse(std::string("severity=") + word).value()};
+      r.root->routes.push_back(child);
+    }
+    const Tree tree(r);
+    Alert alert;
+    alert.labels = {{"alertname", "A"}, {"severity", "page"}};
+    EXPECT_EQ(tree.match(alert).front()->route->name, as_received ? "page" : "critical");
+    alert.labels = {{"alertname", "A"}, {"severity", "Page"}};
+    EXPECT_EQ(tree.match(alert).front()->route->name, as_received ? "root" : "critical");
   }
 }
 

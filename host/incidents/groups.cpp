@@ -54,6 +54,12 @@ model::Incident stand_in(const std::vector<Alert>& alerts, const model::Labels& 
   return incident;
 }
 
+/// Whether the target is to hear of ends, as far as its instance says.
+bool takes_resolved(const model::Routing& routing, const std::string& target) {
+  auto channel = routing.channels.find(target.substr(0, target.find(':')));
+  return channel == routing.channels.end() || channel->second.send_resolved;
+}
+
 std::string title_of(const std::vector<Alert>& alerts, const model::Labels& group) {
   if (alerts.size() == 1) return alerts.front().title;
   std::string title(group.get("alertname"));
@@ -196,7 +202,9 @@ void Desk::Impl::flush(Group& group, base::Time at) {
 void Desk::Impl::flush_target(Group& group, const Node& node, const std::string& target, bool loose_only,
                               base::Time at) {
   Record& record = group.records[target];
-  const std::optional<Held> hours = holds_->hours(*node.route, at);
+  const model::Route& route = *node.route;
+  const bool send_resolved = route.send_resolved && takes_resolved(routing_, target);
+  const std::optional<Held> hours = holds_->hours(route, at);
   std::vector<Alert> alerts;
   std::set<std::uint64_t> firing, resolved;
   bool held_back = false;
@@ -205,7 +213,7 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
       record.firing.erase(fingerprint);  // its incident's ladder tells of it from now on
       continue;
     }
-    const bool owed = node.route->send_resolved && owes_end(record, alert);
+    const bool owed = send_resolved && owes_end(record, alert);
     const std::optional<Held> held = owed ? hours : holds_->of(alert, hours, at);
     if (owed || alert.state == AlertState::firing) note_hold(group, target, alert, held, at);
     if (held) {
@@ -217,7 +225,6 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
     (alert.state == AlertState::firing ? firing : resolved).insert(fingerprint);
     alerts.push_back(alert);
   }
-  const model::Route& route = *node.route;
   if (!record.pending.empty()) {
     // What it says is not known to have arrived: compared when it has ended.
     record.missed = true;
@@ -225,8 +232,8 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
   }
   record.failed = false;
   if (held_back && alerts.empty()) return;
-  if (!needs_telling(record, firing, resolved, route.send_resolved, route.repeat_interval, at)) return;
-  if (!route.send_resolved) {
+  if (!needs_telling(record, firing, resolved, send_resolved, route.repeat_interval, at)) return;
+  if (!send_resolved) {
     std::erase_if(alerts, [](const Alert& a) { return a.state != AlertState::firing; });
     if (alerts.empty()) {
       record.firing.clear();

@@ -79,7 +79,7 @@ Policy route_policy(const Routing& routing, const Node& node, Severity severity)
   if (!node.route->policy.empty()) {
     auto it = routing.policies.find(node.route->policy);
     if (it != routing.policies.end()) return it->second;
-  } else if (!node.route->notify.empty()) {
+  } else if (!node.route->notify.empty() || !node.route->tier) {
     return {};
   }
   return tier_policy(routing, severity);

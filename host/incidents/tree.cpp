@@ -14,6 +14,9 @@ std::string upper(std::string_view text) {
   return out;
 }
 
+/// Stands among the labels that matchers see where they compare to the letter; no label of an alert is called so.
+constexpr std::string_view to_the_letter = "(severity as received)";
+
 /// Severity and category compare without case, also inside a regular expression: a positive matcher may fit either
 /// spelling, a negative one must refuse neither.
 bool matches_word(const model::Matcher& matcher, std::string_view word) {
@@ -60,6 +63,10 @@ model::Severity severity_of(const model::Routing& routing, const model::Alert& a
 
 model::Labels seen_labels(const model::SeverityMap& severities, const model::Alert& alert) {
   model::Labels seen = alert.labels;
+  if (severities.as_received) {
+    seen.set(to_the_letter, "yes");
+    return seen;
+  }
   const bool own = alert.severity != model::Severity::none;
   seen.set("severity", model::to_string(own ? alert.severity : severities.of(alert.labels.get("severity"))));
   if (alert.category != model::Category::none) seen.set("category", model::to_string(alert.category));
@@ -67,7 +74,7 @@ model::Labels seen_labels(const model::SeverityMap& severities, const model::Ale
 }
 
 bool matches_seen(const model::Matcher& matcher, const model::Labels& seen) {
-  if (matcher.label() == "severity" || matcher.label() == "category")
+  if ((matcher.label() == "severity" || matcher.label() == "category") && !seen.has(to_the_letter))
     return matches_word(matcher, seen.get(matcher.label()));
   return matcher.matches(seen);
 }

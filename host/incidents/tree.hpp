@@ -20,9 +20,10 @@ struct Node {
 /// The severity an alert counts as: its own, else its label mapped.
 model::Severity severity_of(const model::Routing& routing, const model::Alert& alert);
 
-/// What the matchers of agent.toml compare with: an alert's labels with its mapped severity and its rule's category.
+/// What the matchers of agent.toml compare with: an alert's labels with its mapped severity and its rule's category; or
+/// its labels alone where severities compare as received.
 model::Labels seen_labels(const model::SeverityMap& severities, const model::Alert& alert);
-/// Severity and category compare without case; `seen` is of seen_labels().
+/// Severity and category compare without case, unless as received; `seen` is of seen_labels().
 bool matches_seen(const model::Matcher& matcher, const model::Labels& seen);
 bool matches_seen(const model::Matchers& matchers, const model::Labels& seen);
 

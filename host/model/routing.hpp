@@ -61,6 +61,7 @@ struct Route {
   base::Duration repeat_interval = std::chrono::hours(4);
   std::string policy;               ///< empty: none
   std::vector<std::string> notify;  ///< targets told at every flush
+  bool tier = true;                 ///< with neither policy nor notify: the severity's tier is told; false: nobody
   bool send_resolved = true;
   OpenAfter open_after;
   bool shadow = false;
@@ -73,6 +74,7 @@ struct Route {
 struct SeverityMap {
   std::map<std::string, Severity> map;  ///< keys in lower case
   Severity unknown = Severity::high;
+  bool as_received = false;                     ///< matchers compare the label `severity` as it came, to the letter
   Severity of(std::string_view outside) const;  ///< our own words are always known
 };
 
@@ -86,6 +88,7 @@ struct Channel {
   std::string address_field;    ///< which field of a contact is the address
   std::string default_recipient;
   std::vector<Severity> open_for;  ///< a tracker: which severities open a ticket
+  bool send_resolved = true;       ///< a notifier: false: group flushes tell it nothing of what is over
 };
 
 /// Everything routing decides by. Replaced as a whole at reload.

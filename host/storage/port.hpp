@@ -144,6 +144,7 @@ class Store {
 struct StoreSettings {
   std::string url = "sqlite:tocsin.db";  ///< relative to data_dir; or postgres://user@host:port/database
   std::string password;
+  std::string schema;  ///< PostgreSQL: where the tables are, made where missing; empty: the connection's search path
   std::string data_dir;
   std::string module_dir;         ///< where the PostgreSQL module lies
   bool sync = false;              ///< fsync every commit

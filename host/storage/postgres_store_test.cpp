@@ -93,6 +93,19 @@ TEST_F(PostgresStore, AgentsThatStartTogetherMigrateOnce) {
   EXPECT_EQ(ask("SELECT count(*) FROM schema_version"), "3");
 }
 
+TEST_F(PostgresStore, EverySchemaIsAStoreOfItsOwn) {
+  const auto in = [&](const std::string& schema, const std::string& agent) {
+    return must(
+        open_store({.url = url, .password = PostgresServer::password(), .schema = schema, .agent = agent}, series));
+  };
+  auto one = in("team_a", "x"), same = in("team_a", "y"), other = in("team_b", "x");
+  must(one->commit(with_incident("of a")));
+  EXPECT_EQ(must(same->incidents({})).items.size(), 1u);
+  EXPECT_EQ(must(other->incidents({})).items.size(), 0u);
+  EXPECT_EQ(ask("SELECT title FROM team_a.incidents"), "disk full");
+  EXPECT_EQ(ask("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"), "0");
+}
+
 TEST_F(PostgresStore, RefusesADatabaseOfANewerVersion) {
   must(try_open(url));
   ask("INSERT INTO schema_version (version, name) VALUES (99, 'future')");

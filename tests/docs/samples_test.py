@@ -163,6 +163,17 @@ class Samples(unittest.TestCase):
                 code, findings = check('[rules]\npaths = ["rules.d/*.lua"]\n', {"rules.d/sample.lua": sample.text})
                 self.assertEqual((code, unacceptable(findings)), (0, []))
 
+    def test_every_alertmanager_yml_can_be_imported(self):
+        found = [s for s in samples({"yaml"}) if re.search(r"^receivers:", s.text, re.M) and not s.fragment]
+        self.assertGreater(len(found), 0, "files of Alertmanager found in the documents")
+        for sample in found:
+            with self.subTest(sample.where), tempfile.TemporaryDirectory(prefix="tocsin-docs-") as folder:
+                (Path(folder) / "alertmanager.yml").write_text(sample.text)
+                done = program("import", "alertmanager.yml", "-o", "agent.toml", cwd=folder)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                checked = program("check", "--config", "agent.toml", cwd=folder)
+                self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
     def test_every_plugin_in_cpp_compiles(self):
         found = [s for s in samples({"cpp"}) if "TOCSIN_PLUGIN(" in s.text and not s.fragment]
         self.assertGreater(len(found), 3, "plugins found in the documents")

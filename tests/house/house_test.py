@@ -8,15 +8,16 @@ from pathlib import Path
 
 ROOT = Path(sys.argv.pop(1) if len(sys.argv) > 1 else ".").resolve()
 HOST = ROOT / "host"
-# `settings` lives inside app's folder but is a target of its own.
+# `settings` and `alertmanager` live inside app's folder but are targets of their own.
 ROOM_DIRS = {p.name: p for p in HOST.iterdir() if (p / "CMakeLists.txt").exists()}
-if (HOST / "app/settings/CMakeLists.txt").exists():
-    ROOM_DIRS["settings"] = HOST / "app/settings"
+for inner in ("settings", "alertmanager"):
+    if (HOST / "app" / inner / "CMakeLists.txt").exists():
+        ROOM_DIRS[inner] = HOST / "app" / inner
 
 OWNED = {  # third-party header → the only rooms that may include it
     r"<boost/(beast|asio)": {"api", "runtime"}, r"<boost/dll": {"plugin_host"}, r"<sqlite3\.h>": {"storage"},
     r"<pqxx": {"storage"}, r"<libpq-fe": {"storage"}, r"<toml\+\+": {"config"}, r"<re2/": {"model"},
-    r"<spdlog": {"telemetry"}, r"<CLI/": {"app"}, r"<openssl/": {"api", "plugin_host"},
+    r"<yaml-cpp": {"alertmanager"}, r"<spdlog": {"telemetry"}, r"<CLI/": {"app"}, r"<openssl/": {"api", "plugin_host"},
 }
 
 

@@ -35,32 +35,6 @@ std::string config_or_default(const std::string& given) {
   return fs::exists("/etc/tocsin/agent.toml") ? "/etc/tocsin/agent.toml" : "";
 }
 
-/// `state` is null without a supervisor.
-int run(const std::string& file, WorkerState* state) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int each : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, each);
-  if (state) plugin_host::record_crashes(state->findings);
-  auto agent = Agent::start({file, state ? &state->findings : nullptr});
-  if (!agent) {
-    std::cerr << agent.error().message() << std::endl;
-    return agent.error().fault() == base::Fault::invalid ? exit_usage : exit_no;
-  }
-  if (state) state->ready = 1;
-  if (isatty(1))
-    std::cout << "tocsin " << tocsin_version << " runs on " << (*agent)->url() << " with data in "
-              << (*agent)->data_dir() << std::endl;
-  for (;;) {
-    int which = 0;
-    if (sigwait(&set, &which) != 0) continue;
-    if (which != SIGHUP) break;
-    if (auto done = (*agent)->reload(); !done)
-      telemetry::log_error("reload", "nothing was changed: " + done.error().message());
-  }
-  (*agent)->stop();
-  return exit_done;
-}
-
 int check(const std::string& file, bool as_json) {
   const auto diagnostics = check_configuration(file);
   const bool bad = config::has_errors(diagnostics);
@@ -198,7 +172,39 @@ base::Duration duration_or_end(const std::string& text, const char* option) {
   return *parsed;
 }
 
+int run(const std::string& file, WorkerState* state) {
+  AgentOptions options;
+  options.config_file = file;
+  return run_agent(std::move(options), state);
+}
+
 }  // namespace
+
+int run_agent(AgentOptions options, WorkerState* state) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int each : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, each);
+  if (state) plugin_host::record_crashes(state->findings);
+  options.findings = state ? &state->findings : nullptr;
+  auto agent = Agent::start(std::move(options));
+  if (!agent) {
+    std::cerr << agent.error().message() << std::endl;
+    return agent.error().fault() == base::Fault::invalid ? exit_usage : exit_no;
+  }
+  if (state) state->ready = 1;
+  if (isatty(1))
+    std::cout << "tocsin " << tocsin_version << " runs on " << (*agent)->url() << " with data in "
+              << (*agent)->data_dir() << std::endl;
+  for (;;) {
+    int which = 0;
+    if (sigwait(&set, &which) != 0) continue;
+    if (which != SIGHUP) break;
+    if (auto done = (*agent)->reload(); !done)
+      telemetry::log_error("reload", "nothing was changed: " + done.error().message());
+  }
+  (*agent)->stop();
+  return exit_done;
+}
 
 void add_agent_commands(CLI::App& app, Console& console) {
   struct Arguments {

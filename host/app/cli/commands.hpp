@@ -1,7 +1,12 @@
 // The command line: every group of commands adds itself to the tree.
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include "app/agent.hpp"
 #include "app/cli/console.hpp"
+#include "app/supervisor.hpp"
 
 namespace CLI {
 class App;
@@ -17,5 +22,15 @@ void add_plugin_commands(CLI::App& app, Console& console);
 void add_plugin_trust_commands(CLI::App& plugin, Console& console);  ///< below `plugin`: keygen, sign, verify
 void add_agent_commands(CLI::App& app,
                         Console& console);  ///< run, check, reload, demo, replay, init, config, version, source
+
+void add_alertmanager_commands(CLI::App& app, Console& console);  ///< alertmanager, import
+
+/// The command line as the parser takes it: called by Alertmanager's name the program is `tocsin alertmanager`, and
+/// `--flag=` gives that command an empty text.
+std::vector<std::string> alertmanager_arguments(std::vector<std::string> given, const std::string& program);
+
+/// Runs the agent until SIGTERM; SIGHUP reloads. `state` is null without a supervisor. An exit code: exit_usage for a
+/// configuration with errors.
+int run_agent(AgentOptions options, WorkerState* state);
 
 }  // namespace tocsin::app

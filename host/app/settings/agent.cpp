@@ -67,6 +67,12 @@ class Reader {
     http.listen = text_of(table, "listen");
     http.health_listen = text_of(table, "health_listen");
     http.insecure = flag_of(table, "insecure");
+    http.also_listen = list_of(table, "also_listen");
+    http.route_prefix = text_of(table, "route_prefix");
+    while (http.route_prefix.ends_with('/')) http.route_prefix.pop_back();
+    if (!http.route_prefix.empty() && !http.route_prefix.starts_with('/'))
+      error_at(diagnostics_, place_of(table, "route_prefix"),
+               "[http] route_prefix: expected a path such as \"/tocsin\"");
     http.proxy_url = text_of(table, "proxy_url");
     http.no_proxy = list_of(table, "no_proxy");
     if (const Value* tls = table.find("tls")) http.tls = this->tls(*tls);
@@ -93,17 +99,16 @@ class Reader {
   }
 
   void listener(const Value& table, const Http& http) {
-    for (const char* key : {"listen", "health_listen"}) {
-      const std::string text = text_of(table, key);
-      if (text.empty() && std::string_view(key) == "health_listen") continue;
+    std::vector<std::pair<std::string, std::string>> addresses = {{"listen", http.listen}};
+    for (const std::string& more : http.also_listen) addresses.emplace_back("also_listen", more);
+    if (!http.health_listen.empty()) addresses.emplace_back("health_listen", http.health_listen);
+    for (const auto& [key, text] : addresses) {
       auto endpoint = parse_endpoint(text);
-      const bool open =
-          endpoint && !endpoint->loopback() && std::string_view(key) == "listen" && !http.tls && !http.insecure;
-      if (!endpoint)
-        error_at(diagnostics_, place_of(table, key), std::string("[http] ") + key + ": " + endpoint.error().message());
+      const bool open = endpoint && !endpoint->loopback() && key != "health_listen" && !http.tls && !http.insecure;
+      if (!endpoint) error_at(diagnostics_, place_of(table, key), "[http] " + key + ": " + endpoint.error().message());
       if (open) {
         error_at(diagnostics_, place_of(table, key),
-                 "[http] listen: " + text +
+                 "[http] " + key + ": " + text +
                      " can be reached by others; give tls = { cert = …, key = … }, listen on 127.0.0.1, or say "
                      "insecure = true");
       }
@@ -124,6 +129,11 @@ class Reader {
     storage.url = text_of(table, "url");
     storage.password = text_of(table, "password");
     storage.sync = flag_of(table, "sync");
+    storage.schema = text_of(table, "schema");
+    if (!storage.schema.empty() && !plain_schema(storage.schema)) {
+      error_at(diagnostics_, place_of(table, "schema"),
+               "[storage] schema: expected a name of small letters, digits and _, such as \"tocsin\"");
+    }
     no_password(table, "url", "[storage]");
     const bool known = storage.url.starts_with("sqlite:") || storage.url.starts_with("postgres://") ||
                        storage.url.starts_with("postgresql://");
@@ -132,6 +142,13 @@ class Reader {
                "[storage] url: expected sqlite:FILE or postgres://user@host/database");
     }
     if (const Value* retention = table.find("retention")) this->retention(*retention);
+  }
+
+  /// A name that needs no quotes, shorter than PostgreSQL's limit.
+  static bool plain_schema(std::string_view name) {
+    const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+    return name.size() < 64 && std::ranges::all_of(name, plain) && !(name[0] >= '0' && name[0] <= '9') &&
+           !name.starts_with("pg_");
   }
 
   void retention(const Value& table) {

@@ -29,6 +29,8 @@ struct Http {
   std::string listen = "127.0.0.1:7676";
   std::string health_listen;  ///< empty: none
   std::string external_url;   ///< without a slash at its end; default: http(s)://LISTEN
+  std::vector<std::string> also_listen;
+  std::string route_prefix;  ///< "/x", before every path; empty: none
   std::optional<Tls> tls;
   bool insecure = false;
   std::string proxy_url;
@@ -38,6 +40,7 @@ struct Http {
 struct Storage {
   std::string url = "sqlite:tocsin.db";
   std::string password;  ///< resolved
+  std::string schema;    ///< PostgreSQL: where its tables are; empty: the connection's own search path
   bool sync = false;
   std::map<std::string, base::Duration> retention;  ///< "raw", "5m", "1h"
   base::Duration raw_retention() const;

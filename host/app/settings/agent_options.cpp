@@ -44,6 +44,15 @@ std::span<const Option> http_options() {
        .type = string,
        .fallback = "\"127.0.0.1:7676\"",
        .doc = "API, push sources, callbacks. An address that is not loopback needs `tls`, or `insecure = true`."},
+      {.key = "also_listen",
+       .type = array,
+       .doc = "Further addresses, for the same as `listen`.",
+       .children = {{.key = "[]", .type = string}}},
+      {.key = "route_prefix",
+       .type = string,
+       .doc =
+           "A path such as `/tocsin` that stands before every path of the listener, for a reverse proxy that leaves it "
+           "there."},
       {.key = "health_listen", .type = string, .doc = "A listener for /healthz, /readyz and /metrics alone."},
       {.key = "external_url",
        .type = string,
@@ -77,6 +86,10 @@ std::span<const Option> storage_options() {
        .doc =
            "`sqlite:FILE` (seen from data_dir) or `postgres://user@host:port/database`; never with a password in it."},
       {.key = "password", .type = string, .secret = true, .doc = "Of the database user."},
+      {.key = "schema",
+       .type = string,
+       .doc =
+           "PostgreSQL: the schema that holds the tables, made where it is missing; default: that of the connection."},
       {.key = "sync",
        .type = boolean,
        .fallback = "false",

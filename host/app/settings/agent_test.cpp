@@ -198,5 +198,18 @@ TEST(ReferencePage, DefaultsPassTheirOwnValidation) {
   }
 }
 
+TEST_F(Trial, FurtherAddressesAreHeldToTheSameRuleAsTheFirst) {
+  EXPECT_NE(says("[http]\nalso_listen = ['0.0.0.0:1']").find("[http] also_listen: 0.0.0.0:1 can be reached by others"),
+            std::string::npos);
+  EXPECT_EQ(load("[http]\nalso_listen = ['127.0.0.1:1']\nroute_prefix = '/x/'").agent.http.route_prefix, "/x");
+}
+
+TEST_F(Trial, ASchemaIsAPlainName) {
+  EXPECT_EQ(load("[storage]\nurl = 'postgres://a@b/c'\nschema = 'team_a'").agent.storage.schema, "team_a");
+  for (const char* name : {"Team", "1a", "a b", "a;drop", "pg_x"})
+    EXPECT_NE(says(std::string("[storage]\nschema = '") + name + "'").find("[storage] schema"), std::string::npos)
+        << name;
+}
+
 }  // namespace
 }  // namespace tocsin::settings

@@ -28,6 +28,7 @@ constexpr std::array<Kind, 4> kinds = {{{"source", model::kind_source},
 const Option* host_option(std::string_view key, std::string_view kind) {
   if (key == "fallback" && kind != "notifier") return nullptr;
   if (key == "open_for" && kind != "tracker") return nullptr;
+  if (key == "send_resolved" && kind != "notifier") return nullptr;
   auto found = std::ranges::find(instance_options(), key, &Option::key);
   return found == instance_options().end() ? nullptr : &*found;
 }
@@ -77,6 +78,7 @@ class Reader {
     out.proxy_url = text_of(host, "proxy_url");
     if (host.find("no_proxy")) out.no_proxy = list_of(host, "no_proxy");
     out.fallback = text_of(host, "fallback");
+    out.send_resolved = flag_of(host, "send_resolved", true);
     severities(out, host);
     isolation(out, host);
     auth(out, host);
@@ -198,6 +200,9 @@ std::span<const Option> instance_options() {
        .doc = "Hosts reached without the proxy.",
        .children = {{.key = "[]", .type = string}}},
       {.key = "fallback", .type = string, .doc = "A notifier's: the notifier that takes over when this one gives up."},
+      {.key = "send_resolved",
+       .type = boolean,
+       .doc = "A notifier's: false: group flushes do not tell it that something is over; default true."},
       {.key = "open_for",
        .type = array,
        .doc = "A tracker's: severities that open a ticket; default CRITICAL and HIGH.",
@@ -328,6 +333,7 @@ model::Channel channel_of(const Instance& instance, const model::PluginType& typ
     if (channel.default_recipient.empty()) channel.default_recipient = text_of(instance.options, key);
   }
   channel.open_for = instance.open_for;
+  channel.send_resolved = instance.send_resolved;
   return channel;
 }
 

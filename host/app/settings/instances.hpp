@@ -50,6 +50,7 @@ struct Instance {
   std::optional<std::vector<std::string>> no_proxy;
   std::string fallback;                   ///< a notifier's: the instance that takes over
   std::vector<model::Severity> open_for;  ///< a tracker's
+  bool send_resolved = true;              ///< a notifier's
   base::Value section;                    ///< as written
   base::Value options;                    ///< `section` without the host's keys
   base::Place place;

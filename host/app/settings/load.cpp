@@ -80,6 +80,14 @@ class Loader {
   Diagnostics& diagnostics() { return out_.diagnostics; }
 
   Value tree() {
+    if (request_.read_tree) {
+      ForeignTree foreign = request_.read_tree();
+      config::Tree& tree = foreign.tree;
+      out_.shown = std::move(foreign.shown);
+      std::ranges::move(tree.diagnostics, std::back_inserter(diagnostics()));
+      out_.files = std::move(tree.files);
+      return std::move(tree.root);
+    }
     if (request_.main_file.empty()) {
       auto root = config::parse_toml(embedded, "embedded default", request_.environment, diagnostics());
       return root ? std::move(*root) : Value(Value::Table());
@@ -241,9 +249,14 @@ Loaded load(const LoadRequest& request, std::map<std::string, std::string>& last
   return loaded;
 }
 
-Agent load_agent(const std::string& main_file, const config::Environment& environment, Diagnostics& diagnostics) {
+Agent load_agent(const std::string& main_file, const config::Environment& environment, Diagnostics& diagnostics,
+                 const ReadTree& read_tree) {
   Value root{Value::Table()};
-  if (!main_file.empty()) {
+  if (read_tree) {
+    config::Tree tree = read_tree().tree;
+    std::ranges::move(tree.diagnostics, std::back_inserter(diagnostics));
+    root = std::move(tree.root);
+  } else if (!main_file.empty()) {
     std::map<std::string, std::string> texts;
     config::Tree tree = config::read_tree(main_file, environment, texts);
     std::ranges::move(tree.diagnostics, std::back_inserter(diagnostics));

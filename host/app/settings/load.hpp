@@ -1,6 +1,7 @@
 // The whole configuration: every file read, everything checked at once.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -17,10 +18,19 @@
 
 namespace tocsin::settings {
 
+/// Settings that stand in another form than agent.toml (`tocsin alertmanager`), as the tree of one.
+struct ForeignTree {
+  config::Tree tree;
+  std::string shown;  ///< the form they stand in, without secrets: for those who ask the agent
+};
+/// Reads them anew at every load. Any thread, one at a time.
+using ReadTree = std::function<ForeignTree()>;
+
 struct LoadRequest {
   std::string main_file;                 ///< empty: the embedded default
   std::span<const KnownPlugin> plugins;  ///< what the plugin directories offer, later directories later
   config::Environment environment;
+  ReadTree read_tree{};                        ///< instead of main_file
   base::Time now = base::SystemClock().now();  ///< for what is warned of because it ends soon
 };
 
@@ -39,6 +49,7 @@ struct Loaded {
   config::Diagnostics diagnostics;
   std::vector<std::string> files;         ///< every configuration and rule file that was read
   std::vector<std::string> secret_files;  ///< whose change means a reload
+  std::string shown;                      ///< of a ForeignTree
   bool usable() const { return !config::has_errors(diagnostics); }
 };
 
@@ -48,8 +59,8 @@ struct Loaded {
 Loaded load(const LoadRequest& request, std::map<std::string, std::string>& last_good);
 
 /// Only the agent's own sections, for commands that must find the data directory or the plugin directories first.
-Agent load_agent(const std::string& main_file, const config::Environment& environment,
-                 config::Diagnostics& diagnostics);
+Agent load_agent(const std::string& main_file, const config::Environment& environment, config::Diagnostics& diagnostics,
+                 const ReadTree& read_tree = {});
 
 /// What runs without a configuration file, as TOML.
 std::string_view embedded_default();

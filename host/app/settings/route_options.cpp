@@ -16,6 +16,12 @@ std::span<const Option> severity_options() {
        .doc = "Their words, compared without case, to ours.",
        .children = {{.key = "*", .type = string, .doc = "CRITICAL, HIGH, MEDIUM or LOW."}}},
       {.key = "unknown", .type = string, .fallback = "\"HIGH\"", .doc = "For a word that is absent or not mapped."},
+      {.key = "compare",
+       .type = string,
+       .fallback = "\"mapped\"",
+       .choices = {"mapped", "received"},
+       .doc =
+           "What `severity` is in matchers: ours after the map, without case; or the label as it came, to the letter."},
   };
   return options;
 }
@@ -38,12 +44,22 @@ std::span<const Option> route_options() {
        .doc = "Labels that make a group; default alertname and service; `...` is every label.",
        .children = strings},
       {.key = "group_wait", .type = duration, .doc = "Before a new group is told; default 30s."},
-      {.key = "group_interval", .type = duration, .min = "1s", .doc = "Between flushes of a group; default 5m."},
+      {.key = "group_interval", .type = duration, .min = "1ms", .doc = "Between flushes of a group; default 5m."},
       {.key = "repeat_interval",
        .type = duration,
-       .min = "1s",
+       .min = "1ms",
        .doc = "Before an unchanged group is told again; default 4h."},
       {.key = "send_resolved", .type = boolean, .doc = "Tell also that it is over; default true."},
+      {.key = "receiver",
+       .type = string,
+       .doc = "What the webhook's payload calls the receiver, as in Alertmanager; default: the route's name."},
+      {.key = "receivers",
+       .type = array,
+       .doc = "At the root: the names that Alertmanager's API lists as receivers; default: those of the routes.",
+       .children = strings},
+      {.key = "tier",
+       .type = boolean,
+       .doc = "false: with neither policy nor notify nobody is told, instead of the severity's tier; default true."},
       {.key = "open_after",
        .type = table,
        .doc = "How many distinct firing alerts within what time open an incident; default 1, for CRITICAL always 1.",
@@ -62,6 +78,11 @@ std::span<const Option> route_options() {
       {.key = "reopen_window",
        .type = duration,
        .doc = "At the root: a re-fire within it continues the same incident; default 10m."},
+      {.key = "resolve_timeout",
+       .type = duration,
+       .min = "1ms",
+       .doc = "At the root: after which an alert from outside that names no end and is not sent again is over; default "
+              "5m."},
       {.key = "routes", .type = array, .doc = "Children, depth first; siblings stop at the first match."},
   };
   return options;

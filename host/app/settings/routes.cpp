@@ -62,6 +62,7 @@ class Reader {
   void severity() {
     const Value* written = root_.find("severity");
     const Value table = config::validate(written ? *written : Value(), severity_options(), "[severity]", diagnostics_);
+    out_.severity.as_received = text_of(table, "compare") == "received";
     out_.severity.unknown = own_word(*table.find("unknown"), "[severity] unknown");
     if (const Value* map = table.find("map")) {
       for (const Value::Member& member : *map->table()) {
@@ -156,6 +157,8 @@ class Reader {
     if (table.find("name"))
       error_at(diagnostics_, place_of(table, "name"), "[route] name: the root has none; children have");
     out_.reopen_window = duration_of(table, "reopen_window", out_.reopen_window);
+    out_.receivers = list_of(table, "receivers");
+    out_.resolve_timeout = duration_of(table, "resolve_timeout", out_.resolve_timeout);
     read(table, "[route]", root);
     root.name = root.path = "root";
     children(table, root);
@@ -174,6 +177,8 @@ class Reader {
     route.repeat_interval = duration_of(table, "repeat_interval", route.repeat_interval);
     route.send_resolved = flag_of(table, "send_resolved", route.send_resolved);
     route.shadow = flag_of(table, "shadow", route.shadow);
+    route.receiver = text_of(table, "receiver", route.receiver);
+    route.tier = flag_of(table, "tier", route.tier);
     if (const Value* after = table.find("open_after")) {
       if (const Value* alerts = after->find("alerts"))
         route.open_after.alerts = static_cast<std::uint32_t>(alerts->number());
@@ -227,9 +232,10 @@ class Reader {
       child.routes.clear();
       read(checked, where, child);
       child.path = parent.path + "/" + (name.empty() ? std::to_string(parent.routes.size() + 1) : name);
-      if (checked.find("reopen_window"))
-        error_at(diagnostics_, place_of(checked, "reopen_window"),
-                 where + " reopen_window: belongs to the root [route]");
+      for (const std::string key : {"reopen_window", "resolve_timeout", "receivers"}) {
+        if (checked.find(key))
+          error_at(diagnostics_, place_of(checked, key), where + " " + key + ": belongs to the root [route]");
+      }
       if (child.matchers.empty() && !checked.find("matchers")) {
         warn_at(diagnostics_, written.place,
                 where + " has no matchers: it takes every alert that reaches it, and siblings after it get none");

@@ -18,7 +18,7 @@ INSTANTIATE_TEST_SUITE_P(
               "agent.toml:2:12: error: [route] matchers: the root takes every alert; put matchers into a "
               "[[route.routes]]\n"},
         Wrong{"Interval", "[route]\ngroup_interval = '0s'",
-              "agent.toml:2:18: error: [route] group_interval: must be at least 1s\n"},
+              "agent.toml:2:18: error: [route] group_interval: must be at least 1ms\n"},
         Wrong{"ChildKey", "[route]\n[[route.routes]]\nmatchers = ['a=\"b\"']\npolicee = 'x'",
               "agent.toml:4:1: error: [[route.routes]] unknown key \"policee\"; did you mean \"policy\"?\n"},
         Wrong{"ChildWithoutMatchers", "[route]\n[[route.routes]]\nname = 'all'",
@@ -196,6 +196,32 @@ TEST_F(Trial, OutsideSeveritiesAreMappedWithoutCase) {
   EXPECT_EQ(map.of("PAGE"), model::Severity::critical);
   EXPECT_EQ(map.of("warning"), model::Severity::medium);
   EXPECT_EQ(map.of("whatever"), model::Severity::low);
+}
+
+TEST_F(Trial, ARouteInheritsItsReceiverAndWhetherATierTells) {
+  const Loaded loaded = load(
+      "[route]\nreceiver = 'default'\ntier = false\nresolve_timeout = '2m'\nreceivers = ['default', 'x']\n"
+      "[[route.routes]]\nname = 'a'\nmatchers = ['a=\"b\"']\n"
+      "[[route.routes]]\nname = 'b'\nmatchers = ['a=\"c\"']\nreceiver = 'x'\ntier = true\n");
+  ASSERT_EQ(says(loaded), "");
+  const auto& root = *loaded.routing.root;
+  EXPECT_EQ(root.routes[0].receiver_name(), "default");
+  EXPECT_FALSE(root.routes[0].tier);
+  EXPECT_EQ(root.routes[1].receiver_name(), "x");
+  EXPECT_TRUE(root.routes[1].tier);
+  EXPECT_EQ(loaded.routing.resolve_timeout, std::chrono::minutes(2));
+  EXPECT_EQ(loaded.routing.receivers, (std::vector<std::string>{"default", "x"}));
+}
+
+TEST_F(Trial, SeveritiesCompareAsReceivedWhereSomebodySaysSo) {
+  EXPECT_FALSE(load("[severity]\nunknown = 'LOW'").routing.severity.as_received);
+  EXPECT_TRUE(load("[severity]\ncompare = 'received'").routing.severity.as_received);
+}
+
+TEST_F(Trial, ANotifierMayNotWantToHearOfEnds) {
+  const Loaded loaded = load("[route]\nnotify = ['terminal']\n[notifier.terminal]\nsend_resolved = false\n");
+  ASSERT_EQ(says(loaded), "");
+  EXPECT_FALSE(loaded.routing.channels.at("terminal").send_resolved);
 }
 
 }  // namespace

@@ -75,14 +75,16 @@ base::Error connection_error(const std::string& shown, std::string_view what, co
 
 }  // namespace
 
-Address address_of(std::string_view url, std::string_view password, bool sync) {
+Address address_of(const StoreSettings& settings) {
+  const std::string_view url = settings.url;
   Address out;
   out.conninfo = std::string(url) + (url.find('?') == url.npos ? "?" : "&");
-  if (!password.empty()) out.conninfo += "password=" + percent(password) + "&";
+  if (!settings.password.empty()) out.conninfo += "password=" + percent(settings.password) + "&";
   out.conninfo += "connect_timeout=5&application_name=tocsin&tcp_user_timeout=15000&options=" +
                   percent(std::string("-c TimeZone=UTC -c DateStyle=ISO -c statement_timeout=60000 "
                                       "-c idle_in_transaction_session_timeout=120000") +
-                          (sync ? " -c synchronous_commit=on" : ""));
+                          (settings.sync ? " -c synchronous_commit=on" : "") +
+                          (settings.schema.empty() ? std::string() : " -c search_path=" + settings.schema));
   const std::size_t query = url.find('?');
   out.shown = std::string(url.substr(0, query));
   const std::size_t at = out.shown.rfind('@'), colon = out.shown.find(':', out.shown.find("://") + 3);

@@ -8,16 +8,17 @@
 #include <string>
 #include <string_view>
 
+#include "storage/port.hpp"
 #include "storage/sql/database.hpp"
 
 namespace tocsin::storage::postgres {
 
 /// The url for libpq with the password, limits and session settings added; and the one for messages, without a
-/// password.
+/// password. With a schema (a plain name) all names of tables mean those in it.
 struct Address {
   std::string conninfo, shown;
 };
-Address address_of(std::string_view url, std::string_view password, bool sync);
+Address address_of(const StoreSettings& settings);
 
 /// Runs `work` and turns what libpqxx throws into an Error that names the server.
 template <class Work>

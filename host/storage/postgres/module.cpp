@@ -10,9 +10,19 @@
 namespace tocsin::storage::postgres {
 namespace {
 
+/// Asked for first: who may use a schema that is there need not have the right to make one.
+base::Result<void> make_schema(sql::Transaction& transaction, const std::string& name) {
+  bool there = false;
+  TRY_VOID(transaction.run("SELECT 1 FROM pg_namespace WHERE nspname = $1", {std::string_view(name)},
+                           [&](const sql::Row&) { there = true; }));
+  if (!there) TRY_VOID(transaction.script("CREATE SCHEMA " + name));
+  return {};
+}
+
 base::Result<std::unique_ptr<Store>> open(const StoreSettings& settings, model::SeriesTable& series) {
-  TRY(auto database, PostgresDatabase::open(address_of(settings.url, settings.password, settings.sync)));
+  TRY(auto database, PostgresDatabase::open(address_of(settings)));
   sql::MigrationPlan plan;
+  if (!settings.schema.empty()) plan.prepare = [&](sql::Transaction& t) { return make_schema(t, settings.schema); };
   plan.migrations = migrations::postgres;
   plan.lock = "SELECT pg_advisory_xact_lock(8370021401)";
   TRY(const int schema, sql::migrate(*database, plan));

@@ -36,6 +36,7 @@ Result<int> schema_version(Transaction& t) {
 Result<int> migrate(Database& database, const MigrationPlan& plan) {
   TRY(auto t, database.write());
   if (!plan.lock.empty()) TRY_VOID(t->run(plan.lock, {}, [](const Row&) {}));
+  if (plan.prepare) TRY_VOID(plan.prepare(*t));
   TRY_VOID(create_version_table(*t));
   TRY(int version, schema_version(*t));
   const int newest = plan.migrations.empty() ? 0 : plan.migrations.back().version;

@@ -21,6 +21,8 @@ struct MigrationPlan {
   std::span<const Migration> migrations;
   /// Keeps two agents that start together from migrating at once, inside the transaction; empty: the database does.
   std::string_view lock;
+  /// First of all, inside the transaction and the lock; empty: nothing.
+  std::function<base::Result<void>(Transaction& transaction)> prepare;
   /// Called before an existing database of an older version changes.
   std::function<base::Result<void>(int from_version)> backup;
 };

@@ -59,9 +59,14 @@ json common(const std::vector<tsn::Alert>& alerts, tsn::Labels tsn::Alert::* whi
 
 }  // namespace
 
-std::string webhook_payload(const tsn::Message& message) {
+std::string webhook_payload(const tsn::Message& message, std::size_t most) {
   const auto& incident = message.incident;
-  const auto& alerts = incident.alerts;
+  auto alerts = incident.alerts;
+  std::uint64_t truncated = message.group ? message.group->truncated_alerts : 0;
+  if (most > 0 && alerts.size() > most) {
+    truncated += alerts.size() - most;
+    alerts.erase(alerts.begin() + static_cast<std::ptrdiff_t>(most), alerts.end());
+  }
   json list = json::array();
   bool firing = false;
   for (const auto& alert : alerts) {
@@ -74,7 +79,7 @@ std::string webhook_payload(const tsn::Message& message) {
            {"alerts", std::move(list)},
            {"commonLabels", common(alerts, &tsn::Alert::labels)},
            {"commonAnnotations", common(alerts, &tsn::Alert::annotations)},
-           {"truncatedAlerts", message.group ? message.group->truncated_alerts : 0}};
+           {"truncatedAlerts", truncated}};
   if (message.group) {
     out["receiver"] = message.group->receiver;
     out["groupKey"] = message.group->group_key;

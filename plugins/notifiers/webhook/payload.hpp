@@ -7,6 +7,7 @@
 
 namespace tocsin_plugins {
 
-std::string webhook_payload(const tsn::Message& message);
+/// Of more than `most` alerts only the first are told of, and the others counted; 0: all.
+std::string webhook_payload(const tsn::Message& message, std::size_t most = 0);
 
 }  // namespace tocsin_plugins

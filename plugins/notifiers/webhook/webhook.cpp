@@ -12,6 +12,13 @@ class Webhook {
        .flags = tsn::required | tsn::secret,
        .doc = "Where to post; may hold a token, so it is treated as a secret"},
       {.key = "headers", .type = tsn::table, .flags = tsn::secret, .doc = "Further headers, such as Authorization"},
+      {.key = "username", .doc = "Name for basic authentication"},
+      {.key = "password", .flags = tsn::secret, .doc = "Password of username"},
+      {.key = "max_alerts",
+       .type = tsn::integer,
+       .fallback = "0",
+       .min = "0",
+       .doc = "At most so many alerts in one request, the rest only counted; 0: all"},
       {.key = "ca_file", .doc = "PEM file with a root certificate of your own, beside the system's"},
       {.key = "proxy_url", .doc = "Proxy for outgoing calls; default: [http] proxy_url"},
       {.key = "no_proxy", .type = tsn::array, .doc = "Hosts reached without the proxy"},
@@ -19,7 +26,12 @@ class Webhook {
   static constexpr const char* needs[] = {"network"};
   static constexpr std::uint32_t features = tsn::no_recipient;
 
-  Webhook() : client_(settings(ctx_.config())), url_(ctx_.config().str("url")) {
+  Webhook()
+      : client_(settings(ctx_.config())),
+        url_(ctx_.config().str("url")),
+        username_(ctx_.config().str("username")),
+        password_(ctx_.config().str("password")),
+        max_alerts_(static_cast<std::size_t>(ctx_.config().integer("max_alerts", 0))) {
     if (!url_.starts_with("http://") && !url_.starts_with("https://")) {
       throw tsn::Failure(tsn::invalid("url: expected http:// or https://"));
     }
@@ -32,7 +44,9 @@ class Webhook {
   tsn::Status deliver(const tsn::Message& message, tsn::Deadline deadline) {
     HttpRequest request;
     request.url = url_;
-    request.body = webhook_payload(message);
+    request.body = webhook_payload(message, max_alerts_);
+    request.username = username_;
+    request.password = password_;
     request.headers = headers_;
     request.headers.push_back("Content-Type: application/json");
     request.headers.push_back("Idempotency-Key: " + std::string(message.key));
@@ -50,7 +64,8 @@ class Webhook {
 
   tsn::Context ctx_;
   HttpClient client_;
-  std::string url_;
+  std::string url_, username_, password_;
+  std::size_t max_alerts_ = 0;  ///< 0: all
   std::vector<std::string> headers_;
 };
 

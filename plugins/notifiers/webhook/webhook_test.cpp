@@ -79,6 +79,14 @@ TEST(Webhook, PostsThePayloadWithHeadersAndIdempotencyKey) {
   EXPECT_NE(server.request.find("Idempotency-Key: "), std::string::npos);
 }
 
+TEST(Webhook, ShowsNameAndPassword) {
+  FakeHost host;
+  OneShotServer server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  auto instance = host.create({}, Value::table({{"url", server.url()}, {"username", "am"}, {"password", "pw"}}));
+  EXPECT_EQ(instance->deliver(tsn::testing::sample_message()).status, TSN_OK);
+  EXPECT_NE(server.request.find("Authorization: Basic YW06cHc="), std::string::npos);
+}
+
 TEST(Webhook, TriesAgainAfterAServerErrorAndRespectsRetryAfter) {
   FakeHost host;
   OneShotServer server("HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n");
@@ -112,6 +120,15 @@ TEST(Webhook, AServerThatIsNotThereCannotHaveReceivedIt) {
 TEST(Webhook, RefusesAUrlOfAnotherScheme) {
   FakeHost host;
   EXPECT_THROW(deliver("file:///etc/passwd", host), tsn::Failure);
+}
+
+TEST(WebhookPayload, TellsOfTheFirstAndCountsTheRest) {
+  auto message = tsn::testing::sample_message();
+  auto& alerts = message.incident.alerts;
+  while (alerts.size() < 5) alerts.push_back(alerts.front());
+  const auto body = json::parse(tocsin_plugins::webhook_payload(message, 2));
+  EXPECT_EQ(body["alerts"].size(), 2u);
+  EXPECT_EQ(body["truncatedAlerts"], 3);
 }
 
 TEST(WebhookPayload, HasEveryMemberOfVersion4) {
