@@ -52,4 +52,7 @@ class Agent {
 /// instances are created, not started.
 config::Diagnostics check_configuration(const std::string& config_file);
 
+/// What routing would decide by, read the same way; an error names every mistake.
+base::Result<model::Routing> read_routing(const std::string& config_file);
+
 }  // namespace tocsin::app

@@ -55,6 +55,7 @@ class Backend final : public api::Backend {
   base::Result<api::Listed<model::DeadLetter>> dead_letters(const api::Page& page) override;
   base::Result<void> replay_dead_letter(std::uint64_t id) override;
   base::Result<std::vector<model::TicketRef>> tickets() override;
+  base::Result<api::Explanation> explain(const api::ExplainQuery& query) override;
   base::Result<std::vector<std::string>> reload() override { return parts_.reload(); }
   std::string metrics(bool openmetrics) override { return parts_.metrics->text(openmetrics); }
   std::string not_ready() override { return parts_.not_ready(); }

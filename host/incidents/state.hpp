@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/changes.hpp"
@@ -59,6 +60,8 @@ struct Record {
   bool sent = false;              ///< one of them arrived
   bool failed = false;            ///< the last ones did not
   bool missed = false;            ///< a tick came while they were on their way
+  base::Time quiet_said{};        ///< the telling since which "nothing new" was said
+  std::vector<std::pair<model::VerdictKind, std::uint64_t>> said;  ///< hash of the last verdict of each kind
 };
 
 /// A group of one route. Rows: "PATH\nGROUPKEY\n[shadow]" with members and timer (last_notified holds the last flush),
@@ -71,6 +74,7 @@ struct Group {
   std::map<std::uint64_t, model::Alert> members;
   std::map<std::string, Record> records;  ///< by target
   std::set<std::uint64_t> passed;         ///< resolved members that a flush has seen; not kept
+  base::Time wait_said{};                 ///< the flush of which it was said that it is waited for; not kept
 
   std::vector<model::GroupState> to_rows(bool gone) const;
 };

@@ -66,6 +66,16 @@ struct LogQuery {
   Page page;
 };
 
+/// Which verdicts. A row is asked for when its labels match `matchers`, or when it is about one of `fingerprints` (a row
+/// about several alerts has only the labels they share); with neither, every row is.
+struct VerdictQuery {
+  model::Matchers matchers;
+  std::vector<std::uint64_t> fingerprints;
+  std::string rule, correlation_id, who;  ///< empty: any
+  base::Time from{}, to{};                ///< both inclusive; no_time: unbounded
+  Page page;
+};
+
 /// A point of history. A summary row carries all five; a plain value has count 1.
 struct Sample {
   std::int64_t ts = 0;
@@ -92,6 +102,7 @@ struct Retention {
   base::Duration raw = std::chrono::hours(24 * 7);          ///< samples, rejected signals
   base::Duration decisions = std::chrono::hours(24 * 400);  ///< alert history, notification log, resolved alerts
   base::Duration deliveries = std::chrono::hours(24 * 35);  ///< finished outbox rows and replayed dead letters
+  base::Duration verdicts = std::chrono::hours(24 * 30);    ///< why somebody was or was not told
 };
 
 class Store {
@@ -132,6 +143,9 @@ class Store {
   virtual base::Result<Listed<model::DeadLetter>> dead_letters(const Page& page) = 0;
   virtual base::Result<std::optional<model::DeadLetter>> dead_letter(std::uint64_t id) = 0;
   virtual base::Result<std::vector<model::TicketRef>> tickets() = 0;
+  /// Newest first. A page may be short of its limit and still have a `next`: one call reads through a bounded number of
+  /// rows.
+  virtual base::Result<Listed<model::Verdict>> verdicts(const VerdictQuery& query) = 0;
   virtual base::Result<std::optional<std::string>> kv(const std::string& key) = 0;
 
   /// "sqlite 3.40.1, /var/lib/tocsin/tocsin.db, schema 3"
