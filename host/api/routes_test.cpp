@@ -146,7 +146,8 @@ TEST_F(Routes, IncidentsPassEveryFilterOn) {
 }
 
 TEST_F(Routes, ExplainPassesEveryParameterOn) {
-  base::Value answer = json(get("/api/v1/explain?from=2h+ago&to=now&match=host%3D%22n1%22&rule=r&incident=1042&who=ana"));
+  base::Value answer =
+      json(get("/api/v1/explain?from=2h+ago&to=now&match=host%3D%22n1%22&rule=r&incident=1042&who=ana"));
   const ExplainQuery& query = backend.last_explain;
   EXPECT_EQ(query.from, testing::noon - std::chrono::hours(2));
   EXPECT_EQ(query.to, testing::noon);

@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "config/document.hpp"
+#include "model/routing.hpp"
 #include "plugin_host/crash_record.hpp"
 
 namespace tocsin::app {

@@ -42,10 +42,10 @@ std::string by_what(const Verdict& v) {
 
 // What kept somebody from being told, the most decisive first: an answer names one reason.
 constexpr std::array by_weight = {
-    VerdictKind::failed,           VerdictKind::silenced,        VerdictKind::inhibited,  VerdictKind::muted,
-    VerdictKind::outside_active,   VerdictKind::shadow,          VerdictKind::no_receiver, VerdictKind::acknowledged,
-    VerdictKind::flapping,         VerdictKind::storm,           VerdictKind::cooldown,   VerdictKind::in_flight,
-    VerdictKind::below_open_after, VerdictKind::deduplicated,    VerdictKind::group_wait, VerdictKind::group_interval,
+    VerdictKind::failed,           VerdictKind::silenced,     VerdictKind::inhibited,   VerdictKind::muted,
+    VerdictKind::outside_active,   VerdictKind::shadow,       VerdictKind::no_receiver, VerdictKind::acknowledged,
+    VerdictKind::flapping,         VerdictKind::storm,        VerdictKind::cooldown,    VerdictKind::in_flight,
+    VerdictKind::below_open_after, VerdictKind::deduplicated, VerdictKind::group_wait,  VerdictKind::group_interval,
     VerdictKind::repeat_interval};
 
 std::string reason_of(const Verdict& v) {
@@ -92,11 +92,13 @@ std::string remedy_of(const Verdict& v) {
       return "end what inhibits it, or change the inhibition rule";
     case VerdictKind::muted:
     case VerdictKind::outside_active:
-      return "give " + route + " a sibling for these hours; `tocsin route test LABELS --at TIME` shows who is told when";
+      return "give " + route +
+             " a sibling for these hours; `tocsin route test LABELS --at TIME` shows who is told when";
     case VerdictKind::shadow:
       return "end the shadow: `[delivery] mode = \"live\"`, and no `shadow` on the route, the rule or its pack";
     case VerdictKind::no_receiver:
-      return "give " + route + " a `policy` or `notify` that reaches somebody; `tocsin check` names what leads to nobody";
+      return "give " + route +
+             " a `policy` or `notify` that reaches somebody; `tocsin check` names what leads to nobody";
     case VerdictKind::acknowledged:
       return "ask who took the incident; reopened it tells again";
     case VerdictKind::cooldown:
@@ -263,9 +265,10 @@ class Answer {
         pending != facts_.alerts.end())
       why.push_back(quoted(pending->title) + " is pending since " + when(pending->active_at) + pending_until(*pending));
     if (why.empty()) {
-      why.push_back("no alert" + std::string(query_.matchers.empty() && query_.rule.empty() && query_.incident.empty()
-                                                 ? " of any rule"
-                                                 : " that matches") +
+      why.push_back("no alert" +
+                    std::string(query_.matchers.empty() && query_.rule.empty() && query_.incident.empty()
+                                    ? " of any rule"
+                                    : " that matches") +
                     " was firing");
       what.push_back("`tocsin rule list` shows what is watched; `tocsin alert history` what fired");
     }
@@ -335,7 +338,8 @@ class Answer {
   }
 
   void alert_entries(const Alert& a) {
-    for (const auto& [word, at] : {std::pair{"pending", a.active_at}, {"firing", a.fired_at}, {"resolved", a.resolved_at}}) {
+    for (const auto& [word, at] :
+         {std::pair{"pending", a.active_at}, {"firing", a.fired_at}, {"resolved", a.resolved_at}}) {
       if (at == base::no_time || at < query_.from || at > query_.to) continue;
       if (std::string_view(word) == "pending" && a.fired_at == a.active_at) continue;
       out_.entries.push_back(of_alert(a, word, at));

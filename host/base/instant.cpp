@@ -127,7 +127,8 @@ Result<Time> parse_plain(std::string_view text) {
     if (scan.skip(':')) c.second = scan.digits(2);
   }
   if (!scan.ok() || !scan.at_end()) {
-    return bad_time(text, "write it as 2026-11-20T03:00:00Z, \"2026-11-20 03:00\" (UTC), a Unix time, now, -1h or \"1h ago\"");
+    return bad_time(
+        text, "write it as 2026-11-20T03:00:00Z, \"2026-11-20 03:00\" (UTC), a Unix time, now, -1h or \"1h ago\"");
   }
   return to_time(c, text);
 }

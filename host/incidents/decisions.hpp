@@ -139,7 +139,6 @@ struct Desk::Impl {
   void verdicts_of_joined(base::Time now);
   std::string problems_of(const std::vector<std::string>& targets) const;
 
-
   // --- next.cpp ------------------------------------------------------------------------------------------------------
   void next_of(const Group& group, const Asked& asked, std::vector<Due>& out) const;
   void next_of(const Case& c, const Asked& asked, std::vector<Due>& out) const;

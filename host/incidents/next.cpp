@@ -158,8 +158,8 @@ void Desk::Impl::next_of_pool(const std::string& pool, const std::map<std::uint6
   due.group_key = std::string(parts[1]);
   due.title = example->second.title;
   due.alerts = alerts.size();
-  due.text = std::to_string(alerts.size()) + " of " + std::to_string(after.alerts) + " alerts: an incident opens with " +
-             std::to_string(after.alerts - alerts.size()) + " more";
+  due.text = std::to_string(alerts.size()) + " of " + std::to_string(after.alerts) +
+             " alerts: an incident opens with " + std::to_string(after.alerts - alerts.size()) + " more";
   if (after.within > base::Duration::zero()) due.text += " within " + base::format_duration(after.within);
   out.push_back(std::move(due));
 }

@@ -56,11 +56,11 @@ struct Record {
   std::set<std::uint64_t> firing, resolved;  ///< fingerprints last told
   base::Time notified{};                     ///< no_time: never
   // Not kept:
-  std::set<std::string> pending;  ///< keys of deliveries on their way
-  bool sent = false;              ///< one of them arrived
-  bool failed = false;            ///< the last ones did not
-  bool missed = false;            ///< a tick came while they were on their way
-  base::Time quiet_said{};        ///< the telling since which "nothing new" was said
+  std::set<std::string> pending;                                   ///< keys of deliveries on their way
+  bool sent = false;                                               ///< one of them arrived
+  bool failed = false;                                             ///< the last ones did not
+  bool missed = false;                                             ///< a tick came while they were on their way
+  base::Time quiet_said{};                                         ///< the telling since which "nothing new" was said
   std::vector<std::pair<model::VerdictKind, std::uint64_t>> said;  ///< hash of the last verdict of each kind
 };
 

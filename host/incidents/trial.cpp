@@ -77,8 +77,8 @@ class Trying {
   void tell(const std::string& target, const std::string& step, base::Time at) {
     Found found = find_people(routing_, target);
     for (Recipient& recipient : found.recipients) {
-      out_.messages.push_back({at, step, target, std::move(recipient.instance), std::move(recipient.name),
-                               std::move(recipient.address)});
+      out_.messages.push_back(
+          {at, step, target, std::move(recipient.instance), std::move(recipient.name), std::move(recipient.address)});
     }
     for (const std::string& problem : found.problems) out_.problems.push_back(step + ", " + target + ": " + problem);
   }

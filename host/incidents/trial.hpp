@@ -45,9 +45,9 @@ struct TrialRoute {
 struct Trial {
   model::Severity severity = model::Severity::none;
   std::vector<TrialRoute> routes;
-  std::string policy;      ///< of the incident's ladder: a policy's name, "tier HIGH", or several joined by +; empty: none
-  std::string silenced;    ///< the silence that holds
-  bool shadow = false;     ///< nothing leaves
+  std::string policy;  ///< of the incident's ladder: a policy's name, "tier HIGH", or several joined by +; empty: none
+  std::string silenced;                ///< the silence that holds
+  bool shadow = false;                 ///< nothing leaves
   std::vector<TrialMessage> messages;  ///< by time
   std::vector<std::string> problems;   ///< targets that lead to nobody, and why
   /// Somebody is told, now or by a later step.

@@ -247,8 +247,8 @@ void Desk::Impl::verdict_no_ladder(const Case& c, const Nodes& nodes, base::Time
   verdict(c, std::move(said), now);
 }
 
-void Desk::Impl::verdict_step_to_nobody(const Case& c, const std::vector<std::string>& targets,
-                                        const std::string& step, base::Time at) {
+void Desk::Impl::verdict_step_to_nobody(const Case& c, const std::vector<std::string>& targets, const std::string& step,
+                                        base::Time at) {
   Said said{VerdictKind::no_receiver};
   for (const std::string& target : targets) said.target += (said.target.empty() ? "" : ", ") + target;
   said.text = step + " leads to nobody, passed on" + problems_of(targets);
@@ -307,7 +307,8 @@ void Desk::Impl::verdicts_of_joined(base::Time now) {
 std::string Desk::Impl::problems_of(const std::vector<std::string>& targets) const {
   std::string out;
   for (const std::string& target : targets) {
-    for (const std::string& problem : find_people(routing_, target).problems) out += (out.empty() ? ": " : "; ") + problem;
+    for (const std::string& problem : find_people(routing_, target).problems)
+      out += (out.empty() ? ": " : "; ") + problem;
   }
   return out;
 }

@@ -56,7 +56,7 @@ struct IncidentQuery {
 struct AlertQuery {
   std::vector<model::AlertState> states;
   std::string rule;
-  base::Time from{}, to{};
+  base::Time from{}, to{};  ///< alive at some time of the span
   Page page;
 };
 
@@ -66,8 +66,8 @@ struct LogQuery {
   Page page;
 };
 
-/// Which verdicts. A row is asked for when its labels match `matchers`, or when it is about one of `fingerprints` (a row
-/// about several alerts has only the labels they share); with neither, every row is.
+/// Which verdicts. A row is asked for when its labels match `matchers`, or when it is about one of `fingerprints` (a
+/// row about several alerts has only the labels they share); with neither, every row is.
 struct VerdictQuery {
   model::Matchers matchers;
   std::vector<std::uint64_t> fingerprints;

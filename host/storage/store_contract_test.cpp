@@ -436,6 +436,16 @@ TEST_P(StoreContract, PagesAlertsThatBeganTogether) {
   EXPECT_EQ(must(store->alerts({.to = now - seconds(120)})).items.size(), 1u);
 }
 
+TEST_P(StoreContract, AnAlertThatStillFiresIsInEverySpanSinceItBegan) {
+  Changes c;
+  c.alerts = {alert("firing"), alert("resolved", model::AlertState::resolved)};
+  commit(c);
+  const auto found = must(store->alerts({.from = now + hours(48), .to = now + hours(72)})).items;
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].id, "firing");
+  EXPECT_TRUE(must(store->alerts({.from = now - hours(72), .to = now - hours(48)})).items.empty());
+}
+
 TEST_P(StoreContract, KeepsTheNotificationLogOfEachAttempt) {
   Changes c = one(&Changes::incidents, incident("i-1"));
   for (std::uint32_t n = 1; n <= 3; ++n)
@@ -568,7 +578,8 @@ TEST_P(StoreContract, FindsVerdictsByLabelsOrByTheAlertsTheyAreAbout) {
 
 TEST_P(StoreContract, FiltersVerdictsAndTurnsPages) {
   Changes c;
-  for (int i = 0; i < 5; ++i) c.verdicts.push_back(verdict(now + seconds(i), model::VerdictKind::told, {{"host", "n"}}));
+  for (int i = 0; i < 5; ++i)
+    c.verdicts.push_back(verdict(now + seconds(i), model::VerdictKind::told, {{"host", "n"}}));
   c.verdicts[3].correlation_id = "i";
   c.verdicts[3].who = "first";
   c.verdicts[1].rule = "other";
@@ -587,7 +598,8 @@ TEST_P(StoreContract, FiltersVerdictsAndTurnsPages) {
     query.page.after = listed.next;
     EXPECT_EQ(listed.next.empty(), page == 2);
   }
-  EXPECT_EQ(seen, (std::vector<base::Time>{now + seconds(4), now + seconds(3), now + seconds(2), now + seconds(1), now}));
+  EXPECT_EQ(seen,
+            (std::vector<base::Time>{now + seconds(4), now + seconds(3), now + seconds(2), now + seconds(1), now}));
 }
 
 TEST_P(StoreContract, KeepsVerdictsForThirtyDays) {

@@ -14,7 +14,7 @@ void add_reader_commands(CLI::App& app,
                          Console& console);  ///< series, signal, rule, alert, notify, dead-letter, status
 void add_plugin_commands(CLI::App& app, Console& console);
 void add_plugin_trust_commands(CLI::App& plugin, Console& console);  ///< below `plugin`: keygen, sign, verify
-void add_explain_commands(CLI::App& app, Console& console);  ///< explain, route
+void add_explain_commands(CLI::App& app, Console& console);          ///< explain, route
 void add_agent_commands(CLI::App& app,
                         Console& console);  ///< run, check, reload, demo, replay, init, config, version, source
 

@@ -15,9 +15,9 @@ namespace {
 using nlohmann::json;
 using Rows = std::vector<std::vector<std::string>>;
 
-base::Time instant_or_end(const std::string& text, const char* option) {
+base::Time instant_or_end(const std::string& text, const std::string& option) {
   const auto at = base::parse_instant(text, base::SystemClock().now());
-  if (!at) end_with(exit_usage, std::string(option) + ": " + at.error().message());
+  if (!at) end_with(exit_usage, option + ": " + at.error().message());
   return *at;
 }
 
@@ -39,7 +39,8 @@ std::string person(const json& entry) {
 std::string about(const json& entry) {
   std::string text = cell(entry, "title");
   if (text == "-") text = labels_text(entry.value("labels", json::object()));
-  if (const auto alerts = entry.value("alerts", 0); alerts > 1) text += (text.empty() ? "" : " ") + std::to_string(alerts) + " alerts";
+  if (const auto alerts = entry.value("alerts", 0); alerts > 1)
+    text += (text.empty() ? "" : " ") + std::to_string(alerts) + " alerts";
   if (cell(entry, "incident") != "-") text = "#" + cell(entry, "incident") + " " + text;
   return text.empty() ? "-" : text;
 }
@@ -87,8 +88,10 @@ void add_explain(CLI::App& app, Console& console) {
   };
   auto args = std::make_shared<Arguments>();
   auto* command = app.add_subcommand("explain", "Who was or was not told, why, and what comes next");
-  command->add_option("matchers", args->matchers, "matchers on labels of alerts, such as team=payments or 'host=~\"n.*\"'");
-  command->add_option("--from", args->from, "from when: RFC 3339, \"2026-11-20 03:00\" (UTC), -2h, \"2h ago\"; default one day back");
+  command->add_option("matchers", args->matchers,
+                      "matchers on labels of alerts, such as team=payments or 'host=~\"n.*\"'");
+  command->add_option("--from", args->from,
+                      "from when: RFC 3339, \"2026-11-20 03:00\" (UTC), -2h, \"2h ago\"; default one day back");
   command->add_option("--to", args->to, "until when; default now");
   command->add_option("--rule", args->rule, "only this rule's alerts");
   command->add_option("--incident", args->incident, "an incident's number or correlation id");
@@ -97,10 +100,9 @@ void add_explain(CLI::App& app, Console& console) {
     std::string target = "/api/v1/explain?";
     for (const auto& [key, value] : {std::pair{"from", args->from}, {"to", args->to}}) {
       if (value.empty()) continue;
-      target += std::string(key) + "=" + encode(base::format_rfc3339(instant_or_end(value, key))) + "&";
+      target += std::string(key) + "=" + encode(base::format_rfc3339(instant_or_end(value, "--" + std::string(key)))) + "&";
     }
-    for (const auto& [key, value] :
-         {std::pair{"rule", args->rule}, {"incident", args->incident}, {"who", args->who}}) {
+    for (const auto& [key, value] : {std::pair{"rule", args->rule}, {"incident", args->incident}, {"who", args->who}}) {
       if (!value.empty()) target += std::string(key) + "=" + encode(value) + "&";
     }
     for (const auto& matcher : args->matchers) {
@@ -202,8 +204,8 @@ void print_route(const incidents::TrialRoute& route, model::Severity severity) {
   std::cout << "route " << route.path << "  (" << matchers_text(r.matchers) << ")\n";
   std::cout << "  group     " << route.group_key << '\n';
   std::cout << "  timers    group_wait " << base::format_duration(r.group_wait) << ", group_interval "
-            << base::format_duration(r.group_interval) << ", repeat_interval " << base::format_duration(r.repeat_interval)
-            << '\n';
+            << base::format_duration(r.group_interval) << ", repeat_interval "
+            << base::format_duration(r.repeat_interval) << '\n';
   if (!r.notify.empty()) std::cout << "  notify    " << joined(r.notify) << '\n';
   if (!r.policy.empty()) std::cout << "  policy    " << r.policy << '\n';
   if (r.open_after.alerts > 1) {
@@ -216,7 +218,10 @@ void print_route(const incidents::TrialRoute& route, model::Severity severity) {
   }
   for (const auto& interval : route.intervals) {
     std::cout << (interval.mutes ? "  mute      " : "  active    ") << interval.name << ": "
-              << (!interval.holds ? "not judged" : *interval.holds ? "holds" : "does not hold") << '\n';
+              << (!interval.holds   ? "not judged"
+                  : *interval.holds ? "holds"
+                                    : "does not hold")
+              << '\n';
   }
   if (!route.open) std::cout << "  told      nobody at this time, by its intervals\n";
   if (r.shadow) std::cout << "  told      nobody: the route is in shadow\n";
@@ -248,7 +253,8 @@ void add_route_test(CLI::App& group, Console& console) {
   auto args = std::make_shared<Arguments>();
   auto* command = group.add_subcommand("test", "Which routes an alert takes, and who would be told when");
   command->add_option("labels", args->labels, "the alert's labels: team=payments severity=critical")->required();
-  command->add_option("--at", args->at, "when it fires: RFC 3339, \"2026-11-20 03:00\" (UTC), +2h")->capture_default_str();
+  command->add_option("--at", args->at, "when it fires: RFC 3339, \"2026-11-20 03:00\" (UTC), +2h")
+      ->capture_default_str();
   command->add_option("-c,--config", args->config, "agent.toml; without one the embedded default");
   command->callback([&console, args] {
     const base::Time at = instant_or_end(args->at, "--at");

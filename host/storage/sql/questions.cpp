@@ -113,7 +113,8 @@ Result<Listed<model::Alert>> SqlStore::alerts(const AlertQuery& query) {
   for (model::AlertState s : query.states) states.push_back(model::to_string(s));
   q.where_in("state", states);
   if (!query.rule.empty()) q.where("rule_name = ?", std::string_view(query.rule));
-  if (query.from != base::no_time) q.where("updated_at >= ?", query.from);
+  // What fires is alive, however long ago it changed last.
+  if (query.from != base::no_time) q.where("(updated_at >= ? OR state IN ('pending', 'firing'))", query.from);
   if (query.to != base::no_time) q.where("active_at <= ?", query.to);
   if (const std::string& after = query.page.after; !after.empty()) {
     const std::size_t slash = after.find('/');
