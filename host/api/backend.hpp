@@ -98,6 +98,34 @@ struct AlertmanagerStatus {
   std::string name;                                        ///< in the cluster; empty: none
   std::vector<std::pair<std::string, std::string>> peers;  ///< name and address, this one too
 };
+struct ExplainQuery {
+  base::Time from{}, to{};  ///< no_time: the last day, or an incident's whole life
+  model::Matchers matchers;
+  std::string rule, incident, who;
+};
+/// One thing that happened: a verdict, an alert's change, a source's failure, an attempt that will be repeated.
+struct ExplainEntry {
+  base::Time at{}, until{};
+  std::string kind;  ///< a verdict's word, or pending firing resolved source_down retrying
+  std::string who, target, by, text, route, group_key, rule, title;
+  model::Labels labels;
+  std::uint64_t incident = 0, alerts = 0;
+};
+/// One thing that is due if nothing changes.
+struct ExplainDue {
+  base::Time at{};  ///< no_time: it waits for alerts
+  std::string what, target, route, group_key, title, text;
+  std::vector<std::string> who;
+  std::uint64_t incident = 0, alerts = 0;
+};
+struct Explanation {
+  base::Time from{}, to{};
+  bool told = false;            ///< somebody was, or the one who was asked for
+  std::string verdict, remedy;  ///< one sentence; what to do, empty: nothing
+  std::vector<ExplainEntry> entries;
+  std::vector<ExplainDue> next;
+  bool more = false;  ///< there was more than is shown: a shorter span or more matchers narrow it
+};
 
 class Backend {
  public:
@@ -128,6 +156,8 @@ class Backend {
   virtual base::Result<Listed<model::DeadLetter>> dead_letters(const Page& page) = 0;
   virtual base::Result<void> replay_dead_letter(std::uint64_t id) = 0;
   virtual base::Result<std::vector<model::TicketRef>> tickets() = 0;
+  /// Who was or was not told, why, and what comes next.
+  virtual base::Result<Explanation> explain(const ExplainQuery& query) = 0;
   /// What was applied or refused, one line each; an error: nothing was changed.
   virtual base::Result<std::vector<std::string>> reload() = 0;
 

@@ -38,6 +38,9 @@ Outcome list_dead_letters(Backend& backend, const Call& call);
 Outcome replay_dead_letter(Backend& backend, const Call& call);
 Outcome list_jira_mappings(Backend& backend, const Call& call);
 
+// handlers_explain.cpp
+Outcome explain(Backend& backend, const Call& call);
+
 // handlers_agent.cpp
 Outcome list_plugins(Backend& backend, const Call& call);
 Outcome reload(Backend& backend, const Call& call);
@@ -66,6 +69,8 @@ Outcome show_page(Backend& backend, const Call& call);
 
 /// A JSON answer.
 Reply json_reply(std::string body, unsigned status = 200);
+/// The `match` parameters.
+Checked<model::Matchers> matchers(const Query& query);
 /// The `by` of a body, or "api".
 Checked<std::string> actor(const Body& body);
 

@@ -11,19 +11,6 @@ namespace {
 
 const std::array<std::string, 9> aggregations{"raw", "avg", "sum", "min", "max", "count", "p50", "p95", "p99"};
 
-Checked<model::Matchers> matchers(const Query& query) {
-  model::Matchers out;
-  for (const std::string& text : query.repeated("match")) {
-    base::Result<model::Matcher> matcher = model::Matcher::parse(text);
-    if (!matcher) {
-      return std::unexpected(
-          bad_parameter("match", text, "label=\"value\", != =~ or !~ (" + matcher.error().message() + ")"));
-    }
-    out.push_back(std::move(*matcher));
-  }
-  return out;
-}
-
 Checked<base::Duration> bucket(const Query& query) {
   const std::string* given = query.find("bucket");
   if (given == nullptr) return base::Duration{};
@@ -87,6 +74,19 @@ Outcome alert_list(Backend& backend, const Call& call, bool history) {
 }
 
 }  // namespace
+
+Checked<model::Matchers> matchers(const Query& query) {
+  model::Matchers out;
+  for (const std::string& text : query.repeated("match")) {
+    base::Result<model::Matcher> matcher = model::Matcher::parse(text);
+    if (!matcher) {
+      return std::unexpected(
+          bad_parameter("match", text, "label=\"value\", != =~ or !~ (" + matcher.error().message() + ")"));
+    }
+    out.push_back(std::move(*matcher));
+  }
+  return out;
+}
 
 Outcome query_signals(Backend& backend, const Call& call) {
   CHECKED(HistoryQuery query, history_query(call.query, backend.now()));

@@ -89,6 +89,13 @@ constexpr std::array am_receiver_parameters{receiver_matchers_parameter};
 constexpr std::array am_silence_parameters{filter_parameter, active_parameter,
                                            Parameter{"expired", "boolean", "Those that are over.", {}, "true"},
                                            Parameter{"pending", "boolean", "Those that are to come.", {}, "true"}};
+constexpr std::array explain_parameters{
+    Parameter{"from", "string", "Not before; default: a day before the end, or an incident's beginning."},
+    Parameter{"to", "string", "Not after; forms as of `from`. Default: now."},
+    Parameter{"match", "string", "A matcher on labels of alerts: label=\"value\", also != =~ !~.", {}, {}, true},
+    Parameter{"rule", "string", "Only this rule's alerts."},
+    Parameter{"incident", "string", "Number or correlation id."},
+    Parameter{"who", "string", "A contact's name: was this one told?"}};
 
 constexpr std::uint32_t probe = route_health | route_lenient;
 
@@ -261,6 +268,14 @@ constexpr std::array table{
           {},
           "Trial",
           "Attempt"},
+    Route{"GET",
+          "/api/v1/explain",
+          "Who was or was not told, why, and what comes next",
+          h::explain,
+          0,
+          explain_parameters,
+          {},
+          "Explanation"},
     Route{"GET",
           "/api/v1/dead-letters",
           "Work that was given up",

@@ -56,6 +56,7 @@ const std::vector<Sample> samples{
     {"DELETE", "/api/v1/silences/{id}", "/api/v1/silences/0193-silence", ""},
     {"GET", "/api/v1/notifications/log", "/api/v1/notifications/log?status=SENT", ""},
     {"POST", "/api/v1/notifications/send", "/api/v1/notifications/send", R"({"instance":"mail","to":"contact.first"})"},
+    {"GET", "/api/v1/explain", "/api/v1/explain?from=-2h&match=host%3D%22n1%22&who=first", ""},
     {"GET", "/api/v1/dead-letters", "/api/v1/dead-letters", ""},
     {"POST", "/api/v1/dead-letters/{id}/replay", "/api/v1/dead-letters/7/replay", ""},
     {"GET", "/api/v1/integrations/jira/mappings", "/api/v1/integrations/jira/mappings", ""},
@@ -162,6 +163,25 @@ TEST_F(Routes, IncidentsPassEveryFilterOn) {
   EXPECT_EQ(backend.last_filter.text, "disk full");
   EXPECT_EQ(backend.last_filter.from, testing::noon - std::chrono::hours(2));
   EXPECT_EQ(backend.last_filter.page.limit, 1u);
+}
+
+TEST_F(Routes, ExplainPassesEveryParameterOn) {
+  base::Value answer =
+      json(get("/api/v1/explain?from=2h+ago&to=now&match=host%3D%22n1%22&rule=r&incident=1042&who=ana"));
+  const ExplainQuery& query = backend.last_explain;
+  EXPECT_EQ(query.from, testing::noon - std::chrono::hours(2));
+  EXPECT_EQ(query.to, testing::noon);
+  ASSERT_EQ(query.matchers.size(), 1u);
+  EXPECT_EQ(query.rule + query.incident + query.who, "r1042ana");
+  const base::Value& entry = answer.find("entries")->array()->front();
+  EXPECT_EQ(text(entry, "kind") + text(entry, "at"), "told2026-11-20T10:00:00Z");
+  EXPECT_TRUE(entry.find("until")->is_null());
+  EXPECT_TRUE(answer.find("next")->array()->front().find("at")->is_null());
+}
+
+TEST_F(Routes, ExplainRefusesASpanThatEndsBeforeItBegins) {
+  get("/api/v1/explain?from=now&to=-1h", 400);
+  get("/api/v1/explain?match=nonsense", 400);
 }
 
 TEST_F(Routes, ExportsIncidentsAsCsvThatSpreadsheetsDoNotRun) {

@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "config/document.hpp"
+#include "model/routing.hpp"
 #include "plugin_host/crash_record.hpp"
 #include "settings/load.hpp"
 
@@ -61,5 +62,8 @@ class Agent {
 /// `tocsin check`: every finding of the configuration, scripts included. `online` also connects to nothing yet:
 /// instances are created, not started.
 config::Diagnostics check_configuration(const std::string& config_file);
+
+/// What routing would decide by, read the same way; an error names every mistake.
+base::Result<model::Routing> read_routing(const std::string& config_file);
 
 }  // namespace tocsin::app

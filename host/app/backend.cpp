@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <optional>
 
+#include "app/explain.hpp"
 #include "app/history_query.hpp"
 #include "app/version.hpp"
 #include "base/id.hpp"
@@ -339,6 +340,10 @@ base::Result<void> Backend::replay_dead_letter(std::uint64_t id) {
 
 base::Result<std::vector<model::TicketRef>> Backend::tickets() {
   return parts_.pipeline->store().tickets();
+}
+
+base::Result<api::Explanation> Backend::explain(const api::ExplainQuery& query) {
+  return find_and_explain({now(), parts_.pipeline, rules(), parts_.routing()}, query);
 }
 
 std::map<std::string, std::string> Backend::version() {

@@ -71,6 +71,7 @@ class Backend final : public api::Backend {
   base::Result<std::vector<api::SilenceView>> silence_views(const model::Matchers& filter) override;
   base::Result<api::SilenceView> silence_view(const std::string& id) override;
   base::Result<api::SilencePreview> preview_silence(const model::Silence& silence) override;
+  base::Result<api::Explanation> explain(const api::ExplainQuery& query) override;
   base::Result<std::vector<std::string>> reload() override { return parts_.reload(); }
   std::string metrics(bool openmetrics) override { return parts_.metrics->text(openmetrics); }
   std::string not_ready() override { return parts_.not_ready(); }

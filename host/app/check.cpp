@@ -39,4 +39,19 @@ config::Diagnostics check_configuration(const std::string& config_file) {
   return diagnostics;
 }
 
+base::Result<model::Routing> read_routing(const std::string& config_file) {
+  config::Diagnostics diagnostics;
+  const auto agent = settings::load_agent(config_file, config::process_environment(), diagnostics);
+  runtime::Reactor reactor("reactor");
+  plugin_host::Directory directory(agent.plugin_dirs, reactor, trust_policy(agent));
+  Configuration configuration(config_file);
+  diagnostics = configuration.read(directory.scan());
+  if (!config::has_errors(diagnostics)) return configuration.routing();
+  std::string text;
+  for (const auto& each : diagnostics) {
+    if (each.level == config::Diagnostic::Level::error) text += (text.empty() ? "" : "\n") + each.text();
+  }
+  return base::fail(base::Fault::invalid, std::move(text));
+}
+
 }  // namespace tocsin::app

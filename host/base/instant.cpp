@@ -127,7 +127,8 @@ Result<Time> parse_plain(std::string_view text) {
     if (scan.skip(':')) c.second = scan.digits(2);
   }
   if (!scan.ok() || !scan.at_end()) {
-    return bad_time(text, "write it as 2026-11-20T03:00:00Z, \"2026-11-20 03:00\" (UTC), a Unix time, now or -1h");
+    return bad_time(
+        text, "write it as 2026-11-20T03:00:00Z, \"2026-11-20 03:00\" (UTC), a Unix time, now, -1h or \"1h ago\"");
   }
   return to_time(c, text);
 }
@@ -208,6 +209,7 @@ Result<Time> parse_instant(std::string_view text, Time now) {
   if (word.starts_with("now+")) return moved(now, word.substr(4), 1);
   if (word.starts_with('-')) return moved(now, word.substr(1), -1);
   if (word.starts_with('+')) return moved(now, word.substr(1), 1);
+  if (word.ends_with(" ago")) return moved(now, word.substr(0, word.size() - 4), -1);
   if (std::optional<double> number = as_number(word)) return time_from_number(*number);
   if (Result<Time> exact = parse_rfc3339(word)) return exact;
   return parse_plain(word);

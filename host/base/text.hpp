@@ -27,7 +27,8 @@ std::string format_rfc3339(Time t);
 /// Seconds, milliseconds or nanoseconds since 1970, told apart by magnitude; fractions of a second are kept.
 Result<Time> time_from_number(double value);
 
-/// What `tocsin` accepts for --from, --to, --at: RFC 3339, "2026-11-20 03:00" (UTC), a Unix number, "now", "-1h".
+/// What `tocsin` accepts for --from, --to, --at: RFC 3339, "2026-11-20 03:00" (UTC), a Unix number, "now", "-1h", "1h
+/// ago".
 Result<Time> parse_instant(std::string_view text, Time now);
 
 bool valid_utf8(std::string_view text);

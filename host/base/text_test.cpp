@@ -109,6 +109,7 @@ TEST(Instant, TakesEveryFormTheCommandLineTakes) {
   EXPECT_EQ(at("-1h"), "2026-11-20T09:00:00Z");
   EXPECT_EQ(at("+1h30m"), "2026-11-20T11:30:00Z");
   EXPECT_EQ(at("now-5m"), "2026-11-20T09:55:00Z");
+  EXPECT_EQ(at("2h ago"), "2026-11-20T08:00:00Z");
   EXPECT_EQ(at("2026-11-20 03:00"), "2026-11-20T03:00:00Z");
   EXPECT_EQ(at("2026-11-20 03:00:07"), "2026-11-20T03:00:07Z");
   EXPECT_EQ(at("2026-11-20"), "2026-11-20T00:00:00Z");

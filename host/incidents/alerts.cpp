@@ -171,9 +171,13 @@ void Desk::Impl::fire(const Alert& alert, const Nodes& nodes, Case* known, base:
     return;
   }
   const std::string pool = pool_of(base, alert.severity);
+  const bool newcomer = !loose_of_.contains(alert.id);
   loose_[pool][alert.fingerprint] = alert;
   loose_of_[alert.id] = pool;
-  if (enough_to_open(pool, node, alert.severity, now)) open(alert, nodes, now);
+  if (enough_to_open(pool, node, alert.severity, now))
+    open(alert, nodes, now);
+  else if (newcomer)
+    verdict_below_open_after(alert, node, loose_[pool].size(), now);
 }
 
 bool Desk::Impl::may_reopen(const Case& c, base::Time now) const {
@@ -239,6 +243,7 @@ void Desk::Impl::join(Case& c, const Alert& alert, const Nodes& nodes, base::Tim
     c.incident.labels = in_common(c.incident.labels, alert.labels);
     c.incident.updated_at = now;
     touch(c);
+    if (alert.severity <= c.incident.severity) joined_[c.incident.correlation_id].push_back(alert.fingerprint);
   }
   if (c.incident.shadow && !shadow_of(alert, *nodes.front())) leave_shadow(c, nodes, now);
   if (alert.severity > c.incident.severity) raise(c, alert.severity, nodes, now);
@@ -369,6 +374,8 @@ void Desk::Impl::end(Case& c, IncidentStatus status, const std::string& actor, c
   ended_.insert({now, c.incident.correlation_id});
   touch(c);
   log(c, now, actor, "status", std::string(model::to_string(from)), std::string(model::to_string(status)), text);
+  if (was_live && c.any_firing())
+    verdict_acknowledged(c, actor, "ended by hand while its alerts fire, which tell nobody until they fire anew", now);
   stop_climb(c);
   const std::string who = actor == "tocsin" ? "" : actor;
   if (!was_live) return sync_tickets(c, TicketChange::status, who, text, now);

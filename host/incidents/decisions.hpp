@@ -1,6 +1,6 @@
 // The desk's state and its decisions, in files by subject: alerts.cpp (alerts into incidents), groups.cpp (group
 // flushes), ladders.cpp (escalation), messages.cpp (deliveries), receiving.cpp (alerts from outside), views.cpp (what
-// is asked), desk.cpp (what people decide, restore). One strand.
+// is asked), verdicts.cpp (why), next.cpp (what comes), desk.cpp (what people decide, restore). One strand.
 #pragma once
 
 #include <memory>
@@ -25,6 +25,16 @@ namespace tocsin::incidents {
 enum class TicketChange : std::uint32_t { opened = 1, status = 2, note = 3, updated = 4, resolved = 5, reopened = 6 };
 
 using Nodes = std::vector<const Node*>;
+
+/// The alerts a verdict is about; borrowed for the call.
+using About = std::vector<const model::Alert*>;
+/// What a verdict says besides whom it is about.
+struct Said {
+  model::VerdictKind kind = model::VerdictKind::told;
+  std::string target = {}, who = {}, by = {}, text = {};
+  base::Time until = {};
+  std::string key = {};  ///< of the delivery
+};
 
 struct Desk::Impl {
   explicit Impl(model::Routing routing);
@@ -84,6 +94,7 @@ struct Desk::Impl {
   void enter_groups(const model::Alert& alert, const Nodes& nodes, base::Time now);
   void enter(Group& group, const Node& node, const model::Alert& alert, base::Time now);
   void leave_group(const std::string& key, const model::Alert& alert, base::Time now);
+  std::vector<std::string> group_targets(const Group& group, const Node& node) const;
   void flush(Group& group, base::Time at);
   void flush_target(Group& group, const Node& node, const std::string& target, bool loose_only, base::Time at);
   void tell_group(Group& group, const Node& node, const std::string& target, std::vector<model::Alert> alerts,
@@ -142,6 +153,38 @@ struct Desk::Impl {
   FiringAlerts firing() const;
   void learn_silences(std::vector<model::Silence> rows, const std::vector<model::Alert>& committed, base::Time now);
   void log_silenced(const model::Silence& silence, base::Time now);
+  // --- verdicts.cpp --------------------------------------------------------------------------------------------------
+  model::Verdict& say(const About& about, Said said, base::Time at);
+  void verdict(const Group& group, const About& about, Said said, base::Time at);
+  /// The same, unless it is what was last said of this kind for `said.target` since that was told.
+  void verdict_of_target(Group& group, const About& about, Said said, base::Time at);
+  void verdict(const Case& c, Said said, base::Time at);  ///< about its alerts that fire
+  void verdict(const Case& c, const About& about, Said said, base::Time at);
+  void verdict_failed(const model::Delivery& delivery, base::Time now);
+  void verdict_waits(Group& group, const Node& node, const model::Alert& alert, base::Time now);
+  void verdict_quiet(Group& group, const Node& node, const std::string& target, const std::vector<model::Alert>& alerts,
+                     base::Time at);
+  void verdict_cooling(Group& group, const std::string& target, const About& cooling, base::Time at);
+  void verdict_in_flight(Group& group, const std::string& target, const std::vector<model::Alert>& alerts,
+                         base::Time at);
+  void verdict_told(Group& group, const model::Delivery& delivery, base::Time at);
+  void verdict_nobody(Group& group, const std::string& target, const std::vector<model::Alert>& alerts, base::Time at);
+  void verdict_no_target(const Group& group, base::Time at);
+  /// `again_from`: of a suppressed one, when the same may be sent again.
+  void verdict_told(const Case& c, const model::Delivery& delivery, base::Time again_from, base::Time at);
+  void verdict_no_ladder(const Case& c, const Nodes& nodes, base::Time now);
+  void verdict_step_to_nobody(const Case& c, const std::vector<std::string>& targets, const std::string& step,
+                              base::Time at);
+  void verdict_acknowledged(const Case& c, const std::string& actor, std::string text, base::Time now);
+  void verdict_below_open_after(const model::Alert& alert, const Node& node, std::size_t together, base::Time now);
+  void verdicts_of_joined(base::Time now);
+  std::string problems_of(const std::vector<std::string>& targets) const;
+
+  // --- next.cpp ------------------------------------------------------------------------------------------------------
+  void next_of(const Group& group, const Asked& asked, std::vector<Due>& out) const;
+  void next_of(const Case& c, const Asked& asked, std::vector<Due>& out) const;
+  void next_of_pool(const std::string& pool, const std::map<std::uint64_t, model::Alert>& alerts, const Asked& asked,
+                    std::vector<Due>& out) const;
 
   Case* find(const std::string& id);
   void run_due(base::Time now);
@@ -180,6 +223,7 @@ struct Desk::Impl {
 
   model::Changes out_;
   std::set<std::string> touched_cases_, touched_climbs_, touched_groups_;
+  std::map<std::string, std::vector<std::uint64_t>> joined_;  ///< in this call, by case
 };
 
 /// Seconds of a group's deadline at least, as Alertmanager has it.

@@ -61,6 +61,7 @@ model::Changes Desk::Impl::finish(base::Time now) {
   schedule_received();
   forget_old(now);
   forget_loose(now);
+  if (!joined_.empty()) verdicts_of_joined(now);
   for (const std::string& id : touched_cases_) {
     if (auto it = cases_.find(id); it != cases_.end()) out_.incidents.push_back(it->second.incident);
   }
@@ -188,7 +189,7 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
       Record& record = it->second.records[std::string(parts[3])];
       record.firing = {row.told_firing.begin(), row.told_firing.end()};
       record.resolved = {row.told_resolved.begin(), row.told_resolved.end()};
-      record.notified = row.last_notified;
+      record.notified = record.quiet_said = row.last_notified;
     }
   }
 }
@@ -354,6 +355,7 @@ base::Result<void> Desk::Impl::apply_status(Case& c, const StatusChange& change,
   incident.updated_at = now;
   touch(c);
   log(c, now, change.actor, "status", status_text(from), status_text(change.to), change.notes);
+  if (c.climb.running()) verdict_acknowledged(c, change.actor, "the ladder has stopped", now);
   stop_climb(c);
   const std::string who = change.actor.empty() ? "somebody" : change.actor;
   notice(c, "status", incident.title + ": " + status_text(change.to) + " by " + who, change.actor, now, change.notes);
@@ -443,6 +445,7 @@ void Desk::numbered(const std::string& correlation_id, std::uint64_t number) {
 model::Changes Desk::on_delivery(const model::Delivery& delivery, base::Time now) {
   using model::DeliveryState;
   if (delivery.state == DeliveryState::pending || delivery.state == DeliveryState::suppressed) return {};
+  if (delivery.state == DeliveryState::dead) impl_->verdict_failed(delivery, now);
   if (!delivery.group_key.empty()) impl_->group_delivery_ended(delivery, now);
   Case* c = impl_->find(delivery.correlation_id);
   if (c && delivery.tracker) {

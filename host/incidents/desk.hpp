@@ -45,6 +45,28 @@ struct StatusChange {
   std::string actor, notes, reason;
 };
 
+/// Whose future is asked for; what is empty asks for everything.
+struct Asked {
+  model::Matchers matchers;  ///< on labels of alerts
+  std::string rule;
+  std::string incident;  ///< number or correlation id
+  std::string who;       ///< a recipient's name
+  std::size_t most = 100;
+};
+
+/// What is due, or waited for, if nothing changes until then.
+struct Due {
+  base::Time at{};   ///< no_time: it waits for alerts, not for the clock
+  std::string what;  ///< "group flush", "ladder step 2", "ladder exhausted", "open_after"
+  std::string route, group_key, title;
+  std::string correlation_id;
+  std::uint64_t incident = 0;
+  std::string target;            ///< as written
+  std::vector<std::string> who;  ///< recipients' names, or the instance where it has none
+  std::size_t alerts = 0;
+  std::string text;
+};
+
 class Desk {
  public:
   explicit Desk(model::Routing routing);
@@ -110,6 +132,8 @@ class Desk {
   std::optional<Held> held(const model::Alert& alert, base::Time now) const;
   /// Fingerprints (hex) of the firing alerts that inhibit it: none or one, as Alertmanager answers.
   std::vector<std::string> inhibited_by(const model::Alert& alert) const;
+  /// Group flushes, ladder steps and alerts short of open_after, by time.
+  std::vector<Due> next(const Asked& asked) const;
 
  private:
   struct Impl;

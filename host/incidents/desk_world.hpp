@@ -129,6 +129,7 @@ class FakeStore {
       else
         silences[s.id] = s;
     }
+    verdicts.insert(verdicts.end(), changes.verdicts.begin(), changes.verdicts.end());
     return fresh;
   }
   Known known() const {
@@ -245,6 +246,19 @@ class World {
     }
     return out;
   }
+  /// "kind target>who" of the verdicts since the last call, in order.
+  std::vector<std::string> said() {
+    std::vector<std::string> out;
+    for (; heard_ < store.verdicts.size(); ++heard_) {
+      const model::Verdict& v = store.verdicts[heard_];
+      std::string text(model::to_string(v.kind));
+      if (!v.target.empty()) text += " " + v.target;
+      if (!v.who.empty()) text += ">" + v.who;
+      out.push_back(std::move(text));
+    }
+    return out;
+  }
+  const model::Verdict& last_verdict() const { return store.verdicts.back(); }
   const Delivery& newest() const { return store.deliveries.at(store.order.back()); }
 
   std::vector<Incident> incidents() const {
@@ -272,7 +286,7 @@ class World {
   model::Changes last;
 
  private:
-  std::size_t seen_ = 0;
+  std::size_t seen_ = 0, heard_ = 0;
 };
 
 using Told = std::vector<std::string>;

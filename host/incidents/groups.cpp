@@ -138,6 +138,7 @@ void Desk::Impl::enter(Group& group, const Node& node, const Alert& alert, base:
   const bool still_quiet = kept.id == alert.id && kept.silent && kept.state == AlertState::firing &&
                            alert.state == AlertState::firing && alert.severity <= kept.severity;
   const base::Time quiet_until = kept.cooldown_until;
+  const bool fresh = kept.id != alert.id || kept.state != alert.state;
   kept = alert;
   group.passed.erase(alert.fingerprint);
   if (still_quiet && !alert.silent) {
@@ -145,13 +146,17 @@ void Desk::Impl::enter(Group& group, const Node& node, const Alert& alert, base:
     kept.cooldown_until = quiet_until;
   }
   touch(group);
-  if (group.last_flush != base::no_time && group.next_flush != base::no_time) return;
+  if (group.last_flush != base::no_time && group.next_flush != base::no_time) {
+    if (fresh) verdict_waits(group, node, kept, now);
+    return;
+  }
   const base::Time starts = alert.fired_at != base::no_time ? alert.fired_at : now;
   const base::Duration wait = node.route->group_wait;
   if (starts + wait <= now)
     schedule(group, now);
   else if (group.next_flush == base::no_time)
     schedule(group, now + wait);
+  if (fresh) verdict_waits(group, node, kept, now);
 }
 
 void Desk::Impl::leave_group(const std::string& key, const Alert& alert, base::Time now) {
@@ -167,6 +172,21 @@ void Desk::Impl::leave_group(const std::string& key, const Alert& alert, base::T
   }
 }
 
+/// Whom a flush of the group considers.
+std::vector<std::string> Desk::Impl::group_targets(const Group& group, const Node& node) const {
+  if (!node.route->notify.empty()) return node.route->notify;
+  // Below open_after the first step of the ladder is told; once an incident is open its ladder tells.
+  model::Severity worst = model::Severity::none;
+  for (const auto& [fingerprint, alert] : group.members) {
+    if (!in_case(alert)) worst = std::max(worst, severity_of(routing_, alert));
+  }
+  model::Policy policy = ladder_policy(routing_, {&node}, worst);
+  std::set<std::string> targets;
+  if (!policy.steps.empty()) targets.insert(policy.steps.front().notify.begin(), policy.steps.front().notify.end());
+  for (const auto& [target, record] : group.records) targets.insert(target);
+  return {targets.begin(), targets.end()};
+}
+
 void Desk::Impl::flush(Group& group, base::Time at) {
   const Node* node = tree_->find(group.path);
   if (!node || !node->tells) return remove(group);
@@ -174,20 +194,9 @@ void Desk::Impl::flush(Group& group, base::Time at) {
   group.records_unsaved = true;
   touch(group);
   group.owed.clear();
-  if (!route.notify.empty()) {
-    for (const std::string& target : route.notify) flush_target(group, *node, target, false, at);
-  } else {
-    // Below open_after the first step of the ladder is told; once an incident is open its ladder tells.
-    model::Severity worst = model::Severity::none;
-    for (const auto& [fingerprint, alert] : group.members) {
-      if (!in_case(alert)) worst = std::max(worst, severity_of(routing_, alert));
-    }
-    model::Policy policy = ladder_policy(routing_, {node}, worst);
-    std::set<std::string> targets;
-    if (!policy.steps.empty()) targets.insert(policy.steps.front().notify.begin(), policy.steps.front().notify.end());
-    for (const auto& [target, record] : group.records) targets.insert(target);
-    for (const std::string& target : targets) flush_target(group, *node, target, true, at);
-  }
+  const std::vector<std::string> targets = group_targets(group, *node);
+  for (const std::string& target : targets) flush_target(group, *node, target, route.notify.empty(), at);
+  if (targets.empty() && group.last_flush == base::no_time) verdict_no_target(group, at);
   group.last_flush = at;
   for (const auto& [fingerprint, alert] : group.members) {
     if (alert.state != AlertState::firing) group.passed.insert(fingerprint);
@@ -208,6 +217,7 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
   std::vector<Alert> alerts;
   std::set<std::uint64_t> firing, resolved;
   bool held_back = false;
+  About cooling;
   for (const auto& [fingerprint, alert] : group.members) {
     if (loose_only && in_case(alert)) {
       record.firing.erase(fingerprint);  // its incident's ladder tells of it from now on
@@ -221,18 +231,24 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
       if (owed) group.owed.insert(fingerprint);
       continue;
     }
-    if (held_by_cooldown(alert, record, at)) continue;
+    if (held_by_cooldown(alert, record, at)) {
+      cooling.push_back(&alert);
+      continue;
+    }
     (alert.state == AlertState::firing ? firing : resolved).insert(fingerprint);
     alerts.push_back(alert);
   }
+  verdict_cooling(group, target, cooling, at);
   if (!record.pending.empty()) {
+    if (!record.missed) verdict_in_flight(group, target, alerts, at);
     // What it says is not known to have arrived: compared when it has ended.
     record.missed = true;
     return;
   }
   record.failed = false;
   if (held_back && alerts.empty()) return;
-  if (!needs_telling(record, firing, resolved, send_resolved, route.repeat_interval, at)) return;
+  if (!needs_telling(record, firing, resolved, send_resolved, route.repeat_interval, at))
+    return verdict_quiet(group, node, target, alerts, at);
   if (!send_resolved) {
     std::erase_if(alerts, [](const Alert& a) { return a.state != AlertState::firing; });
     if (alerts.empty()) {
@@ -286,8 +302,10 @@ void Desk::Impl::tell_group(Group& group, const Node& node, const std::string& t
     d.recipient = recipient.name;
     d.address = recipient.address;
     record.pending.insert(d.key);
+    verdict_told(group, d, at);
     out_.deliveries.push_back(std::move(d));
   }
+  if (record.pending.empty()) verdict_nobody(group, target, base.alerts, at);
 }
 
 void Desk::Impl::expect_group_delivery(const model::Delivery& delivery) {

@@ -73,7 +73,7 @@ model::Policy Desk::Impl::ladder_now(const Nodes& nodes, model::Severity severit
 void Desk::Impl::start_climb(Case& c, const Nodes& nodes, base::Time from, base::Time now) {
   std::vector<std::string> routes;
   model::Policy policy = ladder_now(nodes, c.incident.severity, std::max(from, now), &routes);
-  if (policy.steps.empty()) return;
+  if (policy.steps.empty()) return verdict_no_ladder(c, nodes, now);
   stop_climb(c);
   model::Ladder row;
   row.correlation_id = c.incident.correlation_id;
@@ -87,10 +87,12 @@ void Desk::Impl::start_climb(Case& c, const Nodes& nodes, base::Time from, base:
   c.climb.routes = std::move(routes);
   c.climb.exists = true;
   c.climb.hopes.clear();
-  if (from <= now)
-    take_steps(c, now);
-  else
-    schedule(c, from);
+  if (from <= now) return take_steps(c, now);
+  schedule(c, from);
+  Said said{model::VerdictKind::cooldown};
+  said.until = from;
+  said.text = "a re-fire within the rule's cooldown: the ladder begins when it is over";
+  verdict(c, std::move(said), now);
 }
 
 void Desk::Impl::stop_climb(Case& c) {
@@ -182,6 +184,7 @@ void Desk::Impl::take_steps(Case& c, base::Time at) {
     c.climb.hopes = tell(c, row.steps[step], telling, at);
     c.climb.reached = false;
     const bool silent = c.climb.hopes.empty();
+    if (silent) verdict_step_to_nobody(c, row.steps[step], telling.reason, at);
     if (step > 0 || row.round > 0 || silent) {
       log(c, at, "tocsin", "escalated", "", joined(row.steps[step]),
           telling.reason + (silent ? ": leads to nobody, passed on" : ""));

@@ -74,10 +74,12 @@ std::set<std::string> Desk::Impl::tell(Case& c, const std::vector<std::string>& 
       d.note_author = telling.note_author;
       d.shadow = c.incident.shadow;
       d.created_at = d.next_attempt_at = at;
+      base::Time again_from{};
       if (telling.dedup != base::Duration::zero()) {
         base::Time& last = c.notices[recipient.exact + "\n" + telling.notice];
         if (last != base::no_time && at < last + telling.dedup) {
           d.state = model::DeliveryState::suppressed;
+          again_from = last + telling.dedup;
           d.last_error = "dedup: a notice of this kind went to the same recipient less than " +
                          base::format_duration(telling.dedup) + " ago";
         } else {
@@ -89,6 +91,7 @@ std::set<std::string> Desk::Impl::tell(Case& c, const std::vector<std::string>& 
         c.climb.told.push_back(recipient.exact);
         touch_climb(c);
       }
+      verdict_told(c, d, again_from, at);
       out_.deliveries.push_back(std::move(d));
     }
   }

@@ -64,10 +64,12 @@ struct Record {
   std::set<std::uint64_t> firing, resolved;  ///< fingerprints last told
   base::Time notified{};                     ///< no_time: never
   // Not kept:
-  std::set<std::string> pending;  ///< keys of deliveries on their way
-  bool sent = false;              ///< one of them arrived
-  bool failed = false;            ///< the last ones did not
-  bool missed = false;            ///< a tick came while they were on their way
+  std::set<std::string> pending;                                   ///< keys of deliveries on their way
+  bool sent = false;                                               ///< one of them arrived
+  bool failed = false;                                             ///< the last ones did not
+  bool missed = false;                                             ///< a tick came while they were on their way
+  base::Time quiet_said{};                                         ///< the telling since which "nothing new" was said
+  std::vector<std::pair<model::VerdictKind, std::uint64_t>> said;  ///< hash of the last verdict of each kind
 };
 
 /// A group of one route. Rows: "PATH\nGROUPKEY\n[shadow]" with the timer (last_notified holds the last flush), one more
@@ -83,6 +85,7 @@ struct Group {
   std::set<std::uint64_t> passed;         ///< resolved members that a flush has seen; not kept
   std::set<std::uint64_t> owed;           ///< of these, those whose end a target hears of when its hours allow
   std::map<std::pair<std::uint64_t, std::string>, Held> held;  ///< last said of (alert, target); not kept
+  base::Time wait_said{};                 ///< the flush of which it was said that it is waited for; not kept
 
   std::set<std::uint64_t> unsaved;  ///< members that came, changed or left since the rows were taken
   bool records_unsaved = false;     ///< so did the records

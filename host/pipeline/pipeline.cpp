@@ -368,6 +368,15 @@ std::optional<model::Incident> Pipeline::find_incident(const std::string& id) {
   return future.get();
 }
 
+std::vector<incidents::Due> Pipeline::next(incidents::Asked asked) {
+  auto answer = std::make_shared<std::promise<std::vector<incidents::Due>>>();
+  auto future = answer->get_future();
+  impl_->control.post(
+      [answer, asked = std::move(asked)](incidents::Desk& desk) { answer->set_value(desk.next(asked)); });
+  if (future.wait_for(std::chrono::seconds(10)) != std::future_status::ready) return {};
+  return future.get();
+}
+
 base::Result<void> Pipeline::keep(model::Changes changes) {
   auto answer = std::make_shared<std::promise<base::Result<void>>>();
   auto future = answer->get_future();

@@ -83,6 +83,8 @@ class Pipeline {
   base::Result<void> ask(Question question);
   /// A value read on the control strand.
   std::optional<model::Incident> find_incident(const std::string& id);
+  /// What is due for whom, as the desk has it now. Empty also while the agent stops.
+  std::vector<incidents::Due> next(incidents::Asked asked);
   /// Deliveries outside the desk (trial messages, replayed dead letters): kept in one transaction `with` these, then
   /// sent.
   base::Result<void> send(std::vector<model::Delivery> deliveries, model::Changes with = {});

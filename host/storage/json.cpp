@@ -1,8 +1,11 @@
 #include "storage/json.hpp"
 
+#include <charconv>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+
+#include "base/id.hpp"
 
 namespace tocsin::storage::json {
 namespace {
@@ -258,6 +261,11 @@ std::string of(const model::Labels& v) {
 std::string of(const std::vector<std::string>& v) {
   return text_of(v);
 }
+std::string of_fingerprints(const std::vector<std::uint64_t>& v) {
+  std::string out = "[";
+  for (std::uint64_t one : v) (out += out.size() > 1 ? ",\"" : "\"").append(base::hex16(one)) += '"';
+  return out += ']';
+}
 std::string of(const std::vector<model::Link>& v) {
   return text_of(v);
 }
@@ -285,6 +293,17 @@ base::Result<model::Labels> labels(std::string_view t) {
 }
 base::Result<std::vector<std::string>> texts(std::string_view t) {
   return value_of<std::vector<std::string>>(t, "list");
+}
+base::Result<std::vector<std::uint64_t>> fingerprints(std::string_view t) {
+  TRY(const auto words, texts(t));
+  std::vector<std::uint64_t> out;
+  for (const std::string& word : words) {
+    std::uint64_t& one = out.emplace_back();
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), one, 16);
+    if (error != std::errc() || end != word.data() + word.size())
+      return base::fail(base::Fault::corrupt, "store: a stored fingerprint does not parse: " + word);
+  }
+  return out;
 }
 base::Result<std::vector<model::Link>> links(std::string_view t) {
   return value_of<std::vector<model::Link>>(t, "list of links");

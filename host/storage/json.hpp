@@ -14,6 +14,7 @@ namespace tocsin::storage::json {
 
 std::string of(const model::Labels& labels);  ///< {"a": "b"}
 std::string of(const std::vector<std::string>& texts);
+std::string of_fingerprints(const std::vector<std::uint64_t>& fingerprints);  ///< ["172e140873e2d000"]
 std::string of(const std::vector<model::Link>& links);
 std::string of(const model::Alert& alert);
 std::string of(const model::Incident& incident);
@@ -25,6 +26,7 @@ std::string of(const model::Silence& silence);
 /// Fault::corrupt for text that these functions did not write.
 base::Result<model::Labels> labels(std::string_view text);
 base::Result<std::vector<std::string>> texts(std::string_view text);
+base::Result<std::vector<std::uint64_t>> fingerprints(std::string_view text);
 base::Result<std::vector<model::Link>> links(std::string_view text);
 base::Result<model::Alert> alert(std::string_view text);
 base::Result<model::Incident> incident(std::string_view text);

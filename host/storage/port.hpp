@@ -57,13 +57,23 @@ struct IncidentQuery {
 struct AlertQuery {
   std::vector<model::AlertState> states;
   std::string rule;
-  base::Time from{}, to{};
+  base::Time from{}, to{};  ///< alive at some time of the span
   Page page;
 };
 
 struct LogQuery {
   std::string correlation_id, instance, status;
   base::Time from{}, to{};
+  Page page;
+};
+
+/// Which verdicts. A row is asked for when its labels match `matchers`, or when it is about one of `fingerprints` (a
+/// row about several alerts has only the labels they share); with neither, every row is.
+struct VerdictQuery {
+  model::Matchers matchers;
+  std::vector<std::uint64_t> fingerprints;
+  std::string rule, correlation_id, who;  ///< empty: any
+  base::Time from{}, to{};                ///< both inclusive; no_time: unbounded
   Page page;
 };
 
@@ -93,6 +103,7 @@ struct Retention {
   base::Duration raw = std::chrono::hours(24 * 7);          ///< samples, rejected signals
   base::Duration decisions = std::chrono::hours(24 * 400);  ///< alert history, notification log, resolved alerts
   base::Duration deliveries = std::chrono::hours(24 * 35);  ///< finished outbox rows and replayed dead letters
+  base::Duration verdicts = std::chrono::hours(24 * 30);    ///< why somebody was or was not told
 };
 
 class Store {
@@ -135,6 +146,9 @@ class Store {
   virtual base::Result<std::vector<model::TicketRef>> tickets() = 0;
   /// Of all agents of the database, as restore() gives them.
   virtual base::Result<std::vector<model::Silence>> silences() = 0;
+  /// Newest first. A page may be short of its limit and still have a `next`: one call reads through a bounded number of
+  /// rows.
+  virtual base::Result<Listed<model::Verdict>> verdicts(const VerdictQuery& query) = 0;
   virtual base::Result<std::optional<std::string>> kv(const std::string& key) = 0;
 
   /// "sqlite 3.40.1, /var/lib/tocsin/tocsin.db, schema 3"

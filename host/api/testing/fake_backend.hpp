@@ -239,6 +239,26 @@ class FakeBackend : public Backend {
     alert.labels = {{"host", "n1"}};
     return SilencePreview{{alert}, 1, "it silences every firing alert (1 of 1)"};
   }
+  Result<Explanation> explain(const ExplainQuery& query) override {
+    std::lock_guard lock(mutex);
+    last_explain = query;
+    Explanation out;
+    out.from = noon - std::chrono::hours(1);
+    out.to = noon;
+    out.told = true;
+    out.verdict = "first was told";
+    ExplainEntry entry;
+    entry.at = noon;
+    entry.kind = "told";
+    entry.labels = {{"host", "n1"}};
+    entry.incident = 1042;
+    out.entries.push_back(entry);
+    ExplainDue due;
+    due.what = "open_after";
+    due.who = {"second"};
+    out.next.push_back(due);
+    return out;
+  }
   Result<std::vector<std::string>> reload() override {
     if (fault) return fail(*fault, "agent.toml:3:1: unknown key \"lissten\"");
     return std::vector<std::string>{"agent.toml: applied"};
@@ -344,6 +364,7 @@ class FakeBackend : public Backend {
   std::vector<model::ReceivedAlert> received;
   model::AlertFilter last_alert_filter;
   model::Silence last_silence;
+  ExplainQuery last_explain;
   std::string last_pattern, last_actor, last_note, reason;
   struct AlertCall {
     bool history = false;

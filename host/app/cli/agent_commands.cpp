@@ -24,15 +24,6 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-/// /etc/tocsin/agent.toml where it is there and no other was named; else the embedded default.
-std::string config_or_default(const std::string& given) {
-  if (!given.empty()) {
-    if (!fs::exists(given)) end_with(exit_usage, "there is no file " + given);
-    // It is read again at every reload, so a pipe will not do.
-    if (!fs::is_regular_file(given)) end_with(exit_usage, given + " is no regular file");
-    return given;
-  }
-  return fs::exists("/etc/tocsin/agent.toml") ? "/etc/tocsin/agent.toml" : "";
 }
 
 int check(const std::string& file, bool as_json) {
@@ -204,6 +195,16 @@ int run_agent(AgentOptions options, WorkerState* state) {
   }
   (*agent)->stop();
   return exit_done;
+}
+
+std::string config_or_default(const std::string& given) {
+  if (!given.empty()) {
+    if (!fs::exists(given)) end_with(exit_usage, "there is no file " + given);
+    // It is read again at every reload, so a pipe will not do.
+    if (!fs::is_regular_file(given)) end_with(exit_usage, given + " is no regular file");
+    return given;
+  }
+  return fs::exists("/etc/tocsin/agent.toml") ? "/etc/tocsin/agent.toml" : "";
 }
 
 void add_agent_commands(CLI::App& app, Console& console) {

@@ -20,6 +20,7 @@ void add_reader_commands(CLI::App& app,
                          Console& console);  ///< series, signal, rule, alert, notify, dead-letter, status
 void add_plugin_commands(CLI::App& app, Console& console);
 void add_plugin_trust_commands(CLI::App& plugin, Console& console);  ///< below `plugin`: keygen, sign, verify
+void add_explain_commands(CLI::App& app, Console& console);          ///< explain, route
 void add_agent_commands(CLI::App& app,
                         Console& console);  ///< run, check, reload, demo, replay, init, config, version, source
 
@@ -32,5 +33,7 @@ std::vector<std::string> alertmanager_arguments(std::vector<std::string> given, 
 /// Runs the agent until SIGTERM; SIGHUP reloads. `state` is null without a supervisor. An exit code: exit_usage for a
 /// configuration with errors.
 int run_agent(AgentOptions options, WorkerState* state);
+/// The file that --config named, /etc/tocsin/agent.toml where there is one, or empty: the embedded default.
+std::string config_or_default(const std::string& given);
 
 }  // namespace tocsin::app

@@ -75,6 +75,7 @@ class Writer {
     TRY_VOID(each(c.groups, &Writer::group));
     TRY_VOID(each(c.ladders, &Writer::ladder));
     TRY_VOID(each(c.silences, &Writer::silence));
+    TRY_VOID(each(c.verdicts, &Writer::verdict));
     for (const auto& [key, value] : c.kv) TRY_VOID(kv(key, value));
     return std::move(result_);
   }
@@ -295,6 +296,18 @@ class Writer {
         "excluded.updated_at, body = excluded.body WHERE excluded.updated_at >= silences.updated_at",
         {s.id, agent_, s.created_by, s.comment, matchers, time_param(s.starts_at), time_param(s.ends_at),
          text_param(s.ended_by), time_param(s.updated_at), json::of(s)});
+  }
+  Result<void> verdict(const model::Verdict& v) {
+    const std::string fingerprint = v.fingerprint == 0 ? std::string() : base::hex16(v.fingerprint);
+    const std::string several = v.fingerprints.empty() ? std::string() : json::of_fingerprints(v.fingerprints);
+    return run(
+        "INSERT INTO verdicts (agent, at, kind, fingerprint, alert_id, rule_name, labels, alerts, fingerprints, route, "
+        "group_key, correlation_id, target, who, held_by, until, text, delivery_key) VALUES ($1, $2, $3, $4, $5, $6, "
+        "$7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+        {agent_, v.at, model::to_string(v.kind), text_param(fingerprint), text_param(v.alert_id), text_param(v.rule),
+         json::of(v.labels), number(v.alerts), text_param(several), text_param(v.route), text_param(v.group_key),
+         text_param(v.correlation_id), text_param(v.target), text_param(v.who), text_param(v.by), time_param(v.until),
+         text_param(v.text), text_param(v.delivery_key)});
   }
 
   Result<void> kv(const std::string& key, const std::string& value) {

@@ -1,5 +1,6 @@
 // What the API and the command line ask.
 #include <algorithm>
+#include <set>
 
 #include "storage/json.hpp"
 #include "storage/sql/question.hpp"
@@ -112,7 +113,8 @@ Result<Listed<model::Alert>> SqlStore::alerts(const AlertQuery& query) {
   for (model::AlertState s : query.states) states.push_back(model::to_string(s));
   q.where_in("state", states);
   if (!query.rule.empty()) q.where("rule_name = ?", std::string_view(query.rule));
-  if (query.from != base::no_time) q.where("updated_at >= ?", query.from);
+  // What fires is alive, however long ago it changed last.
+  if (query.from != base::no_time) q.where("(updated_at >= ? OR state IN ('pending', 'firing'))", query.from);
   if (query.to != base::no_time) q.where("active_at <= ?", query.to);
   if (const std::string& after = query.page.after; !after.empty()) {
     const std::size_t slash = after.find('/');
@@ -168,6 +170,50 @@ Result<std::vector<model::TicketRef>> SqlStore::tickets() {
   q.add(" ORDER BY id");
   return ask<model::TicketRef>(*database_, q,
                                [](const Row& row) -> Result<model::TicketRef> { return read_ticket(row); });
+}
+
+// Labels and fingerprints are compared here, not by the database: regular expressions are anchored and RE2's. Rows are
+// read in steps until the page is full, the rows are out, or so many were read that the caller should look up.
+Result<Listed<model::Verdict>> SqlStore::verdicts(const VerdictQuery& query) {
+  constexpr std::size_t step = 2000, most_read = 200'000;
+  const bool all = query.matchers.empty() && query.fingerprints.empty();
+  const std::set<std::uint64_t> alerts(query.fingerprints.begin(), query.fingerprints.end());
+  const auto wanted = [&](const model::Verdict& v) {
+    if (all || (!query.matchers.empty() && model::matches(query.matchers, v.labels))) return true;
+    if (v.fingerprint != 0) return alerts.contains(v.fingerprint);
+    return std::any_of(v.fingerprints.begin(), v.fingerprints.end(), [&](auto one) { return alerts.contains(one); });
+  };
+  const std::size_t limit = page_limit(query.page);
+  Listed<model::Verdict> out;
+  Page page{step, query.page.after};
+  for (std::size_t read = 0;; read += step) {
+    Question q(select(verdict_columns, "verdicts"));
+    between(q, "at", query.from, query.to);
+    if (!query.correlation_id.empty()) q.where("correlation_id = ?", std::string_view(query.correlation_id));
+    if (!query.rule.empty()) q.where("rule_name = ?", std::string_view(query.rule));
+    if (!query.who.empty()) q.where("who = ?", std::string_view(query.who));
+    TRY(const std::int64_t after, page_after(page));
+    if (after > 0) q.where("id < ?", after);
+    q.add(" ORDER BY id DESC");
+    q.limit(step);
+    std::vector<std::string> cursors;
+    TRY(std::vector<model::Verdict> rows, ask<model::Verdict>(*database_, q, read_verdict, &cursors));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (!wanted(rows[i])) continue;
+      if (out.items.size() == limit) return out;
+      out.items.push_back(std::move(rows[i]));
+      out.next = cursors[i];
+    }
+    if (rows.size() < step) {
+      out.next.clear();
+      return out;
+    }
+    page.after = cursors.back();
+    if (read + step >= most_read) {
+      out.next = cursors.back();
+      return out;
+    }
+  }
 }
 
 Result<std::optional<std::string>> SqlStore::kv(const std::string& key) {

@@ -113,6 +113,7 @@ Result<void> SqlStore::expire(base::Time now, const Retention& retention) {
           "DELETE FROM login_attempts WHERE attempted_at < $1",
           "DELETE FROM alerts WHERE state IN ('resolved', 'inactive') AND updated_at < $1"})
       TRY_VOID(t->run(text, {decisions}));
+    TRY_VOID(t->run("DELETE FROM verdicts WHERE at < $1", {now - retention.verdicts}));
     TRY_VOID(t->run("DELETE FROM deliveries WHERE state <> 'PENDING' AND created_at < $1", {deliveries}));
     TRY_VOID(t->run("DELETE FROM dead_letters WHERE replayed = $1 AND created_at < $2", {true, deliveries}));
     TRY_VOID(

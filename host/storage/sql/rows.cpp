@@ -1,5 +1,7 @@
 #include "storage/sql/rows.hpp"
 
+#include <charconv>
+
 #include "storage/json.hpp"
 
 namespace tocsin::storage::sql {
@@ -90,6 +92,22 @@ model::TicketRef read_ticket(const Row& row) {
   model::TicketRef t;
   Columns(row) >> t.correlation_id >> t.instance >> t.key >> t.url >> t.status >> t.intent >> t.synced_at;
   return t;
+}
+
+base::Result<model::Verdict> read_verdict(const Row& row) {
+  model::Verdict v;
+  Columns in(row);
+  std::uint64_t id = 0;
+  in >> id >> v.at;
+  TRY(v.kind, model::parse_verdict_kind(in.text()));
+  const std::string_view word = in.text();
+  std::from_chars(word.data(), word.data() + word.size(), v.fingerprint, 16);
+  in >> v.alert_id >> v.rule;
+  TRY(v.labels, json::labels(in.text()));
+  in >> v.alerts;
+  TRY(v.fingerprints, json::fingerprints(in.text()));
+  in >> v.route >> v.group_key >> v.correlation_id >> v.target >> v.who >> v.by >> v.until >> v.text >> v.delivery_key;
+  return v;
 }
 
 }  // namespace tocsin::storage::sql

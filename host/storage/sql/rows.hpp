@@ -34,6 +34,11 @@ base::Result<model::DeadLetter> read_dead_letter(const Row& row);
 constexpr std::string_view ticket_columns = "correlation_id, instance, jira_key, jira_url, status, intent, synced_at";
 model::TicketRef read_ticket(const Row& row);
 
+constexpr std::string_view verdict_columns =
+    "id, at, kind, fingerprint, alert_id, rule_name, labels, alerts, fingerprints, route, group_key, correlation_id, "
+    "target, who, held_by, until, text, delivery_key";
+base::Result<model::Verdict> read_verdict(const Row& row);
+
 /// Collects rows whose reading may fail; keeps the first failure.
 template <class T>
 class Collector {

@@ -43,6 +43,7 @@ class SqlStore final : public Store {
   base::Result<std::optional<model::DeadLetter>> dead_letter(std::uint64_t id) override;
   base::Result<std::vector<model::TicketRef>> tickets() override;
   base::Result<std::vector<model::Silence>> silences() override;
+  base::Result<Listed<model::Verdict>> verdicts(const VerdictQuery& query) override;
   base::Result<std::optional<std::string>> kv(const std::string& key) override;
 
   std::string describe() const override { return database_->describe() + ", schema " + std::to_string(schema_); }

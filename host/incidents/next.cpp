@@ -1,0 +1,192 @@
+// What comes next, if nothing changes: the flush that would tell, the ladder's next step, how many alerts are wanting.
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "incidents/decisions.hpp"
+
+namespace tocsin::incidents {
+namespace {
+
+using model::Alert;
+using model::AlertState;
+
+std::vector<std::string> people_of(const model::Routing& routing, const std::string& target) {
+  std::vector<std::string> out;
+  for (const Recipient& recipient : find_people(routing, target).recipients)
+    out.push_back(recipient.name.empty() ? recipient.instance : recipient.name);
+  return out;
+}
+
+bool concerns(const Asked& asked, const Alert& alert) {
+  return (asked.rule.empty() || alert.rule == asked.rule) && model::matches(asked.matchers, alert.labels);
+}
+
+/// The first tick of `next`, `next + interval`, … that is later than `after`.
+base::Time tick_after(base::Time next, base::Duration interval, base::Time after) {
+  interval = std::max<base::Duration>(interval, std::chrono::seconds(1));
+  if (next > after) return next;
+  return next + interval * ((after - next) / interval + 1);
+}
+
+/// What one target would be told, and when. Silences, times and inhibition are not foreseen: they are judged at the
+/// flush itself.
+class Flush {
+ public:
+  Flush(const Group& group, const model::Route& route, const Record& record)
+      : group_(group), route_(route), record_(record) {}
+
+  void consider(const Alert& alert) {
+    const base::Time at = group_.next_flush;
+    const bool cooling = alert.state == AlertState::firing && alert.silent && at < alert.cooldown_until &&
+                         !record_.firing.contains(alert.fingerprint);
+    if (cooling) {
+      cool_until_ = cool_until_ == base::no_time ? alert.cooldown_until : std::min(cool_until_, alert.cooldown_until);
+      return;
+    }
+    (alert.state == AlertState::firing ? firing_ : resolved_).insert(alert.fingerprint);
+  }
+
+  /// False: there is nothing to come.
+  bool finish(Due& due) const {
+    due.alerts = firing_.size() + resolved_.size();
+    due.at = group_.next_flush;
+    if (!record_.pending.empty()) {
+      due.text = "a message is on its way; what is new is compared when it has ended";
+      return true;
+    }
+    if (needs_telling(record_, firing_, resolved_, route_.send_resolved, route_.repeat_interval, due.at)) {
+      due.text = std::to_string(firing_.size()) + " firing";
+      if (!resolved_.empty()) due.text += ", " + std::to_string(resolved_.size()) + " resolved";
+      return !firing_.empty() || route_.send_resolved;
+    }
+    if (cool_until_ != base::no_time) {
+      due.at = tick_after(group_.next_flush, route_.group_interval, cool_until_ - base::Duration(1));
+      due.text = "if it still fires when its cooldown is over, at " + base::format_rfc3339(cool_until_);
+      return true;
+    }
+    if (firing_.empty() || record_.notified == base::no_time) return false;
+    due.at = tick_after(group_.next_flush, route_.group_interval, record_.notified + route_.repeat_interval);
+    due.text = "told again if it still fires (repeat_interval " + base::format_duration(route_.repeat_interval) + ")";
+    return true;
+  }
+
+ private:
+  const Group& group_;
+  const model::Route& route_;
+  const Record& record_;
+  std::set<std::uint64_t> firing_, resolved_;
+  base::Time cool_until_{};
+};
+
+}  // namespace
+
+void Desk::Impl::next_of(const Group& group, const Asked& asked, std::vector<Due>& out) const {
+  const Node* node = tree_->find(group.path);
+  if (!node || !node->tells || group.next_flush == base::no_time) return;
+  const Alert* example = nullptr;
+  for (const auto& [fingerprint, alert] : group.members) {
+    if (!concerns(asked, alert)) continue;
+    const auto held = by_fingerprint_.find(fingerprint);
+    if (!asked.incident.empty() && (held == by_fingerprint_.end() || held->second != asked.incident)) continue;
+    if (!example || held != by_fingerprint_.end()) example = &alert;
+  }
+  if (!example) return;
+  static const Record none;
+  const bool loose_only = node->route->notify.empty();
+  for (const std::string& target : group_targets(group, *node)) {
+    const auto record = group.records.find(target);
+    Flush flush(group, *node->route, record == group.records.end() ? none : record->second);
+    for (const auto& [fingerprint, alert] : group.members) {
+      if (!loose_only || !in_case(alert)) flush.consider(alert);
+    }
+    Due due;
+    if (!flush.finish(due)) continue;
+    due.what = "group flush";
+    due.route = group.path;
+    due.group_key = group.group_key;
+    due.title = example->title;
+    due.target = target;
+    if (const auto held = by_fingerprint_.find(example->fingerprint); held != by_fingerprint_.end()) {
+      due.correlation_id = held->second;
+      due.incident = cases_.at(held->second).incident.number;
+    }
+    out.push_back(std::move(due));
+  }
+}
+
+void Desk::Impl::next_of(const Case& c, const Asked& asked, std::vector<Due>& out) const {
+  const model::Incident& incident = c.incident;
+  if (!c.climb.running() || (!asked.incident.empty() && incident.correlation_id != asked.incident)) return;
+  const bool any = std::ranges::any_of(c.members, [&](const auto& member) { return concerns(asked, member.second); });
+  const bool by_hand = c.members.empty() && asked.rule.empty() && model::matches(asked.matchers, incident.labels);
+  if (!any && !by_hand) return;
+  const model::Ladder& row = c.climb.row;
+  const bool rounds_left = row.repeat < 0 || row.round < static_cast<std::uint32_t>(row.repeat);
+  std::uint32_t step = row.next_step, round = row.round;
+  if (step >= row.steps.size() && rounds_left) step = 0, ++round;
+  const bool exhausted = step >= row.steps.size();
+  Due due;
+  due.at = row.next_at;
+  due.what = exhausted ? "ladder exhausted" : "ladder step " + std::to_string(step + 1);
+  if (!exhausted && round > 0) due.what += ", round " + std::to_string(round + 1);
+  due.route = incident.route;
+  due.group_key = incident.group_key.substr(0, incident.group_key.rfind(':'));
+  due.title = incident.title;
+  due.correlation_id = incident.correlation_id;
+  due.incident = incident.number;
+  due.alerts = c.members.size();
+  due.text = "unless somebody acknowledges it before";
+  for (const std::string& target : exhausted ? row.on_exhausted : row.steps[step]) {
+    out.push_back(due);
+    out.back().target = target;
+  }
+}
+
+/// Alerts that are too few for an incident.
+void Desk::Impl::next_of_pool(const std::string& pool, const std::map<std::uint64_t, Alert>& alerts, const Asked& asked,
+                              std::vector<Due>& out) const {
+  const auto example = std::ranges::find_if(alerts, [&](const auto& entry) { return concerns(asked, entry.second); });
+  if (example == alerts.end() || !asked.incident.empty() || !asked.who.empty()) return;
+  const auto parts = base::split(pool, '\n');
+  const Node* node = parts.empty() ? nullptr : tree_->find(std::string(parts[0]));
+  if (!node || parts.size() < 2) return;
+  const model::OpenAfter& after = node->route->open_after;
+  if (after.alerts <= alerts.size()) return;
+  Due due;
+  due.what = "open_after";
+  due.route = node->route->path;
+  due.group_key = std::string(parts[1]);
+  due.title = example->second.title;
+  due.alerts = alerts.size();
+  due.text = std::to_string(alerts.size()) + " of " + std::to_string(after.alerts) +
+             " alerts: an incident opens with " + std::to_string(after.alerts - alerts.size()) + " more";
+  if (after.within > base::Duration::zero()) due.text += " within " + base::format_duration(after.within);
+  out.push_back(std::move(due));
+}
+
+std::vector<Due> Desk::next(const Asked& given) const {
+  Asked asked = given;
+  std::vector<Due> out;
+  if (!asked.incident.empty()) {
+    const Case* c = impl_->find(asked.incident);
+    if (!c) return out;
+    asked.incident = c->incident.correlation_id;
+  }
+  for (const auto& [key, group] : impl_->groups_) impl_->next_of(group, asked, out);
+  for (const auto& [id, c] : impl_->cases_) impl_->next_of(c, asked, out);
+  for (const auto& [pool, alerts] : impl_->loose_) impl_->next_of_pool(pool, alerts, asked, out);
+  const auto when = [](const Due& due) { return due.at == base::no_time ? base::Time::max() : due.at; };
+  std::ranges::stable_sort(out, {}, when);
+  if (asked.who.empty() && out.size() > asked.most) out.resize(asked.most);
+  for (Due& due : out) {
+    if (!due.target.empty()) due.who = people_of(impl_->routing_, due.target);
+  }
+  if (asked.who.empty()) return out;
+  std::erase_if(out, [&](const Due& due) {
+    return std::ranges::none_of(due.who, [&](const auto& name) { return base::equal_without_case(name, asked.who); });
+  });
+  if (out.size() > asked.most) out.resize(asked.most);
+  return out;
+}
+
+}  // namespace tocsin::incidents
