@@ -1,5 +1,6 @@
 // The desk's state and its decisions, in files by subject: alerts.cpp (alerts into incidents), groups.cpp (group
-// flushes), ladders.cpp (escalation), messages.cpp (deliveries), desk.cpp (what people decide, restore). One strand.
+// flushes), ladders.cpp (escalation), messages.cpp (deliveries), decide_*.cpp (what people decide), desk.cpp (restore,
+// time). One strand.
 #pragma once
 
 #include <memory>
@@ -78,9 +79,11 @@ struct Desk::Impl {
 
   // --- ladders.cpp ---------------------------------------------------------------------------------------------------
   void start_climb(Case& c, const Nodes& nodes, base::Time from, base::Time now);
-  void take_steps(Case& c, base::Time at);
-  void exhaust(Case& c, base::Time at);
+  void take_steps(Case& c, base::Time at, const std::string& actor = "tocsin");
+  void exhaust(Case& c, base::Time at, const std::string& actor);
   void stop_climb(Case& c);
+  void resume_climb(Case& c, base::Time at);
+  base::Result<void> force_step(Case& c, const std::string& actor, base::Time now);
   void schedule(Case& c, base::Time at);
   void ladder_delivery_ended(Case& c, const model::Delivery& delivery, base::Time now);
 
@@ -99,6 +102,21 @@ struct Desk::Impl {
   void sync_tickets(Case& c, TicketChange change, const std::string& actor, const std::string& note, base::Time at);
   static std::string cause_suffix(Case& c, base::Time at);
   bool is_person(const std::string& actor, const Recipient& recipient) const;
+
+  // --- decide_pace.cpp: timers of one incident -------------------------------------------------------------------------
+  void set_snooze(Case& c, base::Time until, base::Time now);
+  void wake(Case& c, const std::string& actor, const std::string& why, base::Time at);
+  void set_ack_end(Case& c, base::Time at);
+  void expire_ack(Case& c, base::Time at);
+  void clear_timers(Case& c);
+  void learn_timers(Case& c, base::Time now);
+
+  // --- decide_merge.cpp ------------------------------------------------------------------------------------------------
+  void merge(Case& from, Case& to, const std::string& actor, base::Time now);
+  void move_members(Case& from, Case& to);
+  void move_groups(Case& from, Case& to);
+  void learn_merged(const Case& c);
+  void forget_merged(const Case& c);
 
   Case* find(const std::string& id);
   void run_due(base::Time now);
@@ -123,10 +141,11 @@ struct Desk::Impl {
   std::set<std::pair<base::Time, std::string>> loose_resolved_;
   std::set<std::string> settled_;  ///< alert ids whose incident was closed before a restart
   std::set<std::pair<base::Time, std::string>> ended_;
+  std::map<std::string, std::string> merged_;  ///< group and severity → the case its incident was merged into
   std::map<std::string, Group> groups_;
   std::unordered_map<std::string, std::string> group_by_hash_;
   std::unordered_map<std::string, std::set<std::string>> groups_of_;  ///< alert id → group keys
-  std::set<std::pair<base::Time, std::string>> due_;                  ///< "c" + correlation id, or "g" + group key
+  std::set<std::pair<base::Time, std::string>> due_;                  ///< "g" + group key, or with a correlation id: "c" ladder, "s" end of a snooze, "a" end of an acknowledgement
 
   model::Changes out_;
   std::set<std::string> touched_cases_, touched_climbs_, touched_groups_;
@@ -140,5 +159,17 @@ constexpr std::size_t kept_ended = 1000;
 constexpr base::Duration kept_loose = std::chrono::hours(24);
 
 std::string severity_text(model::Severity severity);
+std::string status_text(model::IncidentStatus status);
+/// "incident 1042".
+std::string name_of(const model::Incident& incident);
+/// The actor, or "somebody".
+std::string somebody(const std::string& actor);
+/// "until 2026-11-20T10:00:00Z"; no_time: nothing.
+std::string until_text(base::Time until);
+std::string joined(const std::vector<std::string>& words, std::string_view between = ", ");
+/// Those of an incident made by hand; trims its tags.
+base::Result<void> check_tags_and_links(model::Incident& incident);
+model::Labels in_common(const model::Labels& a, const model::Labels& b);
+std::string pool_of(const std::string& base, model::Severity severity);
 
 }  // namespace tocsin::incidents
