@@ -32,6 +32,8 @@ class Console {
   nlohmann::json get(const std::string& target) const;
   nlohmann::json send(std::string_view method, const std::string& target, const nlohmann::json& body) const;
   std::string raw(std::string_view method, const std::string& target, std::string_view body) const;
+  /// The same with a body that is no JSON.
+  nlohmann::json upload(const std::string& target, std::string_view content) const;
   /// Every page of a list.
   nlohmann::json get_all(const std::string& target, std::size_t most) const;
 
@@ -45,6 +47,10 @@ void print_table(const std::vector<std::vector<std::string>>& rows);
 std::string cell(const nlohmann::json& object, std::string_view key);
 /// Percent-encodes a query value or path segment (RFC 3986, unreserved kept).
 std::string encode(std::string_view text);
+/// What an argument says, or what the person at the terminal answers; off a terminal its absence ends the command with 2.
+std::string need(std::string given, std::string_view command, std::string_view what);
+/// Everything of a file, or of standard input for "-".
+std::string read_input(const std::string& file);
 [[noreturn]] void end_with(int code, std::string message);
 /// "user@host" of the person at the terminal: who acted.
 std::string whoami();
