@@ -90,7 +90,7 @@ TEST_F(PostgresStore, AgentsThatStartTogetherMigrateOnce) {
     for (int i = 0; i < 4; ++i)
       agents.emplace_back([&, i] { must(try_open(url, PostgresServer::password(), "agent " + std::to_string(i))); });
   }
-  EXPECT_EQ(ask("SELECT count(*) FROM schema_version"), "2");
+  EXPECT_EQ(ask("SELECT count(*) > 1 AND count(*) = count(DISTINCT name) FROM schema_version"), "t");
 }
 
 TEST_F(PostgresStore, RefusesADatabaseOfANewerVersion) {

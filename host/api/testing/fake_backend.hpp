@@ -88,6 +88,7 @@ class FakeBackend : public Backend {
     last_filter = filter;
     Listed<model::Incident> out;
     std::size_t start = filter.page.after.empty() ? 0 : std::stoul(filter.page.after);
+    if (fail_after_incidents != 0 && start >= fail_after_incidents) return fail(Fault::unavailable, "the disk is gone");
     for (std::size_t i = start; i < incidents_.size() && out.items.size() < filter.page.limit; ++i) {
       out.items.push_back(incidents_[i]);
     }
@@ -282,6 +283,7 @@ class FakeBackend : public Backend {
   base::Duration last_lasts{};
   std::vector<std::string> last_targets;
   std::vector<model::Attachment> files;
+  std::size_t fail_after_incidents = 0;
   struct AlertCall {
     bool history = false;
     std::string rule;

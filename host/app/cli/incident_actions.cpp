@@ -139,7 +139,7 @@ void add_pace(CLI::App& group, Console& console) {
     if (!page->text.empty()) body["text"] = page->text;
     brief(console, console.send("POST", path(page->id) + "/page", body));
   });
-  paging->add_option("--to", page->words, "a target: sms:contact.first, group.platform, slack:#pay; repeat for more");
+  paging->add_option("--to", page->words, "a target: sms:contact.first, group.platform, slack:#pay; repeat for more")->allow_extra_args(false);
   paging->add_option("--text", page->text, "what to say besides");
 }
 
@@ -155,7 +155,7 @@ void add_tag_and_link(CLI::App& group, Console& console) {
     std::cout << '\n';
   });
   tag->add_option("tag", tags->words, "tags to add");
-  tag->add_option("--remove", tags->more, "a tag to remove; repeat for more");
+  tag->add_option("--remove", tags->more, "a tag to remove; repeat for more")->allow_extra_args(false);
 
   auto link = std::make_shared<Arguments>();
   auto* linking = add(group, "link", "Add a link", link, [&console, link] {

@@ -100,11 +100,11 @@ void add_list(CLI::App& group, Console& console) {
   command->add_option("--severity", args->severity, "CRITICAL, HIGH, MEDIUM, LOW; several with commas");
   command->add_option("-q,--query", args->query, "text in title, description, service, labels, tags or notes");
   command->add_option("--category", args->category, "TRANSACTION, LOG, INTEGRATION, INFRASTRUCTURE; several with commas");
-  command->add_option("--owner", args->owner, "owned by this person; repeat for more");
-  command->add_option("--service", args->services, "of this service; repeat for more");
-  command->add_option("--tag", args->tags, "with this tag; repeat for several at once");
+  command->add_option("--owner", args->owner, "owned by this person; repeat for more")->allow_extra_args(false);
+  command->add_option("--service", args->services, "of this service; repeat for more")->allow_extra_args(false);
+  command->add_option("--tag", args->tags, "with this tag; repeat for several at once")->allow_extra_args(false);
   command->add_option("--rule", args->rule, "with an alert of this rule");
-  command->add_option("--match", args->matchers, "a label matcher, team=\"payments\"; repeat for more");
+  command->add_option("--match", args->matchers, "a label matcher, team=\"payments\"; repeat for more")->allow_extra_args(false);
   command->add_option("--from", args->from, "detected at or after");
   command->add_option("--to", args->to, "detected before");
   command->add_option("--limit", args->limit, "at most this many")->capture_default_str();
@@ -149,10 +149,10 @@ void add_create(CLI::App& group, Console& console) {
   command->add_option("--category", args->category, "TRANSACTION, LOG, INTEGRATION or INFRASTRUCTURE");
   command->add_option("--description", args->text, "more than the title says");
   command->add_option("--impact", args->impact, "what it does to whom");
-  command->add_option("--owner", args->owner, "who works on it")->expected(1);
-  command->add_option("--tag", args->tags, "a tag; repeat for more");
-  command->add_option("-l,--label", args->labels, "label=value; repeat for more");
-  command->add_option("--link", args->links, "an address; repeat for more");
+  command->add_option("--owner", args->owner, "who works on it")->allow_extra_args(false);
+  command->add_option("--tag", args->tags, "a tag; repeat for more")->allow_extra_args(false);
+  command->add_option("-l,--label", args->labels, "label=value; repeat for more")->allow_extra_args(false);
+  command->add_option("--link", args->links, "an address; repeat for more")->allow_extra_args(false);
   command->callback([&console, args] {
     json body{{"title", need(args->title, "incident create", "title")}, {"severity", args->severity}, {"by", whoami()}};
     for (const auto& [key, value] : {std::pair{"service_name", args->service},
