@@ -16,7 +16,7 @@ inline const std::array<std::string, 4> severity_words{"CRITICAL", "HIGH", "MEDI
 inline constexpr std::array severities{model::Severity::critical, model::Severity::high, model::Severity::medium,
                                        model::Severity::low};
 inline const std::array<std::string, 4> category_words{"TRANSACTION", "LOG", "INTEGRATION", "INFRASTRUCTURE"};
-inline constexpr std::array categories{model::Category::transaction, model::Category::log,
-                                       model::Category::integration, model::Category::infrastructure};
+inline constexpr std::array categories{model::Category::transaction, model::Category::log, model::Category::integration,
+                                       model::Category::infrastructure};
 
 }  // namespace tocsin::api::handlers

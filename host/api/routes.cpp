@@ -38,26 +38,21 @@ constexpr std::array series_parameters{
     limit_parameter, after_parameter};
 constexpr std::array alert_parameters{Parameter{"rule", "string", "Only this rule's."}, from_parameter, to_parameter,
                                       limit_parameter, after_parameter};
-constexpr Parameter status_parameter{"status",
-                                     "string",
-                                     "One or more, with commas or repeated.",
-                                     "OPEN ACKNOWLEDGED IN_PROGRESS RESOLVED CLOSED",
-                                     {},
-                                     true};
-constexpr Parameter severity_parameter{"severity", "string", "One or more, with commas or repeated.",
-                                       "CRITICAL HIGH MEDIUM LOW", {}, true};
-constexpr Parameter category_parameter{"category",
-                                       "string",
-                                       "One or more, with commas or repeated.",
-                                       "TRANSACTION LOG INTEGRATION INFRASTRUCTURE",
-                                       {},
-                                       true};
+constexpr Parameter status_parameter{
+    "status", "string", "One or more, with commas or repeated.", "OPEN ACKNOWLEDGED IN_PROGRESS RESOLVED CLOSED",
+    {},       true};
+constexpr Parameter severity_parameter{
+    "severity", "string", "One or more, with commas or repeated.", "CRITICAL HIGH MEDIUM LOW", {}, true};
+constexpr Parameter category_parameter{
+    "category", "string", "One or more, with commas or repeated.", "TRANSACTION LOG INTEGRATION INFRASTRUCTURE",
+    {},         true};
 constexpr Parameter text_parameter{"q", "string", "Text in title, description, service, labels, tags or notes."};
 constexpr Parameter owner_parameter{"owner", "string", "Owned by one of these.", {}, {}, true};
 constexpr Parameter service_parameter{"service", "string", "Of one of these services.", {}, {}, true};
 constexpr Parameter tag_parameter{"tag", "string", "With all of these tags; with commas or repeated.", {}, {}, true};
 constexpr Parameter rule_parameter{"rule", "string", "With an alert of this rule."};
-constexpr Parameter label_parameter{"match", "string", "A label matcher: label=\"value\", also != =~ !~.", {}, {}, true};
+constexpr Parameter label_parameter{"match", "string", "A label matcher: label=\"value\", also != =~ !~.",
+                                    {},      {},       true};
 constexpr std::array incident_parameters{
     status_parameter,
     severity_parameter,
@@ -75,21 +70,14 @@ constexpr std::array incident_parameters{
     Parameter{"format", "string", "csv: every matching incident, or the first `limit`, as a file.", "json csv",
               "\"json\""}};
 constexpr std::array export_parameters{
-    status_parameter,
-    severity_parameter,
-    category_parameter,
-    text_parameter,
-    owner_parameter,
-    service_parameter,
-    tag_parameter,
-    rule_parameter,
-    label_parameter,
-    from_parameter,
-    to_parameter,
-    Parameter{"format", "string", "How it is written.", "json csv", "\"json\""}};
-constexpr std::array change_parameters{
-    limit_parameter,
-    Parameter{"after", "string", "The `next` of the answer before; 0: from the first change. Without it nothing is listed, and `next` is where now is."}};
+    status_parameter, severity_parameter, category_parameter,
+    text_parameter,   owner_parameter,    service_parameter,
+    tag_parameter,    rule_parameter,     label_parameter,
+    from_parameter,   to_parameter,       Parameter{"format", "string", "How it is written.", "json csv", "\"json\""}};
+constexpr std::array change_parameters{limit_parameter,
+                                       Parameter{"after", "string",
+                                                 "The `next` of the answer before; 0: from the first change. Without "
+                                                 "it nothing is listed, and `next` is where now is."}};
 constexpr std::array attachment_parameters{
     Parameter{"name", "string", "The file's name, ending in pdf, png, jpg, jpeg, txt or log."},
     Parameter{"by", "string", "Who attaches it."}};
@@ -236,14 +224,7 @@ constexpr std::array table{
           {},
           "Note",
           "Incident"},
-    Route{"POST",
-          "/api/v1/incidents/{id}/tags",
-          "Add and remove tags",
-          h::tag_incident,
-          0,
-          {},
-          "Tags",
-          "Incident"},
+    Route{"POST", "/api/v1/incidents/{id}/tags", "Add and remove tags", h::tag_incident, 0, {}, "Tags", "Incident"},
     Route{"POST", "/api/v1/incidents/{id}/links", "Add a link", h::link_incident, 0, {}, "NewLink", "Incident"},
     Route{"POST",
           "/api/v1/incidents/{id}/merge",
@@ -405,7 +386,8 @@ Match find_route(std::string_view method, std::string_view path, bool health_onl
     if (health_only && (route.flags & route_health) == 0) continue;
     if (!matches(route.pattern, path, nullptr)) continue;
     const std::string_view methods = route.method == "GET" ? "GET, HEAD" : route.method;
-    if (match.allow.find(methods) == std::string::npos) match.allow.append(match.allow.empty() ? "" : ", ").append(methods);
+    if (match.allow.find(methods) == std::string::npos)
+      match.allow.append(match.allow.empty() ? "" : ", ").append(methods);
     // The first one: a path that is spelt out stands before one with {…} in its place.
     if (match.route != nullptr) continue;
     if (route.method != method && !(method == "HEAD" && route.method == "GET")) continue;

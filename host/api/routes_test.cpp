@@ -244,7 +244,8 @@ TEST_F(Routes, RefusesFilesThatAreTooLargeOrNotWhatTheySay) {
   EXPECT_EQ(status("?name=a.log", std::string((10u << 20) + 1, 'a')), 413u);
   EXPECT_EQ(status("?name=a.exe", "MZ"), 415u);
   EXPECT_EQ(status("?name=a.pdf", "<html>"), 415u);
-  EXPECT_EQ(status("?name=a.log", "--x\r\nContent-Disposition: form-data\0", "Content-Type: multipart/form-data\r\n"), 201u)
+  EXPECT_EQ(status("?name=a.log", "--x\r\nContent-Disposition: form-data\0", "Content-Type: multipart/form-data\r\n"),
+            201u)
       << "text is text";
   EXPECT_EQ(status("?name=a.pdf", "--x\r\n", "Content-Type: multipart/form-data\r\n"), 415u);
   EXPECT_EQ(status("", "hello"), 422u);

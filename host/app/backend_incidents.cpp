@@ -117,8 +117,7 @@ base::Result<model::Incident> Backend::link(const std::string& id, const model::
   return decide(known, [=](incidents::Desk& desk, base::Time at) { return desk.link(known, link, actor, at); });
 }
 
-base::Result<model::Incident> Backend::merge(const std::string& id, const std::string& into,
-                                             const std::string& actor) {
+base::Result<model::Incident> Backend::merge(const std::string& id, const std::string& into, const std::string& actor) {
   TRY(const auto from, correlation_of(id));
   TRY(const auto to, correlation_of(into));
   const auto merge = [=](incidents::Desk& desk, base::Time at) { return desk.merge(from, to, actor, at); };

@@ -14,8 +14,9 @@ constexpr base::Duration longest_snooze = std::chrono::hours(24 * 30);
 
 base::Result<void> worked_on(const Case& c, const std::string& what) {
   if (c.live()) return {};
-  return base::fail(Fault::conflict, name_of(c.incident) + " is " + status_text(c.incident.status) + "; only one that is " +
-                                         "OPEN, ACKNOWLEDGED or IN_PROGRESS can be " + what + " (reopen it first)");
+  return base::fail(Fault::conflict, name_of(c.incident) + " is " + status_text(c.incident.status) +
+                                         "; only one that is " + "OPEN, ACKNOWLEDGED or IN_PROGRESS can be " + what +
+                                         " (reopen it first)");
 }
 
 }  // namespace
@@ -75,7 +76,8 @@ void Desk::Impl::expire_ack(Case& c, base::Time at) {
   Telling telling;
   telling.reason = "acknowledgement expired";
   telling.cause = "e:" + std::to_string(base::to_ns(at));
-  telling.text = "[" + severity_text(incident.severity) + "] " + incident.title + ": " + why + ", and it is not resolved";
+  telling.text =
+      "[" + severity_text(incident.severity) + "] " + incident.title + ": " + why + ", and it is not resolved";
   tell(c, targets, telling, at);
   resume_climb(c, at);
   sync_tickets(c, TicketChange::status, "", why, at);
@@ -110,14 +112,16 @@ base::Result<model::Changes> Desk::snooze(const std::string& id, base::Time unti
     return impl_->finish(now);
   }
   if (until <= now || until > now + longest_snooze) {
-    return base::fail(Fault::invalid, "a snooze ends between now and in 30 days, not at " + base::format_rfc3339(until));
+    return base::fail(Fault::invalid,
+                      "a snooze ends between now and in 30 days, not at " + base::format_rfc3339(until));
   }
   if (until == before) return model::Changes{};
   impl_->set_snooze(c, until, now);
   c.incident.updated_at = now;
   impl_->touch(c);
   impl_->log(c, now, actor, "snoozed", until_text(before), until_text(until));
-  impl_->notice(c, "snooze", c.incident.title + ": snoozed " + until_text(until) + " by " + somebody(actor), actor, now);
+  impl_->notice(c, "snooze", c.incident.title + ": snoozed " + until_text(until) + " by " + somebody(actor), actor,
+                now);
   return impl_->finish(now);
 }
 

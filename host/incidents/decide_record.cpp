@@ -39,7 +39,9 @@ base::Result<void> check_link(const model::Link& link) {
   if (link.href.size() > longest_href || link.text.size() > longest_href) {
     return base::fail(Fault::invalid, "a link is at most 2000 bytes long");
   }
-  const auto bad = [](const std::string& text) { return !base::valid_utf8(text) || std::ranges::any_of(text, control); };
+  const auto bad = [](const std::string& text) {
+    return !base::valid_utf8(text) || std::ranges::any_of(text, control);
+  };
   if (bad(link.href) || bad(link.text) || link.href.find(' ') != std::string::npos) {
     return base::fail(Fault::invalid, "a link holds no blanks and no control characters");
   }
@@ -83,7 +85,8 @@ base::Result<model::Changes> Desk::tag(const std::string& id, const std::vector<
     if (std::ranges::find(tags, tag) == tags.end()) tags.push_back(tag);
   }
   for (const std::string& given : remove) std::erase(tags, std::string(base::trim(given)));
-  if (tags.size() > most_tags) return base::fail(Fault::invalid, name_of(c.incident) + " has 50 tags; remove one first");
+  if (tags.size() > most_tags)
+    return base::fail(Fault::invalid, name_of(c.incident) + " has 50 tags; remove one first");
   if (tags == c.incident.tags) return model::Changes{};
   const std::string before = joined(std::exchange(c.incident.tags, std::move(tags)));
   c.incident.updated_at = now;
@@ -125,7 +128,8 @@ base::Result<model::Changes> Desk::attach(const std::string& id, model::Attachme
   file.at = now;
   c.incident.updated_at = now;
   impl_->touch(c);
-  impl_->log(c, now, actor, "attachment", "", file.name, file.content_type + ", " + std::to_string(file.size) + " bytes");
+  impl_->log(c, now, actor, "attachment", "", file.name,
+             file.content_type + ", " + std::to_string(file.size) + " bytes");
   impl_->out_.attachments.push_back(std::move(file));
   return impl_->finish(now);
 }

@@ -43,8 +43,8 @@ base::Result<void> check_transition(const model::Incident& incident, const Statu
     return base::fail(Fault::invalid, "only an acknowledgement lasts for a time; " + status_text(change.to) + " holds");
   }
   if (change.lasts < base::Duration::zero() || change.lasts > longest_ack) {
-    return base::fail(Fault::invalid, "an acknowledgement lasts between 1ns and 30d, not " +
-                                          base::format_duration(change.lasts));
+    return base::fail(Fault::invalid,
+                      "an acknowledgement lasts between 1ns and 30d, not " + base::format_duration(change.lasts));
   }
   return {};
 }
@@ -129,7 +129,8 @@ base::Result<void> Desk::Impl::apply_status(Case& c, const StatusChange& change,
         again ? change.notes : "");
   }
   if (again) return {};
-  notice(c, "status", incident.title + ": " + status_text(change.to) + " by " + somebody(change.actor), change.actor, now, change.notes);
+  notice(c, "status", incident.title + ": " + status_text(change.to) + " by " + somebody(change.actor), change.actor,
+         now, change.notes);
   sync_tickets(c, TicketChange::status, change.actor, change.notes, now);
   return {};
 }

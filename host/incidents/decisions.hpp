@@ -103,7 +103,8 @@ struct Desk::Impl {
   static std::string cause_suffix(Case& c, base::Time at);
   bool is_person(const std::string& actor, const Recipient& recipient) const;
 
-  // --- decide_pace.cpp: timers of one incident -------------------------------------------------------------------------
+  // --- decide_pace.cpp: timers of one incident
+  // -------------------------------------------------------------------------
   void set_snooze(Case& c, base::Time until, base::Time now);
   void wake(Case& c, const std::string& actor, const std::string& why, base::Time at);
   void set_ack_end(Case& c, base::Time at);
@@ -111,7 +112,8 @@ struct Desk::Impl {
   void clear_timers(Case& c);
   void learn_timers(Case& c, base::Time now);
 
-  // --- decide_merge.cpp ------------------------------------------------------------------------------------------------
+  // --- decide_merge.cpp
+  // ------------------------------------------------------------------------------------------------
   void merge(Case& from, Case& to, const std::string& actor, base::Time now);
   void move_members(Case& from, Case& to);
   void move_groups(Case& from, Case& to);
@@ -145,7 +147,8 @@ struct Desk::Impl {
   std::map<std::string, Group> groups_;
   std::unordered_map<std::string, std::string> group_by_hash_;
   std::unordered_map<std::string, std::set<std::string>> groups_of_;  ///< alert id → group keys
-  std::set<std::pair<base::Time, std::string>> due_;                  ///< "g" + group key, or with a correlation id: "c" ladder, "s" end of a snooze, "a" end of an acknowledgement
+  std::set<std::pair<base::Time, std::string>> due_;  ///< "g" + group key, or with a correlation id: "c" ladder, "s"
+                                                      ///< end of a snooze, "a" end of an acknowledgement
 
   model::Changes out_;
   std::set<std::string> touched_cases_, touched_climbs_, touched_groups_;

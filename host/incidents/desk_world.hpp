@@ -258,7 +258,8 @@ class World {
   /// "what: old → new" of the timeline's last entries, oldest first.
   std::vector<std::string> history(std::size_t entries) const {
     std::vector<std::string> out;
-    for (std::size_t i = store.timeline.size() - std::min(entries, store.timeline.size()); i < store.timeline.size(); ++i) {
+    for (std::size_t i = store.timeline.size() - std::min(entries, store.timeline.size()); i < store.timeline.size();
+         ++i) {
       const model::TimelineEntry& e = store.timeline[i];
       out.push_back(e.what + " by " + e.actor + ": " + e.from + " → " + e.to);
     }

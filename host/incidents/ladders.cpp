@@ -97,8 +97,8 @@ void Desk::Impl::exhaust(Case& c, base::Time at, const std::string& actor) {
   tell(c, targets, telling, at);
 }
 
-/// After an acknowledgement that expired: who was told was reminded, and has the last step's time again. A ladder that was
-/// at its end begins anew.
+/// After an acknowledgement that expired: who was told was reminded, and has the last step's time again. A ladder that
+/// was at its end begins anew.
 void Desk::Impl::resume_climb(Case& c, base::Time at) {
   if (!c.climb.exists) return;
   const model::Ladder& row = c.climb.row;

@@ -15,12 +15,9 @@ struct Kind {
   std::string_view ending, magic, type;  ///< no magic: text
 };
 constexpr std::array kinds{
-    Kind{"pdf", "%PDF-", "application/pdf"},
-    Kind{"png", "\x89PNG\r\n\x1a\n", "image/png"},
-    Kind{"jpg", "\xff\xd8\xff", "image/jpeg"},
-    Kind{"jpeg", "\xff\xd8\xff", "image/jpeg"},
-    Kind{"txt", "", "text/plain; charset=utf-8"},
-    Kind{"log", "", "text/plain; charset=utf-8"},
+    Kind{"pdf", "%PDF-", "application/pdf"},      Kind{"png", "\x89PNG\r\n\x1a\n", "image/png"},
+    Kind{"jpg", "\xff\xd8\xff", "image/jpeg"},    Kind{"jpeg", "\xff\xd8\xff", "image/jpeg"},
+    Kind{"txt", "", "text/plain; charset=utf-8"}, Kind{"log", "", "text/plain; charset=utf-8"},
 };
 
 /// Bytes that stand in no text file; a log may hold colours (ESC) and form feeds.
@@ -75,7 +72,8 @@ base::Result<std::string> attachment_type(std::string_view name, std::string_vie
     if (!content.starts_with(kind->magic)) return refuse("does not hold what its name says: it is no " + ending);
     return std::string(kind->type);
   }
-  const bool other = std::ranges::any_of(kinds, [&](const Kind& k) { return !k.magic.empty() && content.starts_with(k.magic); });
+  const bool other =
+      std::ranges::any_of(kinds, [&](const Kind& k) { return !k.magic.empty() && content.starts_with(k.magic); });
   if (other || std::ranges::any_of(content, binary)) return refuse("does not hold what its name says: it is no text");
   return std::string(kind->type);
 }

@@ -1,5 +1,5 @@
-// A file kept with an incident, and what may be one: a pdf, png, jpg, txt or log of at most 10 MiB whose content is what
-// its name says.
+// A file kept with an incident, and what may be one: a pdf, png, jpg, txt or log of at most 10 MiB whose content is
+// what its name says.
 #pragma once
 
 #include <cstdint>

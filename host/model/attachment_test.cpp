@@ -36,7 +36,9 @@ TEST(Attachment, RefusesOtherKinds) {
 
 TEST(Attachment, RefusesNamesThatLeadElsewhereOrPretend) {
   for (const char* name : {"", "  ", "../a.pdf", "a/b.pdf", "C:\\a.pdf", ".a.pdf", "a.pdf.", " a.pdf", "a\nb.pdf",
-                           "a\xE2\x80\xAE" "fdp.exe.pdf", "\xff.pdf"}) {
+                           "a\xE2\x80\xAE"
+                           "fdp.exe.pdf",
+                           "\xff.pdf"}) {
     EXPECT_FALSE(check_attachment_name(name)) << name;
   }
   EXPECT_FALSE(check_attachment_name(std::string(197, 'a') + ".pdf"));

@@ -40,11 +40,12 @@ struct Incident {
   std::string runbook_url;
   bool shadow = false;
   base::Time detected_at{}, acknowledged_at{}, resolved_at{}, closed_at{}, created_at{}, updated_at{};
-  std::string acknowledged_by;   ///< of the acknowledgement that holds; empty: none
-  base::Time ack_expires_at{};   ///< the acknowledgement ends then and the ladder goes on; no_time: it holds
-  base::Time snoozed_until{};    ///< the ladder pauses until then; no_time: not snoozed
-  std::string merged_into;       ///< correlation id of the incident that goes on in its place
-  /// Groups whose further alerts join this incident, because theirs was merged into it: "PATH\nGROUPKEY\n[shadow]\nSEVERITY".
+  std::string acknowledged_by;  ///< of the acknowledgement that holds; empty: none
+  base::Time ack_expires_at{};  ///< the acknowledgement ends then and the ladder goes on; no_time: it holds
+  base::Time snoozed_until{};   ///< the ladder pauses until then; no_time: not snoozed
+  std::string merged_into;      ///< correlation id of the incident that goes on in its place
+  /// Groups whose further alerts join this incident, because theirs was merged into it:
+  /// "PATH\nGROUPKEY\n[shadow]\nSEVERITY".
   std::vector<std::string> merged_groups;
 };
 

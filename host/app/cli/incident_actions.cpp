@@ -125,13 +125,11 @@ void add_pace(CLI::App& group, Console& console) {
   command->add_option("--until", snooze->to, "or until when: 2026-11-20T10:00:00Z");
 
   auto wake = std::make_shared<Arguments>();
-  add(group, "unsnooze", "Wake it now", wake, [&console, wake] {
-    brief(console, console.send("POST", path(wake->id) + "/unsnooze", by_me()));
-  });
+  add(group, "unsnooze", "Wake it now", wake,
+      [&console, wake] { brief(console, console.send("POST", path(wake->id) + "/unsnooze", by_me())); });
   auto escalate = std::make_shared<Arguments>();
-  add(group, "escalate", "Take the ladder's next step now", escalate, [&console, escalate] {
-    brief(console, console.send("POST", path(escalate->id) + "/escalate", by_me()));
-  });
+  add(group, "escalate", "Take the ladder's next step now", escalate,
+      [&console, escalate] { brief(console, console.send("POST", path(escalate->id) + "/escalate", by_me())); });
   auto page = std::make_shared<Arguments>();
   auto* paging = add(group, "page", "Tell somebody now, besides the ladder", page, [&console, page] {
     if (page->words.empty()) page->words = {need("", "incident page", "--to")};
@@ -139,7 +137,8 @@ void add_pace(CLI::App& group, Console& console) {
     if (!page->text.empty()) body["text"] = page->text;
     brief(console, console.send("POST", path(page->id) + "/page", body));
   });
-  paging->add_option("--to", page->words, "a target: sms:contact.first, group.platform, slack:#pay; repeat for more")->allow_extra_args(false);
+  paging->add_option("--to", page->words, "a target: sms:contact.first, group.platform, slack:#pay; repeat for more")
+      ->allow_extra_args(false);
   paging->add_option("--text", page->text, "what to say besides");
 }
 
@@ -182,8 +181,8 @@ void add_files(CLI::App& group, Console& console) {
     const auto file = need(up->file, "incident attach", "file");
     std::string name = up->text;
     if (name.empty()) name = file.substr(file.rfind('/') == file.npos ? 0 : file.rfind('/') + 1);
-    const auto kept = console.upload(
-        path(up->id) + "/attachments?name=" + encode(name) + "&by=" + encode(whoami()), read_input(file));
+    const auto kept = console.upload(path(up->id) + "/attachments?name=" + encode(name) + "&by=" + encode(whoami()),
+                                     read_input(file));
     if (console.json)
       std::cout << kept.dump(2) << '\n';
     else

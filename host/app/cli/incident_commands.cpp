@@ -83,10 +83,8 @@ std::string filters_of(const Arguments& args) {
                                    {"to", args.to}}) {
     add(key, value);
   }
-  for (const auto& [key, values] : {std::pair{"owner", &args.owner},
-                                    {"service", &args.services},
-                                    {"tag", &args.tags},
-                                    {"match", &args.matchers}}) {
+  for (const auto& [key, values] :
+       {std::pair{"owner", &args.owner}, {"service", &args.services}, {"tag", &args.tags}, {"match", &args.matchers}}) {
     for (const auto& value : *values) add(key, value);
   }
   return out;
@@ -99,12 +97,14 @@ void add_list(CLI::App& group, Console& console) {
                       "OPEN, ACKNOWLEDGED, IN_PROGRESS, RESOLVED, CLOSED; several with commas");
   command->add_option("--severity", args->severity, "CRITICAL, HIGH, MEDIUM, LOW; several with commas");
   command->add_option("-q,--query", args->query, "text in title, description, service, labels, tags or notes");
-  command->add_option("--category", args->category, "TRANSACTION, LOG, INTEGRATION, INFRASTRUCTURE; several with commas");
+  command->add_option("--category", args->category,
+                      "TRANSACTION, LOG, INTEGRATION, INFRASTRUCTURE; several with commas");
   command->add_option("--owner", args->owner, "owned by this person; repeat for more")->allow_extra_args(false);
   command->add_option("--service", args->services, "of this service; repeat for more")->allow_extra_args(false);
   command->add_option("--tag", args->tags, "with this tag; repeat for several at once")->allow_extra_args(false);
   command->add_option("--rule", args->rule, "with an alert of this rule");
-  command->add_option("--match", args->matchers, "a label matcher, team=\"payments\"; repeat for more")->allow_extra_args(false);
+  command->add_option("--match", args->matchers, "a label matcher, team=\"payments\"; repeat for more")
+      ->allow_extra_args(false);
   command->add_option("--from", args->from, "detected at or after");
   command->add_option("--to", args->to, "detected before");
   command->add_option("--limit", args->limit, "at most this many")->capture_default_str();

@@ -31,7 +31,7 @@ inline std::string like_pattern(std::string_view text) {
 
 template <class T, class Read>
 base::Result<std::vector<T>> ask(Database& database, const Question& q, Read read,
-                           std::vector<std::string>* cursors = nullptr) {
+                                 std::vector<std::string>* cursors = nullptr) {
   TRY(auto t, database.read());
   Collector<T> rows;
   const EachRow collect = rows.with(read);

@@ -27,17 +27,17 @@ Param category_param(model::Category c) {
 }
 
 constexpr std::array incident_fields =
-    std::to_array<std::string_view>({"correlation_id",  "agent",        "title",
-                                     "description",     "severity",     "category",
-                                     "status",          "service_name", "affected_component",
-                                     "metric_name",     "metric_value", "threshold_value",
-                                     "impact",          "suggestion",   "resolution_notes",
-                                     "close_reason",    "owner",        "jira_ticket_key",
-                                     "jira_ticket_url", "group_key",    "route",
-                                     "labels",          "tags",         "links",
-                                     "runbook_url",     "shadow",       "detected_at",
-                                     "acknowledged_at", "resolved_at",  "closed_at",
-                                     "created_at",      "updated_at",   "acknowledged_by",
+    std::to_array<std::string_view>({"correlation_id",  "agent",         "title",
+                                     "description",     "severity",      "category",
+                                     "status",          "service_name",  "affected_component",
+                                     "metric_name",     "metric_value",  "threshold_value",
+                                     "impact",          "suggestion",    "resolution_notes",
+                                     "close_reason",    "owner",         "jira_ticket_key",
+                                     "jira_ticket_url", "group_key",     "route",
+                                     "labels",          "tags",          "links",
+                                     "runbook_url",     "shadow",        "detected_at",
+                                     "acknowledged_at", "resolved_at",   "closed_at",
+                                     "created_at",      "updated_at",    "acknowledged_by",
                                      "ack_expires_at",  "snoozed_until", "merged_into",
                                      "merged_groups"});
 

@@ -25,7 +25,8 @@ model::TimelineEntry read_timeline(const Row& row);
 
 /// With the incident's; `t` is incident_timeline, `i` incidents.
 constexpr std::string_view event_columns =
-    "t.id, t.correlation_id, t.created_at, t.actor, t.event_type, t.old_value, t.new_value, t.description, i.id, i.title, "
+    "t.id, t.correlation_id, t.created_at, t.actor, t.event_type, t.old_value, t.new_value, t.description, i.id, "
+    "i.title, "
     "i.status, i.severity";
 base::Result<model::IncidentEvent> read_event(const Row& row);
 
