@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "model/alert.hpp"
 #include "model/alert_view.hpp"
+#include "model/attachment.hpp"
 #include "model/delivery.hpp"
 #include "model/incident.hpp"
 #include "model/matcher.hpp"
@@ -69,6 +70,11 @@ struct IncidentFilter {
   std::vector<model::Severity> severity;
   std::string text;
   base::Time from{}, to{};
+  std::vector<model::Category> category;
+  std::vector<std::string> owner, service;  ///< any of them
+  std::vector<std::string> tags;            ///< all of them
+  std::string rule;
+  model::Matchers matchers;
   Page page;
 };
 struct IncidentView {
@@ -140,13 +146,34 @@ class Backend {
   virtual base::Result<Listed<model::Incident>> incidents(const IncidentFilter& filter) = 0;
   virtual base::Result<IncidentView> incident(const std::string& id) = 0;
   virtual base::Result<model::Incident> create_incident(model::Incident incident, const std::string& actor) = 0;
+  /// `lasts`: an acknowledgement's time; zero: it holds.
   virtual base::Result<model::Incident> set_status(const std::string& id, model::IncidentStatus to,
                                                    const std::string& notes, const std::string& reason,
-                                                   const std::string& actor) = 0;
+                                                   base::Duration lasts, const std::string& actor) = 0;
   virtual base::Result<model::Incident> assign(const std::string& id, const std::string& owner,
                                                const std::string& actor) = 0;
   virtual base::Result<model::Incident> note(const std::string& id, const std::string& text,
                                              const std::string& actor) = 0;
+  virtual base::Result<model::Incident> tag(const std::string& id, const std::vector<std::string>& add,
+                                            const std::vector<std::string>& remove, const std::string& actor) = 0;
+  virtual base::Result<model::Incident> link(const std::string& id, const model::Link& link,
+                                             const std::string& actor) = 0;
+  /// The incident that goes on.
+  virtual base::Result<model::Incident> merge(const std::string& id, const std::string& into,
+                                              const std::string& actor) = 0;
+  /// no_time wakes it.
+  virtual base::Result<model::Incident> snooze(const std::string& id, base::Time until, const std::string& actor) = 0;
+  virtual base::Result<model::Incident> escalate(const std::string& id, const std::string& actor) = 0;
+  virtual base::Result<model::Incident> page(const std::string& id, const std::vector<std::string>& targets,
+                                             const std::string& text, const std::string& actor) = 0;
+  /// Name, type and content were checked.
+  virtual base::Result<model::Attachment> attach(const std::string& id, model::Attachment file,
+                                                 const std::string& actor) = 0;
+  virtual base::Result<std::vector<model::Attachment>> attachments(const std::string& id) = 0;
+  virtual base::Result<model::Attachment> attachment(const std::string& id, std::uint64_t file) = 0;
+  /// Timeline entries after `after`, oldest first; the second: where to go on.
+  virtual base::Result<std::pair<std::vector<model::IncidentEvent>, std::uint64_t>> incident_events(
+      std::optional<std::uint64_t> after, std::size_t most) = 0;
   virtual base::Result<model::Incident> acknowledge_alert(const std::string& alert_id, const std::string& actor) = 0;
   virtual base::Result<Listed<model::Attempt>> notifications(const std::string& incident, const std::string& instance,
                                                              const std::string& status, const Page& page) = 0;

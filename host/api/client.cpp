@@ -216,14 +216,14 @@ bool one_line(std::string_view text) {
 }
 
 std::string request_text(const Address& address, std::string_view method, std::string_view target,
-                         std::string_view body, const std::string& token) {
+                         std::string_view body, const std::string& token, std::string_view content_type) {
   bool v6 = address.host.find(':') != std::string::npos;
   std::string out(method);
   out.append(" ").append(address.prefix).append(target).append(" HTTP/1.1\r\nHost: ");
   out.append(v6 ? "[" + address.host + "]" : address.host).append(":").append(address.port);
   out.append("\r\nUser-Agent: tocsin\r\nAccept: application/json, */*\r\nConnection: close\r\n");
   if (!token.empty()) out.append("Authorization: Bearer ").append(token).append("\r\n");
-  if (!body.empty()) out += "Content-Type: application/json\r\n";
+  if (!body.empty()) out.append("Content-Type: ").append(content_type).append("\r\n");
   bool carries = !body.empty() || (method != "GET" && method != "HEAD");
   if (carries) out.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
   return out.append("\r\n").append(body);
@@ -232,12 +232,12 @@ std::string request_text(const Address& address, std::string_view method, std::s
 }  // namespace
 
 Result<Answer> call(const std::string& url, std::string_view method, std::string_view target, std::string_view body,
-                    const std::string& token, base::Duration timeout) {
+                    const std::string& token, base::Duration timeout, std::string_view content_type) {
   TRY(Address address, parse_url(url));
   if (!one_line(method) || !one_line(target) || !one_line(token) || target.find(' ') != target.npos) {
     return fail(Fault::invalid, "the request to " + url + " holds a line break or a space where none may be");
   }
-  std::string request = request_text(address, method, target, body, token);
+  std::string request = request_text(address, method, target, body, token, content_type);
   return Call(url, std::move(address), timeout).run(request, method == "HEAD");
 }
 

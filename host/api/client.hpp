@@ -16,6 +16,7 @@ struct Answer {
 
 /// `url` is the agent's base ("http://127.0.0.1:7676"); Fault::unavailable when it cannot be reached.
 base::Result<Answer> call(const std::string& url, std::string_view method, std::string_view target,
-                          std::string_view body, const std::string& token, base::Duration timeout);
+                          std::string_view body, const std::string& token, base::Duration timeout,
+                          std::string_view content_type = "application/json");
 
 }  // namespace tocsin::api

@@ -213,13 +213,62 @@ void Connection::finish(Reply reply) {
   SteadyTime now = std::chrono::steady_clock::now();
   lane_->count(request_, reply, now - called_);
   keep_ = keep_ && !reply.close && !site_.stopping.load(std::memory_order_relaxed);
-  append(reply, request_.method == "HEAD");
+  const bool head = request_.method == "HEAD";
+  const bool streams = reply.more && !head;
+  chunked_ = reply.more && reader_.http11();
+  keep_ = keep_ && (!reply.more || chunked_);  // HTTP/1.0 learns from the end of the connection where the body ends
+  append(reply, head);
+  if (streams) more_ = std::move(reply.more);
   buffer_.consume(reader_.consumed());
   reader_.reset();
   started_ = false;
   idle_since_ = now;
   if (!writing_) deadline_ = now + site_.settings.idle_timeout;
-  phase_ = keep_ ? Phase::reading : Phase::closing;
+  phase_ = streams ? Phase::streaming : keep_ ? Phase::reading : Phase::closing;
+}
+
+/// The next piece of a long answer, made on a worker. Called when all there was is written, so a slow client makes a
+/// slow answer and no long queue.
+void Connection::pull() {
+  if (std::exchange(pulling_, true)) return;
+  deadline_ = SteadyTime::max();
+  const bool queued = site_.dispatcher.later([self = shared_from_this()] {
+    std::string piece;
+    base::Result<bool> more = Dispatcher::guarded(self->more_, piece);
+    self->lane().post([self, more = std::move(more), piece = std::move(piece)]() mutable {
+      self->on_piece(std::move(more), std::move(piece));
+    });
+  });
+  if (!queued) close();  // the client sees an answer that is cut off, not one that is short
+}
+
+void Connection::on_piece(base::Result<bool> more, std::string piece) {
+  pulling_ = false;
+  if (phase_ != Phase::streaming) return;
+  if (!more) {
+    telemetry::log_warn("api", "an answer to " + remote_ + " was cut off: " + more.error().message());
+    return close();
+  }
+  append_piece(piece);
+  if (!*more) {
+    if (chunked_) out_ += "0\r\n\r\n";
+    more_ = nullptr;
+    idle_since_ = std::chrono::steady_clock::now();
+    deadline_ = idle_since_ + site_.settings.idle_timeout;
+    phase_ = keep_ && !site_.stopping.load(std::memory_order_relaxed) ? Phase::reading : Phase::closing;
+  }
+  process();
+}
+
+void Connection::append_piece(std::string_view piece) {
+  if (piece.empty()) return;  // a chunk of no bytes would end the body
+  if (!chunked_) {
+    out_ += piece;
+    return;
+  }
+  std::array<char, 24> digits;
+  auto [end, ec] = std::to_chars(digits.data(), digits.data() + digits.size(), piece.size(), 16);
+  out_.append(digits.data(), end).append("\r\n").append(piece).append("\r\n");
 }
 
 /// The request cannot be read on: answers and ends.
@@ -244,7 +293,9 @@ void Connection::append(const Reply& reply, bool head) {
     if (sendable(header)) out_.append(header.first).append(": ").append(header.second).append("\r\n");
   }
   bool bodiless = reply.status == 204 || reply.status == 304;
-  if (!bodiless) {
+  if (!bodiless && reply.more) {
+    if (chunked_) out_ += "Transfer-Encoding: chunked\r\n";
+  } else if (!bodiless) {
     out_ += "Content-Length: ";
     append_number(out_, reply.body.size());
     out_ += "\r\n";
@@ -252,7 +303,11 @@ void Connection::append(const Reply& reply, bool head) {
   out_ += "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
   // Said both ways, so that clients of HTTP/1.0 know too.
   out_ += keep_ ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
-  if (!head && !bodiless) out_ += reply.body;
+  if (head || bodiless) return;
+  if (reply.more)
+    append_piece(reply.body);
+  else
+    out_ += reply.body;
 }
 
 // --- writing ---------------------------------------------------------------------------------------------------------
@@ -292,6 +347,7 @@ void Connection::on_written(const Error& ec) {
   if (ec) return close();
   sending_.clear();
   if (!out_.empty()) return flush();
+  if (phase_ == Phase::streaming) return pull();
   if (phase_ == Phase::closing) linger();
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -38,7 +39,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void set_place(std::size_t place) { place_ = place; }
 
  private:
-  enum class Phase : std::uint8_t { reading, waiting, closing, lingering, closed };
+  enum class Phase : std::uint8_t { reading, waiting, streaming, closing, lingering, closed };
   using Error = boost::system::error_code;
 
   void read_more();
@@ -49,6 +50,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void dispatch();
   void finish(Reply reply);
   void fail(const Problem& problem);
+  void pull();
+  void on_piece(base::Result<bool> more, std::string piece);
+  void append_piece(std::string_view piece);
   void append(const Reply& reply, bool head);
   void flush();
   void on_written(const Error& ec);
@@ -73,6 +77,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   RequestReader reader_;
   Request request_;
   std::string out_, sending_;  ///< being gathered; on its way
+  // An answer that comes in pieces: the next one is asked for when the last one is on its way.
+  std::function<base::Result<bool>(std::string&)> more_;
+  bool pulling_ = false, chunked_ = false;
   SteadyTime deadline_ = SteadyTime::max(), request_began_{}, called_{}, idle_since_{};
 };
 

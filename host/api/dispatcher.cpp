@@ -123,6 +123,15 @@ void Dispatcher::run(const Route& route, std::vector<std::string> path, const Re
   responder->answer(std::move(reply));
 }
 
+base::Result<bool> Dispatcher::guarded(const std::function<base::Result<bool>(std::string&)>& more,
+                                       std::string& piece) {
+  try {
+    return more(piece);
+  } catch (const std::exception& error) {
+    return base::fail(base::Fault::internal, std::string("the answer could not be made: ") + error.what());
+  }
+}
+
 bool Dispatcher::pass_to_plugin(const Request& request, const std::shared_ptr<Responder>& responder) {
   return backend_.plugin_route(
       request, [responder](Backend::PluginResponse response) { responder->answer(from_plugin(std::move(response))); });

@@ -26,6 +26,10 @@ class Dispatcher {
 
   /// Called on an io thread; never blocks but in a plugin's route. The request stays valid until it is answered.
   void handle(const Request& request, const Door& door, const std::shared_ptr<Responder>& responder);
+  /// Runs on a worker; false where too much waits already. Any thread.
+  bool later(std::function<void()> task) { return worker_.submit(std::move(task)); }
+  /// The next piece of a Reply::more; what it throws is an error.
+  static base::Result<bool> guarded(const std::function<base::Result<bool>(std::string&)>& more, std::string& piece);
   /// The documented path of a plugin's route for the label `uri`, or the path as it is.
   std::string plugin_uri(std::string_view path);
 

@@ -16,7 +16,6 @@ Outcome list_alert_history(Backend& backend, const Call& call);
 Outcome acknowledge_alert(Backend& backend, const Call& call);
 
 // handlers_incidents.cpp
-Outcome list_incidents(Backend& backend, const Call& call);
 Outcome create_incident(Backend& backend, const Call& call);
 Outcome show_incident(Backend& backend, const Call& call);
 Outcome set_incident_status(Backend& backend, const Call& call);
@@ -30,6 +29,23 @@ Outcome set_silence(Backend& backend, const Call& call);
 Outcome preview_silence(Backend& backend, const Call& call);
 Outcome show_silence(Backend& backend, const Call& call);
 Outcome expire_silence(Backend& backend, const Call& call);
+
+// handlers_incident_lists.cpp
+Outcome list_incidents(Backend& backend, const Call& call);
+Outcome export_incidents(Backend& backend, const Call& call);
+Outcome list_incident_changes(Backend& backend, const Call& call);
+
+// handlers_incident_actions.cpp
+Outcome tag_incident(Backend& backend, const Call& call);
+Outcome link_incident(Backend& backend, const Call& call);
+Outcome merge_incident(Backend& backend, const Call& call);
+Outcome snooze_incident(Backend& backend, const Call& call);
+Outcome unsnooze_incident(Backend& backend, const Call& call);
+Outcome escalate_incident(Backend& backend, const Call& call);
+Outcome page_about_incident(Backend& backend, const Call& call);
+Outcome attach_to_incident(Backend& backend, const Call& call);
+Outcome list_incident_attachments(Backend& backend, const Call& call);
+Outcome show_incident_attachment(Backend& backend, const Call& call);
 
 // handlers_delivery.cpp
 Outcome list_notifications(Backend& backend, const Call& call);

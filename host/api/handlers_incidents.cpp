@@ -1,60 +1,12 @@
 // Incidents: what people work on.
-#include <array>
-
 #include "api/handlers.hpp"
+#include "api/incident_words.hpp"
 #include "api/present.hpp"
-#include "base/text.hpp"
 
 namespace tocsin::api::handlers {
 namespace {
 
-using model::Category;
 using model::IncidentStatus;
-using model::Severity;
-
-const std::array<std::string, 5> status_words{"OPEN", "ACKNOWLEDGED", "IN_PROGRESS", "RESOLVED", "CLOSED"};
-const std::array<std::string, 4> severity_words{"CRITICAL", "HIGH", "MEDIUM", "LOW"};
-const std::array<std::string, 4> category_words{"TRANSACTION", "LOG", "INTEGRATION", "INFRASTRUCTURE"};
-constexpr std::array statuses{IncidentStatus::open, IncidentStatus::acknowledged, IncidentStatus::in_progress,
-                              IncidentStatus::resolved, IncidentStatus::closed};
-constexpr std::array severities{Severity::critical, Severity::high, Severity::medium, Severity::low};
-constexpr std::array categories{Category::transaction, Category::log, Category::integration, Category::infrastructure};
-
-/// An export reads page by page up to here; a table of this length is already more than a spreadsheet is good for.
-constexpr std::size_t most_exported = 100'000;
-
-Checked<IncidentFilter> filter(const Query& query, base::Time now) {
-  IncidentFilter out;
-  for (const std::string& given : query.list("status")) {
-    CHECKED(std::size_t which, pick("status", given, status_words));
-    out.status.push_back(statuses[which]);
-  }
-  for (const std::string& given : query.list("severity")) {
-    CHECKED(std::size_t which, pick("severity", given, severity_words));
-    out.severity.push_back(severities[which]);
-  }
-  out.text = query.text("q");
-  CHECKED(out.from, query.time("from", now));
-  CHECKED(out.to, query.time("to", now));
-  CHECKED(out.page, query.page());
-  return out;
-}
-
-Outcome export_csv(Backend& backend, IncidentFilter filter, std::size_t most) {
-  Reply reply;
-  reply.content_type = "text/csv; charset=utf-8; header=present";
-  reply.headers.emplace_back("Content-Disposition", "attachment; filename=\"incidents.csv\"");
-  reply.body = incident_csv_header();
-  for (std::size_t rows = 0; rows < most;) {
-    filter.page.limit = std::min<std::size_t>(1000, most - rows);
-    TRY(Listed<model::Incident> listed, backend.incidents(filter));
-    for (const model::Incident& incident : listed.items) append_incident_csv(reply.body, incident);
-    rows += listed.items.size();
-    if (listed.next.empty() || listed.items.empty()) break;
-    filter.page.after = listed.next;
-  }
-  return reply;
-}
 
 Checked<std::vector<model::Link>> links(const Body& body) {
   std::vector<model::Link> out;
@@ -113,18 +65,6 @@ Problem with_valid_transitions(Backend& backend, const std::string& id, const ba
 
 }  // namespace
 
-Outcome list_incidents(Backend& backend, const Call& call) {
-  CHECKED(IncidentFilter wanted, filter(call.query, backend.now()));
-  if (const std::string* format = call.query.find("format")) {
-    const std::array<std::string, 2> formats{"json", "csv"};
-    CHECKED(std::size_t which, pick("format", *format, formats));
-    bool limited = call.query.find("limit") != nullptr;
-    if (which == 1) return export_csv(backend, wanted, limited ? wanted.page.limit : most_exported);
-  }
-  TRY(Listed<model::Incident> listed, backend.incidents(wanted));
-  return json_reply(list_json(listed));
-}
-
 Outcome create_incident(Backend& backend, const Call& call) {
   CHECKED(Body body, Body::parse(call.request,
                                  {"title", "description", "severity", "category", "service_name", "affected_component",
@@ -145,13 +85,14 @@ Outcome show_incident(Backend& backend, const Call& call) {
 }
 
 Outcome set_incident_status(Backend& backend, const Call& call) {
-  CHECKED(Body body, Body::parse(call.request, {"status", "notes", "reason", "by"}));
+  CHECKED(Body body, Body::parse(call.request, {"status", "notes", "reason", "for", "by"}));
   CHECKED(std::string by, actor(body));
   CHECKED(std::string given, body.required("status"));
   CHECKED(std::size_t which, pick("status", given, status_words));
   CHECKED(std::string notes, body.text("notes"));
   CHECKED(std::string reason, body.text("reason"));
-  base::Result<model::Incident> changed = backend.set_status(call.path[0], statuses[which], notes, reason, by);
+  CHECKED(base::Duration lasts, body.duration("for"));
+  base::Result<model::Incident> changed = backend.set_status(call.path[0], statuses[which], notes, reason, lasts, by);
   if (!changed) return std::unexpected(with_valid_transitions(backend, call.path[0], changed.error()));
   return json_reply(object_json(*changed));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,6 +36,9 @@ struct Reply {
   std::string body;
   std::string_view uri = "UNKNOWN";
   bool close = false;  ///< the connection ends after this answer
+  /// The rest of a body that is too long to be made at once: `body` is its beginning; each call appends a piece and
+  /// says whether more follow. Called on a worker, one call at a time; what it needs of the request it holds itself.
+  std::function<base::Result<bool>(std::string& out)> more;
 };
 
 /// "Not Found" for 404; "Status" for a number nobody assigned.

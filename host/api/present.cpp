@@ -40,6 +40,8 @@ void members(JsonWriter& json, const model::Incident& i) {
   json.field("created_at", i.created_at).field("updated_at", i.updated_at);
   json.field("owner", i.owner).field("route", i.route).field("group_key", i.group_key);
   json.field("runbook_url", i.runbook_url).field("shadow", i.shadow);
+  json.field("acknowledged_by", i.acknowledged_by).field("ack_expires_at", i.ack_expires_at);
+  json.field("snoozed_until", i.snoozed_until).field("merged_into", i.merged_into);
   write(json.key("tags"), i.tags);
   write(json.key("labels"), i.labels);
   write(json.key("links"), i.links);
@@ -120,6 +122,20 @@ void write(JsonWriter& json, const model::Alert& a) {
 void write(JsonWriter& json, const model::TimelineEntry& e) {
   json.open_object().field("at", e.at).field("actor", e.actor).field("what", e.what);
   json.field("from", e.from).field("to", e.to).field("text", e.text).close_object();
+}
+
+void write(JsonWriter& json, const model::IncidentEvent& event) {
+  const model::TimelineEntry& e = event.entry;
+  json.open_object().field("id", event.id).field("incident", event.incident).field("title", event.title);
+  json.field("correlation_id", e.correlation_id).field("status", model::to_string(event.status));
+  word(json, "severity", event.severity);
+  json.field("at", e.at).field("actor", e.actor).field("what", e.what);
+  json.field("from", e.from).field("to", e.to).field("text", e.text).close_object();
+}
+
+void write(JsonWriter& json, const model::Attachment& a) {
+  json.open_object().field("id", a.id).field("name", a.name).field("content_type", a.content_type);
+  json.field("size", a.size).field("by", a.by).field("at", a.at).close_object();
 }
 
 void write(JsonWriter& json, const model::Incident& incident) {

@@ -12,6 +12,8 @@ void write(JsonWriter& json, const std::vector<std::string>& texts);
 void write(JsonWriter& json, const model::Alert& alert);
 void write(JsonWriter& json, const model::TimelineEntry& entry);
 void write(JsonWriter& json, const model::Incident& incident);
+void write(JsonWriter& json, const model::IncidentEvent& event);
+void write(JsonWriter& json, const model::Attachment& file);
 void write(JsonWriter& json, const IncidentView& view);
 void write(JsonWriter& json, const RuleInfo& rule);
 void write(JsonWriter& json, const SeriesInfo& series);

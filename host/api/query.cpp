@@ -192,6 +192,14 @@ Checked<double> Body::number(std::string_view key) const {
   return value->number();
 }
 
+Checked<base::Duration> Body::duration(std::string_view key) const {
+  CHECKED(std::string given, text(key));
+  if (given.empty()) return base::Duration::zero();
+  base::Result<base::Duration> parsed = base::parse_duration(given);
+  if (parsed && *parsed > base::Duration::zero()) return *parsed;
+  return std::unexpected(bad_parameter(key, given, "a duration such as 30m or 1h30m"));
+}
+
 Checked<model::Labels> Body::labels(std::string_view key) const {
   model::Labels out;
   const base::Value* value = root_.find(key);

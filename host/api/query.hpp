@@ -53,6 +53,8 @@ class Body {
   Checked<std::vector<std::string>> texts(std::string_view key) const;
   /// NaN where it is missing or null.
   Checked<double> number(std::string_view key) const;
+  /// "30m"; zero where it is missing. Not negative.
+  Checked<base::Duration> duration(std::string_view key) const;
   /// An object of strings.
   Checked<model::Labels> labels(std::string_view key) const;
   const base::Value* find(std::string_view key) const { return root_.find(key); }

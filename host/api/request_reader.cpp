@@ -71,6 +71,7 @@ class Grammar final : public http::basic_parser<true> {
     return length ? head_size_ + *length : 0;
   }
   bool take_continue() { return std::exchange(expects_, false) && !is_done(); }
+  bool http11() const { return http11_; }
   const Problem& problem() const { return *problem_; }
   void view(const char* data, Request& request) const;
 
@@ -222,6 +223,9 @@ bool RequestReader::take_continue() {
 }
 std::size_t RequestReader::consumed() const {
   return impl_->grammar->parsed();
+}
+bool RequestReader::http11() const {
+  return impl_->grammar->http11();
 }
 bool RequestReader::keep_alive() const {
   return impl_->grammar->keep_alive();

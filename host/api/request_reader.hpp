@@ -44,6 +44,7 @@ class RequestReader {
   /// Bytes of the request in the buffer, after `complete`.
   std::size_t consumed() const;
   bool keep_alive() const;
+  bool http11() const;
   /// Why it failed: 400, 413, 417, 431, 501 or 505. The connection must be closed after the answer.
   const Problem& problem() const;
   /// Method, path, query, headers and body as views into `data`, after `complete`; after `failed` as far as they came.

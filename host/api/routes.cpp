@@ -38,15 +38,31 @@ constexpr std::array series_parameters{
     limit_parameter, after_parameter};
 constexpr std::array alert_parameters{Parameter{"rule", "string", "Only this rule's."}, from_parameter, to_parameter,
                                       limit_parameter, after_parameter};
+constexpr Parameter status_parameter{
+    "status", "string", "One or more, with commas or repeated.", "OPEN ACKNOWLEDGED IN_PROGRESS RESOLVED CLOSED",
+    {},       true};
+constexpr Parameter severity_parameter{
+    "severity", "string", "One or more, with commas or repeated.", "CRITICAL HIGH MEDIUM LOW", {}, true};
+constexpr Parameter category_parameter{
+    "category", "string", "One or more, with commas or repeated.", "TRANSACTION LOG INTEGRATION INFRASTRUCTURE",
+    {},         true};
+constexpr Parameter text_parameter{"q", "string", "Text in title, description, service, labels, tags or notes."};
+constexpr Parameter owner_parameter{"owner", "string", "Owned by one of these.", {}, {}, true};
+constexpr Parameter service_parameter{"service", "string", "Of one of these services.", {}, {}, true};
+constexpr Parameter tag_parameter{"tag", "string", "With all of these tags; with commas or repeated.", {}, {}, true};
+constexpr Parameter rule_parameter{"rule", "string", "With an alert of this rule."};
+constexpr Parameter label_parameter{"match", "string", "A label matcher: label=\"value\", also != =~ !~.",
+                                    {},      {},       true};
 constexpr std::array incident_parameters{
-    Parameter{"status",
-              "string",
-              "One or more, with commas or repeated.",
-              "OPEN ACKNOWLEDGED IN_PROGRESS RESOLVED CLOSED",
-              {},
-              true},
-    Parameter{"severity", "string", "One or more, with commas or repeated.", "CRITICAL HIGH MEDIUM LOW", {}, true},
-    Parameter{"q", "string", "Text in title, description or service."},
+    status_parameter,
+    severity_parameter,
+    category_parameter,
+    text_parameter,
+    owner_parameter,
+    service_parameter,
+    tag_parameter,
+    rule_parameter,
+    label_parameter,
     from_parameter,
     to_parameter,
     limit_parameter,
@@ -57,6 +73,18 @@ constexpr std::array silence_parameters{
     Parameter{"state", "string", "One or more, with commas or repeated.", "active pending expired", {}, true},
     Parameter{"match", "string", "Against the values in the silence's matchers: label=\"value\", also != =~ !~.", {}, {}, true},
     limit_parameter, after_parameter};
+constexpr std::array export_parameters{
+    status_parameter, severity_parameter, category_parameter,
+    text_parameter,   owner_parameter,    service_parameter,
+    tag_parameter,    rule_parameter,     label_parameter,
+    from_parameter,   to_parameter,       Parameter{"format", "string", "How it is written.", "json csv", "\"json\""}};
+constexpr std::array change_parameters{limit_parameter,
+                                       Parameter{"after", "string",
+                                                 "The `next` of the answer before; 0: from the first change. Without "
+                                                 "it nothing is listed, and `next` is where now is."}};
+constexpr std::array attachment_parameters{
+    Parameter{"name", "string", "The file's name, ending in pdf, png, jpg, jpeg, txt or log."},
+    Parameter{"by", "string", "Who attaches it."}};
 constexpr std::array log_parameters{
     Parameter{"incident", "string", "Number or correlation id."},
     Parameter{"instance", "string", "The notifier's instance."},
@@ -187,6 +215,22 @@ constexpr std::array table{
           "Incident",
           201},
     Route{"GET",
+          "/api/v1/incidents/export",
+          "Every matching incident as one file, sent while it is read",
+          h::export_incidents,
+          0,
+          export_parameters,
+          {},
+          "IncidentList"},
+    Route{"GET",
+          "/api/v1/incidents/changes",
+          "Timeline entries of all incidents as they come, oldest first",
+          h::list_incident_changes,
+          0,
+          change_parameters,
+          {},
+          "IncidentChangeList"},
+    Route{"GET",
           "/api/v1/incidents/{id}",
           "One incident, by number or correlation id, with alerts and timeline",
           h::show_incident,
@@ -218,6 +262,75 @@ constexpr std::array table{
           {},
           "Note",
           "Incident"},
+    Route{"POST", "/api/v1/incidents/{id}/tags", "Add and remove tags", h::tag_incident, 0, {}, "Tags", "Incident"},
+    Route{"POST", "/api/v1/incidents/{id}/links", "Add a link", h::link_incident, 0, {}, "NewLink", "Incident"},
+    Route{"POST",
+          "/api/v1/incidents/{id}/merge",
+          "Merge an incident into another; answers with the one that goes on",
+          h::merge_incident,
+          0,
+          {},
+          "Merge",
+          "Incident"},
+    Route{"POST",
+          "/api/v1/incidents/{id}/snooze",
+          "Pause the ladder for a time",
+          h::snooze_incident,
+          0,
+          {},
+          "Snooze",
+          "Incident"},
+    Route{"POST",
+          "/api/v1/incidents/{id}/unsnooze",
+          "Wake a snoozed incident",
+          h::unsnooze_incident,
+          0,
+          {},
+          "By",
+          "Incident"},
+    Route{"POST",
+          "/api/v1/incidents/{id}/escalate",
+          "Take the ladder's next step now",
+          h::escalate_incident,
+          0,
+          {},
+          "By",
+          "Incident"},
+    Route{"POST",
+          "/api/v1/incidents/{id}/page",
+          "Tell somebody now, besides the ladder",
+          h::page_about_incident,
+          0,
+          {},
+          "PageRequest",
+          "Incident"},
+    Route{"POST",
+          "/api/v1/incidents/{id}/attachments",
+          "Attach a file; the body is the file itself, at most 10 MiB",
+          h::attach_to_incident,
+          0,
+          attachment_parameters,
+          {},
+          "Attachment",
+          201},
+    Route{"GET",
+          "/api/v1/incidents/{id}/attachments",
+          "The files of an incident",
+          h::list_incident_attachments,
+          0,
+          page_parameters,
+          {},
+          "AttachmentList"},
+    Route{"GET",
+          "/api/v1/incidents/{id}/attachments/{attachment}",
+          "A file as it was attached",
+          h::show_incident_attachment,
+          0,
+          {},
+          {},
+          {},
+          200,
+          "application/octet-stream"},
     Route{"GET",
           "/api/v1/incidents/{id}/timeline",
           "Who did what, when",
@@ -420,8 +533,11 @@ Match find_route(std::string_view method, std::string_view path, bool health_onl
   for (const Route& route : table) {
     if (health_only && (route.flags & route_health) == 0) continue;
     if (!matches(route.pattern, path, nullptr)) continue;
-    match.allow += (match.allow.empty() ? "" : ", ");
-    match.allow += route.method == "GET" ? "GET, HEAD" : route.method;
+    const std::string_view methods = route.method == "GET" ? "GET, HEAD" : route.method;
+    if (match.allow.find(methods) == std::string::npos)
+      match.allow.append(match.allow.empty() ? "" : ", ").append(methods);
+    // The first one: a path that is spelt out stands before one with {…} in its place.
+    if (match.route != nullptr) continue;
     if (route.method != method && !(method == "HEAD" && route.method == "GET")) continue;
     std::vector<std::string_view> values;
     matches(route.pattern, path, &values);

@@ -47,6 +47,18 @@ const std::vector<Sample> samples{
     {"PUT", "/api/v1/incidents/{id}/status", "/api/v1/incidents/1042/status", R"({"status":"ACKNOWLEDGED"})"},
     {"PUT", "/api/v1/incidents/{id}/assign", "/api/v1/incidents/1042/assign", R"({"owner":"amal"})"},
     {"POST", "/api/v1/incidents/{id}/notes", "/api/v1/incidents/0193-first/notes", R"({"text":"looking"})"},
+    {"GET", "/api/v1/incidents/export", "/api/v1/incidents/export", ""},
+    {"GET", "/api/v1/incidents/changes", "/api/v1/incidents/changes?after=0", ""},
+    {"POST", "/api/v1/incidents/{id}/tags", "/api/v1/incidents/1042/tags", R"({"add":["etl"],"remove":["night"]})"},
+    {"POST", "/api/v1/incidents/{id}/links", "/api/v1/incidents/1042/links", R"({"href":"https://w","text":"W"})"},
+    {"POST", "/api/v1/incidents/{id}/merge", "/api/v1/incidents/1043/merge", R"({"into":"1042"})"},
+    {"POST", "/api/v1/incidents/{id}/snooze", "/api/v1/incidents/1042/snooze", R"({"for":"30m"})"},
+    {"POST", "/api/v1/incidents/{id}/unsnooze", "/api/v1/incidents/1042/unsnooze", ""},
+    {"POST", "/api/v1/incidents/{id}/escalate", "/api/v1/incidents/1042/escalate", ""},
+    {"POST", "/api/v1/incidents/{id}/page", "/api/v1/incidents/1042/page", R"({"to":["sms:contact.first"]})"},
+    {"POST", "/api/v1/incidents/{id}/attachments", "/api/v1/incidents/1042/attachments?name=a.log&by=amal", "hello\n"},
+    {"GET", "/api/v1/incidents/{id}/attachments", "/api/v1/incidents/1042/attachments", ""},
+    {"GET", "/api/v1/incidents/{id}/attachments/{attachment}", "/api/v1/incidents/1042/attachments/1", ""},
     {"GET", "/api/v1/incidents/{id}/timeline", "/api/v1/incidents/1042/timeline", ""},
     {"GET", "/api/v1/silences", "/api/v1/silences?state=active", ""},
     {"POST", "/api/v1/silences", "/api/v1/silences",
@@ -182,6 +194,120 @@ TEST_F(Routes, ExplainPassesEveryParameterOn) {
 TEST_F(Routes, ExplainRefusesASpanThatEndsBeforeItBegins) {
   get("/api/v1/explain?from=now&to=-1h", 400);
   get("/api/v1/explain?match=nonsense", 400);
+}
+
+TEST_F(Routes, IncidentsPassTheFurtherFiltersOn) {
+  get("/api/v1/incidents?category=log&owner=amal&owner=omar&service=pay&tag=night,etl&rule=r1"
+      "&match=team%3D%22payments%22&match=dc%3D~%22r.*%22");
+  const IncidentFilter& filter = backend.last_filter;
+  EXPECT_EQ(filter.category, std::vector{model::Category::log});
+  EXPECT_EQ(filter.owner, (std::vector<std::string>{"amal", "omar"}));
+  EXPECT_EQ(filter.service, std::vector<std::string>{"pay"});
+  EXPECT_EQ(filter.tags, (std::vector<std::string>{"night", "etl"}));
+  EXPECT_EQ(filter.rule, "r1");
+  ASSERT_EQ(filter.matchers.size(), 2u);
+  EXPECT_EQ(filter.matchers[1].text(), "dc=~\"r.*\"");
+}
+
+TEST_F(Routes, AMatcherThatIsNoneIsNamed) {
+  const std::string body = get("/api/v1/incidents?match=team", 400);
+  EXPECT_NE(body.find("\"parameter\":\"match\""), std::string::npos) << body;
+}
+
+TEST_F(Routes, ExportsTakeTheSameFilters) {
+  get("/api/v1/incidents/export?status=CLOSED&tag=night&format=csv");
+  EXPECT_EQ(backend.last_filter.status, std::vector{model::IncidentStatus::closed});
+  EXPECT_EQ(backend.last_filter.tags, std::vector<std::string>{"night"});
+  get("/api/v1/incidents/export?limit=5", 400);
+}
+
+TEST_F(Routes, AnExportAsJsonIsOneList) {
+  RawAnswer answer = ask("GET", "/api/v1/incidents/export?format=json");
+  EXPECT_EQ(answer.headers["content-disposition"], "attachment; filename=\"incidents.json\"");
+  base::Value list = json(answer.body);
+  EXPECT_EQ(list.find("items")->array()->size(), 2u);
+  EXPECT_TRUE(list.find("next")->is_null());
+}
+
+TEST_F(Routes, AnAcknowledgementMayBeForATime) {
+  ask("PUT", "/api/v1/incidents/1042/status", R"({"status":"ACKNOWLEDGED","for":"1h30m"})");
+  EXPECT_EQ(backend.last_lasts, std::chrono::minutes(90));
+  RawAnswer refused = ask("PUT", "/api/v1/incidents/1043/status", R"({"status":"ACKNOWLEDGED","for":"soon"})");
+  EXPECT_EQ(refused.status, 400u);
+}
+
+TEST_F(Routes, ASnoozeIsForATimeOrUntilOne) {
+  base::Value incident = json(ask("POST", "/api/v1/incidents/1042/snooze", R"({"for":"30m"})").body);
+  EXPECT_EQ(text(incident, "snoozed_until"), "2026-11-20T10:30:00Z");
+  incident = json(ask("POST", "/api/v1/incidents/1042/snooze", R"({"until":"2026-11-20T12:00:00Z"})").body);
+  EXPECT_EQ(text(incident, "snoozed_until"), "2026-11-20T12:00:00Z");
+  EXPECT_EQ(ask("POST", "/api/v1/incidents/1042/snooze", "{}").status, 400u);
+  EXPECT_EQ(ask("POST", "/api/v1/incidents/1042/snooze", R"({"for":"1h","until":"now"})").status, 400u);
+}
+
+TEST_F(Routes, APageTakesOneTargetOrSeveral) {
+  ask("POST", "/api/v1/incidents/1042/page", R"({"to":"hook","text":"look"})");
+  EXPECT_EQ(backend.last_targets, std::vector<std::string>{"hook"});
+  EXPECT_EQ(backend.last_note, "look");
+  ask("POST", "/api/v1/incidents/1042/page", R"({"to":["a","b"]})");
+  EXPECT_EQ(backend.last_targets.size(), 2u);
+  EXPECT_EQ(ask("POST", "/api/v1/incidents/1042/page", "{}").status, 400u);
+}
+
+TEST_F(Routes, MergeTakesANumberAsTextOrAsNumber) {
+  EXPECT_EQ(ask("POST", "/api/v1/incidents/1043/merge", R"({"into":1042})").status, 200u);
+  EXPECT_EQ(ask("POST", "/api/v1/incidents/1042/merge", R"({"into":"1042"})").status, 400u);
+  EXPECT_EQ(ask("POST", "/api/v1/incidents/1042/merge", "{}").status, 400u);
+}
+
+TEST_F(Routes, AFileComesBackAsItWasAndIsNeverShownInPlace) {
+  const std::string png("\x89PNG\r\n\x1a\n\0\xff", 10);
+  RawAnswer kept = ask("POST", "/api/v1/incidents/1042/attachments?name=%D9%82%20%22a%22.png&by=amal", png,
+                       "Content-Type: image/png\r\n");
+  ASSERT_EQ(kept.status, 201u) << kept.body;
+  EXPECT_EQ(kept.headers["location"], "/api/v1/incidents/1042/attachments/1");
+  EXPECT_EQ(backend.last_actor, "amal");
+  EXPECT_EQ(text(json(kept.body), "content_type"), "image/png");
+  RawAnswer answer = ask("GET", "/api/v1/incidents/1042/attachments/1");
+  EXPECT_EQ(answer.body, png);
+  EXPECT_EQ(answer.headers["content-type"], "application/octet-stream");
+  EXPECT_EQ(answer.headers["content-disposition"],
+            "attachment; filename=\"__ _a_.png\"; filename*=UTF-8''%D9%82%20%22a%22.png");
+  EXPECT_EQ(answer.headers["x-content-type-options"], "nosniff");
+}
+
+TEST_F(Routes, RefusesFilesThatAreTooLargeOrNotWhatTheySay) {
+  const auto status = [&](const char* query, std::string_view body, const char* headers = "") {
+    return ask("POST", std::string("/api/v1/incidents/1042/attachments") + query, body, headers).status;
+  };
+  EXPECT_EQ(status("?name=a.log", std::string(10u << 20, 'a')), 201u);
+  EXPECT_EQ(status("?name=a.log", std::string((10u << 20) + 1, 'a')), 413u);
+  EXPECT_EQ(status("?name=a.exe", "MZ"), 415u);
+  EXPECT_EQ(status("?name=a.pdf", "<html>"), 415u);
+  EXPECT_EQ(status("?name=a.log", "--x\r\nContent-Disposition: form-data\0", "Content-Type: multipart/form-data\r\n"),
+            201u)
+      << "text is text";
+  EXPECT_EQ(status("?name=a.pdf", "--x\r\n", "Content-Type: multipart/form-data\r\n"), 415u);
+  EXPECT_EQ(status("", "hello"), 422u);
+  for (const char* name : {"?name=..%2Fa.log", "?name=a%0Ab.log", "?name=.a.log", "?name=a%E2%80%AEgnp.log"}) {
+    EXPECT_EQ(status(name, "hello"), 422u) << name;
+  }
+  EXPECT_EQ(ask("POST", "/api/v1/incidents/9/attachments?name=a.log", "hello").status, 404u);
+}
+
+TEST_F(Routes, AFileThatIsNotThereIsNotFound) {
+  get("/api/v1/incidents/1042/attachments/5", 404);
+  get("/api/v1/incidents/1042/attachments/x", 404);
+}
+
+TEST_F(Routes, ChangesGoOnFromACursor) {
+  base::Value first = json(get("/api/v1/incidents/changes"));
+  EXPECT_TRUE(first.find("items")->array()->empty());
+  EXPECT_EQ(text(first, "next"), "7");
+  base::Value second = json(get("/api/v1/incidents/changes?after=7"));
+  EXPECT_EQ(text(second.find("items")->array()->front(), "what"), "note");
+  EXPECT_EQ(text(second, "next"), "8");
+  get("/api/v1/incidents/changes?after=x", 400);
 }
 
 TEST_F(Routes, ExportsIncidentsAsCsvThatSpreadsheetsDoNotRun) {

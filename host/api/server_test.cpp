@@ -71,6 +71,77 @@ TEST_F(Listener, AnswersPipelinedRequestsInTheirOrder) {
   }
 }
 
+/// Exports come in pages of 500.
+class LongAnswer : public Listener {
+ protected:
+  void SetUp() override {
+    model::Incident incident = backend.incidents_.front();
+    backend.incidents_.clear();
+    for (std::uint64_t i = 0; i < 1600; ++i) {
+      incident.number = i;
+      incident.description = std::string(2000, 'x');
+      backend.incidents_.push_back(incident);
+    }
+    start();
+  }
+  static std::size_t lines(const std::string& text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+};
+
+TEST_F(LongAnswer, ComesInPiecesAndTheConnectionGoesOn) {
+  RawClient client(port());
+  client.send(request("GET", "/api/v1/incidents/export?format=csv") + request("GET", "/healthz"));
+  RawAnswer answer = client.receive();
+  EXPECT_EQ(answer.headers["transfer-encoding"], "chunked");
+  EXPECT_EQ(answer.headers.count("content-length"), 0u);
+  EXPECT_EQ(lines(answer.body), 1601u);
+  EXPECT_EQ(client.receive().body, "ok\n");
+}
+
+TEST_F(LongAnswer, IsWholeJson) {
+  EXPECT_EQ(json(ask("GET", "/api/v1/incidents/export").body).find("items")->array()->size(), 1600u);
+}
+
+TEST_F(LongAnswer, ToAnOldClientEndsWithTheConnection) {
+  RawClient client(port());
+  client.send("GET /api/v1/incidents/export?format=csv HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  const std::string all = client.rest();
+  EXPECT_EQ(all.find("Transfer-Encoding"), std::string::npos);
+  EXPECT_NE(all.find("Connection: close"), std::string::npos);
+  EXPECT_EQ(lines(all.substr(all.find("\r\n\r\n") + 4)), 1601u);
+}
+
+TEST_F(LongAnswer, HasNoBodyForHead) {
+  RawClient client(port());
+  client.send(request("HEAD", "/api/v1/incidents/export") + request("GET", "/healthz"));
+  EXPECT_EQ(client.receive(true).status, 200u);
+  EXPECT_EQ(client.receive().body, "ok\n");
+}
+
+TEST_F(LongAnswer, ThatCannotGoOnIsCutOffAndNotShort) {
+  {
+    std::lock_guard lock(backend.mutex);
+    backend.fail_after_incidents = 1000;
+  }
+  const std::string body = ask("GET", "/api/v1/incidents/export?format=csv").body;
+  EXPECT_TRUE(body.ends_with("(cut off)"));
+}
+
+TEST_F(LongAnswer, AClientThatGoesAwayHurtsNobody) {
+  for (int i = 0; i < 20; ++i) {
+    RawClient client(port());
+    client.send(request("GET", "/api/v1/incidents/export"));
+  }
+  EXPECT_EQ(ask("GET", "/healthz").status, 200u);
+}
+
+TEST_F(LongAnswer, TheClientOfTheCommandLineReadsIt) {
+  auto answer = call(url(), "GET", "/api/v1/incidents/export?format=csv", "", "", std::chrono::seconds(10));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(lines(answer->body), 1601u);
+}
+
 TEST_F(Listener, TakesARequestByteByByte) {
   echo_at_once();
   start();

@@ -52,10 +52,26 @@ class Backend final : public api::Backend {
   base::Result<api::IncidentView> incident(const std::string& id) override;
   base::Result<model::Incident> create_incident(model::Incident incident, const std::string& actor) override;
   base::Result<model::Incident> set_status(const std::string& id, model::IncidentStatus to, const std::string& notes,
-                                           const std::string& reason, const std::string& actor) override;
+                                           const std::string& reason, base::Duration lasts,
+                                           const std::string& actor) override;
   base::Result<model::Incident> assign(const std::string& id, const std::string& owner,
                                        const std::string& actor) override;
   base::Result<model::Incident> note(const std::string& id, const std::string& text, const std::string& actor) override;
+  base::Result<model::Incident> tag(const std::string& id, const std::vector<std::string>& add,
+                                    const std::vector<std::string>& remove, const std::string& actor) override;
+  base::Result<model::Incident> link(const std::string& id, const model::Link& link, const std::string& actor) override;
+  base::Result<model::Incident> merge(const std::string& id, const std::string& into,
+                                      const std::string& actor) override;
+  base::Result<model::Incident> snooze(const std::string& id, base::Time until, const std::string& actor) override;
+  base::Result<model::Incident> escalate(const std::string& id, const std::string& actor) override;
+  base::Result<model::Incident> page(const std::string& id, const std::vector<std::string>& targets,
+                                     const std::string& text, const std::string& actor) override;
+  base::Result<model::Attachment> attach(const std::string& id, model::Attachment file,
+                                         const std::string& actor) override;
+  base::Result<std::vector<model::Attachment>> attachments(const std::string& id) override;
+  base::Result<model::Attachment> attachment(const std::string& id, std::uint64_t file) override;
+  base::Result<std::pair<std::vector<model::IncidentEvent>, std::uint64_t>> incident_events(
+      std::optional<std::uint64_t> after, std::size_t most) override;
   base::Result<model::Incident> acknowledge_alert(const std::string& alert_id, const std::string& actor) override;
   base::Result<api::Listed<model::Attempt>> notifications(const std::string& incident, const std::string& instance,
                                                           const std::string& status, const api::Page& page) override;

@@ -13,10 +13,6 @@ using model::IncidentStatus;
 using model::Labels;
 using model::Severity;
 
-std::string pool_of(const std::string& base, Severity severity) {
-  return base + "\n" + severity_text(severity);
-}
-
 /// The first label that says which part of the system it is.
 std::string component_of(const Labels& labels) {
   for (std::string_view name : {"component", "loader", "instance", "pod", "node", "host", "client_ip"}) {
@@ -54,14 +50,6 @@ model::Incident from_alert(const Alert& alert, const Node& node, const Labels& g
   return incident;
 }
 
-Labels in_common(const Labels& a, const Labels& b) {
-  std::vector<Labels::Pair> kept;
-  for (const auto& pair : a) {
-    if (b.get(pair.first) == pair.second) kept.push_back(pair);
-  }
-  return Labels(std::move(kept));
-}
-
 bool same_event(const Alert& a, const Alert& b) {
   const bool same_value = a.value == b.value || (std::isnan(a.value) && std::isnan(b.value));
   return a.state == b.state && a.severity == b.severity && same_value && a.silent == b.silent && a.shadow == b.shadow &&
@@ -78,6 +66,18 @@ bool is_old_news(const Alert& alert, const Alert& known) {
 }
 
 }  // namespace
+
+std::string pool_of(const std::string& base, Severity severity) {
+  return base + "\n" + severity_text(severity);
+}
+
+Labels in_common(const Labels& a, const Labels& b) {
+  std::vector<Labels::Pair> kept;
+  for (const auto& pair : a) {
+    if (b.get(pair.first) == pair.second) kept.push_back(pair);
+  }
+  return Labels(std::move(kept));
+}
 
 bool Desk::Impl::shadow_of(const Alert& alert, const Node& node) const {
   return routing_.shadow || node.route->shadow || alert.shadow;
@@ -185,15 +185,18 @@ bool Desk::Impl::may_reopen(const Case& c, base::Time now) const {
 }
 
 Case* Desk::Impl::case_of_group(const std::string& base, Severity severity, bool live, base::Time now) {
-  auto it = by_base_.find(base);
-  if (it == by_base_.end()) return nullptr;
+  const auto fits = [&](const Case& c) { return live ? c.live() : may_reopen(c, now); };
   Case* newest = nullptr;
-  for (const std::string& id : it->second) {
-    Case& c = cases_.at(id);
-    if (c.incident.severity != severity || (live ? !c.live() : !may_reopen(c, now))) continue;
-    if (!newest || c.incident.created_at > newest->incident.created_at) newest = &c;
+  if (auto it = by_base_.find(base); it != by_base_.end()) {
+    for (const std::string& id : it->second) {
+      Case& c = cases_.at(id);
+      if (c.incident.severity != severity || !fits(c)) continue;
+      if (!newest || c.incident.created_at > newest->incident.created_at) newest = &c;
+    }
   }
-  return newest;
+  if (newest) return newest;
+  auto merged = merged_.find(pool_of(base, severity));
+  return merged != merged_.end() && fits(cases_.at(merged->second)) ? &cases_.at(merged->second) : nullptr;
 }
 
 /// Distinct fingerprints that were firing at some time within the last `within`.
@@ -257,6 +260,7 @@ void Desk::Impl::raise(Case& c, Severity to, const Nodes& nodes, base::Time now)
   c.incident.group_key = c.incident.group_key.substr(0, colon) + ":" + severity_text(to);
   touch(c);
   log(c, now, "tocsin", "severity", severity_text(from), severity_text(to));
+  wake(c, "tocsin", "its severity rose", now);
   const std::string change = "severity " + severity_text(from) + " → " + severity_text(to);
   sync_tickets(c, TicketChange::updated, "", change, now);
   // A ladder of its own for the new severity begins anew; the same one goes on as it was, and who was told hears of it.
@@ -355,6 +359,8 @@ void Desk::Impl::reopen(Case& c, const Nodes& nodes, base::Time ladder_from, std
   c.incident.acknowledged_at = c.incident.resolved_at = c.incident.closed_at = base::no_time;
   c.incident.resolution_notes.clear();
   c.incident.close_reason.clear();
+  c.incident.acknowledged_by.clear();
+  clear_timers(c);
   c.incident.updated_at = now;
   touch(c);
   log(c, now, actor, "status", std::string(model::to_string(from)), "OPEN", why);
@@ -372,6 +378,7 @@ void Desk::Impl::end(Case& c, IncidentStatus status, const std::string& actor, c
   (status == IncidentStatus::resolved ? c.incident.resolution_notes : c.incident.close_reason) = text;
   c.incident.updated_at = now;
   ended_.insert({now, c.incident.correlation_id});
+  clear_timers(c);
   touch(c);
   log(c, now, actor, "status", std::string(model::to_string(from)), std::string(model::to_string(status)), text);
   if (was_live && c.any_firing())
@@ -444,6 +451,7 @@ void Desk::Impl::forget_old(base::Time now) {
       by_alert_.erase(alert.id);
     }
     unlist(c);
+    forget_merged(c);
     numbers_.erase(c.incident.number);
     touched_climbs_.erase(id);
     cases_.erase(id);

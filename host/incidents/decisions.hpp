@@ -1,6 +1,7 @@
 // The desk's state and its decisions, in files by subject: alerts.cpp (alerts into incidents), groups.cpp (group
 // flushes), ladders.cpp (escalation), messages.cpp (deliveries), receiving.cpp (alerts from outside), views.cpp (what
-// is asked), verdicts.cpp (why), next.cpp (what comes), desk.cpp (what people decide, restore). One strand.
+// is asked), verdicts.cpp (why), next.cpp (what comes), decide_*.cpp (what people decide), desk.cpp (restore, time).
+// One strand.
 #pragma once
 
 #include <memory>
@@ -110,9 +111,11 @@ struct Desk::Impl {
 
   // --- ladders.cpp ---------------------------------------------------------------------------------------------------
   void start_climb(Case& c, const Nodes& nodes, base::Time from, base::Time now);
-  void take_steps(Case& c, base::Time at);
-  void exhaust(Case& c, base::Time at);
+  void take_steps(Case& c, base::Time at, const std::string& actor = "tocsin");
+  void exhaust(Case& c, base::Time at, const std::string& actor);
   void stop_climb(Case& c);
+  void resume_climb(Case& c, base::Time at);
+  base::Result<void> force_step(Case& c, const std::string& actor, base::Time now);
   void schedule(Case& c, base::Time at);
   Nodes ladder_nodes(const Nodes& nodes, model::Severity severity) const;
   Nodes open_nodes(const Nodes& nodes, base::Time at) const;
@@ -186,6 +189,23 @@ struct Desk::Impl {
   void next_of_pool(const std::string& pool, const std::map<std::uint64_t, model::Alert>& alerts, const Asked& asked,
                     std::vector<Due>& out) const;
 
+  // --- decide_pace.cpp: timers of one incident
+  // -------------------------------------------------------------------------
+  void set_snooze(Case& c, base::Time until, base::Time now);
+  void wake(Case& c, const std::string& actor, const std::string& why, base::Time at);
+  void set_ack_end(Case& c, base::Time at);
+  void expire_ack(Case& c, base::Time at);
+  void clear_timers(Case& c);
+  void learn_timers(Case& c, base::Time now);
+
+  // --- decide_merge.cpp
+  // ------------------------------------------------------------------------------------------------
+  void merge(Case& from, Case& to, const std::string& actor, base::Time now);
+  void move_members(Case& from, Case& to);
+  void move_groups(Case& from, Case& to);
+  void learn_merged(const Case& c);
+  void forget_merged(const Case& c);
+
   Case* find(const std::string& id);
   void run_due(base::Time now);
   void learn(Known known, base::Time now);
@@ -212,10 +232,13 @@ struct Desk::Impl {
   std::map<std::string, model::Alert> settled_;  ///< by id, those whose incident was closed before a restart
   std::set<std::string> held_climbs_;            ///< incidents whose ladder's next step is held back
   std::set<std::pair<base::Time, std::string>> ended_;
+  std::map<std::string, std::string> merged_;  ///< group and severity → the case its incident was merged into
   std::map<std::string, Group> groups_;
   std::unordered_map<std::string, std::string> group_by_hash_;
   std::unordered_map<std::string, std::set<std::string>> groups_of_;  ///< alert id → group keys
-  std::set<std::pair<base::Time, std::string>> due_;                  ///< "c" + correlation id, "g" + group key, or "r"
+  /// "g" + group key, "r" (received alerts), or with a correlation id: "c" ladder, "s" end of a snooze, "a" end of an
+  /// acknowledgement.
+  std::set<std::pair<base::Time, std::string>> due_;
 
   Received received_;
   base::Time received_due_{};                              ///< as it stands in due_
@@ -234,5 +257,17 @@ constexpr std::size_t kept_ended = 1000;
 constexpr base::Duration kept_loose = std::chrono::hours(24);
 
 std::string severity_text(model::Severity severity);
+std::string status_text(model::IncidentStatus status);
+/// "incident 1042".
+std::string name_of(const model::Incident& incident);
+/// The actor, or "somebody".
+std::string somebody(const std::string& actor);
+/// "until 2026-11-20T10:00:00Z"; no_time: nothing.
+std::string until_text(base::Time until);
+std::string joined(const std::vector<std::string>& words, std::string_view between = ", ");
+/// Those of an incident made by hand; trims its tags.
+base::Result<void> check_tags_and_links(model::Incident& incident);
+model::Labels in_common(const model::Labels& a, const model::Labels& b);
+std::string pool_of(const std::string& base, model::Severity severity);
 
 }  // namespace tocsin::incidents

@@ -1,4 +1,4 @@
-// The desk's calls: each gathers decisions and returns them as one set of changes. What people decide is here too.
+// The desk's calls about time and alerts, and what a start continues with. What people decide is in decide_*.cpp.
 #include "incidents/desk.hpp"
 
 #include <algorithm>
@@ -12,41 +12,8 @@
 namespace tocsin::incidents {
 namespace {
 
-using base::Fault;
-using model::IncidentStatus;
-
 // Later than this, a due entry was missed (suspended machine, stopped process) rather than merely late.
 constexpr base::Duration missed_after = std::chrono::minutes(1);
-
-std::string status_text(IncidentStatus status) {
-  return std::string(model::to_string(status));
-}
-
-std::string listed(const std::vector<IncidentStatus>& statuses) {
-  std::string out;
-  for (IncidentStatus status : statuses) out += (out.empty() ? "" : ", ") + status_text(status);
-  return out;
-}
-
-std::string name_of(const model::Incident& incident) {
-  return incident.number != 0 ? "incident " + std::to_string(incident.number) : "incident " + incident.correlation_id;
-}
-
-base::Result<void> check_transition(const model::Incident& incident, const StatusChange& change) {
-  if (!model::valid_transition(incident.status, change.to)) {
-    return base::fail(Fault::conflict, name_of(incident) + " is " + status_text(incident.status) +
-                                           " and cannot become " + status_text(change.to) +
-                                           "; from here it can become " +
-                                           listed(model::next_statuses(incident.status)));
-  }
-  if (change.to == IncidentStatus::resolved && base::trim(change.notes).empty()) {
-    return base::fail(Fault::invalid, "resolving " + name_of(incident) + " needs notes: say what mended it");
-  }
-  if (change.to == IncidentStatus::closed && base::trim(change.reason).empty()) {
-    return base::fail(Fault::invalid, "closing " + name_of(incident) + " needs a reason");
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -105,10 +72,18 @@ void Desk::Impl::run_due(base::Time now) {
     const base::Time at = now - due > missed_after ? now : due;
     if (key.front() == 'r') {
       expire_received(at);
-    } else if (key.front() == 'g') {
+      continue;
+    }
+    if (key.front() == 'g') {
       flush(groups_.at(key.substr(1)), at);
+      continue;
+    }
+    Case& c = cases_.at(key.substr(1));
+    if (key.front() == 's') {
+      wake(c, "tocsin", "the snooze is over", at);
+    } else if (key.front() == 'a') {
+      expire_ack(c, at);
     } else {
-      Case& c = cases_.at(key.substr(1));
       schedule(c, base::no_time);
       take_steps(c, at);
     }
@@ -124,6 +99,8 @@ void Desk::Impl::learn(Known known, base::Time now) {
     const std::string in_group = c.incident.group_key.substr(0, c.incident.group_key.rfind(':'));
     c.base = make_group_key(c.incident.route, in_group, c.incident.shadow);
     index(c);
+    learn_merged(c);
+    learn_timers(c, now);
   }
   for (model::IncidentAlert& row : known.incident_alerts) {
     auto it = cases_.find(row.correlation_id);
@@ -316,123 +293,6 @@ std::optional<base::Time> Desk::next_due() const {
   std::optional<base::Time> due = impl_->silences_.next_due();
   if (!impl_->due_.empty()) due = std::min(due.value_or(base::Time::max()), impl_->due_.begin()->first);
   return due;
-}
-
-base::Result<Case*> Desk::Impl::wanted(const std::string& id) {
-  Case* c = find(id);
-  if (!c) return base::fail(Fault::not_found, "there is no incident " + id);
-  return c;
-}
-
-base::Result<model::Changes> Desk::set_status(const std::string& id, const StatusChange& change, base::Time now) {
-  TRY(Case * c, impl_->wanted(id));
-  TRY_VOID(check_transition(c->incident, change));
-  TRY_VOID(impl_->apply_status(*c, change, now));
-  return impl_->finish(now);
-}
-
-base::Result<void> Desk::Impl::apply_status(Case& c, const StatusChange& change, base::Time now) {
-  model::Incident& incident = c.incident;
-  if (change.to == IncidentStatus::resolved || change.to == IncidentStatus::closed) {
-    end(c, change.to, change.actor, change.to == IncidentStatus::resolved ? change.notes : change.reason, now);
-    return {};
-  }
-  if (change.to == IncidentStatus::open) {
-    for (const auto& [fingerprint, alert] : c.members) {
-      auto holder = by_fingerprint_.find(fingerprint);
-      if (holder == by_fingerprint_.end() || holder->second == incident.correlation_id) continue;
-      const Case& other = cases_.at(holder->second);
-      if (!other.live()) continue;
-      return base::fail(Fault::conflict, name_of(incident) + " cannot be reopened: its alert \"" + alert.title +
-                                             "\" is already in " + name_of(other.incident) + ", which is open");
-    }
-    reopen(c, nodes_of(c), now, change.actor, change.notes.empty() ? change.reason : change.notes, now);
-    return {};
-  }
-  const IncidentStatus from = incident.status;
-  incident.status = change.to;
-  if (incident.acknowledged_at == base::no_time) incident.acknowledged_at = now;
-  incident.updated_at = now;
-  touch(c);
-  log(c, now, change.actor, "status", status_text(from), status_text(change.to), change.notes);
-  if (c.climb.running()) verdict_acknowledged(c, change.actor, "the ladder has stopped", now);
-  stop_climb(c);
-  const std::string who = change.actor.empty() ? "somebody" : change.actor;
-  notice(c, "status", incident.title + ": " + status_text(change.to) + " by " + who, change.actor, now, change.notes);
-  sync_tickets(c, TicketChange::status, change.actor, change.notes, now);
-  return {};
-}
-
-base::Result<model::Changes> Desk::assign(const std::string& id, const std::string& owner, const std::string& actor,
-                                          base::Time now) {
-  TRY(Case * found, impl_->wanted(id));
-  Case& c = *found;
-  if (c.incident.owner == owner) return model::Changes{};
-  const std::string from = std::exchange(c.incident.owner, owner);
-  c.incident.updated_at = now;
-  impl_->touch(c);
-  impl_->log(c, now, actor, "owner", from, owner);
-  const std::string text = c.incident.title + ": owner is now " + (owner.empty() ? "nobody" : owner);
-  impl_->notice(c, "owner", text, actor, now);
-  // Who gets the work hears of it, told before or not.
-  if (impl_->routing_.contacts.contains(owner) && !impl_->was_told(c, owner)) {
-    Impl::Telling telling;
-    telling.kind = model::MessageKind::update;
-    telling.reason = "assigned";
-    telling.cause = "a:" + std::to_string(base::to_ns(now));
-    telling.text = "assigned to you: " + c.incident.title;
-    telling.actor = actor;
-    impl_->tell(c, {"contact." + owner}, telling, now);
-  }
-  impl_->sync_tickets(c, TicketChange::updated, actor, "", now);
-  return impl_->finish(now);
-}
-
-bool Desk::Impl::was_told(const Case& c, const std::string& contact) const {
-  return std::ranges::any_of(c.climb.told,
-                             [&](const std::string& exact) { return exact.ends_with(":contact." + contact); });
-}
-
-base::Result<model::Changes> Desk::note(const std::string& id, const std::string& text, const std::string& actor,
-                                        base::Time now) {
-  TRY(Case * found, impl_->wanted(id));
-  Case& c = *found;
-  if (base::trim(text).empty()) return base::fail(Fault::invalid, "a note needs text");
-  c.incident.updated_at = now;
-  impl_->touch(c);
-  impl_->log(c, now, actor, "note", "", "", text);
-  const std::string who = actor.empty() ? "somebody" : actor;
-  impl_->notice(c, "note", c.incident.title + ": note by " + who, actor, now, text);
-  impl_->sync_tickets(c, TicketChange::note, actor, text, now);
-  return impl_->finish(now);
-}
-
-base::Result<model::Changes> Desk::create(model::Incident incident, const std::string& actor, base::Time now) {
-  if (base::trim(incident.title).empty()) return base::fail(Fault::invalid, "an incident needs a title");
-  if (incident.severity == model::Severity::none) {
-    return base::fail(Fault::invalid, "an incident needs a severity: CRITICAL, HIGH, MEDIUM or LOW");
-  }
-  incident.number = 0;
-  incident.correlation_id = base::uuid_v7(now);
-  incident.status = IncidentStatus::open;
-  incident.created_at = incident.updated_at = now;
-  if (incident.detected_at == base::no_time) incident.detected_at = now;
-  const std::string id = incident.correlation_id;
-  Case& c = impl_->cases_[id];
-  c.incident = std::move(incident);
-  const Nodes nodes = impl_->nodes_of(c);
-  const model::Route& route = *nodes.front()->route;
-  c.incident.route = route.path;
-  // A group of its own: alerts do not join what a person opened by hand.
-  c.incident.group_key = "manual/" + id + ":" + severity_text(c.incident.severity);
-  c.incident.shadow = impl_->routing_.shadow || route.shadow;
-  c.base = make_group_key(route.path, "manual/" + id, c.incident.shadow);
-  impl_->index(c);
-  impl_->touch(c);
-  impl_->log(c, now, actor, "opened", "", severity_text(c.incident.severity), c.incident.title);
-  impl_->start_climb(c, nodes, now, now);
-  impl_->sync_tickets(c, TicketChange::opened, "", "", now);
-  return impl_->finish(now);
 }
 
 void Desk::numbered(const std::string& correlation_id, std::uint64_t number) {

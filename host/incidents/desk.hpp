@@ -43,6 +43,7 @@ struct SilencePreview {
 struct StatusChange {
   model::IncidentStatus to = model::IncidentStatus::acknowledged;
   std::string actor, notes, reason;
+  base::Duration lasts{};  ///< an acknowledgement's: then it expires; zero: it holds
 };
 
 /// Whose future is asked for; what is empty asks for everything.
@@ -95,6 +96,25 @@ class Desk {
                                       base::Time now);
   base::Result<model::Changes> note(const std::string& id, const std::string& text, const std::string& actor,
                                     base::Time now);
+  /// Tags that are there already, or are not, change nothing.
+  base::Result<model::Changes> tag(const std::string& id, const std::vector<std::string>& add,
+                                   const std::vector<std::string>& remove, const std::string& actor, base::Time now);
+  base::Result<model::Changes> link(const std::string& id, model::Link link, const std::string& actor, base::Time now);
+  /// A file that was checked (model/attachment.hpp); its key is given here.
+  base::Result<model::Changes> attach(const std::string& id, model::Attachment file, const std::string& actor,
+                                      base::Time now);
+  /// The alerts of `id`, those its group raises later, and the people told of it belong to `into` from now on; `id` is
+  /// closed and names where it went.
+  base::Result<model::Changes> merge(const std::string& id, const std::string& into, const std::string& actor,
+                                     base::Time now);
+  /// The ladder pauses until then, with the time it had left; no_time wakes it now.
+  base::Result<model::Changes> snooze(const std::string& id, base::Time until, const std::string& actor,
+                                      base::Time now);
+  /// The ladder's next step now. An incident that somebody works on stays so, and its ladder stays stopped.
+  base::Result<model::Changes> escalate(const std::string& id, const std::string& actor, base::Time now);
+  /// Tells these targets now, besides the ladder.
+  base::Result<model::Changes> page(const std::string& id, const std::vector<std::string>& targets,
+                                    const std::string& text, const std::string& actor, base::Time now);
   /// A hand-made incident.
   base::Result<model::Changes> create(model::Incident incident, const std::string& actor, base::Time now);
 

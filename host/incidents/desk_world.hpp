@@ -279,6 +279,23 @@ class World {
     return {};
   }
 
+  /// What somebody decided, kept; the message of a refusal, else "".
+  std::string act(base::Result<model::Changes> decided) {
+    if (!decided) return decided.error().message();
+    keep(std::move(*decided));
+    return "";
+  }
+  /// "what: old → new" of the timeline's last entries, oldest first.
+  std::vector<std::string> history(std::size_t entries) const {
+    std::vector<std::string> out;
+    for (std::size_t i = store.timeline.size() - std::min(entries, store.timeline.size()); i < store.timeline.size();
+         ++i) {
+      const model::TimelineEntry& e = store.timeline[i];
+      out.push_back(e.what + " by " + e.actor + ": " + e.from + " → " + e.to);
+    }
+    return out;
+  }
+
   base::ManualClock clock;
   model::Routing routing;
   std::unique_ptr<Desk> desk;

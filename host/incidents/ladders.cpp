@@ -22,12 +22,6 @@ bool rounds_left(const model::Ladder& row) {
   return row.repeat < 0 || row.round < static_cast<std::uint32_t>(row.repeat);
 }
 
-std::string joined(const std::vector<std::string>& targets) {
-  std::string out;
-  for (const std::string& target : targets) out += (out.empty() ? "" : ", ") + target;
-  return out;
-}
-
 }  // namespace
 
 void Desk::Impl::schedule(Case& c, base::Time at) {
@@ -87,8 +81,10 @@ void Desk::Impl::start_climb(Case& c, const Nodes& nodes, base::Time from, base:
   c.climb.routes = std::move(routes);
   c.climb.exists = true;
   c.climb.hopes.clear();
+  from = std::max(from, c.incident.snoozed_until);
   if (from <= now) return take_steps(c, now);
   schedule(c, from);
+  if (c.incident.snoozed_until == from) return;
   Said said{model::VerdictKind::cooldown};
   said.until = from;
   said.text = "a re-fire within the rule's cooldown: the ladder begins when it is over";
@@ -166,12 +162,12 @@ void Desk::Impl::look_again_at(Case& c, base::Time then) {
   held_climbs_.insert(id);
 }
 
-void Desk::Impl::take_steps(Case& c, base::Time at) {
-  if (hold_step(c, at)) return;
+void Desk::Impl::take_steps(Case& c, base::Time at, const std::string& actor) {
+  if (actor == "tocsin" && hold_step(c, at)) return;
   model::Ladder& row = c.climb.row;
   for (;;) {
     if (row.next_step >= row.steps.size()) {
-      if (!rounds_left(row)) return exhaust(c, at);
+      if (!rounds_left(row)) return exhaust(c, at, actor);
       ++row.round;
       row.next_step = 0;
     }
@@ -185,9 +181,11 @@ void Desk::Impl::take_steps(Case& c, base::Time at) {
     c.climb.reached = false;
     const bool silent = c.climb.hopes.empty();
     if (silent) verdict_step_to_nobody(c, row.steps[step], telling.reason, at);
-    if (step > 0 || row.round > 0 || silent) {
-      log(c, at, "tocsin", "escalated", "", joined(row.steps[step]),
-          telling.reason + (silent ? ": leads to nobody, passed on" : ""));
+    const bool forced = actor != "tocsin";
+    if (step > 0 || row.round > 0 || silent || forced) {
+      const std::uint32_t before = step > 0 ? step : row.round > 0 ? static_cast<std::uint32_t>(row.steps.size()) : 0;
+      log(c, at, actor, "escalated", before == 0 ? "" : "step " + std::to_string(before), joined(row.steps[step]),
+          telling.reason + (forced ? ", by hand" : "") + (silent ? ": leads to nobody, passed on" : ""));
     }
     const bool last = row.next_step >= row.steps.size();
     // Only the last step waits for the next round; a ladder that reaches nobody must not turn in circles.
@@ -200,7 +198,7 @@ void Desk::Impl::take_steps(Case& c, base::Time at) {
   }
 }
 
-void Desk::Impl::exhaust(Case& c, base::Time at) {
+void Desk::Impl::exhaust(Case& c, base::Time at, const std::string& actor) {
   std::vector<std::string> targets = std::move(c.climb.row.on_exhausted);
   c.climb.row.on_exhausted.clear();
   schedule(c, base::no_time);
@@ -208,8 +206,36 @@ void Desk::Impl::exhaust(Case& c, base::Time at) {
   Telling telling;
   telling.reason = "ladder exhausted";
   telling.cause = "x:" + std::to_string(base::to_ns(at));
-  log(c, at, "tocsin", "escalated", "", joined(targets), "the ladder is exhausted and nobody has acknowledged");
+  log(c, at, actor, "escalated", "", joined(targets), "the ladder is exhausted and nobody has acknowledged");
   tell(c, targets, telling, at);
+}
+
+/// After an acknowledgement that expired: who was told was reminded, and has the last step's time again. A ladder that
+/// was at its end begins anew.
+void Desk::Impl::resume_climb(Case& c, base::Time at) {
+  if (!c.climb.exists) return;
+  const model::Ladder& row = c.climb.row;
+  const base::Duration wait = row.next_step > 0 ? row.waits[row.next_step - 1] : base::Duration::zero();
+  if (row.next_step < row.steps.size() || rounds_left(row)) return schedule(c, at + wait);
+  start_climb(c, nodes_of(c), at + std::max(wait, least_round), at);
+}
+
+base::Result<void> Desk::Impl::force_step(Case& c, const std::string& actor, base::Time now) {
+  const model::Ladder& row = c.climb.row;
+  const auto refuse = [&](const std::string& why) {
+    return base::fail(base::Fault::conflict, name_of(c.incident) + " " + why +
+                                                 "; page somebody instead: `tocsin incident page " +
+                                                 std::to_string(c.incident.number) + " --to TARGET`");
+  };
+  if (!c.climb.exists || row.steps.empty()) return refuse("has no ladder");
+  const bool spent = row.next_step >= row.steps.size() && !rounds_left(row) && row.on_exhausted.empty();
+  if (spent) return refuse("has climbed its ladder to the end");
+  const bool open = c.incident.status == model::IncidentStatus::open;
+  wake(c, actor, "escalated by hand", now);
+  stop_climb(c);
+  take_steps(c, now, actor);
+  if (!open) stop_climb(c);
+  return {};
 }
 
 void Desk::Impl::ladder_delivery_ended(Case& c, const model::Delivery& delivery, base::Time now) {
@@ -224,6 +250,7 @@ void Desk::Impl::ladder_delivery_ended(Case& c, const model::Delivery& delivery,
   const model::Ladder& row = climb.row;
   const bool last = row.next_step >= row.steps.size();
   if (last && rounds_left(row)) return;
+  if (c.incident.snoozed_until != base::no_time) return schedule(c, c.incident.snoozed_until);
   log(c, now, "tocsin", "escalated", "", "",
       "no message of step " + std::to_string(row.next_step) + " could be sent: passed on");
   take_steps(c, now);

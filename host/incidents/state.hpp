@@ -46,6 +46,7 @@ struct Case {
   std::map<std::string, model::TicketRef> tickets;  ///< by tracker instance
   std::map<std::string, base::Time> notices;        ///< last notice by (recipient, kind of change), for the dedup
   std::string base;                                 ///< the group without the severity
+  base::Time wakes_at{}, ack_ends_at{};             ///< when the two timers stand in the due list; no_time: not
   base::Time last_cause{};                          ///< with `causes`: tells tellings of one instant apart
   std::uint32_t causes = 0;
 

@@ -21,6 +21,7 @@ void for_each_list(A& a, B& b, Each each) {
   each(a.incidents, b.incidents);
   each(a.timeline, b.timeline);
   each(a.incident_alerts, b.incident_alerts);
+  each(a.attachments, b.attachments);
   each(a.deliveries, b.deliveries);
   each(a.attempts, b.attempts);
   each(a.provider_refs, b.provider_refs);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/attachment.hpp"
 #include "model/delivery.hpp"
 #include "model/silence.hpp"
 #include "model/verdict.hpp"
@@ -18,6 +19,7 @@ struct Changes {
   std::vector<Incident> incidents;     ///< upsert by correlation_id; number 0: the store gives one
   std::vector<TimelineEntry> timeline;
   std::vector<IncidentAlert> incident_alerts;
+  std::vector<Attachment> attachments;  ///< append; a key that is there already is left alone
   std::vector<Delivery> deliveries;  ///< upsert by key; a new key that exists already is left alone unless it changed
   std::vector<Attempt> attempts;
   std::vector<ProviderRef> provider_refs;

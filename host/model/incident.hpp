@@ -40,6 +40,13 @@ struct Incident {
   std::string runbook_url;
   bool shadow = false;
   base::Time detected_at{}, acknowledged_at{}, resolved_at{}, closed_at{}, created_at{}, updated_at{};
+  std::string acknowledged_by;  ///< of the acknowledgement that holds; empty: none
+  base::Time ack_expires_at{};  ///< the acknowledgement ends then and the ladder goes on; no_time: it holds
+  base::Time snoozed_until{};   ///< the ladder pauses until then; no_time: not snoozed
+  std::string merged_into;      ///< correlation id of the incident that goes on in its place
+  /// Groups whose further alerts join this incident, because theirs was merged into it:
+  /// "PATH\nGROUPKEY\n[shadow]\nSEVERITY".
+  std::vector<std::string> merged_groups;
 };
 
 /// Who, what, when, old and new value. Append only.
@@ -47,8 +54,19 @@ struct TimelineEntry {
   std::string correlation_id;  ///< of the incident
   base::Time at{};
   std::string actor;  ///< "tocsin", a user, "jira"
-  std::string what;   ///< opened, status, note, severity, owner, alert, notified, escalated, ticket
+  std::string what;   ///< opened, status, note, severity, owner, alert, notified, escalated, ticket, tags, link,
+                      ///< attachment, snoozed, acknowledgement, paged, merged
   std::string from, to, text;
+};
+
+/// A timeline entry as it stands among those of all incidents: what follows changes reads them in this order.
+struct IncidentEvent {
+  std::uint64_t id = 0;        ///< rises; the cursor
+  std::uint64_t incident = 0;  ///< number
+  std::string title;
+  IncidentStatus status = IncidentStatus::open;  ///< as it is now
+  Severity severity = Severity::none;            ///< likewise
+  TimelineEntry entry;
 };
 
 /// An alert's membership in an incident, with the alert as it last was.

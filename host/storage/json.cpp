@@ -164,7 +164,8 @@ void fields(F&& f, auto& v)
   f("labels", v.labels), f("tags", v.tags), f("links", v.links), f("runbook_url", v.runbook_url);
   f("shadow", v.shadow), f("detected_at", v.detected_at), f("acknowledged_at", v.acknowledged_at);
   f("resolved_at", v.resolved_at), f("closed_at", v.closed_at), f("created_at", v.created_at);
-  f("updated_at", v.updated_at);
+  f("updated_at", v.updated_at), f("acknowledged_by", v.acknowledged_by), f("ack_expires_at", v.ack_expires_at);
+  f("snoozed_until", v.snoozed_until), f("merged_into", v.merged_into), f("merged_groups", v.merged_groups);
 }
 template <class F>
 void fields(F&& f, auto& v)

@@ -49,9 +49,14 @@ struct Listed {
 struct IncidentQuery {
   std::vector<model::IncidentStatus> status;
   std::vector<model::Severity> severity;
-  std::string text;  ///< in title, description, service
+  std::string text;  ///< in title, description, service, labels, tags, notes, the notes of its end
   base::Time from{}, to{};
-  Page page;
+  std::vector<model::Category> category = {};
+  std::vector<std::string> owner = {}, service = {};  ///< any of them, as written
+  std::vector<std::string> tags = {};                 ///< all of them, compared without case
+  std::string rule = {};                              ///< one of its alerts is of this rule
+  model::Matchers matchers = {};                      ///< on its labels
+  Page page = {};
 };
 
 struct AlertQuery {
@@ -137,6 +142,16 @@ class Store {
   virtual base::Result<std::optional<model::Incident>> incident(const std::string& id) = 0;
   virtual base::Result<std::vector<model::TimelineEntry>> timeline(const std::string& correlation_id) = 0;
   virtual base::Result<std::vector<model::IncidentAlert>> incident_alerts(const std::string& correlation_id) = 0;
+  /// Timeline entries of all incidents in the order of their ids, after `after`; each id is named once and none is
+  /// passed over, so what another agent is still writing (a gap in the last seconds before `now`) is waited for.
+  virtual base::Result<std::vector<model::IncidentEvent>> incident_events(std::uint64_t after, std::size_t most,
+                                                                          base::Time now) = 0;
+  /// The id of the newest timeline entry; 0: there is none.
+  virtual base::Result<std::uint64_t> newest_event() = 0;
+  /// Without content, oldest first.
+  virtual base::Result<std::vector<model::Attachment>> attachments(const std::string& correlation_id) = 0;
+  virtual base::Result<std::optional<model::Attachment>> attachment(const std::string& correlation_id,
+                                                                    std::uint64_t id) = 0;
   virtual base::Result<Listed<model::Alert>> alerts(const AlertQuery& query) = 0;
   virtual base::Result<Listed<model::Attempt>> attempts(const LogQuery& query) = 0;
   virtual base::Result<std::vector<model::Delivery>> deliveries(const std::string& correlation_id) = 0;

@@ -138,6 +138,11 @@ TEST_P(StoreContract, KeepsEveryFieldOfAnIncident) {
   update.metric_value = std::nan("");
   update.shadow = true;
   update.acknowledged_at = now + seconds(1);
+  update.acknowledged_by = "bob";
+  update.ack_expires_at = now + seconds(2);
+  update.snoozed_until = now + seconds(3);
+  update.merged_into = "i-9";
+  update.merged_groups = {"root\n{}:{a=\"b\"}\n\nHIGH"};
   update.resolved_at = now + std::chrono::microseconds(123456);
   EXPECT_TRUE(commit(one(&Changes::incidents, update)).numbers.empty());
   reopen();
@@ -174,6 +179,11 @@ TEST_P(StoreContract, KeepsEveryFieldOfAnIncident) {
   EXPECT_EQ(found->resolved_at, update.resolved_at);
   EXPECT_EQ(found->closed_at, base::no_time);
   EXPECT_EQ(found->created_at, now);
+  EXPECT_EQ(found->acknowledged_by, "bob");
+  EXPECT_EQ(found->ack_expires_at, now + seconds(2));
+  EXPECT_EQ(found->snoozed_until, now + seconds(3));
+  EXPECT_EQ(found->merged_into, "i-9");
+  EXPECT_EQ(found->merged_groups, update.merged_groups);
 }
 
 TEST_P(StoreContract, FindsAnIncidentByNumberOrCorrelationId) {

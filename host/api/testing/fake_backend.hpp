@@ -90,6 +90,7 @@ class FakeBackend : public Backend {
     last_filter = filter;
     Listed<model::Incident> out;
     std::size_t start = filter.page.after.empty() ? 0 : std::stoul(filter.page.after);
+    if (fail_after_incidents != 0 && start >= fail_after_incidents) return fail(Fault::unavailable, "the disk is gone");
     for (std::size_t i = start; i < incidents_.size() && out.items.size() < filter.page.limit; ++i) {
       out.items.push_back(incidents_[i]);
     }
@@ -115,9 +116,10 @@ class FakeBackend : public Backend {
     return incident;
   }
   Result<model::Incident> set_status(const std::string& id, model::IncidentStatus to, const std::string& notes,
-                                     const std::string&, const std::string& actor) override {
+                                     const std::string&, base::Duration lasts, const std::string& actor) override {
     std::lock_guard lock(mutex);
     last_actor = actor;
+    last_lasts = lasts;
     model::Incident* found = find(id);
     if (found == nullptr) return fail(Fault::not_found, "no incident " + id);
     if (!model::valid_transition(found->status, to)) {
@@ -142,6 +144,61 @@ class FakeBackend : public Backend {
     model::Incident* found = find(id);
     if (found == nullptr) return fail(Fault::not_found, "no incident " + id);
     return *found;
+  }
+  Result<model::Incident> tag(const std::string& id, const std::vector<std::string>& add,
+                              const std::vector<std::string>& remove, const std::string& actor) override {
+    return act(id, actor, [&](model::Incident& i) {
+      for (const std::string& tag : remove) std::erase(i.tags, tag);
+      i.tags.insert(i.tags.end(), add.begin(), add.end());
+    });
+  }
+  Result<model::Incident> link(const std::string& id, const model::Link& link, const std::string& actor) override {
+    return act(id, actor, [&](model::Incident& i) { i.links.push_back(link); });
+  }
+  Result<model::Incident> merge(const std::string& id, const std::string& into, const std::string& actor) override {
+    if (id == into) return fail(Fault::invalid, "incident " + id + " cannot be merged into itself");
+    return act(into, actor, [](model::Incident&) {});
+  }
+  Result<model::Incident> snooze(const std::string& id, base::Time until, const std::string& actor) override {
+    return act(id, actor, [&](model::Incident& i) { i.snoozed_until = until; });
+  }
+  Result<model::Incident> escalate(const std::string& id, const std::string& actor) override {
+    return act(id, actor, [](model::Incident&) {});
+  }
+  Result<model::Incident> page(const std::string& id, const std::vector<std::string>& targets, const std::string& text,
+                               const std::string& actor) override {
+    return act(id, actor, [&](model::Incident&) { last_targets = targets, last_note = text; });
+  }
+  Result<model::Attachment> attach(const std::string& id, model::Attachment file, const std::string& actor) override {
+    TRY_VOID(act(id, actor, [](model::Incident&) {}));
+    std::lock_guard lock(mutex);
+    file.id = files.size() + 1;
+    file.by = actor;
+    file.at = noon;
+    files.push_back(file);
+    return file;
+  }
+  Result<std::vector<model::Attachment>> attachments(const std::string&) override {
+    std::lock_guard lock(mutex);
+    return files;
+  }
+  Result<model::Attachment> attachment(const std::string& id, std::uint64_t file) override {
+    std::lock_guard lock(mutex);
+    if (file == 0 || file > files.size()) {
+      return fail(Fault::not_found, "incident " + id + " has no attachment " + std::to_string(file));
+    }
+    return files[file - 1];
+  }
+  Result<std::pair<std::vector<model::IncidentEvent>, std::uint64_t>> incident_events(
+      std::optional<std::uint64_t> after, std::size_t) override {
+    if (!after) return std::pair(std::vector<model::IncidentEvent>(), std::uint64_t{7});
+    model::IncidentEvent event;
+    event.id = *after + 1;
+    event.incident = 1042;
+    event.title = "disk";
+    event.severity = model::Severity::high;
+    event.entry = {"0193-first", noon, "amal", "note", "", "", "looking"};
+    return std::pair(std::vector{event}, event.id);
   }
   Result<model::Incident> acknowledge_alert(const std::string& id, const std::string& actor) override {
     std::lock_guard lock(mutex);
@@ -366,6 +423,10 @@ class FakeBackend : public Backend {
   model::Silence last_silence;
   ExplainQuery last_explain;
   std::string last_pattern, last_actor, last_note, reason;
+  base::Duration last_lasts{};
+  std::vector<std::string> last_targets;
+  std::vector<model::Attachment> files;
+  std::size_t fail_after_incidents = 0;
   struct AlertCall {
     bool history = false;
     std::string rule;
@@ -375,6 +436,15 @@ class FakeBackend : public Backend {
   } last_alerts;
 
  private:
+  template <class Change>
+  Result<model::Incident> act(const std::string& id, const std::string& actor, Change change) {
+    std::lock_guard lock(mutex);
+    last_actor = actor;
+    model::Incident* found = find(id);
+    if (found == nullptr) return fail(Fault::not_found, "no incident " + id);
+    change(*found);
+    return *found;
+  }
   model::Incident* find(const std::string& id) {
     auto found = std::find_if(incidents_.begin(), incidents_.end(), [&](const model::Incident& i) {
       return i.correlation_id == id || std::to_string(i.number) == id;
@@ -398,8 +468,10 @@ class FakeBackend : public Backend {
     silence.recurrence = {"fri 22:00", std::chrono::hours(4), "Asia/Riyadh"};
     return silence;
   }
-  std::vector<model::Incident> incidents_;
   model::Silence kept_silence_ = first_silence();
+
+ public:
+  std::vector<model::Incident> incidents_;  ///< set before the server starts
 };
 
 }  // namespace tocsin::api::testing

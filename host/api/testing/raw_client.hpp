@@ -64,6 +64,11 @@ class RawClient {
     std::string header = pending_.substr(0, end + 2);
     pending_.erase(0, end + 4);
     parse(header, answer);
+    if (!head && answer.headers["transfer-encoding"] == "chunked") {
+      while (chunk(answer.body)) {
+      }
+      return answer;
+    }
     std::size_t size = head ? 0 : std::strtoul(answer.headers["content-length"].c_str(), nullptr, 10);
     while (pending_.size() < size && more()) {
     }
@@ -80,6 +85,20 @@ class RawClient {
   bool closed_by_peer() { return rest().empty(); }
 
  private:
+  /// One chunk of a body; false: it was the last, or the peer closed in its middle (then "(cut off)" is added).
+  bool chunk(std::string& body) {
+    std::size_t line;
+    while ((line = pending_.find("\r\n")) == pending_.npos) {
+      if (!more()) return body += "(cut off)", false;
+    }
+    const std::size_t size = std::strtoul(pending_.c_str(), nullptr, 16);
+    while (pending_.size() < line + 2 + size + 2) {
+      if (!more()) return body += "(cut off)", false;
+    }
+    body += pending_.substr(line + 2, size);
+    pending_.erase(0, line + 2 + size + 2);
+    return size > 0;
+  }
   bool more() {
     pollfd wait{fd_, POLLIN, 0};
     if (::poll(&wait, 1, 10'000) <= 0) return false;

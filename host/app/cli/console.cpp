@@ -1,6 +1,7 @@
 #include "app/cli/console.hpp"
 
 #include <pwd.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,6 +35,39 @@ std::string problem_text(const std::string& body, unsigned status) {
 
 }  // namespace
 
+std::string need(std::string given, std::string_view command, std::string_view what) {
+  if (!given.empty()) return given;
+  const std::string name(what);
+  if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+    end_with(exit_usage, std::string(command) + ": " + name + " is missing (`tocsin " + std::string(command) +
+                             " --help` shows the form)");
+  }
+  // Signals are blocked in this program; whoever is asked may leave with Ctrl-C all the same.
+  sigset_t interrupt;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  pthread_sigmask(SIG_UNBLOCK, &interrupt, nullptr);
+  std::cerr << name << ": " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  pthread_sigmask(SIG_BLOCK, &interrupt, nullptr);
+  answer = std::string(base::trim(answer));
+  if (answer.empty()) end_with(exit_usage, std::string(command) + ": " + name + " is missing");
+  return answer;
+}
+
+std::string read_input(const std::string& file) {
+  std::ostringstream text;
+  if (file == "-") {
+    text << std::cin.rdbuf();
+  } else {
+    std::ifstream in(file, std::ios::binary);
+    if (!in) end_with(exit_usage, "cannot read " + file);
+    text << in.rdbuf();
+  }
+  return text.str();
+}
+
 void end_with(int code, std::string message) {
   throw CommandEnd{code, std::move(message)};
 }
@@ -54,6 +88,13 @@ std::string Console::raw(std::string_view method, const std::string& target, std
   if (!answer) end_with(exit_unreachable, answer.error().message());
   if (answer->status >= 400) end_with(exit_no, problem_text(answer->body, answer->status));
   return std::move(answer->body);
+}
+
+nlohmann::json Console::upload(const std::string& target, std::string_view content) const {
+  auto answer = api::call(url, "POST", target, content, token(), patience, "application/octet-stream");
+  if (!answer) end_with(exit_unreachable, answer.error().message());
+  if (answer->status >= 400) end_with(exit_no, problem_text(answer->body, answer->status));
+  return nlohmann::json::parse(answer->body, nullptr, false);
 }
 
 nlohmann::json Console::get(const std::string& target) const {

@@ -35,6 +35,8 @@ class Console {
   /// The same where the command goes on after a refusal: its text is the error. Unreachable still ends it.
   base::Result<nlohmann::json> try_send(std::string_view method, const std::string& target,
                                         const nlohmann::json& body) const;
+  /// The same with a body that is no JSON.
+  nlohmann::json upload(const std::string& target, std::string_view content) const;
   /// Every page of a list.
   nlohmann::json get_all(const std::string& target, std::size_t most) const;
 
@@ -48,6 +50,11 @@ void print_table(const std::vector<std::vector<std::string>>& rows);
 std::string cell(const nlohmann::json& object, std::string_view key);
 /// Percent-encodes a query value or path segment (RFC 3986, unreserved kept).
 std::string encode(std::string_view text);
+/// What an argument says, or what the person at the terminal answers; off a terminal its absence ends the command
+/// with 2.
+std::string need(std::string given, std::string_view command, std::string_view what);
+/// Everything of a file, or of standard input for "-".
+std::string read_input(const std::string& file);
 [[noreturn]] void end_with(int code, std::string message);
 /// Asks for an argument that is missing: on a terminal; off it the command ends with 2, saying `usage`.
 std::string ask_for(const std::string& what, const std::string& usage);

@@ -1,11 +1,10 @@
-// tocsin incident …
+// tocsin incident list, show, create.
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.hpp"
-#include "base/text.hpp"
 
 namespace tocsin::app {
 namespace {
@@ -13,8 +12,8 @@ namespace {
 using nlohmann::json;
 
 struct Arguments {
-  std::vector<std::string> ids;
-  std::string id, text, who, title, severity, service, status, query, from, to;
+  std::string id, text, title, severity, service, status, query, from, to, category, rule, format, impact, component;
+  std::vector<std::string> owner, services, tags, matchers, labels, links;
   std::size_t limit = 100;
 };
 
@@ -35,8 +34,18 @@ void print_incident(const json& incident) {
   for (const char* key : {"number",         "title",           "severity",         "status",          "category",
                           "service_name",   "owner",           "description",      "impact",          "suggestion",
                           "metric_value",   "threshold_value", "resolution_notes", "jira_ticket_key", "jira_ticket_url",
-                          "correlation_id", "detected_at",     "acknowledged_at",  "resolved_at",     "closed_at"}) {
+                          "correlation_id", "detected_at",     "acknowledged_at",  "acknowledged_by", "ack_expires_at",
+                          "snoozed_until",  "resolved_at",     "closed_at",        "close_reason",    "merged_into"}) {
     if (cell(incident, key) != "-") std::cout << key << ": " << cell(incident, key) << '\n';
+  }
+  const auto tags = incident.value("tags", json::array());
+  if (!tags.empty()) {
+    std::cout << "tags:";
+    for (const auto& tag : tags) std::cout << ' ' << tag.get<std::string>();
+    std::cout << '\n';
+  }
+  for (const auto& link : incident.value("links", json::array())) {
+    std::cout << "link: " << cell(link, "text") << "  " << cell(link, "href") << '\n';
   }
   if (incident.contains("alerts") && !incident["alerts"].empty()) {
     std::cout << "\nalerts\n";
@@ -52,7 +61,7 @@ void print_incident(const json& incident) {
     std::vector<std::vector<std::string>> rows;
     for (const auto& entry : incident["timeline"]) {
       std::string change = cell(entry, "text");
-      if (cell(entry, "to") != "-")
+      if (cell(entry, "to") != "-" || cell(entry, "from") != "-")
         change = cell(entry, "from") + " → " + cell(entry, "to") + (change == "-" ? "" : "  " + change);
       rows.push_back({"  " + cell(entry, "at"), cell(entry, "actor"), cell(entry, "what"), change});
     }
@@ -60,36 +69,25 @@ void print_incident(const json& incident) {
   }
 }
 
-void show(Console& console, const json& incident) {
-  if (console.json) {
-    std::cout << incident.dump(2) << '\n';
-  } else {
-    print_incident(incident);
+std::string filters_of(const Arguments& args) {
+  std::string out;
+  const auto add = [&out](const char* key, const std::string& value) {
+    if (!value.empty()) out += "&" + std::string(key) + "=" + encode(value);
+  };
+  for (const auto& [key, value] : {std::pair{"status", args.status},
+                                   {"severity", args.severity},
+                                   {"category", args.category},
+                                   {"rule", args.rule},
+                                   {"q", args.query},
+                                   {"from", args.from},
+                                   {"to", args.to}}) {
+    add(key, value);
   }
-}
-
-void brief(Console& console, const json& incident) {
-  if (console.json) {
-    std::cout << incident.dump(2) << '\n';
-  } else {
-    std::cout << "incident " << cell(incident, "number") << ": " << cell(incident, "status") << '\n';
+  for (const auto& [key, values] :
+       {std::pair{"owner", &args.owner}, {"service", &args.services}, {"tag", &args.tags}, {"match", &args.matchers}}) {
+    for (const auto& value : *values) add(key, value);
   }
-}
-
-void add_status(CLI::App& group, Console& console, const char* name, const char* help, const char* status, bool many,
-                const char* text_option, const char* body_key) {
-  auto args = std::make_shared<Arguments>();
-  auto* command = group.add_subcommand(name, help);
-  auto* ids = command->add_option("incident", args->ids, "incident number or correlation id")->required();
-  if (!many) ids->expected(1);
-  if (text_option) command->add_option(text_option, args->text, "why, for the record")->required();
-  command->callback([&console, args, status, body_key] {
-    for (const auto& id : args->ids) {
-      json body{{"status", status}, {"by", whoami()}};
-      if (body_key) body[body_key] = args->text;
-      brief(console, console.send("PUT", path(id) + "/status", body));
-    }
-  });
+  return out;
 }
 
 void add_list(CLI::App& group, Console& console) {
@@ -98,20 +96,27 @@ void add_list(CLI::App& group, Console& console) {
   command->add_option("--status", args->status,
                       "OPEN, ACKNOWLEDGED, IN_PROGRESS, RESOLVED, CLOSED; several with commas");
   command->add_option("--severity", args->severity, "CRITICAL, HIGH, MEDIUM, LOW; several with commas");
-  command->add_option("-q,--query", args->query, "text in title, description or service");
+  command->add_option("-q,--query", args->query, "text in title, description, service, labels, tags or notes");
+  command->add_option("--category", args->category,
+                      "TRANSACTION, LOG, INTEGRATION, INFRASTRUCTURE; several with commas");
+  command->add_option("--owner", args->owner, "owned by this person; repeat for more")->allow_extra_args(false);
+  command->add_option("--service", args->services, "of this service; repeat for more")->allow_extra_args(false);
+  command->add_option("--tag", args->tags, "with this tag; repeat for several at once")->allow_extra_args(false);
+  command->add_option("--rule", args->rule, "with an alert of this rule");
+  command->add_option("--match", args->matchers, "a label matcher, team=\"payments\"; repeat for more")
+      ->allow_extra_args(false);
   command->add_option("--from", args->from, "detected at or after");
   command->add_option("--to", args->to, "detected before");
   command->add_option("--limit", args->limit, "at most this many")->capture_default_str();
+  command->add_option("--format", args->format, "table, or csv or json: every matching incident as a file")
+      ->check(CLI::IsMember({"table", "csv", "json"}));
   command->callback([&console, args] {
-    std::string target = "/api/v1/incidents?";
-    for (const auto& [key, value] : {std::pair{"status", args->status},
-                                     {"severity", args->severity},
-                                     {"q", args->query},
-                                     {"from", args->from},
-                                     {"to", args->to}}) {
-      if (!value.empty()) target += std::string(key) + "=" + encode(value) + "&";
+    const std::string filters = filters_of(*args);
+    if (args->format == "csv" || args->format == "json") {
+      std::cout << console.raw("GET", "/api/v1/incidents/export?format=" + args->format + filters, "");
+      return;
     }
-    target.pop_back();
+    const std::string target = "/api/v1/incidents" + (filters.empty() ? "" : "?" + filters.substr(1));
     const auto items = console.get_all(target, args->limit);
     if (console.json) {
       std::cout << items.dump(2) << '\n';
@@ -121,18 +126,55 @@ void add_list(CLI::App& group, Console& console) {
   });
 }
 
+void add_show(CLI::App& group, Console& console) {
+  auto args = std::make_shared<Arguments>();
+  auto* command = group.add_subcommand("show", "One incident with its alerts and timeline");
+  command->add_option("incident", args->id, "number or correlation id");
+  command->callback([&console, args] {
+    const auto incident = console.get(path(need(args->id, "incident show", "incident number")));
+    if (console.json)
+      std::cout << incident.dump(2) << '\n';
+    else
+      print_incident(incident);
+  });
+}
+
 void add_create(CLI::App& group, Console& console) {
   auto args = std::make_shared<Arguments>();
   auto* command = group.add_subcommand("create", "Open an incident by hand");
-  command->add_option("title", args->title, "what is wrong, in one line")->required();
+  command->add_option("title", args->title, "what is wrong, in one line");
   command->add_option("--severity", args->severity, "CRITICAL, HIGH, MEDIUM or LOW")->default_val("HIGH");
   command->add_option("--service", args->service, "the service it concerns");
+  command->add_option("--component", args->component, "the part of it");
+  command->add_option("--category", args->category, "TRANSACTION, LOG, INTEGRATION or INFRASTRUCTURE");
   command->add_option("--description", args->text, "more than the title says");
+  command->add_option("--impact", args->impact, "what it does to whom");
+  command->add_option("--owner", args->owner, "who works on it")->allow_extra_args(false);
+  command->add_option("--tag", args->tags, "a tag; repeat for more")->allow_extra_args(false);
+  command->add_option("-l,--label", args->labels, "label=value; repeat for more")->allow_extra_args(false);
+  command->add_option("--link", args->links, "an address; repeat for more")->allow_extra_args(false);
   command->callback([&console, args] {
-    json body{{"title", args->title}, {"severity", args->severity}, {"by", whoami()}};
-    if (!args->service.empty()) body["service_name"] = args->service;
-    if (!args->text.empty()) body["description"] = args->text;
-    brief(console, console.send("POST", "/api/v1/incidents", body));
+    json body{{"title", need(args->title, "incident create", "title")}, {"severity", args->severity}, {"by", whoami()}};
+    for (const auto& [key, value] : {std::pair{"service_name", args->service},
+                                     {"affected_component", args->component},
+                                     {"category", args->category},
+                                     {"description", args->text},
+                                     {"impact", args->impact}}) {
+      if (!value.empty()) body[key] = value;
+    }
+    if (!args->owner.empty()) body["owner"] = args->owner.front();
+    if (!args->tags.empty()) body["tags"] = args->tags;
+    for (const auto& link : args->links) body["links"].push_back({{"text", link}, {"href", link}});
+    for (const auto& pair : args->labels) {
+      const auto at = pair.find('=');
+      if (at == pair.npos || at == 0) end_with(exit_usage, "\"" + pair + "\" is not label=value");
+      body["labels"][pair.substr(0, at)] = pair.substr(at + 1);
+    }
+    const auto made = console.send("POST", "/api/v1/incidents", body);
+    if (console.json)
+      std::cout << made.dump(2) << '\n';
+    else
+      std::cout << "incident " << cell(made, "number") << ": " << cell(made, "status") << '\n';
   });
 }
 
@@ -142,36 +184,10 @@ void add_incident_commands(CLI::App& app, Console& console) {
   auto& group = *app.add_subcommand("incident", "Incidents: list, show, and move them along");
   group.require_subcommand(1);
   add_list(group, console);
-  {
-    auto args = std::make_shared<Arguments>();
-    auto* command = group.add_subcommand("show", "One incident with its alerts and timeline");
-    command->add_option("incident", args->id, "number or correlation id")->required();
-    command->callback([&console, args] { show(console, console.get(path(args->id))); });
-  }
+  add_show(group, console);
   add_create(group, console);
-  add_status(group, console, "ack", "Acknowledge: stops the ladder", "ACKNOWLEDGED", true, nullptr, nullptr);
-  add_status(group, console, "start", "Work has begun", "IN_PROGRESS", false, nullptr, nullptr);
-  add_status(group, console, "resolve", "It is over", "RESOLVED", false, "--notes", "notes");
-  add_status(group, console, "reopen", "It is not over", "OPEN", false, nullptr, nullptr);
-  add_status(group, console, "close", "Close a resolved incident", "CLOSED", false, "--reason", "reason");
-  {
-    auto args = std::make_shared<Arguments>();
-    auto* command = group.add_subcommand("assign", "Give it an owner");
-    command->add_option("incident", args->id, "number or correlation id")->required();
-    command->add_option("owner", args->who, "who")->required();
-    command->callback([&console, args] {
-      brief(console, console.send("PUT", path(args->id) + "/assign", {{"owner", args->who}, {"by", whoami()}}));
-    });
-  }
-  {
-    auto args = std::make_shared<Arguments>();
-    auto* command = group.add_subcommand("note", "Add a note to its timeline");
-    command->add_option("incident", args->id, "number or correlation id")->required();
-    command->add_option("text", args->text, "the note")->required();
-    command->callback([&console, args] {
-      brief(console, console.send("POST", path(args->id) + "/notes", {{"text", args->text}, {"by", whoami()}}));
-    });
-  }
+  add_incident_actions(group, console);
+  add_incident_watch(group, console);
 }
 
 }  // namespace tocsin::app

@@ -52,18 +52,6 @@ void add_lister(CLI::App& group, Console& console, const char* name, const char*
   });
 }
 
-std::string read_input(const std::string& file) {
-  std::ostringstream text;
-  if (file == "-") {
-    text << std::cin.rdbuf();
-  } else {
-    std::ifstream in(file, std::ios::binary);
-    if (!in) end_with(exit_usage, "cannot read " + file);
-    text << in.rdbuf();
-  }
-  return text.str();
-}
-
 json labels_from(const std::vector<std::string>& pairs) {
   json labels = json::object();
   for (const auto& pair : pairs) {

@@ -27,17 +27,19 @@ Param category_param(model::Category c) {
 }
 
 constexpr std::array incident_fields =
-    std::to_array<std::string_view>({"correlation_id",  "agent",        "title",
-                                     "description",     "severity",     "category",
-                                     "status",          "service_name", "affected_component",
-                                     "metric_name",     "metric_value", "threshold_value",
-                                     "impact",          "suggestion",   "resolution_notes",
-                                     "close_reason",    "owner",        "jira_ticket_key",
-                                     "jira_ticket_url", "group_key",    "route",
-                                     "labels",          "tags",         "links",
-                                     "runbook_url",     "shadow",       "detected_at",
-                                     "acknowledged_at", "resolved_at",  "closed_at",
-                                     "created_at",      "updated_at"});
+    std::to_array<std::string_view>({"correlation_id",  "agent",         "title",
+                                     "description",     "severity",      "category",
+                                     "status",          "service_name",  "affected_component",
+                                     "metric_name",     "metric_value",  "threshold_value",
+                                     "impact",          "suggestion",    "resolution_notes",
+                                     "close_reason",    "owner",         "jira_ticket_key",
+                                     "jira_ticket_url", "group_key",     "route",
+                                     "labels",          "tags",          "links",
+                                     "runbook_url",     "shadow",        "detected_at",
+                                     "acknowledged_at", "resolved_at",   "closed_at",
+                                     "created_at",      "updated_at",    "acknowledged_by",
+                                     "ack_expires_at",  "snoozed_until", "merged_into",
+                                     "merged_groups"});
 
 std::string update_incident_text() {
   // The first field is the key, the second never changes.
@@ -66,6 +68,7 @@ class Writer {
     TRY_VOID(each(c.incidents, &Writer::incident));
     TRY_VOID(each(c.timeline, &Writer::timeline));
     TRY_VOID(each(c.incident_alerts, &Writer::incident_alert));
+    TRY_VOID(each(c.attachments, &Writer::attachment));
     TRY_VOID(each(c.dead_letters_replayed, &Writer::replayed));
     TRY_VOID(each(c.deliveries, &Writer::delivery));
     TRY_VOID(each(c.attempts, &Writer::attempt));
@@ -128,7 +131,8 @@ class Writer {
 
   Result<void> incident(const model::Incident& i) {
     static const std::string update = update_incident_text(), insert = insert_incident_text();
-    const std::string labels = json::of(i.labels), tags = json::of(i.tags), links = json::of(i.links);
+    const std::string labels = json::of(i.labels), tags = json::of(i.tags), links = json::of(i.links),
+                      groups = json::of(i.merged_groups);
     const std::array<Param, incident_fields.size()> params{i.correlation_id,
                                                            agent_,
                                                            i.title,
@@ -160,7 +164,12 @@ class Writer {
                                                            time_param(i.resolved_at),
                                                            time_param(i.closed_at),
                                                            time_param(i.created_at),
-                                                           time_param(i.updated_at)};
+                                                           time_param(i.updated_at),
+                                                           text_param(i.acknowledged_by),
+                                                           time_param(i.ack_expires_at),
+                                                           time_param(i.snoozed_until),
+                                                           text_param(i.merged_into),
+                                                           groups};
     std::uint64_t id = 0;
     const auto take = [&id](const Row& row) { id = static_cast<std::uint64_t>(row.integer(0)); };
     // Updating first, because an insert that turns into an update would use a number up.
@@ -191,6 +200,17 @@ class Writer {
                            "body = excluded.body",
                            {m.correlation_id, a.id, a.rule, base::hex16(a.fingerprint), model::to_string(a.state),
                             severity_param(a.severity), json::of(a)}));
+  }
+
+  Result<void> attachment(const model::Attachment& a) {
+    if (!a.content) return fail(Fault::internal, "the attachment " + a.name + " came to the store without content");
+    return of_incident(
+        a.correlation_id,
+        run("INSERT INTO incident_attachments (correlation_id, incident_id, attachment_key, file_name, content_type, "
+            "file_size, uploaded_by, created_at, content) VALUES ($1, (SELECT id FROM incidents WHERE correlation_id = "
+            "$1), $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (attachment_key) DO NOTHING",
+            {a.correlation_id, a.key, a.name, a.content_type, number(a.size), text_param(a.by), time_param(a.at),
+             Blob{*a.content}}));
   }
 
   /// What belongs to an incident needs the incident; say so instead of naming a constraint.

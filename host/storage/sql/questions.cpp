@@ -3,108 +3,12 @@
 #include <set>
 
 #include "storage/json.hpp"
-#include "storage/sql/question.hpp"
-#include "storage/sql/rows.hpp"
+#include "storage/sql/ask.hpp"
 #include "storage/sql/store.hpp"
 
 namespace tocsin::storage::sql {
-namespace {
 
-using base::fail;
 using base::Result;
-
-std::string select(std::string_view columns, std::string_view table) {
-  return "SELECT " + std::string(columns) + " FROM " + std::string(table);
-}
-
-void between(Question& q, std::string_view column, base::Time from, base::Time to) {
-  if (from != base::no_time) q.where(std::string(column) + " >= ?", from);
-  if (to != base::no_time) q.where(std::string(column) + " <= ?", to);
-}
-
-/// `%text%` in lower case, its own wildcards escaped.
-std::string like_pattern(const std::string& text) {
-  std::string out = "%";
-  for (char c : text) {
-    if (c == '%' || c == '_' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "%";
-}
-
-template <class T, class Read>
-Result<std::vector<T>> ask(Database& database, const Question& q, Read read,
-                           std::vector<std::string>* cursors = nullptr) {
-  TRY(auto t, database.read());
-  Collector<T> rows;
-  const EachRow collect = rows.with(read);
-  TRY_VOID(t->ask(q.text(), q.params(), [&](const Row& row) {
-    if (cursors) cursors->emplace_back(row.text(0));
-    collect(row);
-  }));
-  return rows.result();
-}
-
-/// A page of rows whose first column is the id they are ordered by, newest first.
-template <class T, class Read>
-Result<Listed<T>> ask_page(Database& database, Question& q, const Page& page, Read read) {
-  TRY(const std::int64_t after, page_after(page));
-  if (after > 0) q.where("id < ?", after);
-  q.add(" ORDER BY id DESC");
-  q.limit(page_limit(page) + 1);
-  std::vector<std::string> cursors;
-  TRY(std::vector<T> items, ask<T>(database, q, read, &cursors));
-  return page_of(std::move(items), cursors, page_limit(page));
-}
-
-}  // namespace
-
-Result<Listed<model::Incident>> SqlStore::incidents(const IncidentQuery& query) {
-  Question q(select(incident_columns, "incidents"));
-  std::vector<std::string_view> statuses, severities;
-  for (model::IncidentStatus s : query.status) statuses.push_back(model::to_string(s));
-  for (model::Severity s : query.severity) severities.push_back(model::to_string(s));
-  q.where_in("status", statuses);
-  q.where_in("severity", severities);
-  between(q, "created_at", query.from, query.to);
-  if (!query.text.empty())
-    q.where(
-        "(lower(title) LIKE lower(?) ESCAPE '\\' OR lower(description) LIKE lower(?) ESCAPE '\\' "
-        "OR lower(service_name) LIKE lower(?) ESCAPE '\\')",
-        q.keep(like_pattern(query.text)));
-  return ask_page<model::Incident>(*database_, q, query.page, read_incident);
-}
-
-Result<std::optional<model::Incident>> SqlStore::incident(const std::string& id) {
-  Question q(select(incident_columns, "incidents"));
-  const bool number =
-      !id.empty() && id.size() < 18 && std::all_of(id.begin(), id.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (number)
-    q.where("id = ?", static_cast<std::int64_t>(std::stoll(id)));
-  else
-    q.where("correlation_id = ?", std::string_view(id));
-  TRY(auto found, ask<model::Incident>(*database_, q, read_incident));
-  if (found.empty()) return std::nullopt;
-  return std::move(found.front());
-}
-
-Result<std::vector<model::TimelineEntry>> SqlStore::timeline(const std::string& correlation_id) {
-  Question q(select(timeline_columns, "incident_timeline"));
-  q.where("correlation_id = ?", std::string_view(correlation_id));
-  q.add(" ORDER BY id");
-  return ask<model::TimelineEntry>(*database_, q,
-                                   [](const Row& row) -> Result<model::TimelineEntry> { return read_timeline(row); });
-}
-
-Result<std::vector<model::IncidentAlert>> SqlStore::incident_alerts(const std::string& correlation_id) {
-  Question q("SELECT body FROM incident_alerts");
-  q.where("correlation_id = ?", std::string_view(correlation_id));
-  q.add(" ORDER BY alert_id");
-  return ask<model::IncidentAlert>(*database_, q, [&](const Row& row) -> Result<model::IncidentAlert> {
-    TRY(model::Alert alert, json::alert(row.text(0)));
-    return model::IncidentAlert{correlation_id, std::move(alert)};
-  });
-}
 
 /// Ordered by when they became active; the cursor is "<ns>/<id>", because many alerts begin at the same moment.
 Result<Listed<model::Alert>> SqlStore::alerts(const AlertQuery& query) {

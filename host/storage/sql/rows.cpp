@@ -62,7 +62,8 @@ base::Result<model::Incident> read_incident(const Row& row) {
   TRY(i.tags, json::texts(in.text()));
   TRY(i.links, json::links(in.text()));
   in >> i.runbook_url >> i.shadow >> i.detected_at >> i.acknowledged_at >> i.resolved_at >> i.closed_at >> i.created_at;
-  in >> i.updated_at;
+  in >> i.updated_at >> i.acknowledged_by >> i.ack_expires_at >> i.snoozed_until >> i.merged_into;
+  TRY(i.merged_groups, json::texts(in.text()));
   return i;
 }
 
@@ -70,6 +71,24 @@ model::TimelineEntry read_timeline(const Row& row) {
   model::TimelineEntry e;
   Columns(row) >> e.correlation_id >> e.at >> e.actor >> e.what >> e.from >> e.to >> e.text;
   return e;
+}
+
+base::Result<model::IncidentEvent> read_event(const Row& row) {
+  model::IncidentEvent e;
+  model::TimelineEntry& t = e.entry;
+  Columns in(row);
+  in >> e.id >> t.correlation_id >> t.at >> t.actor >> t.what >> t.from >> t.to >> t.text >> e.incident >> e.title;
+  TRY(e.status, model::parse_incident_status(in.text()));
+  if (const std::string_view word = in.text(); !word.empty()) {
+    TRY(e.severity, model::parse_severity(word));
+  }
+  return e;
+}
+
+model::Attachment read_attachment(const Row& row) {
+  model::Attachment a;
+  Columns(row) >> a.id >> a.key >> a.correlation_id >> a.name >> a.content_type >> a.by >> a.size >> a.at;
+  return a;
 }
 
 model::Attempt read_attempt(const Row& row) {

@@ -16,12 +16,24 @@ constexpr std::string_view incident_columns =
     "metric_value, threshold_value, impact, suggestion, resolution_notes, close_reason, owner, jira_ticket_key, "
     "jira_ticket_url, group_key, route, labels, tags, links, runbook_url, shadow, detected_at, acknowledged_at, "
     "resolved_at, "
-    "closed_at, created_at, updated_at";
+    "closed_at, created_at, updated_at, acknowledged_by, ack_expires_at, snoozed_until, merged_into, merged_groups";
 base::Result<model::Incident> read_incident(const Row& row);
 
 constexpr std::string_view timeline_columns =
     "correlation_id, created_at, actor, event_type, old_value, new_value, description";
 model::TimelineEntry read_timeline(const Row& row);
+
+/// With the incident's; `t` is incident_timeline, `i` incidents.
+constexpr std::string_view event_columns =
+    "t.id, t.correlation_id, t.created_at, t.actor, t.event_type, t.old_value, t.new_value, t.description, i.id, "
+    "i.title, "
+    "i.status, i.severity";
+base::Result<model::IncidentEvent> read_event(const Row& row);
+
+/// Without the content, which may follow as one more column.
+constexpr std::string_view attachment_columns =
+    "id, attachment_key, correlation_id, file_name, content_type, uploaded_by, file_size, created_at";
+model::Attachment read_attachment(const Row& row);
 
 constexpr std::string_view attempt_columns =
     "id, delivery_key, correlation_id, instance, channel, recipient, status, sent_at, delivered_at, provider_id, "

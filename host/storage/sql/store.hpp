@@ -36,6 +36,12 @@ class SqlStore final : public Store {
   base::Result<std::optional<model::Incident>> incident(const std::string& id) override;
   base::Result<std::vector<model::TimelineEntry>> timeline(const std::string& correlation_id) override;
   base::Result<std::vector<model::IncidentAlert>> incident_alerts(const std::string& correlation_id) override;
+  base::Result<std::vector<model::IncidentEvent>> incident_events(std::uint64_t after, std::size_t most,
+                                                                  base::Time now) override;
+  base::Result<std::uint64_t> newest_event() override;
+  base::Result<std::vector<model::Attachment>> attachments(const std::string& correlation_id) override;
+  base::Result<std::optional<model::Attachment>> attachment(const std::string& correlation_id,
+                                                            std::uint64_t id) override;
   base::Result<Listed<model::Alert>> alerts(const AlertQuery& query) override;
   base::Result<Listed<model::Attempt>> attempts(const LogQuery& query) override;
   base::Result<std::vector<model::Delivery>> deliveries(const std::string& correlation_id) override;
