@@ -230,6 +230,8 @@ class RuleRun {
 
 /// The definition as one string: equal strings are the same rule.
 std::string signature_of(const model::Rule& rule);
+/// What stands in for the rule of RuleFailing{rule}.
+const model::Rule& failing_rule();
 /// Whether this shard is the owner of a group.
 bool owns(const ShardSettings& settings, std::string_view rule, std::string_view key);
 
