@@ -14,6 +14,7 @@
 #include "model/changes.hpp"
 #include "model/series_table.hpp"
 #include "model/signal.hpp"
+#include "storage/shared.hpp"
 
 namespace tocsin::storage {
 
@@ -133,6 +134,13 @@ class Store {
   virtual base::Result<std::optional<model::DeadLetter>> dead_letter(std::uint64_t id) = 0;
   virtual base::Result<std::vector<model::TicketRef>> tickets() = 0;
   virtual base::Result<std::optional<std::string>> kv(const std::string& key) = 0;
+  /// By name. Not of one agent: all that share the store take pings for the same heartbeats.
+  virtual base::Result<std::vector<model::HeartbeatRecord>> heartbeats() = 0;
+  /// The rules in the database, by id.
+  virtual base::Result<std::vector<model::RuleRow>> rule_rows() = 0;
+
+  /// Null where the store is this agent's alone.
+  virtual SharedStore* shared() { return nullptr; }
 
   /// "sqlite 3.40.1, /var/lib/tocsin/tocsin.db, schema 3"
   virtual std::string describe() const = 0;

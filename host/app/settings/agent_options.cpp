@@ -193,6 +193,9 @@ std::vector<Section> sections() {
        contact_options()},
       {"group.NAME", "People who are told together.", group_options()},
       {"policy.NAME", "A ladder of escalation.", policy_options()},
+      {"heartbeat.NAME", "A job that says that it ran: `POST /api/v1/heartbeats/NAME[/start|/fail]`.",
+       heartbeat_options()},
+      {"watchdog", "Whom the agent tells that it works.", watchdog_options()},
   };
 }
 

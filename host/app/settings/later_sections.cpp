@@ -4,7 +4,6 @@
 
 #include "config/schema.hpp"
 #include "model/matcher.hpp"
-#include "model/rule.hpp"
 #include "settings/values.hpp"
 
 namespace tocsin::settings {
@@ -46,24 +45,6 @@ const std::vector<Option>& silence_options() {
   return options;
 }
 
-const std::vector<Option>& heartbeat_options() {
-  static const std::vector<Option> options = {
-      {.key = "every", .type = duration, .required = true, .min = "1s", .doc = "How often it beats."},
-      {.key = "grace", .type = duration},
-      {.key = "severity", .type = string},
-      {.key = "labels", .type = table, .children = {{.key = "*", .type = string}}},
-  };
-  return options;
-}
-
-const std::vector<Option>& watchdog_options() {
-  static const std::vector<Option> options = {
-      {.key = "url", .type = string, .required = true, .doc = "Where to report."},
-      {.key = "every", .type = duration, .min = "1s"},
-  };
-  return options;
-}
-
 const std::vector<Option>& rotation_options() {
   static const std::vector<Option> options = {
       {.key = "members", .type = array, .required = true, .doc = "Contacts, in turn.", .children = strings},
@@ -101,10 +82,6 @@ void each(const Value& root, const std::string& section, const std::vector<Optio
     zone_of(table, where, diagnostics);
     matchers_of(table, "matchers", where, diagnostics);
     matchers_of(table, "except", where, diagnostics);
-    const std::string severity = text_of(table, "severity");
-    if (auto parsed = model::parse_severity(severity); !severity.empty() && !parsed) {
-      error_at(diagnostics, place_of(table, "severity"), where + " severity: " + parsed.error().message());
-    }
     warn_at(diagnostics, member->key_place, where + " is not available in this version: " + what);
   }
 }
@@ -122,11 +99,6 @@ bool known_zone(const std::string& zone) {
 void check_later_sections(const Value& root, Diagnostics& diagnostics) {
   each(root, "time_interval", time_interval_options(), "nothing is limited to it", diagnostics);
   each(root, "silence", silence_options(), "nothing is silenced by it", diagnostics);
-  each(root, "heartbeat", heartbeat_options(), "nobody notices when it stops", diagnostics);
-  if (const Value* watchdog = root.find("watchdog")) {
-    config::validate(*watchdog, watchdog_options(), "[watchdog]", diagnostics);
-    warn_at(diagnostics, watchdog->place, "[watchdog] is not available in this version: nothing is sent to it");
-  }
 }
 
 std::vector<Rotation> read_rotations(const Value& root, Diagnostics& diagnostics) {

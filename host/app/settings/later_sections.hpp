@@ -9,7 +9,7 @@
 
 namespace tocsin::settings {
 
-/// [time_interval.*] [silence.*] [heartbeat.*] [watchdog]: checked like all others; one warning each.
+/// [time_interval.*] [silence.*]: checked like all others; one warning each.
 void check_later_sections(const base::Value& root, config::Diagnostics& diagnostics);
 /// Whether the time zone is known on this machine; always true where there is no zone database.
 bool known_zone(const std::string& zone);
