@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "model/alert.hpp"
 #include "model/delivery.hpp"
+#include "model/heartbeat.hpp"
 #include "model/incident.hpp"
 #include "model/matcher.hpp"
 #include "model/plugin.hpp"
@@ -103,6 +104,9 @@ class Backend {
   virtual base::Result<Listed<model::DeadLetter>> dead_letters(const Page& page) = 0;
   virtual base::Result<void> replay_dead_letter(std::uint64_t id) = 0;
   virtual base::Result<std::vector<model::TicketRef>> tickets() = 0;
+  virtual std::vector<model::HeartbeatView> heartbeats() = 0;
+  /// A ping at this instant; returns when it is durable, with how its heartbeat stands then.
+  virtual base::Result<model::HeartbeatView> beat(model::Beat beat) = 0;
   /// What was applied or refused, one line each; an error: nothing was changed.
   virtual base::Result<std::vector<std::string>> reload() = 0;
 

@@ -40,6 +40,10 @@ Outcome show_metrics(Backend& backend, const Call& call);
 Outcome healthy(Backend& backend, const Call& call);
 Outcome ready(Backend& backend, const Call& call);
 
+// handlers_heartbeats.cpp
+Outcome list_heartbeats(Backend& backend, const Call& call);
+Outcome ping_heartbeat(Backend& backend, const Call& call);
+
 // page.cpp
 Outcome show_page(Backend& backend, const Call& call);
 

@@ -18,6 +18,7 @@ void write(JsonWriter& json, const SeriesInfo& series);
 void write(JsonWriter& json, const model::Attempt& attempt);
 void write(JsonWriter& json, const model::PluginStatus& plugin);
 void write(JsonWriter& json, const model::DeadLetter& letter);
+void write(JsonWriter& json, const model::HeartbeatView& view);
 
 /// One incident as a line of CSV (RFC 4180), and the line of column names that goes before.
 std::string incident_csv_header();

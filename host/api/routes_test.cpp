@@ -53,6 +53,11 @@ const std::vector<Sample> samples{
     {"GET", "/api/v1/dead-letters", "/api/v1/dead-letters", ""},
     {"POST", "/api/v1/dead-letters/{id}/replay", "/api/v1/dead-letters/7/replay", ""},
     {"GET", "/api/v1/integrations/jira/mappings", "/api/v1/integrations/jira/mappings", ""},
+    {"GET", "/api/v1/heartbeats", "/api/v1/heartbeats", ""},
+    {"POST", "/api/v1/heartbeats/{name}", "/api/v1/heartbeats/nightly-close", "loaded 7 files"},
+    {"GET", "/api/v1/heartbeats/{name}", "/api/v1/heartbeats/nightly-close?rid=1", ""},
+    {"POST", "/api/v1/heartbeats/{name}/{what}", "/api/v1/heartbeats/nightly-close/start", ""},
+    {"GET", "/api/v1/heartbeats/{name}/{what}", "/api/v1/heartbeats/nightly-close/3", ""},
 };
 
 TEST_F(Routes, EachAnswersAsTheOpenApiDocumentSays) {

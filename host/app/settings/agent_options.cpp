@@ -1,6 +1,7 @@
 // The agent's options, declared once.
 #include "config/schema.hpp"
 #include "settings/agent.hpp"
+#include "settings/dead_mans_switches.hpp"
 #include "settings/instances.hpp"
 #include "settings/routes.hpp"
 #include "settings/rules.hpp"
