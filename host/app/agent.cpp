@@ -12,9 +12,11 @@
 #include "app/configuration.hpp"
 #include "app/crash_book.hpp"
 #include "app/data_lock.hpp"
+#include "app/heartbeat_watch.hpp"
 #include "app/instance_factory.hpp"
 #include "app/plugin_metrics.hpp"
 #include "app/port.hpp"
+#include "app/row_rule_loop.hpp"
 #include "app/version.hpp"
 #include "base/text.hpp"
 #include "plugin_host/call_watch.hpp"
@@ -76,6 +78,7 @@ struct Agent::Impl {
   base::Result<void> make_pipeline();
   base::Result<void> listen();
   base::Result<void> bring_up_plugins();
+  base::Result<void> begin_duties();
   base::Result<void> start();
   void stop();
 
@@ -118,6 +121,8 @@ struct Agent::Impl {
   std::unique_ptr<Detectors> detectors;
   std::unique_ptr<pipeline::Pipeline> pipeline;
   std::unique_ptr<Fleet> fleet;
+  std::unique_ptr<HeartbeatWatch> heartbeats;
+  std::unique_ptr<RowRuleLoop> row_rules;
   std::unique_ptr<Backend> backend;
   std::unique_ptr<api::Server> server;
   // What changes the configuration runs one at a time.
@@ -215,6 +220,8 @@ base::Result<void> Agent::Impl::make_pipeline() {
   };
   fleet_parts.crashes = crashes.get();
   fleet = std::make_unique<Fleet>(std::move(fleet_parts));
+  heartbeats = std::make_unique<HeartbeatWatch>(*pipeline, clock);
+  row_rules = std::make_unique<RowRuleLoop>(*pipeline, clock, metrics);
   // The back end listens for ended deliveries, so it must be there before the first one can end.
   Backend::Parts back;
   back.clock = &clock;
@@ -222,6 +229,8 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.fleet = fleet.get();
   back.detectors = detectors.get();
   back.metrics = &metrics;
+  back.heartbeats = heartbeats.get();
+  back.row_rules = row_rules.get();
   back.rules = [this] { return configuration.rules(); };
   back.routing = [this] { return configuration.routing(); };
   back.reload = [this] { return reload(); };
@@ -366,6 +375,13 @@ base::Result<void> Agent::Impl::bring_up_plugins() {
   return {};
 }
 
+/// What the agent does by itself, before anybody can ask it.
+base::Result<void> Agent::Impl::begin_duties() {
+  TRY_VOID(heartbeats->start(configuration.heartbeats()));
+  row_rules->start();
+  return {};
+}
+
 std::vector<std::string> Agent::Impl::reconcile() {
   return fleet->reconcile(configuration.wanted(), found);
 }
@@ -376,6 +392,7 @@ base::Result<void> Agent::Impl::start() {
                                                 {"storage", &Impl::open_storage},
                                                 {"pipeline", &Impl::make_pipeline},
                                                 {"plugins", &Impl::bring_up_plugins},
+                                                {"duties", &Impl::begin_duties},
                                                 {"http", &Impl::listen}};
   // Each thread would get an arena of its own; the agent's threads share two.
   ::mallopt(M_ARENA_MAX, 2);
@@ -422,6 +439,10 @@ void Agent::Impl::stop() {
         if (server) server->stop();
       },
       [this] {
+        if (row_rules) row_rules->stop();
+        if (heartbeats) heartbeats->stop();
+      },
+      [this] {
         if (pipeline) pipeline->stop();
       },
       [this] {
@@ -439,7 +460,8 @@ void Agent::Impl::stop() {
       [this] {
         if (reactor) reactor->stop();
       },
-      [this] { server.reset(), backend.reset(), fleet.reset(), pipeline.reset(), detectors.reset(); },
+      [this] { server.reset(), backend.reset(), row_rules.reset(), heartbeats.reset(), fleet.reset(); },
+      [this] { pipeline.reset(), detectors.reset(); },
       [this] { factory.reset(), port.reset(); },
       [this] { journal.reset(), store.reset(), lock.reset(); },
   };
@@ -558,6 +580,7 @@ base::Result<std::vector<std::string>> Agent::Impl::reload() {
   for (auto& line : detectors->set_found(found, running()).lines) lines.push_back(std::move(line));
   for (auto& line : apply_rules()) lines.push_back(std::move(line));
   pipeline->set_routing(configuration.routing());
+  heartbeats->set(configuration.heartbeats());
   for (auto& line : reconcile()) lines.push_back(std::move(line));
   telemetry::log_info("agent", "configuration reloaded");
   for (const auto& line : lines) telemetry::log_info("reload", line);

@@ -11,6 +11,8 @@
 #include "api/backend.hpp"
 #include "app/detectors.hpp"
 #include "app/fleet.hpp"
+#include "app/heartbeat_watch.hpp"
+#include "app/row_rule_loop.hpp"
 #include "pipeline/pipeline.hpp"
 #include "telemetry/metrics.hpp"
 
@@ -24,6 +26,8 @@ class Backend final : public api::Backend {
     Fleet* fleet = nullptr;
     Detectors* detectors = nullptr;
     telemetry::Metrics* metrics = nullptr;
+    HeartbeatWatch* heartbeats = nullptr;
+    RowRuleLoop* row_rules = nullptr;
     std::function<std::vector<model::SharedRule>()> rules;
     std::function<model::Routing()> routing;
     std::function<base::Result<std::vector<std::string>>()> reload;
@@ -55,6 +59,8 @@ class Backend final : public api::Backend {
   base::Result<api::Listed<model::DeadLetter>> dead_letters(const api::Page& page) override;
   base::Result<void> replay_dead_letter(std::uint64_t id) override;
   base::Result<std::vector<model::TicketRef>> tickets() override;
+  std::vector<model::HeartbeatView> heartbeats() override { return parts_.heartbeats->list(); }
+  base::Result<model::HeartbeatView> beat(model::Beat beat) override { return parts_.heartbeats->ping(std::move(beat)); }
   base::Result<std::vector<std::string>> reload() override { return parts_.reload(); }
   std::string metrics(bool openmetrics) override { return parts_.metrics->text(openmetrics); }
   std::string not_ready() override { return parts_.not_ready(); }

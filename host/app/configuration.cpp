@@ -183,6 +183,16 @@ model::Routing Configuration::routing() const {
   return loaded_.routing;
 }
 
+std::vector<model::Heartbeat> Configuration::heartbeats() const {
+  std::lock_guard lock(mutex_);
+  return loaded_.heartbeats;
+}
+
+std::optional<settings::Watchdog> Configuration::watchdog() const {
+  std::lock_guard lock(mutex_);
+  return loaded_.watchdog;
+}
+
 std::vector<std::string> Configuration::files() const {
   std::lock_guard lock(mutex_);
   return loaded_.files;

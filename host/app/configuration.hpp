@@ -40,6 +40,8 @@ class Configuration {
   settings::Agent agent() const;
   std::vector<model::SharedRule> rules() const;
   model::Routing routing() const;
+  std::vector<model::Heartbeat> heartbeats() const;
+  std::optional<settings::Watchdog> watchdog() const;
   std::vector<Wanted> wanted() const;
   std::vector<std::string> files() const;
   /// For Fleet and Detectors: options checked against the type, secrets resolved.

@@ -87,6 +87,8 @@ void Heartbeats::learn(const std::vector<model::HeartbeatRecord>& records) {
 
 void Heartbeats::take_over(const std::vector<model::Alert>& alerts, Time now, Decided& out) {
   judging_ = true;
+  // Who judged before may have been away for a while, and pings with it.
+  for (auto& [name, each] : watched_) each.from = std::max(each.from, now);
   for (const auto& alert : alerts) {
     alerts_.restore(alert);
     const std::string name(alert.group.get("heartbeat"));

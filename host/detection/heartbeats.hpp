@@ -32,8 +32,8 @@ class Heartbeats {
   void set(const std::vector<model::Heartbeat>& wanted, base::Time now, Decided& out);
   /// What the store knows; also what other agents wrote there meanwhile.
   void learn(const std::vector<model::HeartbeatRecord>& records);
-  /// Whether this agent is the one that judges. On taking over, `alerts` are those that were told; on giving up they
-  /// are forgotten.
+  /// Whether this agent is the one that judges. On taking over, `alerts` are those that were told, and whatever is not
+  /// late yet has one grace; on giving up they are forgotten.
   void take_over(const std::vector<model::Alert>& alerts, base::Time now, Decided& out);
   void give_up();
 
@@ -51,7 +51,7 @@ class Heartbeats {
   struct Watched {
     model::Heartbeat heartbeat;
     model::HeartbeatRecord record;
-    base::Time from{};  ///< this process watches it since
+    base::Time from{};  ///< this process watches it, or judges, since
     model::Labels group;
     model::Rule missed, failed;
   };

@@ -334,6 +334,10 @@ void Pipeline::set_channel(const std::string& instance, std::shared_ptr<delivery
   impl_->outbox->set_channel(instance, std::move(channel));
 }
 
+void Pipeline::decide(Decide decide, std::function<void(base::Result<void>)> done) {
+  impl_->control.decide(std::move(decide), std::move(done));
+}
+
 base::Result<void> Pipeline::decide(Decide decide) {
   auto answer = std::make_shared<std::promise<base::Result<void>>>();
   auto future = answer->get_future();

@@ -77,6 +77,9 @@ class Pipeline {
   using Decide = std::function<base::Result<model::Changes>(incidents::Desk&, base::Time now)>;
   /// Decides on the control strand and returns when the decision is durable.
   base::Result<void> decide(Decide decide);
+  /// The same without waiting: `done` runs on any thread, or at once where the agent is stopping. Decisions are taken
+  /// in the order of the calls.
+  void decide(Decide decide, std::function<void(base::Result<void>)> done);
   /// A value read on the control strand.
   std::optional<model::Incident> find_incident(const std::string& id);
   /// Deliveries outside the desk (trial messages, replayed dead letters): kept in one transaction `with` these, then
