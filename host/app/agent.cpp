@@ -18,6 +18,7 @@
 #include "app/port.hpp"
 #include "app/row_rule_loop.hpp"
 #include "app/version.hpp"
+#include "app/watchdog.hpp"
 #include "base/text.hpp"
 #include "plugin_host/call_watch.hpp"
 #include "telemetry/log.hpp"
@@ -84,6 +85,7 @@ struct Agent::Impl {
 
   base::Result<std::vector<std::string>> reload();
   Detectors::Running running();
+  std::vector<model::SharedRule> all_rules() const;
   std::vector<std::string> apply_rules();
   std::vector<std::string> reconcile();
   void report_found();
@@ -123,6 +125,7 @@ struct Agent::Impl {
   std::unique_ptr<Fleet> fleet;
   std::unique_ptr<HeartbeatWatch> heartbeats;
   std::unique_ptr<RowRuleLoop> row_rules;
+  std::unique_ptr<Watchdog> watchdog;
   std::unique_ptr<Backend> backend;
   std::unique_ptr<api::Server> server;
   // What changes the configuration runs one at a time.
@@ -204,7 +207,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   parts.metrics = &metrics;
   parts.reactor = reactor.get();
   parts.pool = pool.get();
-  parts.evaluators = [this](std::uint32_t shard) { return detectors->for_shard(shard); };
+  parts.evaluators = [this](std::uint32_t shard) { return Watchdog::with_evaluator(detectors->for_shard(shard)); };
   pipeline = std::make_unique<pipeline::Pipeline>(settings, parts, configuration.routing());
   Fleet::Parts fleet_parts;
   fleet_parts.factory = factory.get();
@@ -222,6 +225,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   fleet = std::make_unique<Fleet>(std::move(fleet_parts));
   heartbeats = std::make_unique<HeartbeatWatch>(*pipeline, clock);
   row_rules = std::make_unique<RowRuleLoop>(*pipeline, clock, metrics);
+  watchdog = std::make_unique<Watchdog>(Watchdog::Parts{pipeline.get(), &clock, &series, &metrics, settings.shards});
   // The back end listens for ended deliveries, so it must be there before the first one can end.
   Backend::Parts back;
   back.clock = &clock;
@@ -237,7 +241,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.not_ready = [this] { return not_ready(); };
   back.name = agent.name;
   backend = std::make_unique<Backend>(std::move(back));
-  TRY(const auto problems, pipeline->start(configuration.rules(), std::move(restored)));
+  TRY(const auto problems, pipeline->start(all_rules(), std::move(restored)));
   for (const auto& problem : problems) telemetry::log_error("rules", problem.rule + ": " + problem.error.message());
   port->set_pipeline(pipeline.get());
   tell_crashes();
@@ -379,6 +383,7 @@ base::Result<void> Agent::Impl::bring_up_plugins() {
 base::Result<void> Agent::Impl::begin_duties() {
   TRY_VOID(heartbeats->start(configuration.heartbeats()));
   row_rules->start();
+  watchdog->set(configuration.watchdog());
   return {};
 }
 
@@ -439,6 +444,7 @@ void Agent::Impl::stop() {
         if (server) server->stop();
       },
       [this] {
+        if (watchdog) watchdog->stop();
         if (row_rules) row_rules->stop();
         if (heartbeats) heartbeats->stop();
       },
@@ -461,7 +467,7 @@ void Agent::Impl::stop() {
         if (reactor) reactor->stop();
       },
       [this] { server.reset(), backend.reset(), row_rules.reset(), heartbeats.reset(), fleet.reset(); },
-      [this] { pipeline.reset(), detectors.reset(); },
+      [this] { pipeline.reset(), watchdog.reset(), detectors.reset(); },
       [this] { factory.reset(), port.reset(); },
       [this] { journal.reset(), store.reset(), lock.reset(); },
   };
@@ -497,6 +503,7 @@ void Agent::Impl::look_at_files() {
         for (const auto& line : apply_rules()) telemetry::log_info("rules", line);
         // A changed secret makes new instances of whom it belongs to.
         for (const auto& line : reconcile()) telemetry::log_info("plugins", line);
+        watchdog->set(configuration.watchdog());
       }
       look_at_files();
       std::lock_guard inner(watch_mutex);
@@ -540,12 +547,19 @@ Detectors::Running Agent::Impl::running() {
   return {configuration.rules(), [this](const Detectors::OnShard& visit) { pipeline->each_shard(visit); }};
 }
 
+/// The configured ones, and what the agent judges itself by.
+std::vector<model::SharedRule> Agent::Impl::all_rules() const {
+  auto rules = configuration.rules();
+  rules.push_back(Watchdog::rule());
+  return rules;
+}
+
 std::vector<std::string> Agent::Impl::apply_rules() {
   std::vector<std::string> lines;
   for (const auto& finding : configuration.read_scripts(*detectors)) lines.push_back(finding.text());
-  const auto rules = configuration.rules();
+  const auto rules = all_rules();
   for (const auto& problem : pipeline->set_rules(rules)) lines.push_back(problem.rule + ": " + problem.error.message());
-  lines.push_back(std::to_string(rules.size()) + " rules");
+  lines.push_back(std::to_string(rules.size() - 1) + " rules");
   return lines;
 }
 
@@ -581,6 +595,7 @@ base::Result<std::vector<std::string>> Agent::Impl::reload() {
   for (auto& line : apply_rules()) lines.push_back(std::move(line));
   pipeline->set_routing(configuration.routing());
   heartbeats->set(configuration.heartbeats());
+  watchdog->set(configuration.watchdog());
   for (auto& line : reconcile()) lines.push_back(std::move(line));
   telemetry::log_info("agent", "configuration reloaded");
   for (const auto& line : lines) telemetry::log_info("reload", line);

@@ -190,7 +190,10 @@ std::vector<model::Heartbeat> Configuration::heartbeats() const {
 
 std::optional<settings::Watchdog> Configuration::watchdog() const {
   std::lock_guard lock(mutex_);
-  return loaded_.watchdog;
+  // Read again, because a file that holds a secret may have changed; where it is gone, what was read last stands.
+  config::Diagnostics diagnostics;
+  auto now = settings::read_watchdog(loaded_.watchdog_section, environment_, diagnostics);
+  return config::has_errors(diagnostics) ? loaded_.watchdog : now;
 }
 
 std::vector<std::string> Configuration::files() const {

@@ -54,6 +54,7 @@ class Loader {
     check_routes(root, out_.routing, out_.instances, diagnostics());
     out_.heartbeats = read_heartbeats(root, diagnostics());
     out_.watchdog = read_watchdog(root, request_.environment, diagnostics());
+    if (const Value* section = root.find("watchdog")) out_.watchdog_section.set("watchdog", *section);
     rules(root);
     nobody_told(root);
     files_of_secrets(root);

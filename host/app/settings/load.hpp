@@ -31,6 +31,7 @@ struct Loaded {
   model::Routing routing;            ///< with a channel for each enabled notifier and tracker whose plugin is there
   std::vector<model::Heartbeat> heartbeats;
   std::optional<Watchdog> watchdog;
+  base::Value watchdog_section;  ///< as written, to resolve its secrets anew with read_watchdog()
   config::Diagnostics diagnostics;
   std::vector<std::string> files;         ///< every configuration and rule file that was read
   std::vector<std::string> secret_files;  ///< whose change means a reload
