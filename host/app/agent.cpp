@@ -12,6 +12,7 @@
 #include "app/configuration.hpp"
 #include "app/crash_book.hpp"
 #include "app/data_lock.hpp"
+#include "app/fellows.hpp"
 #include "app/heartbeat_watch.hpp"
 #include "app/instance_factory.hpp"
 #include "app/plugin_metrics.hpp"
@@ -126,6 +127,7 @@ struct Agent::Impl {
   std::unique_ptr<HeartbeatWatch> heartbeats;
   std::unique_ptr<RowRuleLoop> row_rules;
   std::unique_ptr<Watchdog> watchdog;
+  std::unique_ptr<Fellows> fellows;
   std::unique_ptr<Backend> backend;
   std::unique_ptr<api::Server> server;
   // What changes the configuration runs one at a time.
@@ -225,6 +227,8 @@ base::Result<void> Agent::Impl::make_pipeline() {
   fleet = std::make_unique<Fleet>(std::move(fleet_parts));
   heartbeats = std::make_unique<HeartbeatWatch>(*pipeline, clock);
   row_rules = std::make_unique<RowRuleLoop>(*pipeline, clock, metrics);
+  fellows = std::make_unique<Fellows>(
+      Fellows::Parts{pipeline.get(), agent.name, agent.http.external_url, std::string(tocsin_version)});
   watchdog = std::make_unique<Watchdog>(Watchdog::Parts{pipeline.get(), &clock, &series, &metrics, settings.shards});
   // The back end listens for ended deliveries, so it must be there before the first one can end.
   Backend::Parts back;
@@ -384,6 +388,7 @@ base::Result<void> Agent::Impl::begin_duties() {
   TRY_VOID(heartbeats->start(configuration.heartbeats()));
   row_rules->start();
   watchdog->set(configuration.watchdog());
+  fellows->start();
   return {};
 }
 
@@ -444,6 +449,7 @@ void Agent::Impl::stop() {
         if (server) server->stop();
       },
       [this] {
+        if (fellows) fellows->stop();
         if (watchdog) watchdog->stop();
         if (row_rules) row_rules->stop();
         if (heartbeats) heartbeats->stop();
@@ -466,8 +472,8 @@ void Agent::Impl::stop() {
       [this] {
         if (reactor) reactor->stop();
       },
-      [this] { server.reset(), backend.reset(), row_rules.reset(), heartbeats.reset(), fleet.reset(); },
-      [this] { pipeline.reset(), watchdog.reset(), detectors.reset(); },
+      [this] { server.reset(), backend.reset(), fellows.reset(), row_rules.reset(), heartbeats.reset(); },
+      [this] { fleet.reset(), pipeline.reset(), watchdog.reset(), detectors.reset(); },
       [this] { factory.reset(), port.reset(); },
       [this] { journal.reset(), store.reset(), lock.reset(); },
   };
