@@ -16,6 +16,7 @@
 #include "model/alert_view.hpp"
 #include "model/attachment.hpp"
 #include "model/delivery.hpp"
+#include "model/heartbeat.hpp"
 #include "model/incident.hpp"
 #include "model/matcher.hpp"
 #include "model/plugin.hpp"
@@ -185,6 +186,9 @@ class Backend {
   virtual base::Result<std::vector<model::TicketRef>> tickets() = 0;
   /// Who was or was not told, why, and what comes next.
   virtual base::Result<Explanation> explain(const ExplainQuery& query) = 0;
+  virtual std::vector<model::HeartbeatView> heartbeats() = 0;
+  /// A ping at this instant; returns when it is durable, with how its heartbeat stands then.
+  virtual base::Result<model::HeartbeatView> beat(model::Beat beat) = 0;
   /// What was applied or refused, one line each; an error: nothing was changed.
   virtual base::Result<std::vector<std::string>> reload() = 0;
 

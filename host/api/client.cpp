@@ -53,11 +53,23 @@ Result<Address> parse_url(const std::string& url) {
   return out;
 }
 
+/// Who is asked, as messages say it, and what people do when it does not answer.
+struct Peer {
+  std::string who, when_slow, when_away;
+};
+
+Peer agent_at(const std::string& url) {
+  return {"the agent at " + url, "is it overloaded? `tocsin status` and its log tell",
+          "is it running, and is --url (or TOCSIN_URL) right?"};
+}
+
 /// One request over one connection, with one deadline over all of it.
 class Call {
  public:
-  Call(const std::string& url, Address address, base::Duration timeout)
-      : url_(url), address_(std::move(address)), deadline_(std::chrono::steady_clock::now() + timeout) {}
+  Call(Peer peer, Address address, base::Duration timeout)
+      : peer_(std::move(peer)),
+        address_(std::move(address)),
+        deadline_(std::chrono::steady_clock::now() + timeout) {}
 
   Result<Answer> run(const std::string& request, bool head) {
     TRY_VOID(connect());
@@ -87,14 +99,11 @@ class Call {
     socket_.close(ignored);
     context_.restart();
     context_.run();
-    return fail(Fault::unavailable, "the agent at " + url_ +
-                                        " did not answer in time; is it overloaded? `tocsin status` "
-                                        "and its log tell");
+    return fail(Fault::unavailable, peer_.who + " did not answer in time; " + peer_.when_slow);
   }
 
   std::unexpected<base::Error> unreachable(const std::string& why) const {
-    return fail(Fault::unavailable, "cannot reach the agent at " + url_ + ": " + why +
-                                        "; is it running, and is --url (or TOCSIN_URL) right?");
+    return fail(Fault::unavailable, "cannot reach " + peer_.who + ": " + why + "; " + peer_.when_away);
   }
 
   Result<void> connect() {
@@ -195,13 +204,13 @@ class Call {
       pending += more;
       pending.erase(0, parser.put(asio::buffer(pending), ec));
       if (ec && ec != http::error::need_more)
-        return unreachable("what answers there is no agent (" + ec.message() + ")");
+        return unreachable("what answers there does not speak HTTP (" + ec.message() + ")");
     }
     auto& message = parser.get();
     return Answer{message.result_int(), std::string(message[http::field::content_type]), std::move(message.body())};
   }
 
-  const std::string& url_;
+  const Peer peer_;
   const Address address_;
   const std::chrono::steady_clock::time_point deadline_;
   asio::io_context context_{1};
@@ -215,12 +224,16 @@ bool one_line(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos;
 }
 
+std::string authority_of(const Address& address) {
+  const bool v6 = address.host.find(':') != std::string::npos;
+  return (v6 ? "[" + address.host + "]" : address.host) + ":" + address.port;
+}
+
 std::string request_text(const Address& address, std::string_view method, std::string_view target,
                          std::string_view body, const std::string& token, std::string_view content_type) {
-  bool v6 = address.host.find(':') != std::string::npos;
   std::string out(method);
   out.append(" ").append(address.prefix).append(target).append(" HTTP/1.1\r\nHost: ");
-  out.append(v6 ? "[" + address.host + "]" : address.host).append(":").append(address.port);
+  out.append(authority_of(address));
   out.append("\r\nUser-Agent: tocsin\r\nAccept: application/json, */*\r\nConnection: close\r\n");
   if (!token.empty()) out.append("Authorization: Bearer ").append(token).append("\r\n");
   if (!body.empty()) out.append("Content-Type: ").append(content_type).append("\r\n");
@@ -238,7 +251,31 @@ Result<Answer> call(const std::string& url, std::string_view method, std::string
     return fail(Fault::invalid, "the request to " + url + " holds a line break or a space where none may be");
   }
   std::string request = request_text(address, method, target, body, token, content_type);
-  return Call(url, std::move(address), timeout).run(request, method == "HEAD");
+  return Call(agent_at(url), std::move(address), timeout).run(request, method == "HEAD");
+}
+
+Result<Answer> send(const Outgoing& outgoing) {
+  const std::size_t scheme = outgoing.url.find("://");
+  const std::size_t slash =
+      std::min(outgoing.url.find_first_of("/?#", scheme == std::string::npos ? 0 : scheme + 3), outgoing.url.size());
+  const std::string origin = outgoing.url.substr(0, slash);
+  std::string target = outgoing.url.substr(slash, outgoing.url.find('#') - slash);
+  if (!target.starts_with('/')) target.insert(0, "/");
+  TRY(Address address, parse_url(origin));
+  std::string request = outgoing.method + " " + target + " HTTP/1.1\r\nHost: " + authority_of(address) +
+                        "\r\nUser-Agent: tocsin\r\nConnection: close\r\n";
+  for (const auto& [name, value] : outgoing.headers) request += name + ": " + value + "\r\n";
+  const bool carries = !outgoing.body.empty() || (outgoing.method != "GET" && outgoing.method != "HEAD");
+  if (carries) request += "Content-Length: " + std::to_string(outgoing.body.size()) + "\r\n";
+  request += "\r\n" + outgoing.body;
+  for (const auto& [name, value] : outgoing.headers) {
+    if (!one_line(name) || !one_line(value))
+      return fail(Fault::invalid, "the header \"" + name + "\" for " + origin + " holds a line break");
+  }
+  if (!one_line(target) || target.find(' ') != target.npos)
+    return fail(Fault::invalid, "the request to " + origin + " holds a line break or a space where none may be");
+  const Peer peer{origin, "does it work, and is the network slow?", "is the address right, and is it up?"};
+  return Call(peer, std::move(address), outgoing.timeout).run(request, outgoing.method == "HEAD");
 }
 
 }  // namespace tocsin::api

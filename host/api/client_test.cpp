@@ -70,6 +70,39 @@ TEST_F(Client, RefusesWhatIsNoUrlOrNoRequest) {
   EXPECT_FALSE(call("http://127.0.0.1:1", "GET", "/", "", "to\nken", 1s));
 }
 
+TEST_F(Client, SendsARequestToSomebodyElse) {
+  std::string seen;
+  backend.on_plugin = [&](const Backend::PluginRequest& request, std::function<void(Backend::PluginResponse)> done) {
+    seen = std::string(request.method) + " " + std::string(request.path) + "?" + std::string(request.query);
+    for (const auto& [name, value] : request.headers) {
+      if (name == "x-token") seen += " " + std::string(value);
+    }
+    done({});
+    return true;
+  };
+  start();
+  Outgoing outgoing;
+  outgoing.method = "POST";
+  outgoing.url = url() + "/ping/riyadh-1?a=b";
+  outgoing.headers = {{"X-Token", "s3cret"}};
+  const auto answer = send(outgoing);
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_EQ(answer->status, 200u);
+  EXPECT_EQ(seen, "POST /ping/riyadh-1?a=b s3cret");
+}
+
+TEST_F(Client, WhatASecretUrlSaysIsInNoMessage) {
+  Outgoing outgoing;
+  outgoing.url = "http://127.0.0.1:1/s3cret-path?s3cret=query";
+  const auto answer = send(outgoing);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().message().find("s3cret"), std::string::npos) << answer.error().message();
+  EXPECT_NE(answer.error().message().find("http://127.0.0.1:1: Connection refused"), std::string::npos)
+      << answer.error().message();
+  outgoing.headers = {{"X", "a\r\nY: b"}};
+  EXPECT_EQ(send(outgoing).error().fault(), base::Fault::invalid);
+}
+
 TEST_F(Client, ReadsTheAnswerToABodyThatWasTooLarge) {
   ServerSettings settings;
   settings.max_body = 1000;

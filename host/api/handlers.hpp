@@ -80,6 +80,10 @@ Outcome am_healthy(Backend& backend, const Call& call);
 Outcome am_ready(Backend& backend, const Call& call);
 Outcome am_reload(Backend& backend, const Call& call);
 
+// handlers_heartbeats.cpp
+Outcome list_heartbeats(Backend& backend, const Call& call);
+Outcome ping_heartbeat(Backend& backend, const Call& call);
+
 // page.cpp
 Outcome show_page(Backend& backend, const Call& call);
 

@@ -185,6 +185,25 @@ void write(JsonWriter& json, const SeriesInfo& s) {
   json.field("first", s.first).field("last", s.last).field("samples", s.samples).close_object();
 }
 
+void write(JsonWriter& json, const model::HeartbeatView& v) {
+  const model::HeartbeatRecord& r = v.record;
+  json.open_object().field("name", v.heartbeat.name).field("status", model::to_string(v.status));
+  json.field("running", v.running).field("every", base::format_duration(v.heartbeat.every));
+  json.field("grace", base::format_duration(v.heartbeat.grace));
+  word(json, "severity", v.heartbeat.severity);
+  write(json.key("labels"), v.heartbeat.labels);
+  json.field("expected_at", v.expected_at).field("late_at", v.late_at).field("last_ping", r.last_ping);
+  json.key("last_kind");
+  r.last_ping == base::no_time ? json.null() : json.text(model::to_string(r.last_kind));
+  json.field("last_start", r.last_start).field("last_success", r.last_success).field("last_failure", r.last_failure);
+  json.key("last_duration_seconds");
+  r.last_duration > base::Duration::zero() ? json.number(std::chrono::duration<double>(r.last_duration).count())
+                                           : json.null();
+  json.key("exit_status");
+  r.exit_status < 0 ? json.null() : json.integer(static_cast<std::uint64_t>(r.exit_status));
+  json.field("note", r.note).field("pings", r.pings).field("since", r.since).close_object();
+}
+
 void write(JsonWriter& json, const model::Attempt& a) {
   json.open_object().field("key", a.delivery_key).field("type", a.type).field("recipient", a.recipient);
   json.field("status", a.status).field("sent_at", a.sent_at).field("delivered_at", a.delivered_at);

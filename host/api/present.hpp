@@ -24,6 +24,7 @@ void write(JsonWriter& json, const SilenceView& view);
 
 /// Empty text becomes null.
 void optional_text(JsonWriter& json, std::string_view name, std::string_view text);
+void write(JsonWriter& json, const model::HeartbeatView& view);
 
 /// One incident as a line of CSV (RFC 4180), and the line of column names that goes before.
 std::string incident_csv_header();

@@ -489,6 +489,17 @@ constexpr std::array table{
           {},
           200,
           ""},
+    Route{"GET", "/api/v1/heartbeats", "Heartbeats and how they stand", h::list_heartbeats, 0, page_parameters, {},
+          "HeartbeatList"},
+    Route{"POST", "/api/v1/heartbeats/{name}", "A job succeeded; any body is kept as its note, up to 10 kB",
+          h::ping_heartbeat, route_lenient, {}, {}, "Heartbeat"},
+    Route{"GET", "/api/v1/heartbeats/{name}", "The same, for clients that can only GET", h::ping_heartbeat,
+          route_lenient, {}, {}, "Heartbeat"},
+    Route{"POST", "/api/v1/heartbeats/{name}/{what}",
+          "A job began (start), failed (fail), or ended with an exit status (0 to 255)", h::ping_heartbeat,
+          route_lenient, {}, {}, "Heartbeat"},
+    Route{"GET", "/api/v1/heartbeats/{name}/{what}", "The same, for clients that can only GET", h::ping_heartbeat,
+          route_lenient, {}, {}, "Heartbeat"},
 };
 
 /// Walks path and pattern segment by segment; `values` gets what stands for {…}.

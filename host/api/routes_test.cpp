@@ -86,6 +86,11 @@ const std::vector<Sample> samples{
     {"GET", "/-/healthy", "/-/healthy", ""},
     {"GET", "/-/ready", "/-/ready", ""},
     {"POST", "/-/reload", "/-/reload", ""},
+    {"GET", "/api/v1/heartbeats", "/api/v1/heartbeats", ""},
+    {"POST", "/api/v1/heartbeats/{name}", "/api/v1/heartbeats/nightly-close", "loaded 7 files"},
+    {"GET", "/api/v1/heartbeats/{name}", "/api/v1/heartbeats/nightly-close?rid=1", ""},
+    {"POST", "/api/v1/heartbeats/{name}/{what}", "/api/v1/heartbeats/nightly-close/start", ""},
+    {"GET", "/api/v1/heartbeats/{name}/{what}", "/api/v1/heartbeats/nightly-close/3", ""},
 };
 
 TEST_F(Routes, EachAnswersAsTheOpenApiDocumentSays) {

@@ -297,6 +297,22 @@ std::string_view schemas_json() {
   "who","title","text","alerts","route","group_key","incident"]},
 "MappingList":{"type":"object","properties":{"items":{"type":"array",
   "items":{"$ref":"#/components/schemas/Mapping"}},"next":{"type":"string","nullable":true}},
+  "required":["items","next"]},
+"Heartbeat":{"type":"object","properties":{"name":{"type":"string"},"status":{"type":"string","enum":["new","up",
+  "grace","missed","failed"]},"running":{"type":"boolean"},"every":{"type":"string"},"grace":{"type":"string"},
+  "severity":{"type":"string","enum":["CRITICAL","HIGH","MEDIUM","LOW"],"nullable":true},"labels":{"type":"object",
+  "additionalProperties":{"type":"string"}},"expected_at":{"type":"string","format":"date-time","nullable":true},
+  "late_at":{"type":"string","format":"date-time","nullable":true},"last_ping":{"type":"string","format":"date-time",
+  "nullable":true},"last_kind":{"type":"string","enum":["start","success","fail"],"nullable":true},
+  "last_start":{"type":"string","format":"date-time","nullable":true},"last_success":{"type":"string",
+  "format":"date-time","nullable":true},"last_failure":{"type":"string","format":"date-time","nullable":true},
+  "last_duration_seconds":{"type":"number","nullable":true},"exit_status":{"type":"integer","nullable":true},
+  "note":{"type":"string"},"pings":{"type":"integer"},"since":{"type":"string","format":"date-time",
+  "nullable":true}},"required":["name","status","running","every","grace","severity","labels","expected_at","late_at",
+  "last_ping","last_kind","last_start","last_success","last_failure","last_duration_seconds","exit_status","note",
+  "pings","since"]},
+"HeartbeatList":{"type":"object","properties":{"items":{"type":"array",
+  "items":{"$ref":"#/components/schemas/Heartbeat"}},"next":{"type":"string","nullable":true}},
   "required":["items","next"]}
 })json";
 }

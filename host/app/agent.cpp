@@ -12,10 +12,14 @@
 #include "app/configuration.hpp"
 #include "app/crash_book.hpp"
 #include "app/data_lock.hpp"
+#include "app/fellows.hpp"
+#include "app/heartbeat_watch.hpp"
 #include "app/instance_factory.hpp"
 #include "app/plugin_metrics.hpp"
 #include "app/port.hpp"
+#include "app/row_rule_loop.hpp"
 #include "app/version.hpp"
+#include "app/watchdog.hpp"
 #include "base/text.hpp"
 #include "plugin_host/call_watch.hpp"
 #include "telemetry/log.hpp"
@@ -77,11 +81,13 @@ struct Agent::Impl {
   base::Result<void> make_pipeline();
   base::Result<void> listen();
   base::Result<void> bring_up_plugins();
+  base::Result<void> begin_duties();
   base::Result<void> start();
   void stop();
 
   base::Result<std::vector<std::string>> reload();
   Detectors::Running running();
+  std::vector<model::SharedRule> all_rules() const;
   std::vector<std::string> apply_rules();
   std::vector<std::string> reconcile();
   void report_found();
@@ -119,6 +125,10 @@ struct Agent::Impl {
   std::unique_ptr<Detectors> detectors;
   std::unique_ptr<pipeline::Pipeline> pipeline;
   std::unique_ptr<Fleet> fleet;
+  std::unique_ptr<HeartbeatWatch> heartbeats;
+  std::unique_ptr<RowRuleLoop> row_rules;
+  std::unique_ptr<Watchdog> watchdog;
+  std::unique_ptr<Fellows> fellows;
   std::unique_ptr<Backend> backend;
   std::unique_ptr<api::Server> server;
   // What changes the configuration runs one at a time.
@@ -201,7 +211,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   parts.metrics = &metrics;
   parts.reactor = reactor.get();
   parts.pool = pool.get();
-  parts.evaluators = [this](std::uint32_t shard) { return detectors->for_shard(shard); };
+  parts.evaluators = [this](std::uint32_t shard) { return Watchdog::with_evaluator(detectors->for_shard(shard)); };
   pipeline = std::make_unique<pipeline::Pipeline>(settings, parts, configuration.routing());
   Fleet::Parts fleet_parts;
   fleet_parts.factory = factory.get();
@@ -217,6 +227,11 @@ base::Result<void> Agent::Impl::make_pipeline() {
   };
   fleet_parts.crashes = crashes.get();
   fleet = std::make_unique<Fleet>(std::move(fleet_parts));
+  heartbeats = std::make_unique<HeartbeatWatch>(*pipeline, clock);
+  row_rules = std::make_unique<RowRuleLoop>(*pipeline, clock, metrics);
+  fellows = std::make_unique<Fellows>(
+      Fellows::Parts{pipeline.get(), agent.name, agent.http.external_url, std::string(tocsin_version)});
+  watchdog = std::make_unique<Watchdog>(Watchdog::Parts{pipeline.get(), &clock, &series, &metrics, settings.shards});
   // The back end listens for ended deliveries, so it must be there before the first one can end.
   Backend::Parts back;
   back.clock = &clock;
@@ -224,6 +239,8 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.fleet = fleet.get();
   back.detectors = detectors.get();
   back.metrics = &metrics;
+  back.heartbeats = heartbeats.get();
+  back.row_rules = row_rules.get();
   back.rules = [this] { return configuration.rules(); };
   back.routing = [this] { return configuration.routing(); };
   back.reload = [this] { return reload(); };
@@ -234,7 +251,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.shown = [this] { return configuration.shown(); };
   back.cluster = options.cluster;
   backend = std::make_unique<Backend>(std::move(back));
-  TRY(const auto problems, pipeline->start(configuration.rules(), std::move(restored)));
+  TRY(const auto problems, pipeline->start(all_rules(), std::move(restored)));
   for (const auto& problem : problems) telemetry::log_error("rules", problem.rule + ": " + problem.error.message());
   port->set_pipeline(pipeline.get());
   tell_crashes();
@@ -374,6 +391,15 @@ base::Result<void> Agent::Impl::bring_up_plugins() {
   return {};
 }
 
+/// What the agent does by itself, before anybody can ask it.
+base::Result<void> Agent::Impl::begin_duties() {
+  TRY_VOID(heartbeats->start(configuration.heartbeats()));
+  row_rules->start();
+  watchdog->set(configuration.watchdog());
+  fellows->start();
+  return {};
+}
+
 std::vector<std::string> Agent::Impl::reconcile() {
   return fleet->reconcile(configuration.wanted(), found);
 }
@@ -384,6 +410,7 @@ base::Result<void> Agent::Impl::start() {
                                                 {"storage", &Impl::open_storage},
                                                 {"pipeline", &Impl::make_pipeline},
                                                 {"plugins", &Impl::bring_up_plugins},
+                                                {"duties", &Impl::begin_duties},
                                                 {"http", &Impl::listen}};
   // Each thread would get an arena of its own; the agent's threads share two.
   ::mallopt(M_ARENA_MAX, 2);
@@ -430,6 +457,12 @@ void Agent::Impl::stop() {
         if (server) server->stop();
       },
       [this] {
+        if (fellows) fellows->stop();
+        if (watchdog) watchdog->stop();
+        if (row_rules) row_rules->stop();
+        if (heartbeats) heartbeats->stop();
+      },
+      [this] {
         if (pipeline) pipeline->stop();
       },
       [this] {
@@ -447,7 +480,8 @@ void Agent::Impl::stop() {
       [this] {
         if (reactor) reactor->stop();
       },
-      [this] { server.reset(), backend.reset(), fleet.reset(), pipeline.reset(), detectors.reset(); },
+      [this] { server.reset(), backend.reset(), fellows.reset(), row_rules.reset(), heartbeats.reset(); },
+      [this] { fleet.reset(), pipeline.reset(), watchdog.reset(), detectors.reset(); },
       [this] { factory.reset(), port.reset(); },
       [this] { journal.reset(), store.reset(), lock.reset(); },
   };
@@ -483,6 +517,7 @@ void Agent::Impl::look_at_files() {
         for (const auto& line : apply_rules()) telemetry::log_info("rules", line);
         // A changed secret makes new instances of whom it belongs to.
         for (const auto& line : reconcile()) telemetry::log_info("plugins", line);
+        watchdog->set(configuration.watchdog());
       }
       look_at_files();
       std::lock_guard inner(watch_mutex);
@@ -526,12 +561,19 @@ Detectors::Running Agent::Impl::running() {
   return {configuration.rules(), [this](const Detectors::OnShard& visit) { pipeline->each_shard(visit); }};
 }
 
+/// The configured ones, and what the agent judges itself by.
+std::vector<model::SharedRule> Agent::Impl::all_rules() const {
+  auto rules = configuration.rules();
+  rules.push_back(Watchdog::rule());
+  return rules;
+}
+
 std::vector<std::string> Agent::Impl::apply_rules() {
   std::vector<std::string> lines;
   for (const auto& finding : configuration.read_scripts(*detectors)) lines.push_back(finding.text());
-  const auto rules = configuration.rules();
+  const auto rules = all_rules();
   for (const auto& problem : pipeline->set_rules(rules)) lines.push_back(problem.rule + ": " + problem.error.message());
-  lines.push_back(std::to_string(rules.size()) + " rules");
+  lines.push_back(std::to_string(rules.size() - 1) + " rules");
   return lines;
 }
 
@@ -568,6 +610,8 @@ base::Result<std::vector<std::string>> Agent::Impl::reload() {
   for (auto& line : detectors->set_found(found, running()).lines) lines.push_back(std::move(line));
   for (auto& line : apply_rules()) lines.push_back(std::move(line));
   pipeline->set_routing(configuration.routing());
+  heartbeats->set(configuration.heartbeats());
+  watchdog->set(configuration.watchdog());
   for (auto& line : reconcile()) lines.push_back(std::move(line));
   telemetry::log_info("agent", "configuration reloaded");
   for (const auto& line : lines) telemetry::log_info("reload", line);

@@ -82,6 +82,11 @@ std::vector<api::RuleInfo> Backend::rules() {
     answer.push_back({rule, status.health.empty() ? "unknown" : status.health, status.last_error, status.evaluations,
                       status.failures, status.groups, status.pending, status.firing, status.last_evaluation});
   }
+  for (const auto& [row, status] : parts_.row_rules->status()) {
+    answer.push_back({std::make_shared<const model::Rule>(detection::rule_of(row)), status.health, status.last_error,
+                      status.evaluations, status.failures, status.groups, status.pending, status.firing,
+                      status.last_evaluation});
+  }
   return answer;
 }
 

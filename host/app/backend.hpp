@@ -13,6 +13,8 @@
 #include "app/agent.hpp"
 #include "app/detectors.hpp"
 #include "app/fleet.hpp"
+#include "app/heartbeat_watch.hpp"
+#include "app/row_rule_loop.hpp"
 #include "pipeline/pipeline.hpp"
 #include "settings/load.hpp"
 #include "telemetry/metrics.hpp"
@@ -27,6 +29,8 @@ class Backend final : public api::Backend {
     Fleet* fleet = nullptr;
     Detectors* detectors = nullptr;
     telemetry::Metrics* metrics = nullptr;
+    HeartbeatWatch* heartbeats = nullptr;
+    RowRuleLoop* row_rules = nullptr;
     std::function<std::vector<model::SharedRule>()> rules;
     std::function<model::Routing()> routing;
     std::function<base::Result<std::vector<std::string>>()> reload;
@@ -88,6 +92,8 @@ class Backend final : public api::Backend {
   base::Result<api::SilenceView> silence_view(const std::string& id) override;
   base::Result<api::SilencePreview> preview_silence(const model::Silence& silence) override;
   base::Result<api::Explanation> explain(const api::ExplainQuery& query) override;
+  std::vector<model::HeartbeatView> heartbeats() override { return parts_.heartbeats->list(); }
+  base::Result<model::HeartbeatView> beat(model::Beat beat) override { return parts_.heartbeats->ping(std::move(beat)); }
   base::Result<std::vector<std::string>> reload() override { return parts_.reload(); }
   std::string metrics(bool openmetrics) override { return parts_.metrics->text(openmetrics); }
   std::string not_ready() override { return parts_.not_ready(); }

@@ -193,6 +193,19 @@ std::string Configuration::shown() const {
   return loaded_.shown;
 }
 
+std::vector<model::Heartbeat> Configuration::heartbeats() const {
+  std::lock_guard lock(mutex_);
+  return loaded_.heartbeats;
+}
+
+std::optional<settings::Watchdog> Configuration::watchdog() const {
+  std::lock_guard lock(mutex_);
+  // Read again, because a file that holds a secret may have changed; where it is gone, what was read last stands.
+  config::Diagnostics diagnostics;
+  auto now = settings::read_watchdog(loaded_.watchdog_section, environment_, diagnostics);
+  return config::has_errors(diagnostics) ? loaded_.watchdog : now;
+}
+
 std::vector<std::string> Configuration::files() const {
   std::lock_guard lock(mutex_);
   return loaded_.files;

@@ -44,6 +44,8 @@ class Configuration {
   std::vector<model::SharedRule> rules() const;
   model::Routing routing() const;
   std::optional<settings::AlertmanagerSource> alertmanager() const;
+  std::vector<model::Heartbeat> heartbeats() const;
+  std::optional<settings::Watchdog> watchdog() const;
   std::vector<Wanted> wanted() const;
   std::vector<std::string> files() const;
   /// The settings in force in the other form they came in; empty: they are an agent.toml.

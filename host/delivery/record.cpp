@@ -41,6 +41,7 @@ bool settle(model::Delivery& delivery, const Outcome& outcome, const OutboxSetti
 
 model::Changes record(const model::Delivery& delivery, const Outcome& outcome, const Finished& finished) {
   model::Changes changes;
+  if (delivery.proof) return changes;
   changes.deliveries.push_back(delivery);
   model::Attempt row;
   row.delivery_key = delivery.key;

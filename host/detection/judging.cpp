@@ -13,7 +13,8 @@ constexpr std::uint32_t most_rows = 512;
 constexpr int most_rounds = 8;
 constexpr std::uint32_t failures_to_tell = 3;
 
-/// RuleFailing{rule}: the engine's own alert about a rule.
+}  // namespace
+
 const model::Rule& failing_rule() {
   static const model::Rule rule = [] {
     model::Rule out;
@@ -27,8 +28,6 @@ const model::Rule& failing_rule() {
   }();
   return rule;
 }
-
-}  // namespace
 
 // ---- rows down -----------------------------------------------------------------------------------------------------
 

@@ -22,13 +22,17 @@ model::Rule rule_of(const char* name, std::vector<std::string> by, const char* m
 }  // namespace
 
 const model::Rule& own_rule(OwnAlert what) {
-  static const std::array<model::Rule, 3> rules{
+  static const std::array<model::Rule, 5> rules{
       rule_of("SourceDown", {"source"}, "Source {{source}} is down; rules on its signals have no data",
               "`tocsin plugin list` has its last error"),
       rule_of("PluginCrashed", {"instance", "plugin"}, "Plugin {{plugin}} crashed while {{instance}} ran",
               "`tocsin plugin list` has the signal and the time; exchange the plugin's file for a mended one"),
       rule_of("PluginQuarantined", {"instance", "plugin"}, "{{instance}} (plugin {{plugin}}) hangs and gets no calls",
               "`tocsin reload` begins it anew; `tocsin plugin list` has the call that hangs"),
+      rule_of("WatchdogFailing", {}, "The path from detection to delivery is not proven; [watchdog] url gets no pings",
+              "Look at `tocsin status`, /readyz and the agent's log: the store, the shards or the outbox stand still"),
+      rule_of("AgentDown", {"agent"}, "Agent {{agent}} has not been heard of for 30 s",
+              "See whether its machine is up and reaches the database; its incidents go on when it is back"),
   };
   return rules[static_cast<std::size_t>(what)];
 }
@@ -52,7 +56,8 @@ void OwnAlerts::judge(OwnAlert what, const model::Labels& group, bool firing, st
 }
 
 bool OwnAlerts::restore(const model::Alert& alert) {
-  for (OwnAlert what : {OwnAlert::plugin_crashed, OwnAlert::plugin_quarantined}) {
+  for (OwnAlert what : {OwnAlert::plugin_crashed, OwnAlert::plugin_quarantined, OwnAlert::watchdog_failing,
+                        OwnAlert::agent_down}) {
     if (alert.rule != own_rule(what).name) continue;
     const std::string text = alert.group.text();
     if (owns(settings_, alert.rule, text)) kept_[{what, text}].life.restore(alert);

@@ -1,4 +1,4 @@
-// Alerts of the agent's own: about its sources and plugins, not about signals. They live like those of rules, so that
+// Alerts of the agent's own: about its sources, plugins, path and fellows, not about signals. They live like those of rules, so that
 // they open incidents, are told once per cooldown and go on after a restart.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace tocsin::detection {
 /// What stands in for the rule of such an alert.
 const model::Rule& own_rule(OwnAlert what);
 
-/// The alerts about plugins that one shard owns.
+/// Those that one shard owns, but for SourceDown, which belongs to the source's state.
 class OwnAlerts {
  public:
   explicit OwnAlerts(const ShardSettings& settings) : settings_(settings) {}

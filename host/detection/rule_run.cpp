@@ -63,6 +63,16 @@ bool owns(const ShardSettings& settings, std::string_view rule, std::string_view
   return base::Fnv1a().add(rule).add_byte(0xff).add(key).value() % settings.count == settings.index;
 }
 
+std::uint32_t owner_of(const model::Rule& rule, const model::Labels& group, std::uint32_t shards) {
+  std::vector<std::string> values;
+  for (const std::string& name : rule.by) values.emplace_back(group.get(name));
+  const std::string key = joined(values);
+  ShardSettings settings;
+  settings.count = shards;
+  while (settings.index + 1 < shards && !owns(settings, rule.name, key)) ++settings.index;
+  return settings.index;
+}
+
 // ---- definition ----------------------------------------------------------------------------------------------------
 
 base::Result<std::vector<int>> RuleRun::compile(model::SharedRule rule, Evaluator* evaluator, base::Time now) {

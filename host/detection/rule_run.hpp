@@ -230,7 +230,11 @@ class RuleRun {
 
 /// The definition as one string: equal strings are the same rule.
 std::string signature_of(const model::Rule& rule);
+/// What stands in for the rule of RuleFailing{rule}.
+const model::Rule& failing_rule();
 /// Whether this shard is the owner of a group.
 bool owns(const ShardSettings& settings, std::string_view rule, std::string_view key);
+/// The shard that owns a rule's group, by the values of its `by` labels.
+std::uint32_t owner_of(const model::Rule& rule, const model::Labels& group, std::uint32_t shards);
 
 }  // namespace tocsin::detection

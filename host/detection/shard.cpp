@@ -480,6 +480,7 @@ void Shard::restore(const std::vector<model::Alert>& alerts, base::Time now) {
   Impl& my = *impl_;
   my.desk.out = &my.backlog;
   for (const model::Alert& alert : alerts) {
+    if (!alert.keeper.empty()) continue;  // judged outside the shards
     if (alert.rule == down_rule().name) {
       const std::string source(alert.group.get("source"));
       if (!owns(my.settings, alert.rule, source)) continue;

@@ -44,7 +44,7 @@ struct RuleProblem {
 };
 
 /// What the agent raises about itself.
-enum class OwnAlert : std::uint8_t { source_down, plugin_crashed, plugin_quarantined };
+enum class OwnAlert : std::uint8_t { source_down, plugin_crashed, plugin_quarantined, watchdog_failing, agent_down };
 
 class Shard {
  public:
@@ -76,8 +76,9 @@ class Shard {
   /// A source went down or came back: its rules go into no-data, SourceDown{source} fires or resolves.
   void source_state(const std::string& instance, bool up, base::Time now, std::vector<model::Alert>& out);
 
-  /// PluginCrashed{instance, plugin} or PluginQuarantined{instance, plugin} fires or resolves, where this shard owns
-  /// it. SourceDown comes from source_state(). `message` is for people; empty: the usual one.
+  /// PluginCrashed{instance, plugin}, PluginQuarantined{instance, plugin}, WatchdogFailing or AgentDown{agent} fires or
+  /// resolves, where this shard owns it. SourceDown comes from source_state(). `message` is for people; empty: the
+  /// usual one.
   void own_alert(OwnAlert what, const model::Labels& group, bool firing, std::string_view message, base::Time now,
                  std::vector<model::Alert>& out);
 

@@ -40,6 +40,7 @@ struct Alert {
   bool silent = false;  ///< this transition is within the cooldown: record it, tell nobody anew
   Origin origin;        ///< of the signal that raised it; empty line: none
   std::string title;    ///< the rule's name and its by-values
+  std::string keeper;   ///< who judges it where no shard does: "heartbeats", "rule rows"; empty: a shard
   // Of an alert that came in through the Alertmanager API; nothing here judges it.
   bool received = false;
   base::Time starts_at{};     ///< as sent; `fired_at` for alerts of one's own

@@ -32,6 +32,8 @@ void for_each_list(A& a, B& b, Each each) {
   each(a.ladders, b.ladders);
   each(a.silences, b.silences);
   each(a.verdicts, b.verdicts);
+  each(a.beats, b.beats);
+  each(a.evaluations, b.evaluations);
   each(a.kv, b.kv);
 }
 

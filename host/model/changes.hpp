@@ -8,6 +8,8 @@
 
 #include "model/attachment.hpp"
 #include "model/delivery.hpp"
+#include "model/heartbeat.hpp"
+#include "model/rule_row.hpp"
 #include "model/silence.hpp"
 #include "model/verdict.hpp"
 
@@ -30,6 +32,8 @@ struct Changes {
   std::vector<Ladder> ladders;
   std::vector<Silence> silences;                        ///< upsert by id
   std::vector<Verdict> verdicts;                        ///< append
+  std::vector<Beat> beats;                              ///< taken into their heartbeat's row
+  std::vector<RuleEvaluation> evaluations;              ///< of rules in the database: append
   std::vector<std::pair<std::string, std::string>> kv;  ///< "tsn.kv/1" and small state; empty value: remove
 
   bool empty() const;

@@ -38,6 +38,7 @@ struct Delivery {
   std::vector<Alert> alerts;
   std::string title, text, note, note_author;
   bool shadow = false;
+  bool proof = false;  ///< of the watchdog: nobody's message, and in no log; not kept
   DeliveryState state = DeliveryState::pending;
   std::uint32_t attempts = 0;
   bool outcome_unknown = false;  ///< set durably before an attempt whose answer may be lost

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pipeline/proof.hpp"
 #include "runtime/executor.hpp"
 #include "telemetry/log.hpp"
 
@@ -100,7 +101,7 @@ void HistoryWriter::catch_up() {
     return folded.has_value();
   };
   auto read = journal_.read(flushed_ + 1, [&](model::SharedBatch batch) {
-    batches.push_back(std::move(batch));
+    batches.push_back(without_proof(std::move(batch)));
     return batches.size() < most_per_write || fold();
   });
   if (!read || !fold()) missed_ = true;

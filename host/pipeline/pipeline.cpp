@@ -11,10 +11,17 @@
 #include "pipeline/committer.hpp"
 #include "pipeline/control.hpp"
 #include "pipeline/intake.hpp"
+#include "pipeline/proof.hpp"
 #include "pipeline/shard_runner.hpp"
 #include "telemetry/log.hpp"
 
 namespace tocsin::pipeline {
+namespace {
+
+/// A proof that is on its way for longer proves nothing any more.
+constexpr base::Duration proof_patience = std::chrono::minutes(5);
+
+}  // namespace
 
 struct Pipeline::Impl {
   Impl(Settings s, Parts p, model::Routing routing)
@@ -45,8 +52,9 @@ struct Pipeline::Impl {
   }
   void hand_on(model::SharedBatch batch) {
     for (auto& shard : shards) shard->judge(batch);
-    history.append(std::move(batch));
+    history.append(without_proof(std::move(batch)));
   }
+  void on_judged(Judged judged);
 
   void make_shards();
   void make_outbox();
@@ -85,8 +93,25 @@ void Pipeline::Impl::make_shards() {
     };
     auto owned = std::make_unique<detection::Shard>(shard, *parts.series, parts.evaluators(i));
     shards.push_back(std::make_unique<ShardRunner>(i, std::move(owned), *parts.clock,
-                                                   [this](Judged judged) { control.judged(std::move(judged)); }));
+                                                   [this](Judged judged) { on_judged(std::move(judged)); }));
   }
+}
+
+// A proof that came through the shards goes on by the strand, the store and the outbox.
+void Pipeline::Impl::on_judged(Judged judged) {
+  for (auto& proof : take_proofs(judged.alerts)) {
+    auto delivery = std::make_shared<model::Delivery>(proof_delivery(proof, parts.clock->now(), proof_patience));
+    control.decide(
+        [delivery](incidents::Desk&, base::Time) -> base::Result<model::Changes> {
+          model::Changes kept;
+          kept.kv.emplace_back(proof_name, delivery->text);
+          return kept;
+        },
+        [this, delivery](const base::Result<void>& kept) {
+          if (kept) outbox->enqueue({*delivery});
+        });
+  }
+  control.judged(std::move(judged));
 }
 
 void Pipeline::Impl::make_outbox() {
@@ -112,6 +137,7 @@ void Pipeline::Impl::make_outbox() {
 }
 
 void Pipeline::Impl::on_ended(const model::Delivery& delivery, const delivery::Outcome& outcome) {
+  if (delivery.proof) return;
   const bool told = delivery.state == model::DeliveryState::sent || delivery.state == model::DeliveryState::shadow;
   telemetry::log(
       told ? telemetry::Level::info : telemetry::Level::error, "delivery",
@@ -192,7 +218,7 @@ base::Result<void> Pipeline::Impl::fold_unwritten() {
     batches.clear();
   };
   TRY_VOID(parts.journal->read(parts.store->history_position() + 1, [&](model::SharedBatch batch) {
-    batches.push_back(std::move(batch));
+    batches.push_back(without_proof(std::move(batch)));
     if (batches.size() >= 64) fold();
     return folded.has_value();
   }));
@@ -224,6 +250,7 @@ base::Result<void> Pipeline::Impl::rebuild(const storage::Restored& restored) {
 
 // What was answered "accepted" and not judged before the stop is judged now, as if it had just arrived.
 void Pipeline::Impl::judge_again(std::vector<model::Alert>& alerts, std::uint64_t position) {
+  take_proofs(alerts);
   for (std::uint32_t i = 0; i < settings.shards; ++i) {
     shards[i]->judged_through(position);
     control.judged(Judged{i, position, i + 1 == settings.shards ? std::move(alerts) : std::vector<model::Alert>{}});
@@ -336,6 +363,10 @@ void Pipeline::set_routing(model::Routing routing) {
 
 void Pipeline::set_channel(const std::string& instance, std::shared_ptr<delivery::Channel> channel) {
   impl_->outbox->set_channel(instance, std::move(channel));
+}
+
+void Pipeline::decide(Decide decide, std::function<void(base::Result<void>)> done) {
+  impl_->control.decide(std::move(decide), std::move(done));
 }
 
 base::Result<void> Pipeline::decide(Decide decide) {

@@ -81,6 +81,9 @@ class Pipeline {
   /// strand is held up for 10 s it is still asked, after this returned an error.
   using Question = std::function<void(const incidents::Desk&, base::Time now)>;
   base::Result<void> ask(Question question);
+  /// The same without waiting: `done` runs on any thread, or at once where the agent is stopping. Decisions are taken
+  /// in the order of the calls.
+  void decide(Decide decide, std::function<void(base::Result<void>)> done);
   /// A value read on the control strand.
   std::optional<model::Incident> find_incident(const std::string& id);
   /// What is due for whom, as the desk has it now. Empty also while the agent stops.

@@ -149,7 +149,7 @@ void fields(F&& f, auto& v)
   f("fired_at", v.fired_at), f("resolved_at", v.resolved_at), f("updated_at", v.updated_at);
   f("cooldown_until", v.cooldown_until), f("shadow", v.shadow), f("silent", v.silent), f("origin", v.origin);
   f("title", v.title), f("received", v.received), f("starts_at", v.starts_at), f("ends_at", v.ends_at);
-  f("generator_url", v.generator_url), f("end_assumed", v.end_assumed);
+  f("generator_url", v.generator_url), f("end_assumed", v.end_assumed), f("keeper", v.keeper);
 }
 template <class F>
 void fields(F&& f, auto& v)

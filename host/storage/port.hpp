@@ -14,6 +14,7 @@
 #include "model/changes.hpp"
 #include "model/series_table.hpp"
 #include "model/signal.hpp"
+#include "storage/shared.hpp"
 
 namespace tocsin::storage {
 
@@ -165,6 +166,13 @@ class Store {
   /// rows.
   virtual base::Result<Listed<model::Verdict>> verdicts(const VerdictQuery& query) = 0;
   virtual base::Result<std::optional<std::string>> kv(const std::string& key) = 0;
+  /// By name. Not of one agent: all that share the store take pings for the same heartbeats.
+  virtual base::Result<std::vector<model::HeartbeatRecord>> heartbeats() = 0;
+  /// The rules in the database, by id.
+  virtual base::Result<std::vector<model::RuleRow>> rule_rows() = 0;
+
+  /// Null where the store is this agent's alone.
+  virtual SharedStore* shared() { return nullptr; }
 
   /// "sqlite 3.40.1, /var/lib/tocsin/tocsin.db, schema 3"
   virtual std::string describe() const = 0;

@@ -316,6 +316,21 @@ class FakeBackend : public Backend {
     out.next.push_back(due);
     return out;
   }
+  std::vector<model::HeartbeatView> heartbeats() override {
+    model::HeartbeatView view;
+    view.heartbeat = {"nightly-close", std::chrono::hours(24), std::chrono::minutes(30), model::Severity::high, {}};
+    view.expected_at = view.late_at = noon;
+    return {view};
+  }
+  Result<model::HeartbeatView> beat(model::Beat beat) override {
+    if (beat.name != "nightly-close") return fail(Fault::not_found, "there is no heartbeat \"" + beat.name + "\"");
+    std::lock_guard lock(mutex);
+    last_beat = beat;
+    beat.at = noon;
+    model::HeartbeatView view = heartbeats().front();
+    apply(beat, view.record);
+    return view;
+  }
   Result<std::vector<std::string>> reload() override {
     if (fault) return fail(*fault, "agent.toml:3:1: unknown key \"lissten\"");
     return std::vector<std::string>{"agent.toml: applied"};
@@ -422,6 +437,7 @@ class FakeBackend : public Backend {
   model::AlertFilter last_alert_filter;
   model::Silence last_silence;
   ExplainQuery last_explain;
+  model::Beat last_beat;
   std::string last_pattern, last_actor, last_note, reason;
   base::Duration last_lasts{};
   std::vector<std::string> last_targets;

@@ -242,14 +242,22 @@ void add_status(CLI::App& app, Console& console) {
     auto version = console.get("/api/v1/version");
     const auto plugins = console.get_all("/api/v1/plugins", 1000);
     const auto open = console.get_all("/api/v1/incidents?status=OPEN,ACKNOWLEDGED,IN_PROGRESS", 1000);
+    const auto heartbeats = console.get_all("/api/v1/heartbeats", 1000);
     if (console.json) {
-      std::cout << json{{"version", version}, {"plugins", plugins}, {"open_incidents", open.size()}}.dump(2) << '\n';
+      const json all{{"version", version},
+                     {"plugins", plugins},
+                     {"open_incidents", open.size()},
+                     {"heartbeats", heartbeats}};
+      std::cout << all.dump(2) << '\n';
       return;
     }
     for (const auto& [key, value] : version.items())
       std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
     std::cout << "open incidents: " << open.size() << "\n\n";
     print_items(console, plugins, {"instance", "kind", "id", "version", "state", "error"});
+    if (heartbeats.empty()) return;
+    std::cout << '\n';
+    print_items(console, heartbeats, {"name", "status", "last_ping", "last_duration_seconds", "late_at"});
   });
 }
 

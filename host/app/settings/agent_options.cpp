@@ -1,6 +1,7 @@
 // The agent's options, declared once.
 #include "config/schema.hpp"
 #include "settings/agent.hpp"
+#include "settings/dead_mans_switches.hpp"
 #include "settings/instances.hpp"
 #include "settings/intervals.hpp"
 #include "settings/routes.hpp"
@@ -212,6 +213,9 @@ std::vector<Section> sections() {
        time_interval_options()},
       {"[inhibit_rules]", "While one alert fires, nobody is told of others.", inhibit_options()},
       {"silence.NAME", "Alerts that nobody is told of, once or in every week.", silence_options()},
+      {"heartbeat.NAME", "A job that says that it ran: `POST /api/v1/heartbeats/NAME[/start|/fail]`.",
+       heartbeat_options()},
+      {"watchdog", "Whom the agent tells that it works.", watchdog_options()},
   };
 }
 

@@ -3,7 +3,6 @@
 #include <filesystem>
 
 #include "config/schema.hpp"
-#include "model/rule.hpp"
 #include "settings/values.hpp"
 
 namespace tocsin::settings {
@@ -13,28 +12,9 @@ using base::Option;
 using base::Value;
 using config::Diagnostics;
 using config::error_at;
-using config::warn_at;
 using enum base::OptionType;
 
 const std::vector<Option> strings = {{.key = "[]", .type = string}};
-
-const std::vector<Option>& heartbeat_options() {
-  static const std::vector<Option> options = {
-      {.key = "every", .type = duration, .required = true, .min = "1s", .doc = "How often it beats."},
-      {.key = "grace", .type = duration},
-      {.key = "severity", .type = string},
-      {.key = "labels", .type = table, .children = {{.key = "*", .type = string}}},
-  };
-  return options;
-}
-
-const std::vector<Option>& watchdog_options() {
-  static const std::vector<Option> options = {
-      {.key = "url", .type = string, .required = true, .doc = "Where to report."},
-      {.key = "every", .type = duration, .min = "1s"},
-  };
-  return options;
-}
 
 const std::vector<Option>& rotation_options() {
   static const std::vector<Option> options = {
@@ -56,20 +36,6 @@ void zone_of(const Value& table, const std::string& where, Diagnostics& diagnost
   }
 }
 
-void each(const Value& root, const std::string& section, const std::vector<Option>& options, const std::string& what,
-          Diagnostics& diagnostics) {
-  for (const Value::Member* member : named_tables(root, section, diagnostics)) {
-    const std::string where = "[" + section + "." + member->key + "]";
-    const Value table = config::validate(member->value, options, where, diagnostics);
-    zone_of(table, where, diagnostics);
-    const std::string severity = text_of(table, "severity");
-    if (auto parsed = model::parse_severity(severity); !severity.empty() && !parsed) {
-      error_at(diagnostics, place_of(table, "severity"), where + " severity: " + parsed.error().message());
-    }
-    warn_at(diagnostics, member->key_place, where + " is not available in this version: " + what);
-  }
-}
-
 }  // namespace
 
 bool known_zone(const std::string& zone) {
@@ -78,14 +44,6 @@ bool known_zone(const std::string& zone) {
   if (zone.starts_with('/') || zone.find("..") != std::string::npos) return false;
   if (zone == "UTC" || !std::filesystem::is_directory(database, problem)) return true;
   return std::filesystem::is_regular_file(database / zone, problem);
-}
-
-void check_later_sections(const Value& root, Diagnostics& diagnostics) {
-  each(root, "heartbeat", heartbeat_options(), "nobody notices when it stops", diagnostics);
-  if (const Value* watchdog = root.find("watchdog")) {
-    config::validate(*watchdog, watchdog_options(), "[watchdog]", diagnostics);
-    warn_at(diagnostics, watchdog->place, "[watchdog] is not available in this version: nothing is sent to it");
-  }
 }
 
 std::vector<Rotation> read_rotations(const Value& root, Diagnostics& diagnostics) {

@@ -1,4 +1,4 @@
-// Sections of the format that this version checks and names, and does not act on.
+// Rotations, which this version checks and does not act on, and time zones.
 #pragma once
 
 #include <string>
@@ -9,8 +9,6 @@
 
 namespace tocsin::settings {
 
-/// [heartbeat.*] [watchdog]: checked like all others; one warning each.
-void check_later_sections(const base::Value& root, config::Diagnostics& diagnostics);
 /// Whether the time zone is known on this machine; always true where there is no zone database.
 bool known_zone(const std::string& zone);
 

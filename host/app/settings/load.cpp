@@ -69,6 +69,9 @@ class Loader {
     out_.routing = read_routing(root, out_.agent, diagnostics(), request_.now);
     channels();
     check_routes(root, out_.routing, out_.instances, diagnostics());
+    out_.heartbeats = read_heartbeats(root, diagnostics());
+    out_.watchdog = read_watchdog(root, request_.environment, diagnostics());
+    if (const Value* section = root.find("watchdog")) out_.watchdog_section.set("watchdog", *section);
     rules(root);
     nobody_told(root);
     files_of_secrets(root);
@@ -200,6 +203,7 @@ class Loader {
       for (std::string& file : config::secret_files(table, options)) files.insert(std::move(file));
     };
     if (const Value* storage = root.find("storage")) collect(*storage, storage_options());
+    if (const Value* watchdog = root.find("watchdog")) collect(*watchdog, watchdog_options());
     for (const Instance& instance : out_.instances) {
       const model::PluginType* type = find_type(request_.plugins, instance.plugin);
       collect(instance.section, type ? std::span<const base::Option>(type->options) : std::span<const base::Option>());

@@ -12,6 +12,7 @@
 #include "model/routing.hpp"
 #include "model/rule.hpp"
 #include "settings/agent.hpp"
+#include "settings/dead_mans_switches.hpp"
 #include "settings/instances.hpp"
 #include "settings/routes.hpp"
 #include "settings/rules.hpp"
@@ -46,6 +47,9 @@ struct Loaded {
   std::vector<model::Rule> rules;                  ///< without those of scripts
   std::vector<std::string> scripts;  ///< rule files for detectors: give each to its detector, then rule_from_table()
   model::Routing routing;            ///< with a channel for each enabled notifier and tracker whose plugin is there
+  std::vector<model::Heartbeat> heartbeats;
+  std::optional<Watchdog> watchdog;
+  base::Value watchdog_section;  ///< as written, to resolve its secrets anew with read_watchdog()
   config::Diagnostics diagnostics;
   std::vector<std::string> files;         ///< every configuration and rule file that was read
   std::vector<std::string> secret_files;  ///< whose change means a reload

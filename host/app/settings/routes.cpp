@@ -46,7 +46,6 @@ class Reader {
     if (const Value* route = root_.find("route")) root_route(*route);
     rotations();
     out_.silences = read_silences(root_, diagnostics_);
-    check_later_sections(root_, diagnostics_);
     out_.shadow = agent_.shadow;
     out_.external_url = agent_.http.external_url;
     return std::move(out_);

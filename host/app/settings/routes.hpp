@@ -21,8 +21,7 @@ std::span<const base::Option> contact_options();
 std::span<const base::Option> group_options();
 std::span<const base::Option> policy_options();
 
-/// [severity] [route] [contact.*] [group.*] [rotation.*] [policy.*] [time_interval.*] [[inhibit_rules]] [silence.*] and
-/// the sections of later versions, which are checked and named as such in a warning: [heartbeat.*] [watchdog].
+/// [severity] [route] [contact.*] [group.*] [rotation.*] [policy.*] [time_interval.*] [[inhibit_rules]] [silence.*].
 /// Channels are left empty. Until rotations are there, `x:rotation.N` tells all of the rotation's members. `now` is for
 /// the warning that an interval's dates end soon; no_time: not asked.
 model::Routing read_routing(const base::Value& root, const Agent& agent, config::Diagnostics& diagnostics,

@@ -83,16 +83,7 @@ INSTANTIATE_TEST_SUITE_P(
               "sibling takes its alerts for the other hours; give it continue = true and a sibling with the same "
               "matchers\n"
               "agent.toml:4:26: error: [[route.routes]] active_time_intervals: there is no "
-              "[time_interval.sa-business]\n"},
-        Wrong{
-            "Heartbeat", "[heartbeat.x]\nevery = '1d'",
-            "agent.toml:1:12: warning: [heartbeat.x] is not available in this version: nobody notices when it stops\n"},
-        Wrong{"Watchdog", "[watchdog]\nurl = 'https://x'",
-              "agent.toml:1:1: warning: [watchdog] is not available in this version: nothing is sent to it\n"},
-        Wrong{"WatchdogKey", "[watchdog]\nulr = 'https://x'",
-              "agent.toml:1:1: error: [watchdog] needs \"url\": Where to report.\n"
-              "agent.toml:1:1: warning: [watchdog] is not available in this version: nothing is sent to it\n"
-              "agent.toml:2:1: error: [watchdog] unknown key \"ulr\"; did you mean \"url\"?\n"}),
+              "[time_interval.sa-business]\n"}),
     wrong_name);
 
 const char* people = R"(

@@ -174,6 +174,13 @@ Result<void> Connection::script(const std::string& statements) {
   });
 }
 
+Result<pqxx::result> Connection::table(const std::string& statement) {
+  auto done = guarded(address_, "running a rule's query",
+                      [&]() -> Result<pqxx::result> { return transaction_->exec_params(statement); });
+  if (!done && !connection_.is_open()) broken_ = true;
+  return done;
+}
+
 Result<void> Connection::commit() {
   auto done = guarded(address_, "committing", [&]() -> Result<void> {
     transaction_->commit();

@@ -33,6 +33,8 @@ class Connection {
   base::Result<std::uint64_t> run(std::string_view text, std::span<const sql::Param> params, const sql::EachRow& row,
                                   bool keep);
   base::Result<void> script(const std::string& statements);
+  /// Runs one statement whose columns are not known beforehand.
+  base::Result<pqxx::result> table(const std::string& statement);
   base::Result<void> commit();
   void roll_back();
   /// Cheap, without a round trip: the server has not hung up, and no statement found it gone.

@@ -16,6 +16,8 @@ class PostgresDatabase final : public sql::Database {
 
   base::Result<std::unique_ptr<sql::Transaction>> write() override { return begin(false); }
   base::Result<std::unique_ptr<sql::Transaction>> read() override { return begin(true); }
+  /// A connection of the caller's own, beside the pool: for statements that may take long.
+  base::Result<std::unique_ptr<Connection>> connect() const { return Connection::open(address_); }
   std::string describe() const override { return "postgres " + version_ + ", " + address_.shown; }
 
  private:

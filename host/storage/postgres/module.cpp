@@ -3,6 +3,7 @@
 
 #include "storage/postgres/database.hpp"
 #include "storage/postgres/history.hpp"
+#include "storage/postgres/shared.hpp"
 #include "storage/sql/migrations.hpp"
 #include "storage/sql/store.hpp"
 #include "storage_migrations.hpp"
@@ -27,7 +28,9 @@ base::Result<std::unique_ptr<Store>> open(const StoreSettings& settings, model::
   plan.lock = "SELECT pg_advisory_xact_lock(8370021401)";
   TRY(const int schema, sql::migrate(*database, plan));
   TRY(auto history, PostgresHistory::open(*database, series, settings.agent));
-  return std::make_unique<sql::SqlStore>(std::move(database), std::move(history), settings.agent, schema);
+  auto shared = std::make_unique<PostgresShared>(*database, settings.agent);
+  return std::make_unique<sql::SqlStore>(std::move(database), std::move(history), settings.agent, schema,
+                                         std::move(shared));
 }
 
 }  // namespace

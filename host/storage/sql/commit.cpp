@@ -57,6 +57,29 @@ std::string insert_incident_text() {
   return "INSERT INTO incidents (" + names + ") VALUES (" + values + ") RETURNING id";
 }
 
+/// Of a heartbeat's instants the latest counts, of the rest what the newest ping said. A start says nothing of how the
+/// run before it ended.
+std::string upsert_heartbeat_text() {
+  std::string out =
+      "INSERT INTO heartbeats (name, since, last_ping, last_kind, last_start, last_success, last_failure, "
+      "last_duration_ns, exit_status, note, pings) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
+      "ON CONFLICT (name) DO UPDATE SET pings = heartbeats.pings + excluded.pings, "
+      "last_duration_ns = COALESCE(excluded.last_duration_ns, heartbeats.last_duration_ns)";
+  const auto when = [&out](const std::string& column, const std::string& condition) {
+    out += ", " + column + " = CASE WHEN " + condition + " THEN excluded." + column + " ELSE heartbeats." + column +
+           " END";
+  };
+  for (const std::string column : {"last_ping", "last_start", "last_success", "last_failure"}) {
+    when(column, "heartbeats." + column + " IS NULL OR excluded." + column + " > heartbeats." + column);
+  }
+  const std::string newest = "(heartbeats.last_ping IS NULL OR excluded.last_ping >= heartbeats.last_ping)";
+  when("last_kind", "excluded.last_ping IS NOT NULL AND " + newest);
+  when("exit_status", "excluded.last_ping IS NOT NULL AND excluded.last_kind <> 'start' AND " + newest);
+  when("note", "excluded.last_ping IS NOT NULL AND (excluded.last_kind <> 'start' OR excluded.note IS NOT NULL) AND " +
+                   newest);
+  return out;
+}
+
 /// Writes one Changes within a transaction.
 class Writer {
  public:
@@ -79,6 +102,8 @@ class Writer {
     TRY_VOID(each(c.ladders, &Writer::ladder));
     TRY_VOID(each(c.silences, &Writer::silence));
     TRY_VOID(each(c.verdicts, &Writer::verdict));
+    TRY_VOID(each(c.beats, &Writer::beat));
+    TRY_VOID(each(c.evaluations, &Writer::evaluation));
     for (const auto& [key, value] : c.kv) TRY_VOID(kv(key, value));
     return std::move(result_);
   }
@@ -328,6 +353,28 @@ class Writer {
          json::of(v.labels), number(v.alerts), text_param(several), text_param(v.route), text_param(v.group_key),
          text_param(v.correlation_id), text_param(v.target), text_param(v.who), text_param(v.by), time_param(v.until),
          text_param(v.text), text_param(v.delivery_key)});
+  }
+  Result<void> beat(const model::Beat& b) {
+    const bool start = b.kind == model::BeatKind::start, watched = b.kind == model::BeatKind::watched;
+    const auto at = [&](model::BeatKind kind) { return b.kind == kind ? Param(b.at) : Param(); };
+    static const std::string upsert = upsert_heartbeat_text();
+    return run(upsert, {b.name, b.at, watched ? Param() : Param(b.at), model::to_string(b.kind), at(model::BeatKind::start),
+                                  at(model::BeatKind::success), at(model::BeatKind::fail),
+                                  b.duration > base::Duration::zero() ? Param(std::int64_t{b.duration.count()}) : Param(),
+                                  start || b.exit_status < 0 ? Param() : Param(std::int64_t{b.exit_status}),
+                                  text_param(b.note), std::int64_t{watched ? 0 : 1}});
+  }
+
+  /// The rule's row keeps its updated_at: that is when a person changed it.
+  Result<void> evaluation(const model::RuleEvaluation& e) {
+    TRY_VOID(
+        run("INSERT INTO alert_evaluations (rule_name, metric_value, threshold_value, fired, error, evaluated_at) "
+            "VALUES ($1, $2, $3, $4, $5, $6)",
+            {e.rule, real_param(e.value), real_param(e.threshold), e.fired, text_param(e.error), time_param(e.at)}));
+    if (e.triggered == 0) return {};
+    return run(
+        "UPDATE incident_detection_rules SET last_triggered_at = $1, trigger_count = trigger_count + $2 WHERE id = $3",
+        {time_param(e.at), number(e.triggered), e.rule_id});
   }
 
   Result<void> kv(const std::string& key, const std::string& value) {

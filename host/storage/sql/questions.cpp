@@ -128,4 +128,17 @@ Result<std::optional<std::string>> SqlStore::kv(const std::string& key) {
   return value;
 }
 
+Result<std::vector<model::HeartbeatRecord>> SqlStore::heartbeats() {
+  Question q(select(heartbeat_columns, "heartbeats"));
+  q.add(" ORDER BY name");
+  return ask<model::HeartbeatRecord>(
+      *database_, q, [](const Row& row) -> Result<model::HeartbeatRecord> { return read_heartbeat(row); });
+}
+
+Result<std::vector<model::RuleRow>> SqlStore::rule_rows() {
+  Question q(select(rule_row_columns, "incident_detection_rules"));
+  q.add(" ORDER BY id");
+  return ask<model::RuleRow>(*database_, q, read_rule_row);
+}
+
 }  // namespace tocsin::storage::sql

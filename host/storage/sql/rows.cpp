@@ -129,4 +129,39 @@ base::Result<model::Verdict> read_verdict(const Row& row) {
   return v;
 }
 
+model::HeartbeatRecord read_heartbeat(const Row& row) {
+  model::HeartbeatRecord r;
+  Columns in(row);
+  in >> r.name >> r.since >> r.last_ping;
+  r.last_kind = model::beat_kind(in.text());
+  in >> r.last_start >> r.last_success >> r.last_failure;
+  r.last_duration = base::Duration(row.integer(7));
+  r.exit_status = row.null(8) ? -1 : static_cast<int>(row.integer(8));
+  r.note = std::string(row.text(9));
+  r.pings = static_cast<std::uint64_t>(row.integer(10));
+  return r;
+}
+
+base::Result<model::RuleRow> read_rule_row(const Row& row) {
+  model::RuleRow r;
+  r.id = row.integer(0);
+  r.name = std::string(row.text(1));
+  TRY(r.category, model::parse_category(row.text(2)));
+  r.description = std::string(row.text(3));
+  r.query = std::string(row.text(4));
+  r.query_type = std::string(row.text(5));
+  r.threshold = row.real(6);
+  r.op = std::string(row.text(7));
+  TRY(r.severity, model::parse_severity(row.text(8)));
+  r.message = std::string(row.text(9));
+  r.suggestion = std::string(row.text(10));
+  r.enabled = row.boolean(11);
+  r.every = std::chrono::seconds(row.integer(12));
+  r.cooldown = std::chrono::seconds(row.integer(13));
+  r.updated_at = row.time(14);
+  r.last_triggered_at = row.time(15);
+  r.trigger_count = static_cast<std::uint64_t>(row.integer(16));
+  return r;
+}
+
 }  // namespace tocsin::storage::sql

@@ -51,6 +51,17 @@ constexpr std::string_view verdict_columns =
     "target, who, held_by, until, text, delivery_key";
 base::Result<model::Verdict> read_verdict(const Row& row);
 
+constexpr std::string_view heartbeat_columns =
+    "name, since, last_ping, last_kind, last_start, last_success, last_failure, last_duration_ns, exit_status, note, "
+    "pings";
+model::HeartbeatRecord read_heartbeat(const Row& row);
+
+constexpr std::string_view rule_row_columns =
+    "id, rule_name, rule_type, description, metric_query, query_type, threshold_value, threshold_operator, severity, "
+    "alert_message_template, suggestion_template, enabled, evaluation_interval_seconds, cooldown_period_seconds, "
+    "updated_at, last_triggered_at, trigger_count";
+base::Result<model::RuleRow> read_rule_row(const Row& row);
+
 /// Collects rows whose reading may fail; keeps the first failure.
 template <class T>
 class Collector {

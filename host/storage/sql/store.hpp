@@ -9,8 +9,14 @@ namespace tocsin::storage::sql {
 
 class SqlStore final : public Store {
  public:
-  SqlStore(std::unique_ptr<Database> database, std::unique_ptr<History> history, std::string agent, int schema)
-      : database_(std::move(database)), history_(std::move(history)), agent_(std::move(agent)), schema_(schema) {}
+  /// `shared` may be null.
+  SqlStore(std::unique_ptr<Database> database, std::unique_ptr<History> history, std::string agent, int schema,
+           std::unique_ptr<SharedStore> shared = nullptr)
+      : database_(std::move(database)),
+        history_(std::move(history)),
+        shared_(std::move(shared)),
+        agent_(std::move(agent)),
+        schema_(schema) {}
 
   base::Result<CommitResult> commit(const model::Changes& changes) override;
   base::Result<Restored> restore(base::Time now) override;
@@ -51,12 +57,16 @@ class SqlStore final : public Store {
   base::Result<std::vector<model::Silence>> silences() override;
   base::Result<Listed<model::Verdict>> verdicts(const VerdictQuery& query) override;
   base::Result<std::optional<std::string>> kv(const std::string& key) override;
+  base::Result<std::vector<model::HeartbeatRecord>> heartbeats() override;
+  base::Result<std::vector<model::RuleRow>> rule_rows() override;
+  SharedStore* shared() override { return shared_.get(); }
 
   std::string describe() const override { return database_->describe() + ", schema " + std::to_string(schema_); }
 
  private:
   const std::unique_ptr<Database> database_;
   const std::unique_ptr<History> history_;
+  const std::unique_ptr<SharedStore> shared_;
   const std::string agent_;
   const int schema_;
 };

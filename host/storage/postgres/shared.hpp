@@ -1,0 +1,44 @@
+// Leases, the agents of one database, and rules' queries. Times are the server's: agents' clocks need not agree.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "storage/postgres/database.hpp"
+#include "storage/shared.hpp"
+
+namespace tocsin::storage::postgres {
+
+class PostgresShared final : public SharedStore {
+ public:
+  /// `database` outlives it.
+  PostgresShared(PostgresDatabase& database, std::string agent) : database_(database), agent_(std::move(agent)) {}
+
+  base::Result<bool> lease(std::string_view name, base::Duration lasts) override;
+  base::Result<void> release(std::string_view name) override;
+  base::Result<std::vector<model::Member>> meet(std::string_view address, std::string_view version) override;
+  base::Result<void> leave() override;
+  base::Result<bool> claim(std::string_view member) override;
+  base::Result<void> disclaim(std::string_view member) override;
+  base::Result<model::RuleAnswer> ask(const std::string& query, base::Duration timeout, std::size_t most_rows) override;
+
+ private:
+  base::Result<std::uint64_t> change(std::string_view statement, std::initializer_list<sql::Param> params);
+  base::Result<model::RuleAnswer> ask_on(Connection& connection, const std::string& query, base::Duration timeout,
+                                         std::size_t most_rows);
+  base::Result<bool> reader_role(Connection& connection);
+
+  PostgresDatabase& database_;
+  const std::string agent_;
+  // Rules' queries have a connection of their own, so that a slow one delays no decision; one at a time.
+  std::mutex asking_;
+  std::unique_ptr<Connection> asker_;
+  bool looked_for_role_ = false;
+};
+
+/// The query as the inner part of a SELECT that gives at most one row more than `most_rows`: nothing but a query can
+/// stand there.
+std::string guarded_query(std::string_view query, std::size_t most_rows);
+
+}  // namespace tocsin::storage::postgres
