@@ -260,7 +260,7 @@ TEST_F(ReceivedTest, ForgetsWhatWasOverLongAgo) {
 }
 
 TEST_F(ReceivedTest, TakesOneFingerprintSeveralTimesInOneMessage) {
-  std::vector<ReceivedAlert> batch{sent(now(), {}, "a"), sent(now(), {}, "b"), sent(now() - 1s, now())};
+  std::vector<ReceivedAlert> batch{sent(now() - 1s, {}, "a"), sent(now(), {}, "b"), sent(now() - 1s, now())};
   received.take(std::move(batch), routing, now());
   EXPECT_EQ(known().state, AlertState::resolved);
   EXPECT_EQ(received.size(), 1u);
