@@ -50,7 +50,7 @@ bool flag(const Query& query, std::string_view name) {
   return false;
 }
 
-base::Result<model::Matchers> matchers(const Query& query) {
+base::Result<model::Matchers> filter_of(const Query& query) {
   model::Matchers out;
   for (const std::string& text : query.repeated("filter")) {
     TRY(auto matcher, model::Matcher::parse(text));
@@ -61,7 +61,7 @@ base::Result<model::Matchers> matchers(const Query& query) {
 
 base::Result<model::AlertFilter> filter(const Query& query) {
   model::AlertFilter out;
-  TRY(out.labels, matchers(query));
+  TRY(out.labels, filter_of(query));
   if (const std::string* receiver = query.find("receiver")) {
     TRY(out.receiver, model::Matcher::make("receiver", model::MatchOp::match, *receiver));
   }
@@ -203,7 +203,7 @@ Outcome am_status(Backend& backend, const Call&) {
 
 Outcome am_silences(Backend& backend, const Call& call) {
   if (auto why = off(backend)) return std::unexpected(std::move(*why));
-  auto wanted = matchers(call.query);
+  auto wanted = filter_of(call.query);
   if (!wanted) return am::refusal(400, wanted.error().message());
   auto silences = backend.silences();
   if (!silences) return failed(silences.error());

@@ -107,9 +107,9 @@ Checked<Silence> with_body(const Body& body, Silence silence, base::Time now) {
   return with_times(body, std::move(silence), now);
 }
 
-constexpr std::initializer_list<std::string_view> members = {
-    "id", "matchers", "except", "starts_at", "ends_at", "duration", "created_by", "comment", "annotations",
-    "every", "for", "zone", "until_resolved"};
+const std::initializer_list<std::string_view> members = {
+    "id",      "matchers",    "except", "starts_at", "ends_at", "duration",      "created_by",
+    "comment", "annotations", "every",  "for",       "zone",    "until_resolved"};
 
 /// What an edit begins with: the silence as it is; an expired one begins anew.
 Checked<Silence> before_edit(Backend& backend, const std::string& id, base::Time now) {

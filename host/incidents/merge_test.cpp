@@ -1,6 +1,8 @@
 // Promises about merged incidents.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "incidents/desk_world.hpp"
 
 namespace tocsin::incidents::testing {

@@ -2,6 +2,8 @@
 // by hand, pages.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "incidents/desk_world.hpp"
 
 namespace tocsin::incidents::testing {

@@ -256,7 +256,7 @@ class FakeBackend : public Backend {
   Result<std::string> set_silence(model::Silence silence) override {
     std::lock_guard lock(mutex);
     if (fault) return fail(*fault, "set_silence was told to fail");
-    if (silence.id.empty()) silence.id = "0193-new";
+    if (silence.id.empty()) silence.id = silence_id;
     last_silence = silence;
     kept_silence_ = silence;
     return silence.id;
@@ -265,6 +265,10 @@ class FakeBackend : public Backend {
     std::lock_guard lock(mutex);
     last_actor = actor;
     if (id == "0193-expired") return fail(Fault::conflict, "silence " + id + " already expired");
+    if (id == silence_id) {
+      if (silences_.front().ends_at <= noon) return fail(Fault::conflict, "silence " + id + " already expired");
+      return {};
+    }
     if (id != kept_silence_.id) return fail(Fault::not_found, "there is no silence " + id);
     kept_silence_.ends_at = noon;
     kept_silence_.ended_by = actor;
@@ -272,10 +276,11 @@ class FakeBackend : public Backend {
   }
   Result<std::vector<model::Silence>> silences() override {
     std::lock_guard lock(mutex);
-    return std::vector<model::Silence>{kept_silence_};
+    return silences_;
   }
   Result<std::optional<model::Silence>> silence(const std::string& id) override {
     std::lock_guard lock(mutex);
+    if (id == silence_id) return std::optional(silences_.front());
     return id == kept_silence_.id ? std::optional(kept_silence_) : std::nullopt;
   }
   Result<std::vector<SilenceView>> silence_views(const model::Matchers& filter) override {
@@ -364,24 +369,6 @@ class FakeBackend : public Backend {
     return std::vector<model::AlertGroupView>{{"root", {{"alertname", "Manual"}}, views}};
   }
   Result<std::vector<std::string>> receivers() override { return std::vector<std::string>{"root", "team-x"}; }
-  Result<std::string> set_silence(model::Silence silence) override {
-    std::lock_guard lock(mutex);
-    last_silence = std::move(silence);
-    return std::string(silence_id);
-  }
-  Result<void> expire_silence(const std::string& id, const std::string&) override {
-    if (id != silence_id) return fail(Fault::not_found, "there is no silence " + id);
-    if (silences_.front().ends_at <= noon) return fail(Fault::conflict, "silence " + id + " already expired");
-    return {};
-  }
-  Result<std::vector<model::Silence>> silences() override {
-    std::lock_guard lock(mutex);
-    return silences_;
-  }
-  Result<std::optional<model::Silence>> silence(const std::string& id) override {
-    std::lock_guard lock(mutex);
-    return id == silence_id ? std::optional(silences_.front()) : std::nullopt;
-  }
   /// One that fires: the alert whose fingerprint every user of Alertmanager's can check.
   static model::AlertView view() {
     model::Alert alert;

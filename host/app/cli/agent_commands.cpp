@@ -24,8 +24,6 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-}
-
 int check(const std::string& file, bool as_json) {
   const auto diagnostics = check_configuration(file);
   const bool bad = config::has_errors(diagnostics);

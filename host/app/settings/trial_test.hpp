@@ -25,11 +25,13 @@ class Trial : public testing::Test {
   void write(const std::string& name, std::string_view text) { std::ofstream(directory_ / name) << text; }
   /// Loads the folder as it is.
   Loaded reload() {
-    const LoadRequest request{(directory_ / "agent.toml").string(), plugins_,
+    const LoadRequest request{(directory_ / "agent.toml").string(),
+                              plugins_,
                               [this](const std::string& name) -> std::optional<std::string> {
                                 auto it = variables_.find(name);
                                 return it == variables_.end() ? std::nullopt : std::optional(it->second);
                               },
+                              {},
                               now_};
     return settings::load(request, last_good_);
   }
