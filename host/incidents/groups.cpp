@@ -197,7 +197,8 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
       continue;
     }
     // The end of what was told of is told also while it is silenced.
-    const bool owed = routing_.resolve_silenced && alert.state != AlertState::firing && record.firing.contains(fingerprint);
+    const bool owed =
+        routing_.resolve_silenced && alert.state != AlertState::firing && record.firing.contains(fingerprint);
     if (!owed && silences_.of(alert, at)) {
       held_back = true;
       continue;

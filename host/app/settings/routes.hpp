@@ -21,8 +21,8 @@ std::span<const base::Option> contact_options();
 std::span<const base::Option> group_options();
 std::span<const base::Option> policy_options();
 
-/// [severity] [route] [contact.*] [group.*] [rotation.*] [policy.*] [silence.*] and the sections of later versions, which
-/// are checked and named as such in a warning: [time_interval.*] [heartbeat.*] [watchdog]. Channels are left
+/// [severity] [route] [contact.*] [group.*] [rotation.*] [policy.*] [silence.*] and the sections of later versions,
+/// which are checked and named as such in a warning: [time_interval.*] [heartbeat.*] [watchdog]. Channels are left
 /// empty. Until rotations are there, `x:rotation.N` tells all of the rotation's members.
 model::Routing read_routing(const base::Value& root, const Agent& agent, config::Diagnostics& diagnostics);
 
