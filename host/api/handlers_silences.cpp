@@ -107,9 +107,10 @@ Checked<Silence> with_body(const Body& body, Silence silence, base::Time now) {
   return with_times(body, std::move(silence), now);
 }
 
-const std::initializer_list<std::string_view> members = {
-    "id",      "matchers",    "except", "starts_at", "ends_at", "duration",      "created_by",
-    "comment", "annotations", "every",  "for",       "zone",    "until_resolved"};
+Checked<Body> parse(const Request& request) {
+  return Body::parse(request, {"id", "matchers", "except", "starts_at", "ends_at", "duration", "created_by", "comment",
+                               "annotations", "every", "for", "zone", "until_resolved"});
+}
 
 /// What an edit begins with: the silence as it is; an expired one begins anew.
 Checked<Silence> before_edit(Backend& backend, const std::string& id, base::Time now) {
@@ -158,7 +159,7 @@ Outcome show_silence(Backend& backend, const Call& call) {
 }
 
 Outcome set_silence(Backend& backend, const Call& call) {
-  CHECKED(Body body, Body::parse(call.request, members));
+  CHECKED(Body body, parse(call.request));
   const base::Time now = backend.now();
   CHECKED(const std::string id, body.text("id"));
   Silence silence;
@@ -191,7 +192,7 @@ Outcome expire_silence(Backend& backend, const Call& call) {
 }
 
 Outcome preview_silence(Backend& backend, const Call& call) {
-  CHECKED(Body body, Body::parse(call.request, members));
+  CHECKED(Body body, parse(call.request));
   CHECKED(const Silence silence, with_body(body, {}, backend.now()));
   if (silence.matchers.empty()) return std::unexpected(wrong("matchers", "give at least one"));
   TRY(const SilencePreview preview, backend.preview_silence(silence));

@@ -71,7 +71,12 @@ constexpr std::array incident_parameters{
               "\"json\""}};
 constexpr std::array silence_parameters{
     Parameter{"state", "string", "One or more, with commas or repeated.", "active pending expired", {}, true},
-    Parameter{"match", "string", "Against the values in the silence's matchers: label=\"value\", also != =~ !~.", {}, {}, true},
+    Parameter{"match",
+              "string",
+              "Against the values in the silence's matchers: label=\"value\", also != =~ !~.",
+              {},
+              {},
+              true},
     limit_parameter, after_parameter};
 constexpr std::array export_parameters{
     status_parameter, severity_parameter, category_parameter,

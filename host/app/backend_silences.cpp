@@ -62,7 +62,8 @@ base::Result<api::SilenceView> Backend::silence_view(const std::string& id) {
 }
 
 base::Result<api::SilencePreview> Backend::preview_silence(const Silence& silence) {
-  TRY(auto preview, asked(*parts_.pipeline, [silence](Desk& desk, base::Time) { return desk.preview_silence(silence); }));
+  TRY(auto preview,
+      asked(*parts_.pipeline, [silence](Desk& desk, base::Time) { return desk.preview_silence(silence); }));
   return api::SilencePreview{std::move(preview.alerts), preview.firing, std::move(preview.warning)};
 }
 

@@ -19,8 +19,9 @@ constexpr std::array<std::string_view, 7> day_names = {"sunday",   "monday", "tu
                                                        "thursday", "friday", "saturday"};
 
 std::unexpected<base::Error> bad_every(const std::string& text, const std::string& why) {
-  return base::fail(Fault::invalid, "every: \"" + text + "\" does not say when: " + why +
-                                        "; write it as \"fri 22:00\", \"mon-fri 18:30\", \"sat,sun 00:00\" or \"22:00\"");
+  return base::fail(Fault::invalid,
+                    "every: \"" + text + "\" does not say when: " + why +
+                        "; write it as \"fri 22:00\", \"mon-fri 18:30\", \"sat,sun 00:00\" or \"22:00\"");
 }
 
 /// "fri" or "friday": 0 is Sunday.

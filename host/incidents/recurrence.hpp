@@ -1,5 +1,5 @@
-// When something that repeats holds: "fri 22:00" for 4h, in a zone. It begins by the wall clock, so a change of the clock
-// does not move it, and lasts as long as it says. Zones come from the machine's tz database.
+// When something that repeats holds: "fri 22:00" for 4h, in a zone. It begins by the wall clock, so a change of the
+// clock does not move it, and lasts as long as it says. Zones come from the machine's tz database.
 #pragma once
 
 #include <memory>

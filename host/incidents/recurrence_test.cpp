@@ -111,7 +111,8 @@ TEST(LocalTime, IsOfTheZoneUnlessItSaysOtherwise) {
   EXPECT_EQ(read("2027-01-01 06:00", ""), "2027-01-01T06:00:00Z");
   EXPECT_EQ(read("2027-07-01 06:00", "Europe/Berlin"), "2027-07-01T04:00:00Z");
   EXPECT_EQ(read("2027-01-01T00:00:00+01:00", "Asia/Riyadh"), "2026-12-31T23:00:00Z");
-  for (const char* text : {"tomorrow", "-1h", "now", "1700000000", "2027-13-01", ""}) EXPECT_EQ(read(text, ""), "wrong");
+  for (const char* text : {"tomorrow", "-1h", "now", "1700000000", "2027-13-01", ""})
+    EXPECT_EQ(read(text, ""), "wrong");
 }
 
 }  // namespace

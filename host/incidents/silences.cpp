@@ -50,13 +50,14 @@ std::vector<std::string> listed_words(std::string_view pattern) {
   std::vector<std::string> words(1);
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     const auto c = static_cast<unsigned char>(pattern[i]);
-    const bool plain = std::isalnum(c) || c >= 0x80 || std::string_view("_-:/ @,=%#&'\"<>~!;`").find(pattern[i]) !=
-                                                           std::string_view::npos;
+    const bool plain = std::isalnum(c) || c >= 0x80 ||
+                       std::string_view("_-:/ @,=%#&'\"<>~!;`").find(pattern[i]) != std::string_view::npos;
     if (pattern[i] == '|') {
       words.emplace_back();
     } else if (plain) {
       words.back() += pattern[i];
-    } else if (pattern[i] == '\\' && i + 1 < pattern.size() && std::ispunct(static_cast<unsigned char>(pattern[i + 1]))) {
+    } else if (pattern[i] == '\\' && i + 1 < pattern.size() &&
+               std::ispunct(static_cast<unsigned char>(pattern[i + 1]))) {
       words.back() += pattern[++i];
     } else {
       return {};

@@ -44,8 +44,8 @@ class Silences {
   std::vector<std::string> silenced_by(const model::Alert& alert, base::Time now) const;
   /// Whether its matchers and exceptions mean the alert, whatever the time.
   bool means(const model::Silence& silence, const model::Alert& alert) const;
-  /// Active by end, pending by start, expired newest first. `filter` as Alertmanager has it: compared with the values of
-  /// the silence's matchers.
+  /// Active by end, pending by start, expired newest first. `filter` as Alertmanager has it: compared with the values
+  /// of the silence's matchers.
   std::vector<model::Silence> list(base::Time now, const model::Matchers& filter = {}) const;
   const model::Silence* find(const std::string& id) const;
 
@@ -64,7 +64,8 @@ class Silences {
   /// Alerts come and go: ends those that wait until resolved.
   void fired(const model::Alert& alert);
   void resolved(const model::Alert& alert, base::Time now, Rows& out);
-  /// What time does: those until resolved that begin with nothing to wait for end, those expired long ago are forgotten.
+  /// What time does: those until resolved that begin with nothing to wait for end, those expired long ago are
+  /// forgotten.
   void advance(base::Time now, Rows& out);
   std::optional<base::Time> next_due() const;
 
@@ -79,7 +80,7 @@ class Silences {
     model::Silence silence;
     std::optional<Recurring> recurring;
     bool unreadable = false;          ///< its recurrence cannot be read: it holds nothing
-    std::vector<std::uint64_t> keys;                      ///< where it stands in by_value_; empty: in others_
+    std::vector<std::uint64_t> keys;  ///< where it stands in by_value_; empty: in others_
     bool listed = false;
     std::unordered_map<std::uint64_t, std::string> waits_for;  ///< fingerprint → alert id; of one until resolved
     base::Time wake = base::no_time;
@@ -99,10 +100,10 @@ class Silences {
   void schedule(Entry& entry, base::Time now);
   void erase(Entry& entry);
 
-  std::unordered_map<std::string, Entry> by_id_;                          ///< entries stay where they are
+  std::unordered_map<std::string, Entry> by_id_;                           ///< entries stay where they are
   std::unordered_map<std::uint64_t, std::vector<const Entry*>> by_value_;  ///< hash of label and value
-  std::vector<const Entry*> others_;                                      ///< those without a value to find them by
-  std::set<std::string> watching_;                                        ///< those until resolved
+  std::vector<const Entry*> others_;                                       ///< those without a value to find them by
+  std::set<std::string> watching_;                                         ///< those until resolved
   std::set<std::pair<base::Time, std::string>> ends_, wakes_;
   model::SeverityMap severities_;
 };

@@ -83,9 +83,10 @@ TEST_F(SilencesTest, IsFoundByAnyFormOfItsMatchers) {
     const char* text;
     const char* fits;
     const char* other;
-  } const forms[] = {{"host=\"n1\"", "n1", "n2"},     {"host=~\"n1|n2\"", "n2", "n3"},  {"host=~\"n\\\\.1|b\"", "n.1", "nx1"},
-                     {"host=~\"n[0-9]\"", "n7", "m7"}, {"host!~\"n1|n2\"", "n3", "n1"}, {"host=~\"n1\"", "n1", "n11"},
-                     {"host=~\"(n1|n2)\"", "n1", "("}, {"host=~\"n1|\"", "n1", "n2"}};
+  } const forms[] = {{"host=\"n1\"", "n1", "n2"},           {"host=~\"n1|n2\"", "n2", "n3"},
+                     {"host=~\"n\\\\.1|b\"", "n.1", "nx1"}, {"host=~\"n[0-9]\"", "n7", "m7"},
+                     {"host!~\"n1|n2\"", "n3", "n1"},       {"host=~\"n1\"", "n1", "n11"},
+                     {"host=~\"(n1|n2)\"", "n1", "("},      {"host=~\"n1|\"", "n1", "n2"}};
   for (const auto& form : forms) {
     silences = Silences();
     set(silence({form.text, "up=\"1\""}));
@@ -312,7 +313,8 @@ TEST_F(SilencesTest, ListsActiveByEndPendingByStartExpiredNewestFirst) {
 }
 
 TEST_F(SilencesTest, FiltersByTheValuesOfItsOwnMatchers) {
-  const std::string one = set(silence({"alertname=\"x\"", "job=~\"a|b\""}, 1h)), two = set(silence({"alertname=\"y\""}, 2h));
+  const std::string one = set(silence({"alertname=\"x\"", "job=~\"a|b\""}, 1h)),
+                    two = set(silence({"alertname=\"y\""}, 2h));
   using Ids = std::vector<std::string>;
   EXPECT_EQ(listed({"alertname=\"x\""}), Ids{one});
   EXPECT_EQ(listed({"alertname!=\"x\""}), Ids{two});

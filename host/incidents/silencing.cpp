@@ -12,7 +12,8 @@ using model::AlertState;
 
 }  // namespace
 
-/// Each once, as it was heard of last; those of a closed incident that went on firing over a restart are not known here.
+/// Each once, as it was heard of last; those of a closed incident that went on firing over a restart are not known
+/// here.
 FiringAlerts Desk::Impl::firing() const {
   std::unordered_map<std::uint64_t, const Alert*> newest;
   const auto look = [&](const std::map<std::uint64_t, Alert>& alerts) {

@@ -34,8 +34,7 @@ json matchers_of(const std::vector<std::string>& texts) {
   json out = json::array();
   for (const std::string& text : texts) {
     const bool name = text.find_first_of("=~") == text.npos;
-    auto matcher =
-        name ? model::Matcher::make("alertname", model::MatchOp::equal, text) : model::Matcher::parse(text);
+    auto matcher = name ? model::Matcher::make("alertname", model::MatchOp::equal, text) : model::Matcher::parse(text);
     if (!matcher) end_with(exit_usage, matcher.error().message());
     out.push_back(matcher->text());
   }
@@ -116,7 +115,8 @@ json body_of(const Arguments& args) {
 
 void add_times(CLI::App& command, Arguments& args) {
   auto* span = command.add_option("-d,--duration", args.duration, "how long: 30m, 2h, 7d");
-  command.add_option("--end,--until", args.end, "until when: RFC 3339, or \"2027-01-01 06:00\" in --zone")->excludes(span);
+  command.add_option("--end,--until", args.end, "until when: RFC 3339, or \"2027-01-01 06:00\" in --zone")
+      ->excludes(span);
   command.add_option("--start", args.start, "from when; default now");
   command.add_option("--zone", args.zone, "the time zone of --every, --start and --until; default UTC");
   command.add_option("--every", args.every, "it repeats: \"fri 22:00\", \"mon-fri 18:30\", \"22:00\"");

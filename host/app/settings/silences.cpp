@@ -48,8 +48,8 @@ class Reader {
 
  private:
   std::size_t errors() const {
-    return static_cast<std::size_t>(std::ranges::count_if(
-        diagnostics_, [](const auto& d) { return d.level == config::Diagnostic::Level::error; }));
+    return static_cast<std::size_t>(
+        std::ranges::count_if(diagnostics_, [](const auto& d) { return d.level == config::Diagnostic::Level::error; }));
   }
   void error(std::string_view key, const std::string& message) {
     error_at(diagnostics_, table_.find(key) ? place_of(table_, key) : place_, where_ + " " + message);
@@ -121,12 +121,17 @@ std::span<const Option> silence_options() {
        .required = true,
        .doc = "Which alerts: `team=\"payments\"`, also `!=`, `=~`, `!~`; all must fit.",
        .children = strings},
-      {.key = "except", .type = array, .doc = "Alerts that fit one of these are told all the same.", .children = strings},
+      {.key = "except",
+       .type = array,
+       .doc = "Alerts that fit one of these are told all the same.",
+       .children = strings},
       {.key = "every",
        .type = string,
        .doc = "It repeats: `fri 22:00`, `mon-fri 18:30`, `sat,sun 00:00`, or `22:00` for every day."},
       {.key = "for", .type = duration, .min = "1s", .max = "7d", .doc = "How long each lasts; with `every`."},
-      {.key = "zone", .type = string, .doc = "A time zone such as Asia/Riyadh for `every`, `from` and `until`; default UTC."},
+      {.key = "zone",
+       .type = string,
+       .doc = "A time zone such as Asia/Riyadh for `every`, `from` and `until`; default UTC."},
       {.key = "from", .type = string, .doc = "Not before: `2026-11-20`, `2026-11-20 03:00`, or RFC 3339."},
       {.key = "until", .type = string, .doc = "Not after; forms as of `from`."},
       {.key = "comment", .type = string, .doc = "Why; shown wherever the silence is."},

@@ -76,7 +76,8 @@ TEST_F(Trial, ASilenceOfTheConfigurationIsWhole) {
 }
 
 TEST_F(Trial, AMaintenanceWindowNeedsNoRecurrence) {
-  const Loaded loaded = load("[silence.move]\nmatchers = ['dc=\"a\"']\nfrom = '2026-11-20 22:00'\nuntil = '2026-11-21'");
+  const Loaded loaded =
+      load("[silence.move]\nmatchers = ['dc=\"a\"']\nfrom = '2026-11-20 22:00'\nuntil = '2026-11-21'");
   EXPECT_EQ(says(loaded), "");
   const model::Silence& s = loaded.routing.silences.at(0);
   EXPECT_EQ(base::format_rfc3339(s.starts_at) + " " + base::format_rfc3339(s.ends_at),
