@@ -223,17 +223,10 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
       record.firing.erase(fingerprint);  // its incident's ladder tells of it from now on
       continue;
     }
-<<<<<<< HEAD
     const bool owed = send_resolved && owes_end(record, alert);
     const std::optional<Held> held = owed ? hours : holds_->of(alert, hours, at);
     if (owed || alert.state == AlertState::firing) note_hold(group, target, alert, held, at);
     if (held) {
-=======
-    // The end of what was told of is told also while it is silenced.
-    const bool owed =
-        routing_.resolve_silenced && alert.state != AlertState::firing && record.firing.contains(fingerprint);
-    if (!owed && silences_.of(alert, at)) {
->>>>>>> silences
       held_back = true;
       if (owed) group.owed.insert(fingerprint);
       continue;
