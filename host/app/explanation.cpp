@@ -146,26 +146,32 @@ class Answer {
   void judge() {
     const std::string nobody = query_.who.empty() ? "nobody was told: " : query_.who + " was not told: ";
     if (was_told()) return;
-    if (const Verdict* v = on_its_way()) {
-      out_.verdict = nobody + "the message to " + whom(*v) + by_what(*v) + " has not arrived, it is tried again (" +
-                     retrying_.at(v->delivery_key)->error + ")";
+    if (const Verdict* late = on_its_way()) {
+      out_.verdict = nobody + "the message to " + whom(*late) + by_what(*late) +
+                     " has not arrived, it is tried again (" + retrying_.at(late->delivery_key)->error + ")";
       out_.remedy = "mend what the error names; `tocsin notify log` has the attempts";
-    } else if (const Verdict* v = decisive(true)) {
-      out_.verdict = nobody + reason_of(*v);
-      out_.remedy = remedy_of(*v);
-    } else if (std::string others = told_others(); !others.empty()) {
+      return;
+    }
+    if (const Verdict* held = decisive(true)) {
+      out_.verdict = nobody + reason_of(*held);
+      out_.remedy = remedy_of(*held);
+      return;
+    }
+    if (const std::string others = told_others(); !others.empty()) {
       out_.verdict = nobody + "no decision concerned this one; " + others;
       out_.remedy = "`tocsin route test LABELS` shows whom the route leads to";
-    } else if (const Verdict* v = last_before()) {
-      out_.verdict = nobody + "nothing was decided in this span; before it, " +
-                     (v->kind == VerdictKind::told ? whom(*v) + " was told at " + when(v->at) + in_brackets(v->text)
-                                                   : reason_of(*v));
-      if (v->kind != VerdictKind::told) out_.remedy = remedy_of(*v);
-    } else if (any(AlertState::firing) || any(AlertState::resolved)) {
-      fired_unsaid(nobody);
-    } else {
-      nothing_fired();
+      return;
     }
+    if (const Verdict* before = last_before()) {
+      const bool told = before->kind == VerdictKind::told;
+      out_.verdict =
+          nobody + "nothing was decided in this span; before it, " +
+          (told ? whom(*before) + " was told at " + when(before->at) + in_brackets(before->text) : reason_of(*before));
+      if (!told) out_.remedy = remedy_of(*before);
+      return;
+    }
+    if (any(AlertState::firing) || any(AlertState::resolved)) return fired_unsaid(nobody);
+    nothing_fired();
   }
 
   /// Tells who was told; false: nobody.

@@ -19,14 +19,6 @@ using model::VerdictKind;
 constexpr const char* nobody_named =
     "its route names nobody, and no notifier of the severity's tier has somebody to tell";
 
-Labels shared(const Labels& a, const Labels& b) {
-  std::vector<Labels::Pair> kept;
-  for (const auto& pair : a) {
-    if (b.get(pair.first) == pair.second) kept.push_back(pair);
-  }
-  return Labels(std::move(kept));
-}
-
 void name_alerts(Verdict& v, const About& about) {
   v.alerts = static_cast<std::uint32_t>(about.size());
   if (about.empty()) return;
@@ -37,12 +29,15 @@ void name_alerts(Verdict& v, const About& about) {
     v.alert_id = about.front()->id;
     return;
   }
+  std::vector<Labels::Pair> shared(v.labels.begin(), v.labels.end());
+  v.fingerprints.reserve(about.size());
   for (const Alert* alert : about) {
     v.fingerprints.push_back(alert->fingerprint);
     if (alert->rule != v.rule) v.rule.clear();
-    if (!v.labels.empty()) v.labels = shared(v.labels, alert->labels);
+    std::erase_if(shared, [&](const auto& pair) { return alert->labels.get(pair.first) != pair.second; });
   }
   std::ranges::sort(v.fingerprints);
+  v.labels = Labels(std::move(shared));
 }
 
 std::uint64_t content_of(const About& about, const Said& said) {

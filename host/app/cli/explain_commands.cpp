@@ -102,7 +102,8 @@ void add_explain(CLI::App& app, Console& console) {
     std::string target = "/api/v1/explain?";
     for (const auto& [key, value] : {std::pair{"from", args->from}, {"to", args->to}}) {
       if (value.empty()) continue;
-      target += std::string(key) + "=" + encode(base::format_rfc3339(instant_or_end(value, "--" + std::string(key)))) + "&";
+      target +=
+          std::string(key) + "=" + encode(base::format_rfc3339(instant_or_end(value, "--" + std::string(key)))) + "&";
     }
     for (const auto& [key, value] : {std::pair{"rule", args->rule}, {"incident", args->incident}, {"who", args->who}}) {
       if (!value.empty()) target += std::string(key) + "=" + encode(value) + "&";
