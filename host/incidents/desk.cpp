@@ -51,9 +51,7 @@ base::Result<void> check_transition(const model::Incident& incident, const Statu
 }  // namespace
 
 Desk::Impl::Impl(model::Routing routing)
-    : routing_(std::move(routing)),
-      tree_(std::make_unique<Tree>(routing_)),
-      holds_(std::make_unique<Holds>(routing_)) {}
+    : routing_(std::move(routing)), tree_(std::make_unique<Tree>(routing_)), holds_(make_holds()) {}
 
 model::Changes Desk::Impl::finish(base::Time now) {
   forget_old(now);
@@ -272,7 +270,7 @@ void Desk::set_routing(model::Routing routing, base::Time now) {
   impl_->holds_.reset();
   impl_->routing_ = std::move(routing);
   impl_->tree_ = std::make_unique<Tree>(impl_->routing_);
-  impl_->holds_ = std::make_unique<Holds>(impl_->routing_);
+  impl_->holds_ = impl_->make_holds();
   impl_->rebuild_sources();
   impl_->reroute_groups(now);
   impl_->look_again(now);

@@ -1,6 +1,7 @@
 #include "incidents/holds.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 
@@ -8,12 +9,13 @@ namespace tocsin::incidents {
 
 using model::VerdictKind;
 
-Holds::Holds(const model::Routing& routing) : inhibitor(routing), calendar_(make_calendar(routing.time_intervals)) {}
+Holds::Holds(const model::Routing& routing, Silenced silenced)
+    : inhibitor(routing), calendar_(make_calendar(routing.time_intervals)), silenced_(std::move(silenced)) {}
 
 std::optional<Held> Holds::of(const model::Alert& alert, const std::optional<Held>& hours, base::Time now) const {
   if (auto held = inhibited(alert)) return held;
   if (hours) return hours;
-  return silenced(alert, now);
+  return silenced_ ? silenced_(alert, now) : std::nullopt;
 }
 
 std::optional<Held> Holds::hours(const model::Route& route, base::Time now) const {
@@ -50,11 +52,6 @@ std::optional<Held> Holds::muted(const model::Route& route, base::Time now) cons
     if (interval == calendar_.end() || !interval->second.holds(now)) continue;
     return Held{VerdictKind::muted, name, interval->second.next_change(now)};
   }
-  return std::nullopt;
-}
-
-// The place of the silences: the last stage, which answers with VerdictKind::silenced, the silence's id and its end.
-std::optional<Held> Holds::silenced(const model::Alert&, base::Time) const {
   return std::nullopt;
 }
 

@@ -2,6 +2,7 @@
 // silence. Asked for each alert at a group's flush and before a ladder's step; it changes nothing, no timer either.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -15,7 +16,10 @@ namespace tocsin::incidents {
 /// One strand. `routing` must outlive it and stay as it is.
 class Holds {
  public:
-  explicit Holds(const model::Routing& routing);
+  /// The last stage: the silence that holds an alert back.
+  using Silenced = std::function<std::optional<Held>(const model::Alert&, base::Time now)>;
+
+  explicit Holds(const model::Routing& routing, Silenced silenced = {});
 
   /// On a route; `hours` is what hours() says of that route.
   std::optional<Held> of(const model::Alert& alert, const std::optional<Held>& hours, base::Time now) const;
@@ -30,9 +34,9 @@ class Holds {
   std::optional<Held> inhibited(const model::Alert& alert) const;
   std::optional<Held> outside_active(const model::Route& route, base::Time now) const;
   std::optional<Held> muted(const model::Route& route, base::Time now) const;
-  std::optional<Held> silenced(const model::Alert& alert, base::Time now) const;
 
   Calendar calendar_;
+  Silenced silenced_;  ///< empty: nothing is silenced
 };
 
 /// "inhibited by DiskFull", "outside sa-business until 2026-11-20T05:00:00Z": for a timeline.
