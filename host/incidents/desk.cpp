@@ -171,6 +171,7 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
       Record& record = it->second.records[std::string(parts[3])];
       record.firing = {row.told_firing.begin(), row.told_firing.end()};
       record.resolved = {row.told_resolved.begin(), row.told_resolved.end()};
+      record.owed = {row.owed.begin(), row.owed.end()};
       record.notified = row.last_notified;
     }
   }

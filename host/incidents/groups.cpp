@@ -162,7 +162,7 @@ void Desk::Impl::flush(Group& group, base::Time at) {
   if (!node || !node->tells) return remove(group);
   const model::Route& route = *node->route;
   touch(group);
-  group.owed.clear();
+  group.waiting.clear();
   if (!route.notify.empty()) {
     for (const std::string& target : route.notify) flush_target(group, *node, target, false, at);
   } else {
@@ -194,10 +194,11 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
   const std::optional<Held> hours = holds_->hours(*node.route, at);
   std::vector<Alert> alerts;
   std::set<std::uint64_t> firing, resolved;
-  bool held_back = false;
+  bool held_back = false, end_owed = false;
   for (const auto& [fingerprint, alert] : group.members) {
     if (loose_only && in_case(alert)) {
       record.firing.erase(fingerprint);  // its incident's ladder tells of it from now on
+      record.owed.erase(fingerprint);
       continue;
     }
     const bool owed = node.route->send_resolved && owes_end(record, alert);
@@ -205,10 +206,11 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
     if (owed || alert.state == AlertState::firing) note_hold(group, target, alert, held, at);
     if (held) {
       held_back = true;
-      if (owed) group.owed.insert(fingerprint);
+      if (owed) group.waiting.insert(fingerprint);
       continue;
     }
     if (held_by_cooldown(alert, record, at)) continue;
+    end_owed = end_owed || (owed && record.owed.contains(fingerprint));
     (alert.state == AlertState::firing ? firing : resolved).insert(fingerprint);
     alerts.push_back(alert);
   }
@@ -220,7 +222,7 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
   }
   record.failed = false;
   if (held_back && alerts.empty()) return;
-  if (!needs_telling(record, firing, resolved, route.send_resolved, route.repeat_interval, at)) return;
+  if (!end_owed && !needs_telling(record, firing, resolved, route.send_resolved, route.repeat_interval, at)) return;
   if (!route.send_resolved) {
     std::erase_if(alerts, [](const Alert& a) { return a.state != AlertState::firing; });
     if (alerts.empty()) {
@@ -293,12 +295,7 @@ void Desk::Impl::group_delivery_ended(const model::Delivery& delivery, base::Tim
   record.pending.erase(delivery.key);
   if (delivery.state != model::DeliveryState::dead && delivery.created_at >= record.notified) {
     record.sent = true;
-    record.notified = delivery.created_at;
-    record.firing.clear();
-    record.resolved.clear();
-    for (const Alert& alert : delivery.alerts) {
-      (alert.state == AlertState::firing ? record.firing : record.resolved).insert(alert.fingerprint);
-    }
+    group.learn(record, delivery);
     touch(group);
   }
   if (!record.pending.empty()) return;
@@ -320,7 +317,7 @@ bool Desk::Impl::sweep(Group& group) {
   const std::size_t before = group.members.size();
   std::erase_if(group.members, [&](const auto& member) {
     const Alert& alert = member.second;
-    if (group.owed.contains(member.first) || group.passed.erase(member.first) == 0) return false;
+    if (group.waiting.contains(member.first) || group.passed.erase(member.first) == 0) return false;
     group.held.erase(group.held.lower_bound({member.first, ""}), group.held.lower_bound({member.first + 1, ""}));
     if (auto groups = groups_of_.find(alert.id); groups != groups_of_.end()) {
       groups->second.erase(group.key);

@@ -108,7 +108,8 @@ bool Desk::Impl::all_held(const Case& c, base::Time now) const {
 }
 
 bool Desk::Impl::owes_end(const Record& record, const Alert& alert) const {
-  return routing_.resolve_silenced && alert.state != AlertState::firing && record.firing.contains(alert.fingerprint);
+  return routing_.resolve_silenced && alert.state != AlertState::firing &&
+         (record.firing.contains(alert.fingerprint) || record.owed.contains(alert.fingerprint));
 }
 
 std::optional<Held> Desk::held(const Alert& alert, base::Time now) const {

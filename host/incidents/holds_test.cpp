@@ -149,6 +149,26 @@ TEST(Held, TheEndOfWhatWasToldIsToldAlsoWhileInhibited) {
   }
 }
 
+TEST(Held, TheEndIsToldAlsoWhenOthersWereToldMeanwhile) {
+  model::Routing r = with(routing());
+  r.root->group_by = {"alertname"};
+  World w(r);
+  const Alert a = w.fire(slow);
+  w.pass(30s);
+  w.deliver_all();
+  w.fire(down);
+  w.fire(slow_too);
+  w.pass(5min);
+  w.deliver_all();  // slow_too alone; the record knows nothing of slow any more
+  w.told();
+  w.restart();
+  w.resolve(a);
+  w.pass(5min);
+  ASSERT_EQ(w.told(), (Told{"hook:FIRING"}));
+  EXPECT_EQ(w.newest().alerts.size(), 2u);
+  EXPECT_EQ(w.newest().alerts.front().labels.get("alertname"), "Slow");
+}
+
 TEST(Held, TheEndOfWhatWasNeverToldIsNotTold) {
   World w(with(routing()));
   w.fire(down);

@@ -62,6 +62,7 @@ bool engaged(const model::TicketRef& ticket);
 /// Alertmanager's notification log entry, for one target of a group.
 struct Record {
   std::set<std::uint64_t> firing, resolved;  ///< fingerprints last told
+  std::set<std::uint64_t> owed;              ///< told firing before, and held back when the last was told
   base::Time notified{};                     ///< no_time: never
   // Not kept:
   std::set<std::string> pending;  ///< keys of deliveries on their way
@@ -80,10 +81,12 @@ struct Group {
   std::map<std::uint64_t, model::Alert> members;
   std::map<std::string, Record> records;  ///< by target
   std::set<std::uint64_t> passed;         ///< resolved members that a flush has seen; not kept
-  std::set<std::uint64_t> owed;           ///< of these, those whose end a target hears of when its hours allow
+  std::set<std::uint64_t> waiting;        ///< of these, those whose end a target hears of when its hours allow
   std::map<std::pair<std::uint64_t, std::string>, Held> held;  ///< last said of (alert, target); not kept
 
   std::vector<model::GroupState> to_rows(bool gone) const;
+  /// `told` has arrived: what it says is the record.
+  void learn(Record& record, const model::Delivery& told) const;
 };
 
 std::string make_group_key(const std::string& path, const std::string& group_key, bool shadow);
