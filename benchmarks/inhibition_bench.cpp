@@ -53,7 +53,7 @@ std::vector<model::Alert> alerts() {
                              {"service", "s" + std::to_string(i % 120)},
                              {"severity", i % 7 == 0 ? "critical" : "high"},
                              {"dc", "dc" + std::to_string(i % 3)},
-                             {"host", "h" + std::to_string(i % 700)},
+                             {"host", "h" + std::to_string(i % 701)},
                              {"instance", "10.0.0." + std::to_string(i)}};
     a.fingerprint = a.labels.fingerprint();
     a.id = base::hex16(a.fingerprint);

@@ -127,6 +127,7 @@ struct Desk::Impl {
   void ladder_delivery_ended(Case& c, const model::Delivery& delivery, base::Time now);
 
   // --- held_back.cpp -------------------------------------------------------------------------------------------------
+  std::unique_ptr<Holds> make_holds() const;
   void note_hold(Group& group, const std::string& target, const model::Alert& alert, const std::optional<Held>& held,
                  base::Time at);
   bool note_hold(Case& c, const Node& node, const model::Alert& alert, const Held& held, base::Time at);

@@ -18,9 +18,7 @@ constexpr base::Duration missed_after = std::chrono::minutes(1);
 }  // namespace
 
 Desk::Impl::Impl(model::Routing routing)
-    : routing_(std::move(routing)),
-      tree_(std::make_unique<Tree>(routing_)),
-      holds_(std::make_unique<Holds>(routing_, silences_)) {
+    : routing_(std::move(routing)), tree_(std::make_unique<Tree>(routing_)), holds_(make_holds()) {
   silences_.configure(routing_.silences, routing_.severity);
 }
 
@@ -166,6 +164,7 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
       Record& record = it->second.records[std::string(parts[3])];
       record.firing = {row.told_firing.begin(), row.told_firing.end()};
       record.resolved = {row.told_resolved.begin(), row.told_resolved.end()};
+      record.owed = {row.owed.begin(), row.owed.end()};
       record.notified = record.quiet_said = row.last_notified;
     }
   }
@@ -271,7 +270,7 @@ void Desk::set_routing(model::Routing routing, base::Time now) {
   impl_->routing_ = std::move(routing);
   impl_->tree_ = std::make_unique<Tree>(impl_->routing_);
   impl_->silences_.configure(impl_->routing_.silences, impl_->routing_.severity);
-  impl_->holds_ = std::make_unique<Holds>(impl_->routing_, impl_->silences_);
+  impl_->holds_ = impl_->make_holds();
   impl_->rebuild_sources();
   impl_->reroute_groups(now);
   impl_->look_again(now);

@@ -193,7 +193,7 @@ void Desk::Impl::flush(Group& group, base::Time at) {
   const model::Route& route = *node->route;
   group.records_unsaved = true;
   touch(group);
-  group.owed.clear();
+  group.waiting.clear();
   const std::vector<std::string> targets = group_targets(group, *node);
   for (const std::string& target : targets) flush_target(group, *node, target, route.notify.empty(), at);
   if (targets.empty() && group.last_flush == base::no_time) verdict_no_target(group, at);
@@ -216,11 +216,12 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
   const std::optional<Held> hours = holds_->hours(route, at);
   std::vector<Alert> alerts;
   std::set<std::uint64_t> firing, resolved;
-  bool held_back = false;
+  bool held_back = false, end_owed = false;
   About cooling;
   for (const auto& [fingerprint, alert] : group.members) {
     if (loose_only && in_case(alert)) {
       record.firing.erase(fingerprint);  // its incident's ladder tells of it from now on
+      record.owed.erase(fingerprint);
       continue;
     }
     const bool owed = send_resolved && owes_end(record, alert);
@@ -228,13 +229,14 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
     if (owed || alert.state == AlertState::firing) note_hold(group, target, alert, held, at);
     if (held) {
       held_back = true;
-      if (owed) group.owed.insert(fingerprint);
+      if (owed) group.waiting.insert(fingerprint);
       continue;
     }
     if (held_by_cooldown(alert, record, at)) {
       cooling.push_back(&alert);
       continue;
     }
+    end_owed = end_owed || (owed && record.owed.contains(fingerprint));
     (alert.state == AlertState::firing ? firing : resolved).insert(fingerprint);
     alerts.push_back(alert);
   }
@@ -247,7 +249,7 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
   }
   record.failed = false;
   if (held_back && alerts.empty()) return;
-  if (!needs_telling(record, firing, resolved, send_resolved, route.repeat_interval, at))
+  if (!end_owed && !needs_telling(record, firing, resolved, send_resolved, route.repeat_interval, at))
     return verdict_quiet(group, node, target, alerts, at);
   if (!send_resolved) {
     std::erase_if(alerts, [](const Alert& a) { return a.state != AlertState::firing; });
@@ -324,12 +326,7 @@ void Desk::Impl::group_delivery_ended(const model::Delivery& delivery, base::Tim
   record.pending.erase(delivery.key);
   if (delivery.state != model::DeliveryState::dead && delivery.created_at >= record.notified) {
     record.sent = true;
-    record.notified = delivery.created_at;
-    record.firing.clear();
-    record.resolved.clear();
-    for (const Alert& alert : delivery.alerts) {
-      (alert.state == AlertState::firing ? record.firing : record.resolved).insert(alert.fingerprint);
-    }
+    group.learn(record, delivery);
     touch(group);
   }
   if (!record.pending.empty()) return;
@@ -351,7 +348,7 @@ bool Desk::Impl::sweep(Group& group) {
   const std::size_t before = group.members.size();
   std::erase_if(group.members, [&](const auto& member) {
     const Alert& alert = member.second;
-    if (group.owed.contains(member.first) || group.passed.erase(member.first) == 0) return false;
+    if (group.waiting.contains(member.first) || group.passed.erase(member.first) == 0) return false;
     group.held.erase(group.held.lower_bound({member.first, ""}), group.held.lower_bound({member.first + 1, ""}));
     group.unsaved.insert(member.first);
     if (auto groups = groups_of_.find(alert.id); groups != groups_of_.end()) {

@@ -26,6 +26,11 @@ model::Verdict verdict_of(const Alert& alert, const Held& held, base::Time at) {
 
 }  // namespace
 
+/// The silences' stage is given here, and what changes a silence calls look_again().
+std::unique_ptr<Holds> Desk::Impl::make_holds() const {
+  return std::make_unique<Holds>(routing_, silences_);
+}
+
 /// Of a group's flush; nothing: the alert is not held back.
 void Desk::Impl::note_hold(Group& group, const std::string& target, const Alert& alert, const std::optional<Held>& held,
                            base::Time at) {
@@ -103,7 +108,8 @@ bool Desk::Impl::all_held(const Case& c, base::Time now) const {
 }
 
 bool Desk::Impl::owes_end(const Record& record, const Alert& alert) const {
-  return routing_.resolve_silenced && alert.state != AlertState::firing && record.firing.contains(alert.fingerprint);
+  return routing_.resolve_silenced && alert.state != AlertState::firing &&
+         (record.firing.contains(alert.fingerprint) || record.owed.contains(alert.fingerprint));
 }
 
 std::optional<Held> Desk::held(const Alert& alert, base::Time now) const {

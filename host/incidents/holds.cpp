@@ -1,6 +1,7 @@
 #include "incidents/holds.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 

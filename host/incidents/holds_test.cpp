@@ -58,6 +58,25 @@ std::vector<std::string> said(const World& w) {
 }
 using Said = std::vector<std::string>;
 
+// --- the order -------------------------------------------------------------------------------------------------------
+
+TEST(Holds, AskInhibitionThenTheHoursThenTheSilences) {
+  model::Routing r = muted("late");
+  const World w(r);
+  const Alert target = w.alert(slow);
+  Holds holds(r, [&](const Alert&, Time now) { return Held{VerdictKind::silenced, "s", now + 1h}; });
+  const auto kind = [&](const std::optional<Held>& hours) { return holds.of(target, hours, w.now())->kind; };
+  const auto late = holds.hours(*r.root, w.now());
+  ASSERT_TRUE(late);
+  EXPECT_EQ(kind(std::nullopt), VerdictKind::silenced);
+  EXPECT_EQ(kind(late), VerdictKind::muted);
+  r.root->active_time_intervals = {"day"};
+  EXPECT_EQ(kind(holds.hours(*r.root, w.now())), VerdictKind::outside_active);
+  holds.inhibitor.put(w.alert(down));
+  EXPECT_EQ(kind(late), VerdictKind::inhibited);
+  EXPECT_EQ(text_of(*late), "muted by late until 2023-11-14T23:00:00Z");
+}
+
 // --- groups ----------------------------------------------------------------------------------------------------------
 
 TEST(Held, AnInhibitedAlertIsLeftOutOfItsGroup) {
@@ -128,6 +147,26 @@ TEST(Held, TheEndOfWhatWasToldIsToldAlsoWhileInhibited) {
     w.pass(5min);
     EXPECT_EQ(w.told(), wanted ? Told{"hook:RESOLVED"} : Told{});
   }
+}
+
+TEST(Held, TheEndIsToldAlsoWhenOthersWereToldMeanwhile) {
+  model::Routing r = with(routing());
+  r.root->group_by = {"alertname"};
+  World w(r);
+  const Alert a = w.fire(slow);
+  w.pass(30s);
+  w.deliver_all();
+  w.fire(down);
+  w.fire(slow_too);
+  w.pass(5min);
+  w.deliver_all();  // slow_too alone; the record knows nothing of slow any more
+  w.told();
+  w.restart();
+  w.resolve(a);
+  w.pass(5min);
+  ASSERT_EQ(w.told(), (Told{"hook:FIRING"}));
+  EXPECT_EQ(w.newest().alerts.size(), 2u);
+  EXPECT_EQ(w.newest().alerts.front().labels.get("alertname"), "Slow");
 }
 
 TEST(Held, TheEndOfWhatWasNeverToldIsNotTold) {

@@ -80,6 +80,7 @@ std::vector<model::GroupState> Group::take_rows(bool gone) {
     row.last_notified = record.notified;
     row.told_firing.assign(record.firing.begin(), record.firing.end());
     row.told_resolved.assign(record.resolved.begin(), record.resolved.end());
+    row.owed.assign(record.owed.begin(), record.owed.end());
   }
   if (gone) {
     for (const auto& [fingerprint, alert] : members) unsaved.insert(fingerprint);
@@ -93,6 +94,18 @@ std::vector<model::GroupState> Group::take_rows(bool gone) {
   unsaved.clear();
   records_unsaved = false;
   return rows;
+}
+
+void Group::learn(Record& record, const model::Delivery& told) const {
+  record.owed.merge(record.firing);
+  record.firing.clear();
+  record.resolved.clear();
+  for (const model::Alert& alert : told.alerts) {
+    (alert.state == model::AlertState::firing ? record.firing : record.resolved).insert(alert.fingerprint);
+    record.owed.erase(alert.fingerprint);
+  }
+  std::erase_if(record.owed, [&](std::uint64_t fingerprint) { return !members.contains(fingerprint); });
+  record.notified = told.created_at;
 }
 
 std::string make_group_key(const std::string& path, const std::string& group_key, bool shadow) {

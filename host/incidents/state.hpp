@@ -63,6 +63,7 @@ bool engaged(const model::TicketRef& ticket);
 /// Alertmanager's notification log entry, for one target of a group.
 struct Record {
   std::set<std::uint64_t> firing, resolved;  ///< fingerprints last told
+  std::set<std::uint64_t> owed;              ///< told firing before, and held back when the last was told
   base::Time notified{};                     ///< no_time: never
   // Not kept:
   std::set<std::string> pending;                                   ///< keys of deliveries on their way
@@ -84,9 +85,12 @@ struct Group {
   std::map<std::uint64_t, model::Alert> members;
   std::map<std::string, Record> records;  ///< by target
   std::set<std::uint64_t> passed;         ///< resolved members that a flush has seen; not kept
-  std::set<std::uint64_t> owed;           ///< of these, those whose end a target hears of when its hours allow
+  std::set<std::uint64_t> waiting;        ///< of these, those whose end a target hears of when its hours allow
   std::map<std::pair<std::uint64_t, std::string>, Held> held;  ///< last said of (alert, target); not kept
   base::Time wait_said{};                 ///< the flush of which it was said that it is waited for; not kept
+
+  /// `told` has arrived: what it says is the record.
+  void learn(Record& record, const model::Delivery& told) const;
 
   std::set<std::uint64_t> unsaved;  ///< members that came, changed or left since the rows were taken
   bool records_unsaved = false;     ///< so did the records

@@ -82,7 +82,8 @@ struct GroupState {
   base::Time last_notified{};
   std::vector<std::uint64_t> told_firing, told_resolved;  ///< fingerprints
   std::vector<Alert> members;
-  bool gone = false;  ///< delete it
+  bool gone = false;                ///< delete it
+  std::vector<std::uint64_t> owed;  ///< told firing before, then held back while others were told: their end is owed
 };
 
 /// A ladder on its way. The steps are a copy: the chain is taken as it was when it began.

@@ -184,7 +184,7 @@ void fields(F&& f, auto& v)
   requires std::is_same_v<std::remove_cvref_t<decltype(v)>, model::GroupState>
 {
   f("key", v.key), f("labels", v.labels), f("next_flush", v.next_flush), f("last_notified", v.last_notified);
-  f("told_firing", v.told_firing), f("told_resolved", v.told_resolved), f("members", v.members);
+  f("told_firing", v.told_firing), f("told_resolved", v.told_resolved), f("members", v.members), f("owed", v.owed);
 }
 template <class F>
 void fields(F&& f, auto& v)

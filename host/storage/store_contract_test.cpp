@@ -234,7 +234,15 @@ TEST_P(StoreContract, ContinuesWithEverythingAfterARestart) {
   c.deliveries = {delivery("d1", "i-1")};
   c.provider_refs = {{"slack", "#ops", "i-1", "1700.1"}, {"mail", "ana", "", "<id@corp>"}};
   c.tickets = {{"i-1", "jira", "", "", "", "create", now}};
-  c.groups = {{"root/{}", {{"host", "n1"}}, now + seconds(30), now, {1, 0xffffffffffffffffull}, {2}, {alert("a1")}}};
+  c.groups = {{"root/{}",
+               {{"host", "n1"}},
+               now + seconds(30),
+               now,
+               {1, 0xffffffffffffffffull},
+               {2},
+               {alert("a1")},
+               false,
+               {3}}};
   c.ladders = {
       {"i-1", {{"ana"}, {"team", "mail:x"}}, {seconds(60), seconds(0)}, 1, 2, -1, {"boss"}, now + seconds(60)}};
   c.kv = {{"plugin/x", std::string("\0\xff binary", 9)}};
@@ -267,6 +275,7 @@ TEST_P(StoreContract, ContinuesWithEverythingAfterARestart) {
   EXPECT_EQ(r.tickets[0].intent, "create");
   ASSERT_EQ(r.groups.size(), 1u);
   EXPECT_EQ(r.groups[0].told_firing, c.groups[0].told_firing);
+  EXPECT_EQ(r.groups[0].owed, c.groups[0].owed);
   EXPECT_EQ(r.groups[0].next_flush, c.groups[0].next_flush);
   EXPECT_EQ(r.groups[0].members.size(), 1u);
   ASSERT_EQ(r.ladders.size(), 1u);

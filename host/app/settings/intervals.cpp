@@ -154,7 +154,8 @@ class Reader {
     }
     const std::string file = beside(text.substr(from_file.size()), item.place);
     const auto content = config::read_text(file);
-    if (!content) return error_at(diagnostics_, item.place, where_ + " exclude_dates: " + content.error().message());
+    if (!content)
+      return error_at(diagnostics_, item.place, where_ + " exclude_dates: " + file + " " + content.error().message());
     auto dates = parse_dates(*content, now_);
     if (!dates)
       return error_at(diagnostics_, item.place, where_ + " exclude_dates: " + file + ": " + dates.error().message());

@@ -41,9 +41,10 @@ INSTANTIATE_TEST_SUITE_P(
               "agent.toml:1:1: error: [[inhibit_rules]] \"n\" needs \"source_matchers\": While an alert that matches "
               "these "
               "fires …\n"},
-        Wrong{"RuleMatcher", "[[inhibit_rules]]\nsource_matchers = ['a==b']\ntarget_matchers = []",
-              "agent.toml:2:20: error: [[inhibit_rules]] source_matchers: matcher a==b: \n"
-              "agent.toml:3:19: error: [[inhibit_rules]] target_matchers: is empty and would match every alert\n"},
+        Wrong{
+            "RuleMatcher", "[[inhibit_rules]]\nsource_matchers = ['a']\ntarget_matchers = []",
+            "agent.toml:2:20: error: [[inhibit_rules]] source_matchers: matcher a: = != =~ or !~ is expected after a\n"
+            "agent.toml:3:19: error: [[inhibit_rules]] target_matchers: is empty and would match every alert\n"},
         Wrong{"RuleKey",
               "[[inhibit_rules]]\nsource_matchers = ['a=\"b\"']\ntarget_matchers = ['c=\"d\"']\nequals = ['e']",
               "agent.toml:4:1: error: [[inhibit_rules]] unknown key \"equals\"; did you mean \"equal\"?\n"}),
@@ -85,10 +86,9 @@ TEST_F(Trial, DatesMayBeWrittenWithoutQuotes) {
 }
 
 TEST_F(Trial, AFileOfDatesThatCannotBeReadIsAnError) {
-  const std::string said = says("[time_interval.x]\nexclude_dates = 'file:absent'\n");
-  EXPECT_EQ(said.substr(0, 76), "agent.toml:2:17: error: [time_interval.x] exclude_dates: " + said.substr(57, 19))
-      << said;
-  EXPECT_NE(said.find("absent"), said.npos);
+  EXPECT_EQ(
+      says("[time_interval.x]\nexclude_dates = 'file:absent'\n"),
+      "agent.toml:2:17: error: [time_interval.x] exclude_dates: absent cannot be read: No such file or directory\n");
 }
 
 TEST_F(Trial, InhibitionRulesAreTypedInTheOrderOfTheFiles) {
