@@ -73,7 +73,7 @@ void write_operation(JsonWriter& json, const Route& route) {
   json.close_array();
   if (!route.request_schema.empty()) {
     json.key("requestBody").open_object();
-    write_content(json, "application/json", route.request_schema);
+    write_content(json, route.request_type, route.request_schema);
     json.close_object();
   }
   write_answers(json, route);

@@ -47,6 +47,7 @@ struct Route {
   std::string_view answer_schema = {};   ///< likewise; empty: text
   unsigned status = 200;
   std::string_view answer_type = "application/json";
+  std::string_view request_type = "application/json";
 };
 
 std::span<const Route> routes();

@@ -165,6 +165,7 @@ std::string_view schemas_json() {
 "Attachment":{"type":"object","properties":{"id":{"type":"integer"},"name":{"type":"string"},
   "content_type":{"type":"string"},"size":{"type":"integer"},"by":{"type":"string"},"at":{"type":"string",
   "format":"date-time","nullable":true}},"required":["id","name","content_type","size","by","at"]},
+"File":{"type":"string","format":"binary"},
 "AttachmentList":{"type":"object","properties":{"items":{"type":"array",
   "items":{"$ref":"#/components/schemas/Attachment"}},"next":{"type":"string","nullable":true}},
   "required":["items","next"]},
