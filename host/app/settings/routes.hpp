@@ -22,7 +22,8 @@ std::span<const base::Option> group_options();
 std::span<const base::Option> policy_options();
 
 /// [severity] [route] [contact.*] [group.*] [rotation.*] [policy.*] and the sections of later versions, which are
-/// checked and named as such in a warning: [time_interval.*] [silence.*]. Channels are left empty. Until rotations are there, `x:rotation.N` tells all of the rotation's members.
+/// checked and named as such in a warning: [time_interval.*] [silence.*]. Channels are left empty. Until rotations are
+/// there, `x:rotation.N` tells all of the rotation's members.
 model::Routing read_routing(const base::Value& root, const Agent& agent, config::Diagnostics& diagnostics);
 
 /// What needs routing and instances together: a root route once a notifier is configured, targets that lead to nobody.
