@@ -105,7 +105,12 @@ void RowRuleLoop::keep(detection::RowRules::Decided decided) {
     changes.evaluations = std::move(shared->evaluations);
     return changes;
   });
-  if (!kept) telemetry::log_error("rules", "an evaluation could not be kept: " + kept.error().message());
+  if (kept) return;
+  telemetry::log_error("rules", "an evaluation could not be kept: " + kept.error().message());
+  // It counts for nothing: the next round begins with what the store has.
+  std::lock_guard lock(mutex_);
+  asking_ = false;
+  rules_.give_up();
 }
 
 std::vector<detection::RowRules::Status> RowRuleLoop::status() const {
