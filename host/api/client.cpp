@@ -67,9 +67,7 @@ Peer agent_at(const std::string& url) {
 class Call {
  public:
   Call(Peer peer, Address address, base::Duration timeout)
-      : peer_(std::move(peer)),
-        address_(std::move(address)),
-        deadline_(std::chrono::steady_clock::now() + timeout) {}
+      : peer_(std::move(peer)), address_(std::move(address)), deadline_(std::chrono::steady_clock::now() + timeout) {}
 
   Result<Answer> run(const std::string& request, bool head) {
     TRY_VOID(connect());

@@ -25,10 +25,11 @@ Checked<model::Beat> beat_of(const Call& call) {
   const auto [end, problem] = std::from_chars(what.data(), what.data() + what.size(), beat.exit_status);
   const bool number = problem == std::errc() && end == what.data() + what.size();
   if (!number || beat.exit_status < 0 || beat.exit_status > most_exit_status) {
-    return std::unexpected(Problem(404, "a heartbeat has no \"" + what +
-                                            "\"; valid: nothing for a success, start, fail, or an exit status from 0 to "
-                                            "255")
-                               .with("given", json_text(what)));
+    return std::unexpected(
+        Problem(404, "a heartbeat has no \"" + what +
+                         "\"; valid: nothing for a success, start, fail, or an exit status from 0 to "
+                         "255")
+            .with("given", json_text(what)));
   }
   if (beat.exit_status > 0) beat.kind = model::BeatKind::fail;
   return beat;

@@ -93,7 +93,9 @@ class Backend final : public api::Backend {
   base::Result<api::SilencePreview> preview_silence(const model::Silence& silence) override;
   base::Result<api::Explanation> explain(const api::ExplainQuery& query) override;
   std::vector<model::HeartbeatView> heartbeats() override { return parts_.heartbeats->list(); }
-  base::Result<model::HeartbeatView> beat(model::Beat beat) override { return parts_.heartbeats->ping(std::move(beat)); }
+  base::Result<model::HeartbeatView> beat(model::Beat beat) override {
+    return parts_.heartbeats->ping(std::move(beat));
+  }
   base::Result<std::vector<std::string>> reload() override { return parts_.reload(); }
   std::string metrics(bool openmetrics) override { return parts_.metrics->text(openmetrics); }
   std::string not_ready() override { return parts_.not_ready(); }

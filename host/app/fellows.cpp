@@ -1,6 +1,7 @@
 #include "app/fellows.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "telemetry/log.hpp"
 

@@ -1,6 +1,6 @@
-// Agents that share a store watch each other: each says every ten seconds that it is there; one that has been silent for
-// thirty is missed, and of the others the one whose name comes first raises AgentDown{agent}. Who raised it stands in
-// the store, so that another does not do it again.
+// Agents that share a store watch each other: each says every ten seconds that it is there; one that has been silent
+// for thirty is missed, and of the others the one whose name comes first raises AgentDown{agent}. Who raised it stands
+// in the store, so that another does not do it again.
 #pragma once
 
 #include <chrono>
@@ -52,8 +52,8 @@ class Fellows {
   const Parts parts_;
   storage::SharedStore* const shared_;
   // Of the duty's thread.
-  std::map<std::string, bool> told_;                     ///< what detection was told last
-  std::chrono::steady_clock::time_point good_since_{};   ///< the store has answered every round since
+  std::map<std::string, bool> told_;                    ///< what detection was told last
+  std::chrono::steady_clock::time_point good_since_{};  ///< the store has answered every round since
   bool good_ = false, looked_back_ = false;
   Duty duty_;
 };

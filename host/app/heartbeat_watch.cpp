@@ -79,7 +79,7 @@ base::Result<void> HeartbeatWatch::read_store() {
 
 void HeartbeatWatch::look_at_lease() {
   const auto held = lease_.held();
-  if (!held || !*held || !read_) {
+  if (refused_.exchange(false) || !held || !*held || !read_) {
     std::lock_guard lock(mutex_);
     if (std::exchange(judging_, false)) machine_.give_up();
     return;
@@ -122,14 +122,24 @@ void HeartbeatWatch::keep(detection::Heartbeats::Decided decided, std::function<
                    std::string(model::to_string(alert.state)) + ": " + std::string(alert.annotations.get("message")));
   }
   if (!done) done = [](const base::Result<void>&) {};
+  if (decided.alerts.empty()) {
+    // A ping that changes nothing for people is no decision: every agent of the store keeps it itself.
+    model::Changes changes;
+    changes.beats = std::move(decided.beats);
+    return pipeline_.keep(std::move(changes), std::move(done));
+  }
   auto shared = std::make_shared<detection::Heartbeats::Decided>(std::move(decided));
   pipeline_.decide(
       [shared](incidents::Desk& desk, base::Time now) -> base::Result<model::Changes> {
-        auto changes = shared->alerts.empty() ? model::Changes{} : desk.on_alerts(shared->alerts, now);
+        auto changes = desk.on_alerts(shared->alerts, now);
         changes.beats = std::move(shared->beats);
         return changes;
       },
-      std::move(done));
+      [this, done = std::move(done)](base::Result<void> kept) {
+        // What was decided counts for nothing: the next round begins with what the store has.
+        if (!kept) refused_ = true;
+        done(std::move(kept));
+      });
 }
 
 base::Result<model::HeartbeatView> HeartbeatWatch::ping(model::Beat beat) {

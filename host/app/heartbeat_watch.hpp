@@ -3,6 +3,7 @@
 // of them judges.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -45,10 +46,11 @@ class HeartbeatWatch {
   storage::SharedStore* const shared_;
   Lease lease_;
   mutable std::mutex mutex_;
-  detection::Heartbeats machine_;  ///< under mutex_
-  bool judging_ = false;           ///< likewise
-  bool read_ = false;              ///< the store's rows are in the machine
-  std::string complaint_;          ///< the store's error that was logged last
+  detection::Heartbeats machine_;     ///< under mutex_
+  bool judging_ = false;              ///< likewise
+  bool read_ = false;                 ///< the store's rows are in the machine
+  std::string complaint_;             ///< the store's error that was logged last
+  std::atomic<bool> refused_{false};  ///< a decision was not kept: detection knows what nobody was told
   Duty duty_;
 };
 

@@ -1,5 +1,5 @@
-// A lease in a store that agents share, as whoever needs it for a while sees it: asked for rarely, believed only as long
-// as it surely holds. A process that was paused finds its lease over when it goes on.
+// A lease in a store that agents share, as whoever needs it for a while sees it: asked for rarely, believed only as
+// long as it surely holds. A process that was paused finds its lease over when it goes on.
 #pragma once
 
 #include <chrono>

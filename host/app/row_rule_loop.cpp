@@ -100,13 +100,17 @@ void RowRuleLoop::ask(const model::RuleRow& row) {
 void RowRuleLoop::keep(detection::RowRules::Decided decided) {
   if (decided.empty()) return;
   const auto shared = std::make_shared<detection::RowRules::Decided>(std::move(decided));
-  const auto kept =
-      pipeline_.decide([shared](incidents::Desk& desk, base::Time now) -> base::Result<model::Changes> {
-        auto changes = shared->alerts.empty() ? model::Changes{} : desk.on_alerts(shared->alerts, now);
-        changes.evaluations = std::move(shared->evaluations);
-        return changes;
-      });
-  if (!kept) telemetry::log_error("rules", "an evaluation could not be kept: " + kept.error().message());
+  const auto kept = pipeline_.decide([shared](incidents::Desk& desk, base::Time now) -> base::Result<model::Changes> {
+    auto changes = shared->alerts.empty() ? model::Changes{} : desk.on_alerts(shared->alerts, now);
+    changes.evaluations = std::move(shared->evaluations);
+    return changes;
+  });
+  if (kept) return;
+  telemetry::log_error("rules", "an evaluation could not be kept: " + kept.error().message());
+  // It counts for nothing: the next round begins with what the store has.
+  std::lock_guard lock(mutex_);
+  asking_ = false;
+  rules_.give_up();
 }
 
 std::vector<detection::RowRules::Status> RowRuleLoop::status() const {

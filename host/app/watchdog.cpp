@@ -149,8 +149,10 @@ base::Duration Watchdog::round() {
     last_proof_.set(static_cast<double>(base::to_ns(parts_.clock->now())) / 1e9);
     ping(*to);
   } else {
-    parts_.metrics->counter("tocsin_watchdog_pings_total", "Pings of the watchdog, by what came of them",
-                            {{"result", "withheld"}}).add();
+    parts_.metrics
+        ->counter("tocsin_watchdog_pings_total", "Pings of the watchdog, by what came of them",
+                  {{"result", "withheld"}})
+        .add();
     report(true, "A signal of the agent's own has not come through detection, store and outbox within " +
                      base::format_duration(to->every) + "; [watchdog] url gets no pings");
   }
@@ -165,8 +167,7 @@ bool Watchdog::prove(base::Duration within) {
     number = ++number_;
     missing_ = {lanes_.begin(), lanes_.end()};
   }
-  const auto taken =
-      parts_.pipeline->take(pipeline::proof_batch(number, lanes_, *parts_.series, parts_.clock->now()));
+  const auto taken = parts_.pipeline->take(pipeline::proof_batch(number, lanes_, *parts_.series, parts_.clock->now()));
   std::unique_lock lock(mutex_);
   // What was refused is not waited for less: the next proof is due one period later all the same.
   const bool came = changed_.wait_until(lock, end, [&] { return stopping_ || (taken && missing_.empty()); });
@@ -194,8 +195,10 @@ void Watchdog::ping(const settings::Watchdog& to) {
   outgoing.timeout = std::min(to.timeout, to.every);
   const auto answer = api::send(outgoing);
   const bool good = answer && answer->status >= 200 && answer->status < 300;
-  parts_.metrics->counter("tocsin_watchdog_pings_total", "Pings of the watchdog, by what came of them",
-                          {{"result", good ? "sent" : "failed"}}).add();
+  parts_.metrics
+      ->counter("tocsin_watchdog_pings_total", "Pings of the watchdog, by what came of them",
+                {{"result", good ? "sent" : "failed"}})
+      .add();
   if (good) {
     failed_pings_ = 0;
     return report(false, "");

@@ -1,6 +1,7 @@
 // Heartbeats: which are late, which failed. A small state machine over pings and the clock:
 //   expected   `every` after the last run that ended (or after it was first watched), or when a run began, if earlier
-//   missed     `grace` after that, until a success; but not before one grace of being watched by this process, so that a
+//   missed     `grace` after that, until a success; but not before one grace of being watched by this process, so that
+//   a
 //              restart over the due instant is not the job's fault
 //   failed     from a fail (or an exit status above 0) until a success
 // It does no I/O: what is to be kept comes back as model::Beat and model::Alert. One thread at a time.

@@ -56,8 +56,8 @@ void OwnAlerts::judge(OwnAlert what, const model::Labels& group, bool firing, st
 }
 
 bool OwnAlerts::restore(const model::Alert& alert) {
-  for (OwnAlert what : {OwnAlert::plugin_crashed, OwnAlert::plugin_quarantined, OwnAlert::watchdog_failing,
-                        OwnAlert::agent_down}) {
+  for (OwnAlert what :
+       {OwnAlert::plugin_crashed, OwnAlert::plugin_quarantined, OwnAlert::watchdog_failing, OwnAlert::agent_down}) {
     if (alert.rule != own_rule(what).name) continue;
     const std::string text = alert.group.text();
     if (owns(settings_, alert.rule, text)) kept_[{what, text}].life.restore(alert);

@@ -1,5 +1,5 @@
-// Alerts of the agent's own: about its sources, plugins, path and fellows, not about signals. They live like those of rules, so that
-// they open incidents, are told once per cooldown and go on after a restart.
+// Alerts of the agent's own: about its sources, plugins, path and fellows, not about signals. They live like those of
+// rules, so that they open incidents, are told once per cooldown and go on after a restart.
 #pragma once
 
 #include <cstdint>

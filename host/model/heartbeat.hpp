@@ -37,8 +37,8 @@ struct Beat {
   std::string note;           ///< the request's body, at most most_note_bytes of UTF-8
 };
 
-/// What is known of a heartbeat: a row of the store. Each instant moves one way only, so that agents which share a store
-/// may write it in any order.
+/// What is known of a heartbeat: a row of the store. Each instant moves one way only, so that agents which share a
+/// store may write it in any order.
 struct HeartbeatRecord {
   std::string name;
   base::Time since{};      ///< expected since then

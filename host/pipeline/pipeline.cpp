@@ -408,14 +408,19 @@ std::vector<incidents::Due> Pipeline::next(incidents::Asked asked) {
   return future.get();
 }
 
+void Pipeline::keep(model::Changes changes, std::function<void(base::Result<void>)> done) {
+  auto failed = done;
+  const bool queued =
+      impl_->committer.commit({std::move(changes), [done = std::move(done)](const auto& result, model::Changes&) {
+                                 done(result ? base::Result<void>{} : base::fail(result.error()));
+                               }});
+  if (!queued) failed(base::fail(base::Fault::cancelled, "the agent is stopping"));
+}
+
 base::Result<void> Pipeline::keep(model::Changes changes) {
   auto answer = std::make_shared<std::promise<base::Result<void>>>();
   auto future = answer->get_future();
-  const bool queued =
-      impl_->committer.commit({std::move(changes), [answer](const auto& result, model::Changes&) {
-                                 answer->set_value(result ? base::Result<void>{} : base::fail(result.error()));
-                               }});
-  if (!queued) return base::fail(base::Fault::cancelled, "the agent is stopping");
+  keep(std::move(changes), [answer](base::Result<void> result) { answer->set_value(std::move(result)); });
   return future.get();
 }
 

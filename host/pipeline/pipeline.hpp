@@ -92,6 +92,8 @@ class Pipeline {
   /// sent.
   base::Result<void> send(std::vector<model::Delivery> deliveries, model::Changes with = {});
   base::Result<void> keep(model::Changes changes);
+  /// The same without waiting: `done` runs on any thread, or at once where the agent is stopping.
+  void keep(model::Changes changes, std::function<void(base::Result<void>)> done);
 
   // --- how it fares ---
   std::vector<detection::RuleStatus> rule_status();

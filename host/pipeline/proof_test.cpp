@@ -15,10 +15,9 @@ model::Alert alert(std::string rule, model::AlertState state, double value = 7) 
 }
 
 TEST(Proof, ItsAlertsLeaveTheReportAndOnlyTheRaisedGoOn) {
-  std::vector<model::Alert> report{alert("disk", model::AlertState::firing),
-                                   alert(proof_name, model::AlertState::resolved, 6),
-                                   alert(proof_name, model::AlertState::firing),
-                                   alert("disk", model::AlertState::resolved)};
+  std::vector<model::Alert> report{
+      alert("disk", model::AlertState::firing), alert(proof_name, model::AlertState::resolved, 6),
+      alert(proof_name, model::AlertState::firing), alert("disk", model::AlertState::resolved)};
   const auto raised = take_proofs(report);
   ASSERT_EQ(raised.size(), 1u);
   EXPECT_EQ(raised[0].value, 7);

@@ -84,7 +84,7 @@ TEST_F(PostgresSharing, OneAgentTellsOfAMemberThatIsDown) {
 
 TEST_F(PostgresSharing, ARulesColumnsBecomeNumberAndLabels) {
   const auto rows = must(query("SELECT 'DAILY' AS loader_code, 's1' AS segment_code, 3::int AS failed, 7.5::numeric AS "
-                               "value, NULL::text AS nothing; -- the newest"))
+                               "value, NULL::text AS nothing -- a comment\n; "))
                         .rows;
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].value, 7.5);
@@ -92,9 +92,10 @@ TEST_F(PostgresSharing, ARulesColumnsBecomeNumberAndLabels) {
 }
 
 TEST_F(PostgresSharing, TheFirstNumberCountsWhereNoneIsCalledValue) {
-  const auto rows = must(query("SELECT client_ip AS \"client ip\", count(*), count(*) + 1 FROM (VALUES ('a'), ('a')) AS "
-                               "t(client_ip) GROUP BY 1"))
-                        .rows;
+  const auto rows =
+      must(query("SELECT client_ip AS \"client ip\", count(*), count(*) + 1 FROM (VALUES ('a'), ('a')) AS "
+                 "t(client_ip) GROUP BY 1"))
+          .rows;
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].value, 2);
   EXPECT_EQ(rows[0].labels.get("client_ip"), "a");
@@ -110,10 +111,12 @@ TEST_F(PostgresSharing, AnswersWithoutNumberOrRowsAreAnswers) {
 
 TEST_F(PostgresSharing, TheSpecificationsQueriesRunAsTheyStand) {
   must(query("SELECT count(*) FROM signals WHERE captured_at > now() - interval '10 minutes'"));
-  must(query("SELECT client_ip, count(*) AS value FROM login_attempts WHERE NOT success AND attempted_at > now() - "
-             "interval '5 min' GROUP BY client_ip HAVING count(*) >= 5"));
-  must(query("WITH s AS (SELECT loader_code, count(*) FILTER (WHERE validation_status = 'FAILED')::float / count(*) AS "
-             "value FROM signals GROUP BY 1) SELECT * FROM s ORDER BY value DESC"));
+  must(
+      query("SELECT client_ip, count(*) AS value FROM login_attempts WHERE NOT success AND attempted_at > now() - "
+            "interval '5 min' GROUP BY client_ip HAVING count(*) >= 5"));
+  must(
+      query("WITH s AS (SELECT loader_code, count(*) FILTER (WHERE validation_status = 'FAILED')::float / count(*) AS "
+            "value FROM signals GROUP BY 1) SELECT * FROM s ORDER BY value DESC"));
 }
 
 TEST_F(PostgresSharing, AQueryCanChangeNothing) {
@@ -156,7 +159,8 @@ TEST_F(PostgresSharing, ARuleRowComesWithAllItSays) {
   const auto rows = must(first->rule_rows());
   ASSERT_EQ(rows.size(), 1u);
   const auto& row = rows[0];
-  EXPECT_EQ(row.name + row.query + row.query_type + row.op + row.message + row.suggestion, "rSELECT 1SQLGT{{value}}look");
+  EXPECT_EQ(row.name + row.query + row.query_type + row.op + row.message + row.suggestion,
+            "rSELECT 1SQLGT{{value}}look");
   EXPECT_EQ(row.category, model::Category::transaction);
   EXPECT_EQ(row.severity, model::Severity::critical);
   EXPECT_EQ(row.threshold, 0.05);

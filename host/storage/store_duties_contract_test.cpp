@@ -11,7 +11,8 @@ using std::chrono::seconds;
 
 class StoreDuties : public StoreContract {
  protected:
-  void beat(BeatKind kind, base::Time at, int exit_status = -1, const std::string& note = {}, base::Duration took = {}) {
+  void beat(BeatKind kind, base::Time at, int exit_status = -1, const std::string& note = {},
+            base::Duration took = {}) {
     model::Changes changes;
     changes.beats.push_back({"nightly", kind, at, exit_status, took, note});
     commit(changes);
@@ -108,7 +109,7 @@ TEST_P(StoreDuties, AnEvaluationOfARuleThatIsGoneIsKeptAllTheSame) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Duties, StoreDuties, ::testing::Values("sqlite", "postgres"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& param) { return std::string(param.param); });
 
 }  // namespace
 }  // namespace tocsin::storage

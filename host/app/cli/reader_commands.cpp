@@ -244,10 +244,8 @@ void add_status(CLI::App& app, Console& console) {
     const auto open = console.get_all("/api/v1/incidents?status=OPEN,ACKNOWLEDGED,IN_PROGRESS", 1000);
     const auto heartbeats = console.get_all("/api/v1/heartbeats", 1000);
     if (console.json) {
-      const json all{{"version", version},
-                     {"plugins", plugins},
-                     {"open_incidents", open.size()},
-                     {"heartbeats", heartbeats}};
+      const json all{
+          {"version", version}, {"plugins", plugins}, {"open_incidents", open.size()}, {"heartbeats", heartbeats}};
       std::cout << all.dump(2) << '\n';
       return;
     }

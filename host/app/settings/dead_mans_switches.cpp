@@ -54,7 +54,11 @@ std::span<const Option> watchdog_options() {
        .doc = "Asked while the path from detection to delivery is proven; `${file:PATH}` in it is replaced."},
       {.key = "every", .type = duration, .fallback = "\"60s\"", .min = "1s", .doc = "How often it is proven and sent."},
       {.key = "timeout", .type = duration, .fallback = "\"10s\"", .min = "100ms", .doc = "For one request."},
-      {.key = "method", .type = string, .fallback = "\"GET\"", .choices = {"GET", "HEAD", "POST", "PUT"}, .doc = "Of the request."},
+      {.key = "method",
+       .type = string,
+       .fallback = "\"GET\"",
+       .choices = {"GET", "HEAD", "POST", "PUT"},
+       .doc = "Of the request."},
       {.key = "headers",
        .type = table,
        .doc = "Of the request; `${file:PATH}` in a value is replaced.",
@@ -78,8 +82,7 @@ std::vector<model::Heartbeat> read_heartbeats(const Value& root, Diagnostics& di
     else
       error_at(diagnostics, place_of(table, "severity"), where + " severity: " + severity.error().message());
     if (!plain_name(member->key)) {
-      error_at(diagnostics, member->key_place,
-               where + " its name stands in a URL; use letters, digits, - and _");
+      error_at(diagnostics, member->key_place, where + " its name stands in a URL; use letters, digits, - and _");
     }
     out.push_back(std::move(heartbeat));
   }

@@ -36,16 +36,18 @@ TEST_F(Trial, AHeartbeatIsReadWithItsDefaults) {
   const Loaded loaded = load("[heartbeat.nightly]\nevery = '1d'\nlabels = { team = 'finance' }\n");
   EXPECT_EQ(says(loaded), "");
   ASSERT_EQ(loaded.heartbeats.size(), 1u);
-  const model::Heartbeat expected{"nightly", std::chrono::hours(24), std::chrono::minutes(5), model::Severity::high,
-                                  {{"team", "finance"}}};
+  const model::Heartbeat expected{
+      "nightly", std::chrono::hours(24), std::chrono::minutes(5), model::Severity::high, {{"team", "finance"}}};
   EXPECT_EQ(loaded.heartbeats[0], expected);
 }
 
 TEST_F(Trial, TheWatchdogsSecretsComeFromFilesThatAreWatched) {
   write("token", "s3cret\n");
   const std::string file = (directory_ / "token").string();
-  const Loaded loaded = load("[watchdog]\nurl = 'https://x/ping'\nevery = '30s'\nmethod = 'POST'\nheaders = { "
-                             "Authorization = 'Bearer ${file:" + file + "}' }\n");
+  const Loaded loaded = load(
+      "[watchdog]\nurl = 'https://x/ping'\nevery = '30s'\nmethod = 'POST'\nheaders = { "
+      "Authorization = 'Bearer ${file:" +
+      file + "}' }\n");
   EXPECT_EQ(says(loaded), "");
   ASSERT_TRUE(loaded.watchdog);
   EXPECT_EQ(loaded.watchdog->every, std::chrono::seconds(30));

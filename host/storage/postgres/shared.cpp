@@ -51,8 +51,7 @@ Result<double> number_of(const pqxx::field& field) {
   char* end = nullptr;
   const double value = std::strtod(field.c_str(), &end);
   if (end != field.c_str() && *end == '\0') return value;
-  return fail(Fault::invalid,
-              "the column \"value\" holds \"" + std::string(field.c_str()) + "\", which is no number");
+  return fail(Fault::invalid, "the column \"value\" holds \"" + std::string(field.c_str()) + "\", which is no number");
 }
 
 Result<model::RuleAnswer> answer_of(const pqxx::result& table, std::size_t most_rows) {
@@ -111,24 +110,26 @@ Result<void> PostgresShared::release(std::string_view name) {
 
 Result<std::vector<model::Member>> PostgresShared::meet(std::string_view address, std::string_view version) {
   TRY(auto t, database_.write());
-  TRY_VOID(t->run("INSERT INTO agents (name, address, version, last_seen) VALUES ($1, $2, $3, clock_timestamp()) "
-                  "ON CONFLICT (name) DO UPDATE SET address = excluded.address, version = excluded.version, "
-                  "last_seen = excluded.last_seen",
-                  {std::string_view(agent_), address, version}));
+  TRY_VOID(
+      t->run("INSERT INTO agents (name, address, version, last_seen) VALUES ($1, $2, $3, clock_timestamp()) "
+             "ON CONFLICT (name) DO UPDATE SET address = excluded.address, version = excluded.version, "
+             "last_seen = excluded.last_seen",
+             {std::string_view(agent_), address, version}));
   std::vector<model::Member> all;
-  TRY_VOID(t->run("SELECT name, address, version, last_seen, extract(epoch FROM clock_timestamp() - last_seen), told_by "
-                  "FROM agents ORDER BY name COLLATE \"C\"",
-                  {}, [&](const sql::Row& row) {
-                    model::Member member;
-                    member.name = row.text(0);
-                    member.address = row.text(1);
-                    member.version = row.text(2);
-                    member.last_seen = row.time(3);
-                    member.silent_for = std::chrono::duration_cast<base::Duration>(
-                        std::chrono::duration<double>(std::max(0.0, row.real(4))));
-                    member.told_by = row.text(5);
-                    all.push_back(std::move(member));
-                  }));
+  TRY_VOID(t->run(
+      "SELECT name, address, version, last_seen, extract(epoch FROM clock_timestamp() - last_seen), told_by "
+      "FROM agents ORDER BY name COLLATE \"C\"",
+      {}, [&](const sql::Row& row) {
+        model::Member member;
+        member.name = row.text(0);
+        member.address = row.text(1);
+        member.version = row.text(2);
+        member.last_seen = row.time(3);
+        member.silent_for =
+            std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(std::max(0.0, row.real(4))));
+        member.told_by = row.text(5);
+        all.push_back(std::move(member));
+      }));
   TRY_VOID(t->commit());
   return all;
 }

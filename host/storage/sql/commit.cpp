@@ -75,8 +75,8 @@ std::string upsert_heartbeat_text() {
   const std::string newest = "(heartbeats.last_ping IS NULL OR excluded.last_ping >= heartbeats.last_ping)";
   when("last_kind", "excluded.last_ping IS NOT NULL AND " + newest);
   when("exit_status", "excluded.last_ping IS NOT NULL AND excluded.last_kind <> 'start' AND " + newest);
-  when("note", "excluded.last_ping IS NOT NULL AND (excluded.last_kind <> 'start' OR excluded.note IS NOT NULL) AND " +
-                   newest);
+  when("note",
+       "excluded.last_ping IS NOT NULL AND (excluded.last_kind <> 'start' OR excluded.note IS NOT NULL) AND " + newest);
   return out;
 }
 
@@ -358,11 +358,11 @@ class Writer {
     const bool start = b.kind == model::BeatKind::start, watched = b.kind == model::BeatKind::watched;
     const auto at = [&](model::BeatKind kind) { return b.kind == kind ? Param(b.at) : Param(); };
     static const std::string upsert = upsert_heartbeat_text();
-    return run(upsert, {b.name, b.at, watched ? Param() : Param(b.at), model::to_string(b.kind), at(model::BeatKind::start),
-                                  at(model::BeatKind::success), at(model::BeatKind::fail),
-                                  b.duration > base::Duration::zero() ? Param(std::int64_t{b.duration.count()}) : Param(),
-                                  start || b.exit_status < 0 ? Param() : Param(std::int64_t{b.exit_status}),
-                                  text_param(b.note), std::int64_t{watched ? 0 : 1}});
+    return run(upsert, {b.name, b.at, watched ? Param() : Param(b.at), model::to_string(b.kind),
+                        at(model::BeatKind::start), at(model::BeatKind::success), at(model::BeatKind::fail),
+                        b.duration > base::Duration::zero() ? Param(std::int64_t{b.duration.count()}) : Param(),
+                        start || b.exit_status < 0 ? Param() : Param(std::int64_t{b.exit_status}), text_param(b.note),
+                        std::int64_t{watched ? 0 : 1}});
   }
 
   /// The rule's row keeps its updated_at: that is when a person changed it.
