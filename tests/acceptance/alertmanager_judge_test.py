@@ -160,4 +160,4 @@ make_cases()
 del OnPostgres, Suite
 
 if __name__ == "__main__":
-    main()
+    unittest.main(verbosity=2) if JUDGED else main()
