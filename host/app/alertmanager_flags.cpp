@@ -23,13 +23,12 @@ struct Unused {
   const char* why;
 };
 constexpr const char* gossip = "instances meet in the database (TOCSIN_STORAGE_URL), there is no gossip";
-constexpr std::array<Unused, 17> unused = {
+constexpr std::array<Unused, 16> unused = {
     Unused{"--data.maintenance-interval", "every change is written when it is made, there is nothing to snapshot"},
     {"--alerts.gc-interval", "what is over is let go of at once"},
     {"--web.get-concurrency", "requests are bounded by connections and by a queue"},
     {"--web.timeout", "requests have deadlines of their own"},
     {"--web.ui-path", "Alertmanager's web page is not part of this program"},
-    {"--template.default", "templates are not rendered"},
     {"--cluster.peer-timeout", gossip},
     {"--cluster.gossip-interval", gossip},
     {"--cluster.pushpull-interval", gossip},
@@ -53,7 +52,6 @@ void add_web(CLI::App& command, AlertmanagerFlags& f) {
   command.add_option("--web.get-concurrency", f.get_concurrency, "taken and not used");
   command.add_option("--web.timeout", f.web_timeout, "taken and not used");
   command.add_option("--web.ui-path", f.ui_path, "taken and not used");
-  command.add_option("--template.default", f.template_default, "taken and not used");
 }
 
 void add_cluster(CLI::App& command, AlertmanagerFlags& f) {

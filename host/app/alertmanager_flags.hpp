@@ -27,7 +27,6 @@ struct AlertmanagerFlags {
               probe_timeout = "500ms", probe_interval = "1s", settle_timeout = "1m", reconnect_interval = "10s",
               reconnect_timeout = "6h", cluster_tls_config;
   bool insecure_advertise = false;
-  std::string template_default;
   std::string log_level = "info", log_format = "logfmt";
 };
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`tocsin alertmanager` and `tocsin import` on the real binary: flags, exit codes, signals, reloads; and beside the real
 Alertmanager where it is installed: what it refuses is refused, what it takes is taken."""
+import re
 import shutil
 import signal
 import stat
@@ -217,11 +218,12 @@ class BesideAlertmanager(Folder):
 
     def test_every_flag_of_its_help_is_taken(self):
         theirs = subprocess.run(["prometheus-alertmanager", "--help"], capture_output=True, text=True)
-        named = {word.split("=")[0].rstrip(",") for word in (theirs.stdout + theirs.stderr).split() if word.startswith("--") and len(word) > 4}
+        named = set(re.findall(r"^ +(?:-\w, )?(--[\w.-]+)", theirs.stdout + theirs.stderr, re.M)) - {"--help-long", "--web.external-url."}
+        self.assertGreater(len(named), 25)
         ours = tocsin("alertmanager", "--help").stdout
         for flag in sorted(named):
             with self.subTest(flag):
-                self.assertIn(flag.replace("--[no-]", "--").rstrip(".…"), ours)
+                self.assertIn(flag, ours)
 
 
 if __name__ == "__main__":

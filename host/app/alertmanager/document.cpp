@@ -197,7 +197,7 @@ class Checker {
   }
   void sns(const Value& config, const std::string& path) {
     // As Alertmanager has it: an odd number of the three.
-    const bool odd = given(config, "target_arn") != given(config, "topic_arn") != given(config, "phone_number");
+    const bool odd = (given(config, "target_arn") != given(config, "topic_arn")) != given(config, "phone_number");
     if (!odd) error(config.place, path, "needs one of topic_arn, target_arn and phone_number");
   }
   void telegram(const Value& config, const std::string& path) {

@@ -88,7 +88,7 @@ TEST(Translation, SaysWhatIsNotRendered) {
   const Trial trial(
       "route: {receiver: a}\nreceivers:\n- name: a\n  slack_configs: [{api_url: 'http://x/', title: t, text: u}]\n");
   EXPECT_EQ(trial.said(),
-            "am.yml:4:48: warning: receiver \"a\" slack_configs[0]: title, text: templates are not rendered, the "
+            "am.yml:4:49: warning: receiver \"a\" slack_configs[0]: title, text: templates are not rendered, the "
             "notifier writes its own message\n");
 }
 
