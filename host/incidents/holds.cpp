@@ -9,13 +9,13 @@ namespace tocsin::incidents {
 
 using model::VerdictKind;
 
-Holds::Holds(const model::Routing& routing, const Silences& silences)
-    : inhibitor(routing), calendar_(make_calendar(routing.time_intervals)), silences_(silences) {}
+Holds::Holds(const model::Routing& routing, Silenced silenced)
+    : inhibitor(routing), calendar_(make_calendar(routing.time_intervals)), silenced_(std::move(silenced)) {}
 
 std::optional<Held> Holds::of(const model::Alert& alert, const std::optional<Held>& hours, base::Time now) const {
   if (auto held = inhibited(alert)) return held;
   if (hours) return hours;
-  return silences_.of(alert, now);
+  return silenced_ ? silenced_(alert, now) : std::nullopt;
 }
 
 std::optional<Held> Holds::hours(const model::Route& route, base::Time now) const {

@@ -2,21 +2,24 @@
 // silence. Asked for each alert at a group's flush and before a ladder's step; it changes nothing, no timer either.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "incidents/calendar.hpp"
 #include "incidents/held.hpp"
 #include "incidents/inhibitor.hpp"
-#include "incidents/silences.hpp"
 #include "model/routing.hpp"
 
 namespace tocsin::incidents {
 
-/// One strand. `routing` and `silences` must outlive it; `routing` stays as it is.
+/// One strand. `routing` must outlive it and stay as it is.
 class Holds {
  public:
-  Holds(const model::Routing& routing, const Silences& silences);
+  /// The last stage: the silence that holds an alert back.
+  using Silenced = std::function<std::optional<Held>(const model::Alert&, base::Time now)>;
+
+  explicit Holds(const model::Routing& routing, Silenced silenced = {});
 
   /// On a route; `hours` is what hours() says of that route.
   std::optional<Held> of(const model::Alert& alert, const std::optional<Held>& hours, base::Time now) const;
@@ -33,7 +36,7 @@ class Holds {
   std::optional<Held> muted(const model::Route& route, base::Time now) const;
 
   Calendar calendar_;
-  const Silences& silences_;
+  Silenced silenced_;  ///< empty: nothing is silenced
 };
 
 /// "inhibited by DiskFull", "outside sa-business until 2026-11-20T05:00:00Z": for a timeline.

@@ -48,10 +48,12 @@ model::Routing muted(std::string name) {
   return r;
 }
 
-/// "KIND alertname by BY" of what was said since the start.
+/// "KIND alertname by BY" of what was said of holds since the start.
 std::vector<std::string> said(const World& w) {
+  using enum model::VerdictKind;
   std::vector<std::string> out;
   for (const model::Verdict& v : w.store.verdicts) {
+    if (v.kind != inhibited && v.kind != outside_active && v.kind != muted && v.kind != silenced) continue;
     out.push_back(std::string(model::to_string(v.kind)) + " " + std::string(v.labels.get("alertname")) + " by " + v.by);
   }
   return out;
