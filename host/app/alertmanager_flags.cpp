@@ -163,7 +163,8 @@ std::string schema_of(const AlertmanagerFlags& f) {
   for (const std::string& address : cluster) hash.add(address).add("\n");
   if (cluster.empty()) {
     std::error_code problem;
-    const auto path = std::filesystem::absolute(f.storage_path, problem).lexically_normal();
+    auto path = std::filesystem::absolute(f.storage_path, problem).lexically_normal();
+    if (!path.has_filename()) path = path.parent_path();  // "/a/" is "/a"
     hash.add("alone\n").add(path.string());
   }
   return "tocsin_am_" + base::hex16(hash.value());

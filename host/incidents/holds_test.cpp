@@ -192,7 +192,8 @@ TEST(Held, AMuteTimeDropsTheWholeFlushAndTheNextTickTells) {
   w.pass(46min);
   EXPECT_EQ(w.told(), Told{});
   EXPECT_EQ(said(w), (Said{"muted Slow by late"})) << "once, not at every flush";
-  EXPECT_EQ(base::format_rfc3339(w.store.verdicts[0].until), "2023-11-14T23:00:00Z");
+  const auto muted_at = std::ranges::find(w.store.verdicts, model::VerdictKind::muted, &model::Verdict::kind);
+  EXPECT_EQ(base::format_rfc3339(muted_at->until), "2023-11-14T23:00:00Z");
   w.pass(5min);
   EXPECT_EQ(w.told(), (Told{"hook:FIRING"}));
 }
