@@ -15,8 +15,8 @@
 #include "incidents/desk.hpp"
 #include "incidents/holds.hpp"
 #include "incidents/people.hpp"
-#include "incidents/silences.hpp"
 #include "incidents/received.hpp"
+#include "incidents/silences.hpp"
 #include "incidents/state.hpp"
 #include "incidents/tree.hpp"
 
@@ -221,7 +221,7 @@ struct Desk::Impl {
   model::Routing routing_;
   std::unique_ptr<Tree> tree_;
   Silences silences_;
-  std::unique_ptr<Holds> holds_;  ///< of routing_ and silences_
+  std::unique_ptr<Holds> holds_;                                        ///< of routing_ and silences_
   std::map<std::string, Case> cases_;                                   ///< by correlation id
   std::unordered_map<std::uint64_t, std::string> numbers_;              ///< number → correlation id
   std::unordered_map<std::uint64_t, std::string> by_fingerprint_;       ///< the newest case that holds it

@@ -28,8 +28,8 @@ model::Verdict verdict_of(const Alert& alert, const Held& held, base::Time at) {
 
 /// The silences' stage is given here, and what changes a silence calls look_again().
 std::unique_ptr<Holds> Desk::Impl::make_holds() const {
-  return std::make_unique<Holds>(
-      routing_, [this](const Alert& alert, base::Time now) { return silences_.of(alert, now); });
+  return std::make_unique<Holds>(routing_,
+                                 [this](const Alert& alert, base::Time now) { return silences_.of(alert, now); });
 }
 
 /// Of a group's flush; nothing: the alert is not held back.

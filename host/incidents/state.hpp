@@ -87,7 +87,7 @@ struct Group {
   std::set<std::uint64_t> passed;         ///< resolved members that a flush has seen; not kept
   std::set<std::uint64_t> waiting;        ///< of these, those whose end a target hears of when its hours allow
   std::map<std::pair<std::uint64_t, std::string>, Held> held;  ///< last said of (alert, target); not kept
-  base::Time wait_said{};                 ///< the flush of which it was said that it is waited for; not kept
+  base::Time wait_said{};  ///< the flush of which it was said that it is waited for; not kept
 
   /// `told` has arrived: what it says is the record.
   void learn(Record& record, const model::Delivery& told) const;

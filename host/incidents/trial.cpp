@@ -56,8 +56,7 @@ class Trying {
   TrialInterval state_of(const std::string& name, bool mutes) const {
     TrialInterval out{name, mutes, std::nullopt};
     const auto found = routing_.time_intervals.find(name);
-    if (judges_.interval && found != routing_.time_intervals.end())
-      out.holds = judges_.interval(found->second, at_);
+    if (judges_.interval && found != routing_.time_intervals.end()) out.holds = judges_.interval(found->second, at_);
     return out;
   }
 

@@ -74,8 +74,9 @@ struct Route {
 struct SeverityMap {
   std::map<std::string, Severity> map;  ///< keys in lower case
   Severity unknown = Severity::high;
-  bool as_received = false;                     ///< matchers compare the label `severity` as it came, to the letter
-  Severity of(std::string_view outside) const;  ///< our own words are always known
+  bool as_received = false;  ///< matchers compare the label `severity` as it came, to the letter
+  /// Our own words and the usual ones (page error warning info none) are known without being mapped.
+  Severity of(std::string_view outside) const;
 };
 
 /// What a notifier or tracker instance is, as far as routing needs it.

@@ -13,7 +13,8 @@ std::span<const Option> severity_options() {
   static const std::vector<Option> options = {
       {.key = "map",
        .type = table,
-       .doc = "Their words, compared without case, to ours.",
+       .doc = "Their words, compared without case, to ours. Without it page is CRITICAL, error HIGH, warning MEDIUM, "
+              "info and none LOW; our own words are themselves.",
        .children = {{.key = "*", .type = string, .doc = "CRITICAL, HIGH, MEDIUM or LOW."}}},
       {.key = "unknown", .type = string, .fallback = "\"HIGH\"", .doc = "For a word that is absent or not mapped."},
       {.key = "compare",
