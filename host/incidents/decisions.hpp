@@ -105,6 +105,7 @@ struct Desk::Impl {
   void expect_group_delivery(const model::Delivery& delivery);
   void group_delivery_ended(const model::Delivery& delivery, base::Time now);
   void reroute_groups(base::Time now);
+  void restart_timers(base::Time now);
   bool in_case(const model::Alert& alert) const;
   void schedule(Group& group, base::Time at);
   bool owes_end(const Record& record, const model::Alert& alert) const;

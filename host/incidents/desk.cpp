@@ -273,6 +273,7 @@ void Desk::set_routing(model::Routing routing, base::Time now) {
   impl_->holds_ = impl_->make_holds();
   impl_->rebuild_sources();
   impl_->reroute_groups(now);
+  if (impl_->routing_.reload_restarts_timers) impl_->restart_timers(now);
   impl_->look_again(now);
 }
 

@@ -77,7 +77,7 @@ class Desk {
   /// Takes ended incidents back that the desk no longer holds (it keeps the newest thousand), so that a person can
   /// reopen or close them.
   void adopt(Known known, base::Time now);
-  /// A reload changes no running timer and no running ladder.
+  /// A reload changes no running timer and no running ladder, unless the routing has it otherwise for groups.
   void set_routing(model::Routing routing, base::Time now);
 
   /// Alerts that changed state, in order.

@@ -389,5 +389,26 @@ TEST(NeedsTelling, FollowsAlertmanager) {
   EXPECT_FALSE(needs(record(now, {1, 2, 3}, {}), {1}, {2, 3}, false));
 }
 
+TEST(Group, AReloadKeepsTimersUnlessTheyAreToRestartAsAlertmanagers) {
+  for (const bool restart : {false, true}) {
+    model::Routing r = routing();
+    r.root->group_wait = 1s;
+    r.root->group_interval = 6s;
+    r.reload_restarts_timers = restart;
+    World w(r);
+    w.fire({{"alertname", "A"}, {"n", "1"}});
+    w.pass(2s);
+    w.deliver_all();
+    EXPECT_EQ(w.told(), Told{"hook:FIRING"});
+    w.desk->set_routing(r, w.now());  // 1 s after the flush
+    w.pass(1s);
+    w.fire({{"alertname", "A"}, {"n", "2"}});
+    w.pass(4s);
+    EXPECT_EQ(w.told(), restart ? Told{} : Told{"hook:FIRING"});  // 7 s after the start
+    w.pass(1s);
+    EXPECT_EQ(w.told(), restart ? Told{"hook:FIRING"} : Told{});  // 6 s after the reload
+  }
+}
+
 }  // namespace
 }  // namespace tocsin::incidents::testing

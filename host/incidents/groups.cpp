@@ -396,4 +396,13 @@ void Desk::Impl::reroute_groups(base::Time now) {
   for (const Alert& alert : moved) enter_groups(alert, tree_->match(alert), now);
 }
 
+/// What was told stays told. A group that waits for its first flush goes on waiting: nobody hears of it later.
+void Desk::Impl::restart_timers(base::Time now) {
+  for (auto& [key, group] : groups_) {
+    if (group.last_flush == base::no_time) continue;
+    schedule(group, now);
+    touch(group);
+  }
+}
+
 }  // namespace tocsin::incidents

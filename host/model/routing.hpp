@@ -104,8 +104,9 @@ struct Routing {
   std::vector<Silence> silences;  ///< those of [silence.*]
   SeverityMap severity;
   base::Duration reopen_window = std::chrono::minutes(10);
-  bool shadow = false;           ///< [delivery] mode = "shadow"
-  bool resolve_silenced = true;  ///< tell of the end of an alert that was told of and silenced meanwhile
+  bool shadow = false;                  ///< [delivery] mode = "shadow"
+  bool reload_restarts_timers = false;  ///< as Alertmanager does: at a reload every group is flushed and waits anew
+  bool resolve_silenced = true;         ///< tell of the end of an alert that was told of and silenced meanwhile
   base::Duration resolve_timeout = std::chrono::minutes(5);  ///< of received alerts without an end
   std::string external_url;
   std::vector<std::string> receivers;  ///< names in the order of the configuration; empty: those of the routes

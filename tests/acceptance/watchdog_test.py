@@ -67,7 +67,7 @@ class Alone(Case):
     def test_a_url_that_refuses_is_an_alert(self):
         good = threading.Event()
         receiver = self.hook(lambda request: (200, {}, b"") if good.is_set() else (500, {}, b""))
-        agent = self.agent((WATCHDOG % receiver.url).replace("{dir}/token", "/dev/null")).start()
+        agent = self.agent(WATCHDOG % receiver.url, files={"token": "s3cret-token\n"}).start()
         until(lambda: [i for i in agent.incidents("?status=OPEN") if "WatchdogFailing" in i["title"]], 20, "alert")
         good.set()
         until(lambda: agent.incidents("?status=RESOLVED"), 20, "resolved")

@@ -92,6 +92,7 @@ class Translator {
     // Alertmanager puts everything into one group where nobody says otherwise.
     if (!table.find("group_by")) put(table, "group_by", Value(Value::Array()), route.place);
     put(table, "tier", false, route.place);
+    if (!readable_) put(table, "reload_timers", "restart", route.place);
     std::vector<std::string> names;
     for (const Value* receiver : objects_of(document_, "receivers")) names.push_back(text_of(*receiver, "name"));
     put(table, "receivers", texts(names, route.place), place_of(document_, "receivers"));

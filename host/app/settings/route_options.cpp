@@ -84,6 +84,11 @@ std::span<const Option> route_options() {
        .min = "1ms",
        .doc = "At the root: after which an alert from outside that names no end and is not sent again is over; default "
               "5m."},
+      {.key = "reload_timers",
+       .type = string,
+       .choices = {"keep", "restart"},
+       .doc = "At the root: what a reload does to the groups' timers: nothing, or as Alertmanager does: each group is "
+              "looked at, and its group_interval begins anew. Default keep."},
       {.key = "routes", .type = array, .doc = "Children, depth first; siblings stop at the first match."},
   };
   return options;

@@ -156,6 +156,7 @@ class Reader {
     if (table.find("name"))
       error_at(diagnostics_, place_of(table, "name"), "[route] name: the root has none; children have");
     out_.reopen_window = duration_of(table, "reopen_window", out_.reopen_window);
+    out_.reload_restarts_timers = text_of(table, "reload_timers") == "restart";
     out_.receivers = list_of(table, "receivers");
     out_.resolve_timeout = duration_of(table, "resolve_timeout", out_.resolve_timeout);
     read(table, "[route]", root);
@@ -231,7 +232,7 @@ class Reader {
       child.routes.clear();
       read(checked, where, child);
       child.path = parent.path + "/" + (name.empty() ? std::to_string(parent.routes.size() + 1) : name);
-      for (const std::string key : {"reopen_window", "resolve_timeout", "receivers"}) {
+      for (const std::string key : {"reopen_window", "resolve_timeout", "receivers", "reload_timers"}) {
         if (checked.find(key))
           error_at(diagnostics_, place_of(checked, key), where + " " + key + ": belongs to the root [route]");
       }
