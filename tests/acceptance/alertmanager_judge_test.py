@@ -94,13 +94,14 @@ exec {command} "${{given[@]}}"
 
 
 def part_of(output, name):
-    """What the suite printed of one test."""
-    begin = output.find(f"--- FAIL: {name} ")
-    if begin < 0:
-        return output[-6000:]
-    rest = output[begin:]
-    end = re.search(r"\n(--- (?:PASS|FAIL|SKIP): Test|=== RUN|FAIL\n|PASS\n)", rest)
-    return rest[: end.start() if end else 6000][:12000]
+    """What the suite printed of one test: its tests run side by side, and a line says whose turn it is."""
+    kept, current = [], None
+    for line in output.splitlines():
+        if turn := re.match(r"\s*(?:=== (?:RUN|CONT|NAME|PAUSE)\s+|--- \w+: )(Test\w+)", line):
+            current = turn[1]
+        if current == name:
+            kept.append(line)
+    return "\n".join(kept)[-12000:] or output[-6000:]
 
 
 class Suite(unittest.TestCase):
