@@ -6,7 +6,8 @@
 // The fleet, the pipeline and the journal are the agent's own; two builds of one source take over from each other while
 // its thread submits as fast as the journal takes. The source counts its signals and hands the count on, so a number
 // that is missing or comes twice shows at the port. Pause: from the end of the predecessor's last submit to the end of
-// the successor's first. Baseline: the same gap between two submits of one instance.
+// the successor's first. Baselines: the same gap between two submits of one instance, and a bare thread begun and
+// joined beside the same load.
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 #include <vector>
 
 #include "app/fleet.hpp"
@@ -150,6 +152,19 @@ void print(const char* what, std::vector<double>& values) {
               values.empty() ? 0 : values.back(), values.size());
 }
 
+/// What the system needs for one hop of an upgrade's five at the same load: a thread that does nothing, begun and
+/// joined.
+std::vector<double> bare_hops(std::size_t times) {
+  std::vector<double> out;
+  for (std::size_t i = 0; i < times; ++i) {
+    const auto from = Clock::now();
+    std::thread([] {}).join();
+    out.push_back(std::chrono::duration<double, std::micro>(Clock::now() - from).count());
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+  return out;
+}
+
 int run(std::size_t upgrades, std::int64_t pause_us, bool isolated) {
   World world;
   std::vector<app::Wanted> wanted(1);
@@ -175,6 +190,7 @@ int run(std::size_t upgrades, std::int64_t pause_us, bool isolated) {
     for (auto served = world.count.served.load(); served <= i; served = world.count.served.load())
       world.count.served.wait(served);
   }
+  auto bare = bare_hops(upgrades);
   world.fleet->stop_sources();
   const double took = std::chrono::duration<double>(Clock::now() - began).count();
   auto& count = world.count;
@@ -184,6 +200,7 @@ int run(std::size_t upgrades, std::int64_t pause_us, bool isolated) {
               static_cast<unsigned long long>(count.seq_breaks));
   print("pause at an upgrade", count.pauses);
   print("between submits otherwise", count.gaps);
+  print("a bare thread and back", bare);
   return count.lost + count.doubled + count.seq_breaks == 0 ? 0 : 1;
 }
 
