@@ -100,7 +100,7 @@ class Alertmanager(Case):
         return done.stdout
 
     def told(self):
-        return [(b["receiver"], b["status"], sorted(a["labels"]["alertname"] for a in b["alerts"])) for b in self.receiver.json_bodies()]
+        return [(b["receiver"], b["status"], sorted(a["labels"]["alertname"] for a in b["alerts"])) for b in self.receiver.messages()]
 
     def test_amtool_adds_and_queries_alerts(self):
         self.start()
@@ -159,7 +159,7 @@ class Alertmanager(Case):
         begin = stamp(-60)
         self.post({"labels": labels, "startsAt": begin, "generatorURL": "http://prom/g"})
         until(lambda: ("root", "firing", ["Down"]) in self.told(), what="firing")
-        first = self.receiver.json_bodies()[0]["alerts"][0]
+        first = self.receiver.messages()[0]["alerts"][0]
         self.assertEqual(first["generatorURL"], "http://prom/g")
         self.assertEqual(first["fingerprint"], fingerprint(labels))
         self.assertEqual(first["startsAt"][:23], begin[:23])
@@ -336,7 +336,7 @@ scrape_configs: [{{job_name: gone, static_configs: [{{targets: ['127.0.0.1:{free
         alert = until(fires, 30, "Prometheus' alert")[0]
         self.assertEqual(alert["labels"]["alertname"], "SelfDown")
         self.assertEqual(alert["receivers"], [{"name": "team-x"}])
-        until(lambda: len(receiver.json_bodies()) == 1, what="told")
+        until(lambda: len(receiver.messages()) == 1, what="told")
         first.send_signal(signal.SIGKILL)
         first.wait()
         agent.kill()
@@ -346,7 +346,7 @@ scrape_configs: [{{job_name: gone, static_configs: [{{targets: ['127.0.0.1:{free
         second = prometheus()
         until(lambda: agent.get(ALERTS).json[0]["updatedAt"] > updated, 30, "sent again")
         self.assertEqual([(i["title"].split()[0], i["severity"], i["status"]) for i in agent.incidents()], [("SelfDown", "CRITICAL", "OPEN")])
-        self.assertEqual(len(receiver.json_bodies()), 1, "nobody is told twice")
+        self.assertEqual(len(receiver.messages()), 1, "nobody is told twice")
         second.terminate()
         second.wait()
 

@@ -33,7 +33,7 @@ class Heartbeats(Case):
 
     def told(self):
         """(alertname, status) of each alert told, in order."""
-        return [(a["labels"]["alertname"], a["status"]) for b in self.receiver.json_bodies() for a in b["alerts"]]
+        return [(a["labels"]["alertname"], a["status"]) for b in self.receiver.messages() for a in b["alerts"]]
 
     def wait_told(self, *expected):
         until(lambda: self.told() == list(expected), 20, f"{expected}, was {self.told()}")
@@ -42,7 +42,7 @@ class Heartbeats(Case):
         agent = self.begin("1s", "1s")
         self.assertEqual(self.ping(agent).json["status"], "up")
         self.wait_told(("HeartbeatMissed", "firing"))
-        labels = self.receiver.json_bodies()[0]["alerts"][0]["labels"]
+        labels = self.receiver.messages()[0]["alerts"][0]["labels"]
         self.assertEqual(labels, {"alertname": "HeartbeatMissed", "heartbeat": "nightly-close", "severity": "CRITICAL",
                                   "category": "INFRASTRUCTURE", "team": "finance"})
         self.assertEqual(len(agent.incidents("?status=OPEN")), 1)
@@ -56,7 +56,7 @@ class Heartbeats(Case):
         answer = self.ping(agent, "/3", body=b"disk full")
         self.assertEqual((answer.json["status"], answer.json["exit_status"], answer.json["note"]), ("failed", 3, "disk full"))
         self.wait_told(("HeartbeatFailed", "firing"))
-        self.assertIn("exit status 3: disk full", self.receiver.json_bodies()[0]["alerts"][0]["annotations"]["message"])
+        self.assertIn("exit status 3: disk full", self.receiver.messages()[0]["alerts"][0]["annotations"]["message"])
         self.ping(agent)
         self.wait_told(("HeartbeatFailed", "firing"), ("HeartbeatFailed", "resolved"))
 

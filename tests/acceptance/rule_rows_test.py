@@ -51,7 +51,7 @@ class RuleRows(Case):
                  f"from generate_series(1, {times})")
 
     def told(self):
-        return [(a["labels"]["alertname"], a["labels"].get("client_ip"), a["status"]) for b in self.receiver.json_bodies() for a in b["alerts"]]
+        return [(a["labels"]["alertname"], a["labels"].get("client_ip"), a["status"]) for b in self.receiver.messages() for a in b["alerts"]]
 
     def rule(self, name, agent=None):
         return next((r for r in (agent or self.a).items("/api/v1/rules") if r["name"] == name), None)
@@ -68,7 +68,7 @@ class RuleRows(Case):
         self.fail_logins()
         self.fail_logins("10.0.0.1", 2)
         until(lambda: self.told() == [("authentication_failure_cluster", "10.0.0.9", "firing")], 30, "told")
-        alert = self.receiver.json_bodies()[0]["alerts"][0]
+        alert = self.receiver.messages()[0]["alerts"][0]
         self.assertEqual(alert["annotations"]["message"], "Multiple authentication failures from 10.0.0.9 (6 attempts, limit 5)")
         self.assertEqual(alert["annotations"]["suggestion"], "Consider blocking 10.0.0.9")
         self.assertEqual((alert["labels"]["severity"], alert["labels"]["category"]), ("HIGH", "LOG"))
@@ -121,7 +121,7 @@ class RuleRows(Case):
                                  "WHERE captured_at > now() - interval '5 min' GROUP BY loader_code", threshold="0.5")
         self.a.push([signal_of("etl.run", loader="DAILY", status="FAILED"), signal_of("etl.run", loader="OK", status="SUCCESS")])
         until(lambda: self.told(), 40, "told")
-        self.assertEqual(self.receiver.json_bodies()[0]["alerts"][0]["labels"]["loader"], "DAILY")
+        self.assertEqual(self.receiver.messages()[0]["alerts"][0]["labels"]["loader"], "DAILY")
 
     def test_what_fires_is_told_once_over_kill_9(self):
         self.sql(LOGINS)

@@ -109,7 +109,7 @@ class OnPostgres(Case):
         c.start()
         until(lambda: self.db.query("select count(*) from agents") == "3", 20, "members")
         c.kill()
-        down = lambda: [(x["labels"].get("agent"), x["status"]) for body in self.receiver.json_bodies() for x in body["alerts"]
+        down = lambda: [(x["labels"].get("agent"), x["status"]) for body in self.receiver.messages() for x in body["alerts"]
                         if x["labels"]["alertname"] == "AgentDown"]
         until(lambda: down() == [("agent-c", "firing")], 80, f"told once, was {down()}")
         self.assertEqual(self.db.query("select told_by from agents where name = 'agent-c'"), "agent-a")

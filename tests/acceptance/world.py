@@ -227,6 +227,13 @@ class Hook:
         with self.lock:
             return [json.loads(r["body"]) for r in self.requests if r["body"]]
 
+    def messages(self):
+        """The bodies, each once: a kill between an answer and its record in the store repeats a message under its key."""
+        with self.lock:
+            requests = [r for r in self.requests if r["body"]]
+        keys = [r["headers"].get("Idempotency-Key") for r in requests]
+        return [json.loads(r["body"]) for i, r in enumerate(requests) if keys[i] is None or keys[i] not in keys[:i]]
+
     def close(self):
         self.server.shutdown()
         self.server.server_close()
