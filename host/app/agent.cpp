@@ -12,6 +12,7 @@
 #include "app/configuration.hpp"
 #include "app/crash_book.hpp"
 #include "app/data_lock.hpp"
+#include "app/deciding_lease.hpp"
 #include "app/fellows.hpp"
 #include "app/heartbeat_watch.hpp"
 #include "app/instance_factory.hpp"
@@ -129,6 +130,7 @@ struct Agent::Impl {
   std::unique_ptr<RowRuleLoop> row_rules;
   std::unique_ptr<Watchdog> watchdog;
   std::unique_ptr<Fellows> fellows;
+  std::unique_ptr<DecidingLease> lease;
   std::unique_ptr<Backend> backend;
   std::unique_ptr<api::Server> server;
   // What changes the configuration runs one at a time.
@@ -194,6 +196,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
                                                       [this](const auto& hang, bool back) { on_hang(hang, back); }});
   look_for_hangs();
   pipeline::Settings settings;
+  settings.agent = agent.name;
   settings.shards = std::clamp(std::thread::hardware_concurrency() / 2, 1u, 16u);
   settings.history.retention.raw = agent.storage.raw_retention();
   make_factory();
@@ -232,6 +235,13 @@ base::Result<void> Agent::Impl::make_pipeline() {
   fellows = std::make_unique<Fellows>(
       Fellows::Parts{pipeline.get(), agent.name, agent.http.external_url, std::string(tocsin_version)});
   watchdog = std::make_unique<Watchdog>(Watchdog::Parts{pipeline.get(), &clock, &series, &metrics, settings.shards});
+  DecidingLease::Parts deciding;
+  deciding.shared = store->shared();
+  deciding.address = agent.http.advertise_url;
+  deciding.prolong = [this](auto sure_until) { return pipeline->prolong(sure_until); };
+  deciding.give_up = [this] { pipeline->give_up(); };
+  deciding.decides = [this] { return pipeline->decides(); };
+  lease = std::make_unique<DecidingLease>(std::move(deciding));
   // The back end listens for ended deliveries, so it must be there before the first one can end.
   Backend::Parts back;
   back.clock = &clock;
@@ -250,6 +260,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.address = agent.http.listen;
   back.shown = [this] { return configuration.shown(); };
   back.cluster = options.cluster;
+  back.decider = [this] { return lease->decider(); };
   backend = std::make_unique<Backend>(std::move(back));
   TRY(const auto problems, pipeline->start(all_rules(), std::move(restored)));
   for (const auto& problem : problems) telemetry::log_error("rules", problem.rule + ": " + problem.error.message());
@@ -393,6 +404,7 @@ base::Result<void> Agent::Impl::bring_up_plugins() {
 
 /// What the agent does by itself, before anybody can ask it.
 base::Result<void> Agent::Impl::begin_duties() {
+  lease->start();
   TRY_VOID(heartbeats->start(configuration.heartbeats()));
   row_rules->start();
   watchdog->set(configuration.watchdog());
@@ -461,9 +473,11 @@ void Agent::Impl::stop() {
         if (watchdog) watchdog->stop();
         if (row_rules) row_rules->stop();
         if (heartbeats) heartbeats->stop();
+        if (lease) lease->stop();
       },
       [this] {
         if (pipeline) pipeline->stop();
+        if (lease) lease->release();
       },
       [this] {
         if (port) port->set_pipeline(nullptr);
@@ -481,7 +495,7 @@ void Agent::Impl::stop() {
         if (reactor) reactor->stop();
       },
       [this] { server.reset(), backend.reset(), fellows.reset(), row_rules.reset(), heartbeats.reset(); },
-      [this] { fleet.reset(), pipeline.reset(), watchdog.reset(), detectors.reset(); },
+      [this] { lease.reset(), fleet.reset(), pipeline.reset(), watchdog.reset(), detectors.reset(); },
       [this] { factory.reset(), port.reset(); },
       [this] { journal.reset(), store.reset(), lock.reset(); },
   };

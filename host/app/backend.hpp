@@ -42,6 +42,8 @@ class Backend final : public api::Backend {
     std::string name;
     std::string address;  ///< of the listener, as clients are told
     Cluster cluster;
+    /// The agent that decides (api::Backend::decider); null: this one.
+    std::function<base::Result<std::string>()> decider;
   };
   explicit Backend(Parts parts);
   ~Backend() override;

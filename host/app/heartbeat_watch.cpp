@@ -35,7 +35,6 @@ HeartbeatWatch::HeartbeatWatch(pipeline::Pipeline& pipeline, const base::Clock& 
     : pipeline_(pipeline),
       clock_(clock),
       shared_(pipeline.store().shared()),
-      lease_(shared_, "heartbeats"),
       duty_("heartbeats", [this] { return round(); }) {}
 
 base::Result<void> HeartbeatWatch::start(const std::vector<model::Heartbeat>& wanted) {
@@ -43,7 +42,7 @@ base::Result<void> HeartbeatWatch::start(const std::vector<model::Heartbeat>& wa
   if (auto read = read_store(); !read && !shared_) return read;
   apply(wanted);
   // Alone, it judges also when none is configured: alerts of those that were taken out end.
-  if (!shared_) look_at_lease();
+  if (!shared_) look_who_judges();
   std::lock_guard lock(mutex_);
   if (!machine_.empty()) duty_.start();
   return {};
@@ -65,7 +64,6 @@ void HeartbeatWatch::apply(const std::vector<model::Heartbeat>& wanted) {
 
 void HeartbeatWatch::stop() {
   duty_.stop();
-  lease_.release();
 }
 
 base::Result<void> HeartbeatWatch::read_store() {
@@ -77,9 +75,8 @@ base::Result<void> HeartbeatWatch::read_store() {
   return {};
 }
 
-void HeartbeatWatch::look_at_lease() {
-  const auto held = lease_.held();
-  if (refused_.exchange(false) || !held || !*held || !read_) {
+void HeartbeatWatch::look_who_judges() {
+  if (refused_.exchange(false) || !pipeline_.decides() || !read_) {
     std::lock_guard lock(mutex_);
     if (std::exchange(judging_, false)) machine_.give_up();
     return;
@@ -101,7 +98,7 @@ base::Duration HeartbeatWatch::round() {
     if (complaint_ != complaint && !read) telemetry::log_error("heartbeats", complaint);
     complaint_ = complaint;
   }
-  look_at_lease();
+  look_who_judges();
   std::lock_guard lock(mutex_);
   detection::Heartbeats::Decided decided;
   const base::Time now = clock_.now();

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "app/duty.hpp"
-#include "app/lease.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "detection/heartbeats.hpp"
@@ -37,14 +36,13 @@ class HeartbeatWatch {
   base::Duration round();
   void apply(const std::vector<model::Heartbeat>& wanted);
   base::Result<void> read_store();
-  void look_at_lease();
+  void look_who_judges();
   /// Hands what was decided to the pipeline, in the order of the calls. Under mutex_.
   void keep(detection::Heartbeats::Decided decided, std::function<void(base::Result<void>)> done = {});
 
   pipeline::Pipeline& pipeline_;
   const base::Clock& clock_;
   storage::SharedStore* const shared_;
-  Lease lease_;
   mutable std::mutex mutex_;
   detection::Heartbeats machine_;     ///< under mutex_
   bool judging_ = false;              ///< likewise

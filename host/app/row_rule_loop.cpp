@@ -22,7 +22,6 @@ RowRuleLoop::RowRuleLoop(pipeline::Pipeline& pipeline, const base::Clock& clock,
       clock_(clock),
       shared_(pipeline.store().shared()),
       seconds_(metrics.histogram("tocsin_rule_row_query_seconds", "Time of the queries of rules in the database")),
-      lease_(shared_, "rule rows"),
       duty_("rule-rows", [this] { return round(); }) {}
 
 void RowRuleLoop::start() {
@@ -31,13 +30,12 @@ void RowRuleLoop::start() {
 
 void RowRuleLoop::stop() {
   duty_.stop();
-  lease_.release();
 }
 
 base::Duration RowRuleLoop::round() {
   const base::Time now = clock_.now();
   if (now >= next_look_) look_at_table(now);
-  if (!look_at_lease(now)) return std::chrono::seconds(1);
+  if (!is_asking(now)) return std::chrono::seconds(1);
   std::vector<model::RuleRow> due;
   {
     std::lock_guard lock(mutex_);
@@ -45,7 +43,7 @@ base::Duration RowRuleLoop::round() {
   }
   for (const auto& row : due) {
     // A slow query must not outlive the lease.
-    if (!look_at_lease(clock_.now())) break;
+    if (!is_asking(clock_.now())) break;
     ask(row);
   }
   return rest;
@@ -66,9 +64,8 @@ void RowRuleLoop::look_at_table(base::Time now) {
   keep(std::move(decided));
 }
 
-bool RowRuleLoop::look_at_lease(base::Time now) {
-  const auto held = lease_.held();
-  if (!held || !*held) {
+bool RowRuleLoop::is_asking(base::Time now) {
+  if (!pipeline_.decides()) {
     std::lock_guard lock(mutex_);
     if (std::exchange(asking_, false)) rules_.give_up();
     return false;

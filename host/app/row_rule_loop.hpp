@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "app/duty.hpp"
-#include "app/lease.hpp"
 #include "base/clock.hpp"
 #include "detection/row_rules.hpp"
 #include "pipeline/pipeline.hpp"
@@ -31,7 +30,7 @@ class RowRuleLoop {
  private:
   base::Duration round();
   void look_at_table(base::Time now);
-  bool look_at_lease(base::Time now);
+  bool is_asking(base::Time now);
   void ask(const model::RuleRow& row);
   void keep(detection::RowRules::Decided decided);
 
@@ -39,7 +38,6 @@ class RowRuleLoop {
   const base::Clock& clock_;
   storage::SharedStore* const shared_;
   telemetry::Histogram& seconds_;
-  Lease lease_;
   mutable std::mutex mutex_;
   detection::RowRules rules_;  ///< under mutex_
   // Of the duty's thread.

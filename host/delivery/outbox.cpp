@@ -19,6 +19,8 @@ using model::DeliveryState;
 
 // A channel answers by its deadline plus this; then the attempt is over without it.
 constexpr base::Duration answer_grace = std::chrono::seconds(1);
+// How soon one that may not send looks whether it may.
+constexpr base::Duration look_again = std::chrono::seconds(1);
 // Provider ids and tickets remembered at most; beyond it the oldest are forgotten (a thread begins anew).
 constexpr std::size_t most_remembered = 20'000;
 
@@ -170,6 +172,10 @@ void Outbox::Impl::pump(Instance& to) {
 
 /// False: nothing can start here now.
 bool Outbox::Impl::start(Instance& to, Item& item, base::Time now) {
+  if (ports.may_send && !item.delivery.proof && !ports.may_send()) {
+    wake(now + look_again);
+    return false;
+  }
   if (item.delivery.shadow) {
     to.queue.begin(item);
     Outcome outcome;

@@ -58,6 +58,8 @@ struct OutboxPorts {
   /// A delivery ended (sent, dead, shadow), after it was committed.
   std::function<void(const model::Delivery&, const Outcome&)> ended;
   std::function<double()> random;  ///< [0, 1)
+  /// False: another agent sends just now, and everything but a proof waits. Null: always.
+  std::function<bool()> may_send;
 };
 
 struct InstanceStatus {

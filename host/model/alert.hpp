@@ -40,6 +40,7 @@ struct Alert {
   bool silent = false;  ///< this transition is within the cooldown: record it, tell nobody anew
   Origin origin;        ///< of the signal that raised it; empty line: none
   std::string title;    ///< the rule's name and its by-values
+  std::string agent;    ///< of a fleet: whose shards judge it; empty: this agent's, or none's
   std::string keeper;   ///< who judges it where no shard does: "heartbeats", "rule rows"; empty: a shard
   // Of an alert that came in through the Alertmanager API; nothing here judges it.
   bool received = false;

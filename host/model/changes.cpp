@@ -34,6 +34,8 @@ void for_each_list(A& a, B& b, Each each) {
   each(a.verdicts, b.verdicts);
   each(a.beats, b.beats);
   each(a.evaluations, b.evaluations);
+  each(a.passed_on, b.passed_on);
+  each(a.taken, b.taken);
   each(a.kv, b.kv);
 }
 
@@ -46,6 +48,7 @@ bool Changes::empty() const {
 }
 
 void Changes::append(Changes&& other) {
+  decided = decided || other.decided;
   journal_position = std::max(journal_position, other.journal_position);
   for_each_list(*this, other, [](auto& mine, auto& theirs) { move_to_end(mine, std::move(theirs)); });
 }

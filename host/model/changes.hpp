@@ -16,6 +16,8 @@
 namespace tocsin::model {
 
 struct Changes {
+  /// Made by the agent that decides for all that share the store: refused (Fault::cancelled) once another one does.
+  bool decided = false;
   std::uint64_t journal_position = 0;  ///< detection's consequences are whole through this record; 0: unchanged
   std::vector<Alert> alerts;           ///< upsert by id; the state as it is now
   std::vector<Incident> incidents;     ///< upsert by correlation_id; number 0: the store gives one
@@ -34,6 +36,8 @@ struct Changes {
   std::vector<Verdict> verdicts;                        ///< append
   std::vector<Beat> beats;                              ///< taken into their heartbeat's row
   std::vector<RuleEvaluation> evaluations;              ///< of rules in the database: append
+  std::vector<Alert> passed_on;      ///< for the agent that decides; in the order they changed
+  std::vector<std::uint64_t> taken;  ///< ids of passed alerts that are decided here
   std::vector<std::pair<std::string, std::string>> kv;  ///< "tsn.kv/1" and small state; empty value: remove
 
   bool empty() const;

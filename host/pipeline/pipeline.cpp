@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
-#include <iterator>
 #include <map>
-#include <shared_mutex>
+#include <unordered_map>
 #include <utility>
 
 #include "pipeline/committer.hpp"
 #include "pipeline/control.hpp"
+#include "pipeline/decider.hpp"
 #include "pipeline/intake.hpp"
 #include "pipeline/proof.hpp"
 #include "pipeline/shard_runner.hpp"
@@ -27,19 +27,19 @@ struct Pipeline::Impl {
   Impl(Settings s, Parts p, model::Routing routing)
       : settings(std::move(s)),
         parts(p),
-        desk(std::move(routing)),
         committer(*parts.store, *parts.metrics),
-        control(desk, committer, *parts.clock, settings.shards,
-                [this](auto deliveries) { outbox->enqueue(std::move(deliveries)); }),
+        control(control_parts()),
+        decider(decider_parts(), std::move(routing)),
         history(settings.history, *parts.store, *parts.journal, *parts.series, *parts.clock, *parts.metrics,
                 [this] { return control.durable_position(); }),
         intake(
             *parts.journal, [this] { return has_room(); },
             [this](model::SharedBatch batch) { hand_on(std::move(batch)); }) {
     make_shards();
-    make_outbox();
     export_metrics();
   }
+  Control::Parts control_parts();
+  Decider::Parts decider_parts();
 
   // The path on one screen. take() → journal → hand_on() → shards → control → committer → outbox.
   base::Result<std::uint64_t> take(std::shared_ptr<model::SignalBatch> batch) {
@@ -55,26 +55,25 @@ struct Pipeline::Impl {
     history.append(without_proof(std::move(batch)));
   }
   void on_judged(Judged judged);
+  void keep(model::Changes changes, std::function<void(base::Result<void>)> done);
 
   void make_shards();
-  void make_outbox();
   void export_metrics();
   void on_ended(const model::Delivery& delivery, const delivery::Outcome& outcome);
   std::vector<detection::RuleProblem> set_rules_before_start(const std::vector<model::SharedRule>& rules);
   base::Result<void> fold_unwritten();
   base::Result<void> rebuild(const storage::Restored& restored);
+  std::vector<model::Alert> own_alerts(const storage::Restored& restored) const;
   void history_before_journal(const model::Selector& selector, base::Time from, base::Time to,
                               const std::function<void(model::SeriesId, std::int64_t, double)>& take_sample);
   void judge_again(std::vector<model::Alert>& alerts, std::uint64_t position);
-  std::vector<model::Delivery> pending(storage::Restored& restored);
 
   Settings settings;
   Parts parts;
-  incidents::Desk desk;
-  std::unique_ptr<delivery::Outbox> outbox;
   Committer committer;
   std::vector<std::unique_ptr<ShardRunner>> shards;
   Control control;
+  Decider decider;
   HistoryWriter history;
   Intake intake;
   std::function<void(const model::Delivery&, const delivery::Outcome&)> delivered;
@@ -97,43 +96,51 @@ void Pipeline::Impl::make_shards() {
   }
 }
 
+Control::Parts Pipeline::Impl::control_parts() {
+  Control::Parts out;
+  out.committer = &committer;
+  out.clock = parts.clock;
+  out.shards = settings.shards;
+  if (parts.store->shared()) out.agent = settings.agent;
+  out.send = [this](auto deliveries) { decider.send(std::move(deliveries)); };
+  out.lost = [this] { decider.give_up(); };
+  return out;
+}
+
+Decider::Parts Pipeline::Impl::decider_parts() {
+  Decider::Parts out;
+  out.clock = parts.clock;
+  out.store = parts.store;
+  out.committer = &committer;
+  out.control = &control;
+  out.reactor = parts.reactor;
+  out.pool = parts.pool;
+  out.outbox = settings.outbox;
+  out.ended = [this](const auto& delivery, const auto& outcome) { on_ended(delivery, outcome); };
+  return out;
+}
+
 // A proof that came through the shards goes on by the strand, the store and the outbox.
 void Pipeline::Impl::on_judged(Judged judged) {
   for (auto& proof : take_proofs(judged.alerts)) {
     auto delivery = std::make_shared<model::Delivery>(proof_delivery(proof, parts.clock->now(), proof_patience));
-    control.decide(
-        [delivery](incidents::Desk&, base::Time) -> base::Result<model::Changes> {
-          model::Changes kept;
-          kept.kv.emplace_back(proof_name, delivery->text);
-          return kept;
-        },
-        [this, delivery](const base::Result<void>& kept) {
-          if (kept) outbox->enqueue({*delivery});
-        });
+    control.post([this, delivery](incidents::Desk*) {
+      model::Changes kept;
+      kept.kv.emplace_back(proof_name, delivery->text);
+      keep(std::move(kept), [this, delivery](const base::Result<void>& done) {
+        if (done) decider.send({*delivery});
+      });
+    });
   }
   control.judged(std::move(judged));
 }
 
-void Pipeline::Impl::make_outbox() {
-  delivery::OutboxPorts ports;
-  ports.clock = parts.clock;
-  ports.pool = parts.pool;
-  ports.at = [this](base::Time when, runtime::Task task) {
-    parts.reactor->after(std::max(base::Duration::zero(), when - parts.clock->now()), std::move(task));
-  };
-  ports.commit = [this](model::Changes changes, std::function<void(base::Result<void>)> done) {
-    auto failed = done;
-    const bool queued =
-        committer.commit({std::move(changes), [done = std::move(done)](const auto& result, model::Changes&) {
-                            done(result ? base::Result<void>{} : base::fail(result.error()));
-                          }});
-    if (!queued) failed(base::fail(base::Fault::cancelled, "the agent is stopping"));
-  };
-  ports.ended = [this](const model::Delivery& delivery, const delivery::Outcome& outcome) {
-    on_ended(delivery, outcome);
-  };
-  ports.random = runtime::jitter;
-  outbox = std::make_unique<delivery::Outbox>(settings.outbox, std::move(ports), *parts.pool);
+void Pipeline::Impl::keep(model::Changes changes, std::function<void(base::Result<void>)> done) {
+  auto failed = done;
+  const bool queued = committer.commit({std::move(changes), [done = std::move(done)](const auto& result, auto&) {
+                                          done(result ? base::Result<void>{} : base::fail(result.error()));
+                                        }});
+  if (!queued) failed(base::fail(base::Fault::cancelled, "the agent is stopping"));
 }
 
 void Pipeline::Impl::on_ended(const model::Delivery& delivery, const delivery::Outcome& outcome) {
@@ -167,7 +174,7 @@ void Pipeline::Impl::export_metrics() {
     metrics.gauge("tocsin_journal_bytes", "Size of the signal journal")
         .set(static_cast<double>(parts.journal->bytes()));
     metrics.gauge("tocsin_series", "Series known to the agent").set(static_cast<double>(parts.series->size()));
-    for (const auto& status : outbox->status()) {
+    for (const auto& status : decider.status()) {
       const telemetry::MetricLabels name{{"name", status.instance}};
       metrics.gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open", name)
           .set(static_cast<double>(status.breaker));
@@ -226,6 +233,25 @@ base::Result<void> Pipeline::Impl::fold_unwritten() {
   return folded;
 }
 
+/// What the shards go on with: not what came in from outside, which to a shard would be an alert whose rule is gone, and
+/// of a fleet this agent's, as they were when it passed them on.
+std::vector<model::Alert> Pipeline::Impl::own_alerts(const storage::Restored& restored) const {
+  const bool alone = parts.store->shared() == nullptr;
+  std::vector<model::Alert> own;
+  std::unordered_map<std::string, std::size_t> places;
+  const auto take = [&](const model::Alert& alert) {
+    if (alert.received || (!alone && alert.agent != settings.agent)) return;
+    const auto [it, fresh] = places.try_emplace(alert.id, own.size());
+    if (fresh)
+      own.push_back(alert);
+    else
+      own[it->second] = alert;
+  };
+  for (const auto& alert : restored.alerts) take(alert);
+  for (const auto& passed : restored.passed) take(passed.alert);
+  return own;
+}
+
 base::Result<void> Pipeline::Impl::rebuild(const storage::Restored& restored) {
   const std::uint64_t judged = restored.journal_position;
   TRY_VOID(parts.journal->read(1, [&](const model::SharedBatch& batch) {
@@ -233,9 +259,7 @@ base::Result<void> Pipeline::Impl::rebuild(const storage::Restored& restored) {
     for (auto& runner : shards) runner->shard().warm(*batch);
     return true;
   }));
-  // What came in from outside is no rule's: to a shard it would be an alert whose rule is gone.
-  std::vector<model::Alert> own;
-  std::ranges::copy_if(restored.alerts, std::back_inserter(own), [](const auto& alert) { return !alert.received; });
+  const auto own = own_alerts(restored);
   for (auto& runner : shards) runner->shard().restore(own, parts.clock->now());
   std::vector<model::Alert> alerts;
   return parts.journal->read(judged + 1, [&](const model::SharedBatch& batch) {
@@ -258,15 +282,6 @@ void Pipeline::Impl::judge_again(std::vector<model::Alert>& alerts, std::uint64_
   alerts.clear();
 }
 
-std::vector<model::Delivery> Pipeline::Impl::pending(storage::Restored& restored) {
-  std::map<std::string, std::uint64_t> numbers;
-  for (const auto& incident : restored.incidents) numbers[incident.correlation_id] = incident.number;
-  for (auto& delivery : restored.deliveries) {
-    if (delivery.incident.number == 0) delivery.incident.number = numbers[delivery.correlation_id];
-  }
-  return std::move(restored.deliveries);
-}
-
 Pipeline::Pipeline(Settings settings, Parts parts, model::Routing routing)
     : impl_(std::make_unique<Impl>(std::move(settings), parts, std::move(routing))) {}
 
@@ -277,23 +292,22 @@ Pipeline::~Pipeline() {
 base::Result<std::vector<detection::RuleProblem>> Pipeline::start(std::vector<model::SharedRule> rules,
                                                                   storage::Restored restored) {
   auto& my = *impl_;
-  const base::Time now = my.parts.clock->now();
   TRY_VOID(my.parts.journal->read(1, [&](const model::SharedBatch& oldest) {
     my.journal_begins = oldest->arrived;
     return false;
   }));
   TRY_VOID(my.fold_unwritten());
   auto problems = my.set_rules_before_start(rules);
-  my.desk.restore({restored.incidents, restored.incident_alerts, restored.groups, restored.ladders, restored.tickets,
-                   restored.alerts, restored.deliveries, restored.silences},
-                  now);
-  my.outbox->set_provider_refs(restored.provider_refs);
+  const bool alone = my.parts.store->shared() == nullptr;
   for (auto& runner : my.shards) runner->judged_through(restored.journal_position);
   my.committer.start();
-  my.control.start(restored.journal_position);
+  my.control.start(restored.journal_position, alone ? my.decider.desk_of(restored) : nullptr);
   my.started = true;
   TRY_VOID(my.rebuild(restored));
-  my.outbox->enqueue(my.pending(restored));
+  if (alone)
+    my.decider.send_pending(restored);
+  else
+    my.decider.start_following();
   my.intake.begin_at(my.parts.journal->newest() + 1);
   my.history.start();
   for (auto& runner : my.shards) runner->start();
@@ -308,7 +322,7 @@ void Pipeline::stop() {
   my.open = false;
   for (auto& runner : my.shards) runner->stop();
   my.history.stop();
-  my.outbox->stop(std::chrono::seconds(5));
+  my.decider.stop();
   my.control.stop();
   my.committer.stop();
 }
@@ -356,13 +370,21 @@ void Pipeline::each_shard(const OnShard& visit) {
 }
 
 void Pipeline::set_routing(model::Routing routing) {
-  impl_->control.post([this, routing = std::move(routing)](incidents::Desk& desk) mutable {
-    desk.set_routing(std::move(routing), impl_->parts.clock->now());
-  });
+  impl_->decider.set_routing(std::move(routing));
 }
 
 void Pipeline::set_channel(const std::string& instance, std::shared_ptr<delivery::Channel> channel) {
-  impl_->outbox->set_channel(instance, std::move(channel));
+  impl_->decider.set_channel(instance, std::move(channel));
+}
+
+base::Result<void> Pipeline::prolong(std::chrono::steady_clock::time_point sure_until) {
+  return impl_->decider.prolong(sure_until);
+}
+void Pipeline::give_up() {
+  impl_->decider.give_up();
+}
+bool Pipeline::decides() const {
+  return impl_->decider.decides();
 }
 
 void Pipeline::decide(Decide decide, std::function<void(base::Result<void>)> done) {
@@ -378,43 +400,35 @@ base::Result<void> Pipeline::decide(Decide decide) {
 }
 
 base::Result<void> Pipeline::ask(Question question) {
-  auto answered = std::make_shared<std::promise<void>>();
+  auto answered = std::make_shared<std::promise<bool>>();
   auto future = answered->get_future();
   const bool queued =
-      impl_->control.post([this, answered, question = std::move(question)](const incidents::Desk& desk) {
-        question(desk, impl_->parts.clock->now());
-        answered->set_value();
+      impl_->control.post([this, answered, question = std::move(question)](const incidents::Desk* desk) {
+        if (desk) question(*desk, impl_->parts.clock->now());
+        answered->set_value(desk != nullptr);
       });
   if (!queued) return base::fail(base::Fault::cancelled, "the agent is stopping");
   if (future.wait_for(std::chrono::seconds(10)) != std::future_status::ready)
     return base::fail(base::Fault::unavailable, "the agent is busy: the question was not answered within 10 s");
+  if (!future.get()) return base::fail(base::Fault::unavailable, "another agent decides, or is about to");
   return {};
 }
 
 std::optional<model::Incident> Pipeline::find_incident(const std::string& id) {
-  auto answer = std::make_shared<std::promise<std::optional<model::Incident>>>();
-  auto future = answer->get_future();
-  impl_->control.post([answer, id](incidents::Desk& desk) { answer->set_value(desk.find(id)); });
-  if (future.wait_for(std::chrono::seconds(10)) != std::future_status::ready) return std::nullopt;
-  return future.get();
+  const auto answer = std::make_shared<std::optional<model::Incident>>();
+  if (!ask([answer, id](const incidents::Desk& desk, base::Time) { *answer = desk.find(id); })) return std::nullopt;
+  return std::move(*answer);
 }
 
 std::vector<incidents::Due> Pipeline::next(incidents::Asked asked) {
-  auto answer = std::make_shared<std::promise<std::vector<incidents::Due>>>();
-  auto future = answer->get_future();
-  impl_->control.post(
-      [answer, asked = std::move(asked)](incidents::Desk& desk) { answer->set_value(desk.next(asked)); });
-  if (future.wait_for(std::chrono::seconds(10)) != std::future_status::ready) return {};
-  return future.get();
+  const auto answer = std::make_shared<std::vector<incidents::Due>>();
+  if (!ask([answer, asked = std::move(asked)](const incidents::Desk& desk, base::Time) { *answer = desk.next(asked); }))
+    return {};
+  return std::move(*answer);
 }
 
 void Pipeline::keep(model::Changes changes, std::function<void(base::Result<void>)> done) {
-  auto failed = done;
-  const bool queued =
-      impl_->committer.commit({std::move(changes), [done = std::move(done)](const auto& result, model::Changes&) {
-                                 done(result ? base::Result<void>{} : base::fail(result.error()));
-                               }});
-  if (!queued) failed(base::fail(base::Fault::cancelled, "the agent is stopping"));
+  impl_->keep(std::move(changes), std::move(done));
 }
 
 base::Result<void> Pipeline::keep(model::Changes changes) {
@@ -425,9 +439,11 @@ base::Result<void> Pipeline::keep(model::Changes changes) {
 }
 
 base::Result<void> Pipeline::send(std::vector<model::Delivery> deliveries, model::Changes with) {
+  if (!decides()) return base::fail(base::Fault::unavailable, "another agent decides, or is about to");
   with.deliveries = deliveries;
+  with.decided = true;
   TRY_VOID(keep(std::move(with)));
-  impl_->outbox->enqueue(std::move(deliveries));
+  impl_->decider.send(std::move(deliveries));
   return {};
 }
 
@@ -456,7 +472,7 @@ std::vector<detection::RuleStatus> Pipeline::rule_status() {
 }
 
 std::vector<delivery::InstanceStatus> Pipeline::channel_status() const {
-  return impl_->outbox->status();
+  return impl_->decider.status();
 }
 
 std::string Pipeline::not_ready() const {

@@ -7,6 +7,7 @@
 // the store; the journal position of a decision is written in the same transaction.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -29,6 +30,7 @@ namespace tocsin::pipeline {
 
 struct Settings {
   std::uint32_t shards = 1;
+  std::string agent;  ///< its name among those that share the store
   HistorySettings history;
   delivery::OutboxSettings outbox;
 };
@@ -73,7 +75,16 @@ class Pipeline {
   void set_routing(model::Routing routing);
   void set_channel(const std::string& instance, std::shared_ptr<delivery::Channel> channel);
 
+  // --- one of several that share the store (Store::shared) ---
+  /// The deciding lease is this agent's until then; the first call takes over what was decided so far. One thread.
+  base::Result<void> prolong(std::chrono::steady_clock::time_point sure_until);
+  /// It is another's. Any thread.
+  void give_up();
+  /// Whether decisions are this agent's. True where the store is its own. Any thread.
+  bool decides() const;
+
   // --- people ---
+  /// Of several agents the one that decides; at another one these are refused (Fault::unavailable).
   using Decide = std::function<base::Result<model::Changes>(incidents::Desk&, base::Time now)>;
   /// Decides on the control strand and returns when the decision is durable.
   base::Result<void> decide(Decide decide);

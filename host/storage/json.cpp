@@ -150,6 +150,7 @@ void fields(F&& f, auto& v)
   f("cooldown_until", v.cooldown_until), f("shadow", v.shadow), f("silent", v.silent), f("origin", v.origin);
   f("title", v.title), f("received", v.received), f("starts_at", v.starts_at), f("ends_at", v.ends_at);
   f("generator_url", v.generator_url), f("end_assumed", v.end_assumed), f("keeper", v.keeper);
+  f("agent", v.agent);
 }
 template <class F>
 void fields(F&& f, auto& v)

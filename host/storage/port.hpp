@@ -22,10 +22,12 @@ struct CommitResult {
   std::map<std::string, std::uint64_t> numbers;  ///< of incidents that were new: correlation_id → number
 };
 
-/// What the agent continues with after a start.
+/// What the agent continues with after a start, or after it took the deciding lease. Of a shared store all but the
+/// position and `passed` is of all agents; alerts name theirs.
 struct Restored {
   std::uint64_t journal_position = 0;
   std::vector<model::Alert> alerts;                   ///< pending or firing, and resolved within the last hour
+  std::vector<PassedAlert> passed;                    ///< of this agent's, those nobody has decided about yet
   std::vector<model::Incident> incidents;             ///< not CLOSED, and resolved ones that may reopen
   std::vector<model::IncidentAlert> incident_alerts;  ///< of those incidents
   std::vector<model::Delivery> deliveries;            ///< pending
@@ -185,7 +187,7 @@ struct StoreSettings {
   std::string data_dir;
   std::string module_dir;         ///< where the PostgreSQL module lies
   bool sync = false;              ///< fsync every commit
-  std::string agent = "default";  ///< whose journal state, alerts, groups, ladders, deliveries and kv these are
+  std::string agent = "default";  ///< whose journal state, alerts and kv these are; alone, also what is decided
 };
 /// Opens the store the url names and migrates its schema. Series found in it are interned into `series`.
 base::Result<std::unique_ptr<Store>> open_store(const StoreSettings& settings, model::SeriesTable& series);

@@ -30,6 +30,30 @@ class PostgresSharing : public ::testing::Test {
     return first->shared()->ask(text, timeout, 100);
   }
 
+  static model::Delivery delivery(const std::string& key) {
+    model::Delivery out;
+    out.key = key;
+    out.instance = "mail";
+    out.created_at = out.next_attempt_at = now;
+    return out;
+  }
+  static base::Result<CommitResult> decided(Store& store, const std::string& key) {
+    model::Changes c;
+    c.decided = true;
+    c.deliveries = {delivery(key)};
+    return store.commit(c);
+  }
+  static model::Alert alert_of(const std::string& id, const std::string& agent) {
+    model::Alert alert;
+    alert.id = id;
+    alert.rule = "r";
+    alert.state = model::AlertState::firing;
+    alert.agent = agent;
+    alert.active_at = alert.updated_at = now;
+    return alert;
+  }
+  static constexpr base::Time now{seconds(1'800'000'000)};
+
   PostgresServer* server = nullptr;
   std::string url;
   model::SeriesTable series;
@@ -56,6 +80,85 @@ TEST_F(PostgresSharing, ALeaseThatWasGivenUpIsFreeAtOnce) {
   EXPECT_FALSE(must(second->shared()->lease("rules", seconds(30))));
   must(first->shared()->release("rules"));
   EXPECT_TRUE(must(second->shared()->lease("rules", seconds(30))));
+}
+
+TEST_F(PostgresSharing, AnotherProcessOfTheSameNameTakesTheLeaseAtOnceAndTheOldOneHasItNoMore) {
+  EXPECT_TRUE(must(first->shared()->lease(deciding_lease, seconds(30))));
+  const auto again = open("agent-a");
+  EXPECT_TRUE(must(again->shared()->lease(deciding_lease, seconds(30), "http://a:1")));
+  EXPECT_EQ(decided(*first, "late").error().fault(), base::Fault::cancelled);
+  EXPECT_TRUE(decided(*again, "new"));
+  const auto holder = must(second->shared()->holder(deciding_lease));
+  ASSERT_TRUE(holder);
+  EXPECT_EQ(holder->agent + " " + holder->address, "agent-a http://a:1");
+}
+
+TEST_F(PostgresSharing, OnlyTheHoldersDecisionsAreKept) {
+  EXPECT_EQ(decided(*first, "nobody's").error().fault(), base::Fault::cancelled);
+  EXPECT_TRUE(must(first->shared()->lease(deciding_lease, seconds(30))));
+  EXPECT_TRUE(decided(*first, "mine"));
+  EXPECT_EQ(decided(*second, "theirs").error().fault(), base::Fault::cancelled);
+  // Over for the others, and nobody took it: it is the holder's still.
+  ask("UPDATE leases SET expires_at = clock_timestamp() - interval '1 ms'");
+  EXPECT_FALSE(must(second->shared()->holder(deciding_lease)));
+  EXPECT_TRUE(decided(*first, "still mine"));
+  EXPECT_TRUE(must(second->shared()->lease(deciding_lease, seconds(30))));
+  EXPECT_EQ(decided(*first, "too late").error().fault(), base::Fault::cancelled);
+  EXPECT_EQ(ask("SELECT string_agg(key, ',' ORDER BY key) FROM deliveries"), "mine,still mine");
+}
+
+TEST_F(PostgresSharing, WhoeverDecidesGoesOnWithWhatWasDecidedByAny) {
+  EXPECT_TRUE(must(first->shared()->lease(deciding_lease, seconds(30))));
+  model::Changes c;
+  c.decided = true;
+  c.journal_position = 5;
+  c.alerts = {alert_of("a1", "agent-a"), alert_of("b1", "agent-b")};
+  c.deliveries = {delivery("d")};
+  model::GroupState group;
+  group.key = "g";
+  c.groups = {group};
+  model::Ladder ladder;
+  ladder.correlation_id = "l";
+  c.ladders = {ladder};
+  c.kv = {{"k", "first's"}};
+  must(first->commit(c));
+  const auto theirs = must(second->restore(now));
+  EXPECT_EQ(theirs.journal_position, 0u);
+  ASSERT_EQ(theirs.alerts.size(), 2u);
+  EXPECT_EQ(theirs.alerts[0].agent + theirs.alerts[1].agent, "agent-aagent-b");
+  EXPECT_EQ(theirs.deliveries.size() + theirs.groups.size() + theirs.ladders.size(), 3u);
+  EXPECT_FALSE(must(second->kv("k")));
+  EXPECT_EQ(must(first->restore(now)).journal_position, 5u);
+}
+
+TEST_F(PostgresSharing, PassedAlertsWaitUntilTheyAreDecided) {
+  model::Changes c;
+  c.journal_position = 3;
+  c.passed_on = {alert_of("x", ""), alert_of("y", "")};
+  must(second->commit(c));
+  auto waiting = must(first->shared()->passed_alerts(10));
+  ASSERT_EQ(waiting.size(), 2u);
+  EXPECT_EQ(waiting[0].alert.id + waiting[0].alert.agent, "xagent-b");
+  EXPECT_TRUE(must(first->restore(now)).passed.empty());
+  EXPECT_EQ(must(second->restore(now)).passed.size(), 2u);
+  EXPECT_TRUE(must(first->shared()->lease(deciding_lease, seconds(30))));
+  model::Changes d;
+  d.decided = true;
+  d.taken = {waiting[0].id};
+  d.alerts = {waiting[0].alert};
+  must(first->commit(d));
+  EXPECT_EQ(must(first->shared()->passed_alerts(10)).size(), 1u);
+  EXPECT_EQ(ask("SELECT agent || id FROM alerts"), "agent-bx");
+}
+
+TEST_F(PostgresSharing, WhoWaitsForPassedAlertsIsWoken) {
+  must(first->shared()->wait_for_passed(milliseconds(0)));  // begins to listen
+  model::Changes c;
+  c.passed_on = {alert_of("x", "")};
+  must(second->commit(c));
+  const auto before = std::chrono::steady_clock::now();
+  must(first->shared()->wait_for_passed(seconds(60)));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, seconds(50));
 }
 
 TEST_F(PostgresSharing, AgentsMeet) {

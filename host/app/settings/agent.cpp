@@ -85,6 +85,25 @@ class Reader {
       error_at(diagnostics_, place_of(table, "external_url"), "[http] external_url: expected http://… or https://…");
     }
     while (http.external_url.ends_with('/')) http.external_url.pop_back();
+    advertise(table, http);
+  }
+
+  void advertise(const Value& table, Http& http) {
+    http.advertise_url = text_of(table, "advertise_url");
+    if (http.advertise_url.empty()) {
+      http.advertise_url = (http.tls ? "https://" : "http://") + reachable(http.listen) + http.route_prefix;
+    } else if (!http.advertise_url.starts_with("http://") && !http.advertise_url.starts_with("https://")) {
+      error_at(diagnostics_, place_of(table, "advertise_url"), "[http] advertise_url: expected http://… or https://…");
+    }
+    while (http.advertise_url.ends_with('/')) http.advertise_url.pop_back();
+  }
+
+  /// "host:port" of a listen address: every address is this machine's name.
+  std::string reachable(const std::string& listen) const {
+    const auto colon = listen.rfind(':');
+    const std::string host = listen.substr(0, colon);
+    const bool every = host.empty() || host == "0.0.0.0" || host == "[::]" || host == "*";
+    return every && colon != listen.npos ? host_name() + listen.substr(colon) : listen;
   }
 
   Tls tls(const Value& table) {

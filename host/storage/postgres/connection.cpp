@@ -82,7 +82,7 @@ Address address_of(const StoreSettings& settings) {
   if (!settings.password.empty()) out.conninfo += "password=" + percent(settings.password) + "&";
   out.conninfo += "connect_timeout=5&application_name=tocsin&tcp_user_timeout=15000&options=" +
                   percent(std::string("-c TimeZone=UTC -c DateStyle=ISO -c statement_timeout=60000 "
-                                      "-c idle_in_transaction_session_timeout=120000") +
+                                      "-c idle_in_transaction_session_timeout=10000") +
                           (settings.sync ? " -c synchronous_commit=on" : "") +
                           (settings.schema.empty() ? std::string() : " -c search_path=" + settings.schema));
   const std::size_t query = url.find('?');
@@ -187,6 +187,18 @@ Result<void> Connection::commit() {
     return {};
   });
   if (!done) broken_ = true;
+  return done;
+}
+
+Result<void> Connection::wait_for_notice(base::Duration most) {
+  auto done = guarded(address_, "waiting for a notice", [&]() -> Result<void> {
+    if (connection_.get_notifs() > 0) return {};
+    pollfd p{connection_.sock(), POLLIN, 0};
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(most).count();
+    if (::poll(&p, 1, static_cast<int>(milliseconds)) > 0) connection_.get_notifs();
+    return {};
+  });
+  if (!done || !connection_.is_open()) broken_ = true;
   return done;
 }
 

@@ -40,6 +40,9 @@ class Connection {
   /// Cheap, without a round trip: the server has not hung up, and no statement found it gone.
   bool usable() const;
   std::string server_version() const;
+  /// Of a connection that listens: returns when a notice has come, or after `most`.
+  base::Result<void> wait_for_notice(base::Duration most);
+  bool usable_for_listening() const { return !broken_; }
 
  private:
   explicit Connection(const Address& address);

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "storage/sql/rows.hpp"
+
 namespace tocsin::storage::postgres {
 namespace {
 
@@ -93,19 +95,99 @@ Result<std::uint64_t> PostgresShared::change(std::string_view statement, std::in
   return changed;
 }
 
-Result<bool> PostgresShared::lease(std::string_view name, base::Duration lasts) {
-  const std::string seconds = seconds_text(lasts);
-  TRY(const auto changed,
-      change("INSERT INTO leases (name, holder, expires_at) VALUES ($1, $2, clock_timestamp() + $3::float8 * interval "
-             "'1 s') ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at "
-             "WHERE leases.holder = excluded.holder OR leases.expires_at < clock_timestamp()",
-             {name, std::string_view(agent_), std::string_view(seconds)}));
-  return changed > 0;
+std::int64_t PostgresShared::epoch(std::string_view name) const {
+  std::lock_guard lock(epochs_mutex_);
+  const auto it = epochs_.find(name);
+  return it == epochs_.end() ? 0 : it->second;
 }
 
+void PostgresShared::set_epoch(std::string_view name, std::int64_t epoch) {
+  std::lock_guard lock(epochs_mutex_);
+  epochs_.insert_or_assign(std::string(name), epoch);
+}
+
+Result<bool> PostgresShared::lease(std::string_view name, base::Duration lasts, std::string_view address) {
+  const std::string seconds = seconds_text(lasts);
+  const std::string_view me = agent_;
+  if (const std::int64_t mine = epoch(name); mine != 0) {
+    TRY(const auto prolonged,
+        change("UPDATE leases SET expires_at = clock_timestamp() + $3::float8 * interval '1 s', address = $4 "
+               "WHERE name = $1 AND holder = $2 AND epoch = $5::bigint",
+               {name, me, std::string_view(seconds), sql::text_param(address), mine}));
+    if (prolonged > 0) return true;
+    set_epoch(name, 0);
+  }
+  // A process that was killed is followed by one of its name at once; any other waits until the lease is over.
+  TRY(auto t, database_.write());
+  std::int64_t taken = 0;
+  TRY_VOID(t->run(
+      "INSERT INTO leases (name, holder, expires_at, address) VALUES ($1, $2, clock_timestamp() + $3::float8 * interval "
+      "'1 s', $4) ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at, "
+      "address = excluded.address, epoch = leases.epoch + 1 "
+      "WHERE leases.holder = excluded.holder OR leases.expires_at < clock_timestamp() RETURNING epoch",
+      {name, me, std::string_view(seconds), sql::text_param(address)},
+      [&taken](const sql::Row& row) { taken = row.integer(0); }));
+  TRY_VOID(t->commit());
+  if (taken != 0) set_epoch(name, taken);
+  return taken != 0;
+}
+
+/// The row stays, over and done with: its count goes on.
 Result<void> PostgresShared::release(std::string_view name) {
-  TRY_VOID(change("DELETE FROM leases WHERE name = $1 AND holder = $2", {name, std::string_view(agent_)}));
+  const std::int64_t mine = epoch(name);
+  if (mine == 0) return {};
+  set_epoch(name, 0);
+  TRY_VOID(change("UPDATE leases SET expires_at = clock_timestamp() - interval '1 ms', holder = '' "
+                  "WHERE name = $1 AND holder = $2 AND epoch = $3::bigint",
+                  {name, std::string_view(agent_), mine}));
   return {};
+}
+
+Result<std::optional<Holder>> PostgresShared::holder(std::string_view name) {
+  TRY(auto t, database_.read());
+  std::optional<Holder> found;
+  TRY_VOID(t->run("SELECT holder, address FROM leases WHERE name = $1 AND expires_at >= clock_timestamp()", {name},
+                  [&](const sql::Row& row) {
+                    found = Holder{std::string(row.text(0)), std::string(row.text(1))};
+                  }));
+  return found;
+}
+
+Result<void> PostgresShared::check_decides(sql::Transaction& t) {
+  bool mine = false;
+  TRY_VOID(t.run("SELECT true FROM leases WHERE name = $1 AND holder = $2 AND epoch = $3::bigint FOR SHARE",
+                 {deciding_lease, std::string_view(agent_), epoch(deciding_lease)},
+                 [&](const sql::Row&) { mine = true; }));
+  if (!mine) return fail(Fault::cancelled, "another agent decides now");
+  return {};
+}
+
+Result<std::vector<PassedAlert>> PostgresShared::passed_alerts(std::size_t most) {
+  TRY(auto t, database_.read());
+  sql::Collector<PassedAlert> rows;
+  TRY_VOID(t->run("SELECT id, agent, body FROM passed_alerts ORDER BY id LIMIT $1",
+                  {static_cast<std::int64_t>(most)}, rows.with(sql::read_passed)));
+  return rows.result();
+}
+
+// The channel's name is the schema's, because several fleets may live in one database.
+Result<void> PostgresShared::announce_passed(sql::Transaction& t) {
+  TRY_VOID(t.run("SELECT pg_notify('tocsin_' || current_schema(), '')", {}, [](const sql::Row&) {}));
+  return {};
+}
+
+Result<void> PostgresShared::wait_for_passed(base::Duration most) {
+  if (listener_ && !listener_->usable_for_listening()) listener_.reset();
+  if (!listener_) {
+    TRY(auto fresh, database_.connect());
+    TRY_VOID(fresh->begin(false));
+    TRY_VOID(fresh->script("DO $$ BEGIN EXECUTE 'LISTEN ' || quote_ident('tocsin_' || current_schema()); END $$"));
+    TRY_VOID(fresh->commit());
+    fresh->roll_back();
+    listener_ = std::move(fresh);
+    return {};  // what was passed on before it listened is there already
+  }
+  return listener_->wait_for_notice(most);
 }
 
 Result<std::vector<model::Member>> PostgresShared::meet(std::string_view address, std::string_view version) {

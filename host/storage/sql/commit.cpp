@@ -83,7 +83,8 @@ std::string upsert_heartbeat_text() {
 /// Writes one Changes within a transaction.
 class Writer {
  public:
-  Writer(Transaction& t, std::string_view agent) : t_(t), agent_(agent) {}
+  /// `owner`: whose decisions these are.
+  Writer(Transaction& t, std::string_view agent, std::string_view owner) : t_(t), agent_(agent), owner_(owner) {}
 
   Result<CommitResult> write(const model::Changes& c) {
     if (c.journal_position != 0) TRY_VOID(position(c.journal_position));
@@ -104,6 +105,8 @@ class Writer {
     TRY_VOID(each(c.verdicts, &Writer::verdict));
     TRY_VOID(each(c.beats, &Writer::beat));
     TRY_VOID(each(c.evaluations, &Writer::evaluation));
+    TRY_VOID(each(c.passed_on, &Writer::passed_on));
+    TRY_VOID(each(c.taken, &Writer::taken));
     for (const auto& [key, value] : c.kv) TRY_VOID(kv(key, value));
     return std::move(result_);
   }
@@ -127,12 +130,19 @@ class Writer {
         {agent_, number(decided)});
   }
 
+  /// Whose row it is: of what no shard judges, the owner's.
+  std::string_view agent_of(const model::Alert& a) const {
+    if (a.received || !a.keeper.empty()) return owner_;
+    return a.agent.empty() ? agent_ : std::string_view(a.agent);
+  }
+
   Result<void> alert(const model::Alert& a) {
     const std::string fingerprint = base::hex16(a.fingerprint);
+    const std::string_view agent = agent_of(a);
     const std::string_view state = model::to_string(a.state);
     bool same = false;
     TRY_VOID(
-        t_.run("SELECT state, severity FROM alerts WHERE agent = $1 AND id = $2", {agent_, a.id}, [&](const Row& row) {
+        t_.run("SELECT state, severity FROM alerts WHERE agent = $1 AND id = $2", {agent, a.id}, [&](const Row& row) {
           same = row.text(0) == state &&
                  row.text(1) == (a.severity == model::Severity::none ? "" : model::to_string(a.severity));
         }));
@@ -142,14 +152,14 @@ class Writer {
         "SET "
         "state = excluded.state, severity = excluded.severity, resolved_at = excluded.resolved_at, updated_at = "
         "excluded.updated_at, cooldown_until = excluded.cooldown_until, body = excluded.body",
-        {agent_, a.id, a.rule, fingerprint, state, severity_param(a.severity), time_param(a.active_at),
+        {agent, a.id, a.rule, fingerprint, state, severity_param(a.severity), time_param(a.active_at),
          time_param(a.resolved_at), time_param(a.updated_at), time_param(a.cooldown_until), json::of(a)}));
     if (same) return {};
     return run(
         "INSERT INTO alert_history (agent, alert_id, rule_name, fingerprint, state, severity, metric_value, "
         "threshold_value, "
         "labels, message, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        {agent_, a.id, a.rule, fingerprint, state, severity_param(a.severity), real_param(a.value),
+        {agent, a.id, a.rule, fingerprint, state, severity_param(a.severity), real_param(a.value),
          real_param(a.threshold), json::of(a.labels), text_param(a.annotations.get("message")),
          time_param(a.updated_at)});
   }
@@ -264,7 +274,7 @@ class Writer {
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (agent, key) DO UPDATE SET state = excluded.state, "
         "attempts = excluded.attempts, next_attempt_at = excluded.next_attempt_at, body = excluded.body";
     return run(keep ? insert : upsert,
-               {agent_, d.key, d.instance, text_param(d.correlation_id), model::to_string(d.state), number(d.attempts),
+               {owner_, d.key, d.instance, text_param(d.correlation_id), model::to_string(d.state), number(d.attempts),
                 time_param(d.created_at), time_param(d.next_attempt_at), json::of(d)});
   }
 
@@ -284,7 +294,7 @@ class Writer {
         "INSERT INTO provider_refs (agent, instance, recipient, correlation_id, provider_id) VALUES ($1, $2, $3, $4, "
         "$5) "
         "ON CONFLICT (agent, instance, recipient, correlation_id) DO UPDATE SET provider_id = excluded.provider_id",
-        {agent_, r.instance, r.recipient, r.correlation_id, r.provider_id});
+        {owner_, r.instance, r.recipient, r.correlation_id, r.provider_id});
   }
 
   Result<void> ticket(const model::TicketRef& r) {
@@ -312,19 +322,19 @@ class Writer {
   }
 
   Result<void> group(const model::GroupState& g) {
-    if (g.gone) return run("DELETE FROM alert_groups WHERE agent = $1 AND key = $2", {agent_, g.key});
+    if (g.gone) return run("DELETE FROM alert_groups WHERE agent = $1 AND key = $2", {owner_, g.key});
     return run(
         "INSERT INTO alert_groups (agent, key, body) VALUES ($1, $2, $3) ON CONFLICT (agent, key) DO UPDATE SET body = "
         "excluded.body",
-        {agent_, g.key, json::of(g)});
+        {owner_, g.key, json::of(g)});
   }
 
   Result<void> ladder(const model::Ladder& l) {
-    if (l.done) return run("DELETE FROM ladders WHERE agent = $1 AND correlation_id = $2", {agent_, l.correlation_id});
+    if (l.done) return run("DELETE FROM ladders WHERE agent = $1 AND correlation_id = $2", {owner_, l.correlation_id});
     return run(
         "INSERT INTO ladders (agent, correlation_id, body) VALUES ($1, $2, $3) "
         "ON CONFLICT (agent, correlation_id) DO UPDATE SET body = excluded.body",
-        {agent_, l.correlation_id, json::of(l)});
+        {owner_, l.correlation_id, json::of(l)});
   }
 
   /// Shared by all agents: the newer of two versions stays, and who set it remains who set it.
@@ -377,6 +387,13 @@ class Writer {
         {time_param(e.at), number(e.triggered), e.rule_id});
   }
 
+  Result<void> passed_on(const model::Alert& a) {
+    return run("INSERT INTO passed_alerts (agent, body) VALUES ($1, $2)", {agent_, json::of(a)});
+  }
+  Result<void> taken(const std::uint64_t& id) {
+    return run("DELETE FROM passed_alerts WHERE id = $1", {number(id)});
+  }
+
   Result<void> kv(const std::string& key, const std::string& value) {
     if (value.empty()) return run("DELETE FROM kv WHERE agent = $1 AND key = $2", {agent_, key});
     return run(
@@ -386,7 +403,7 @@ class Writer {
   }
 
   Transaction& t_;
-  const std::string_view agent_;
+  const std::string_view agent_, owner_;
   std::set<std::string> replayed_;  ///< keys whose dead letter is replayed in these changes
   CommitResult result_;
 };
@@ -395,8 +412,12 @@ class Writer {
 
 Result<CommitResult> SqlStore::commit(const model::Changes& changes) {
   if (changes.empty()) return CommitResult();
+  const bool passes = !changes.passed_on.empty() || !changes.taken.empty();
+  if (passes && !shared_) return fail(Fault::internal, "alerts are passed on in a store that nobody shares");
   TRY(auto t, database_->write());
-  TRY(CommitResult result, Writer(*t, agent_).write(changes));
+  if (changes.decided && shared_) TRY_VOID(shared_->check_decides(*t));
+  TRY(CommitResult result, Writer(*t, agent_, owner_).write(changes));
+  if (!changes.passed_on.empty()) TRY_VOID(shared_->announce_passed(*t));
   TRY_VOID(t->commit());
   return result;
 }

@@ -19,12 +19,13 @@ Result<void> load(Transaction& t, std::string_view text, std::initializer_list<P
   return {};
 }
 
+// Of incidents and alerts each row keeps the agent it is from, and the owner '' has them all.
 constexpr std::string_view of_open_incidents =
-    " IN (SELECT correlation_id FROM incidents WHERE agent = $1 AND status <> 'CLOSED')";
+    " IN (SELECT correlation_id FROM incidents WHERE ($1 = '' OR agent = $1) AND status <> 'CLOSED')";
 
 Result<void> load_incidents(Transaction& t, std::string_view agent, Restored& out) {
   static const std::string incidents =
-      "SELECT " + std::string(incident_columns) + " FROM incidents WHERE agent = $1 AND status <> 'CLOSED' ORDER BY id";
+      "SELECT " + std::string(incident_columns) + " FROM incidents WHERE ($1 = '' OR agent = $1) AND status <> 'CLOSED' ORDER BY id";
   static const std::string members =
       "SELECT correlation_id, body FROM incident_alerts WHERE correlation_id" + std::string(of_open_incidents);
   TRY_VOID(load(t, incidents, {agent}, read_incident, out.incidents));
@@ -43,7 +44,7 @@ Result<void> load_told(Transaction& t, std::string_view agent, Restored& out) {
       "(correlation_id" +
       std::string(of_open_incidents) + " OR correlation_id NOT IN (SELECT correlation_id FROM incidents))";
   static const std::string tickets = "SELECT " + std::string(ticket_columns) +
-                                     " FROM jira_mappings WHERE agent = $1 AND (intent IS NOT NULL OR correlation_id" +
+                                     " FROM jira_mappings WHERE ($1 = '' OR agent = $1) AND (intent IS NOT NULL OR correlation_id" +
                                      std::string(of_open_incidents) + ") ORDER BY id";
   TRY_VOID(load(
       t, refs, {agent},
@@ -56,13 +57,13 @@ Result<void> load_told(Transaction& t, std::string_view agent, Restored& out) {
       t, tickets, {agent}, [](const Row& row) -> Result<model::TicketRef> { return read_ticket(row); }, out.tickets);
 }
 
-/// Of all agents; those of others are marked.
+/// Of all agents; those of others are marked where each decides for itself.
 Result<void> load_silences(Transaction& t, std::string_view agent, std::vector<model::Silence>& out) {
   return load(
       t, "SELECT agent, body FROM silences ORDER BY id", {},
       [agent](const Row& row) -> Result<model::Silence> {
         TRY(model::Silence silence, json::silence(row.text(1)));
-        silence.elsewhere = row.text(0) != agent;
+        silence.elsewhere = !agent.empty() && row.text(0) != agent;
         return silence;
       },
       out);
@@ -71,35 +72,46 @@ Result<void> load_silences(Transaction& t, std::string_view agent, std::vector<m
 }  // namespace
 
 Result<Restored> SqlStore::restore(base::Time now) {
-  const std::string_view agent = agent_;
+  const std::string_view owner = owner_;
   TRY(auto t, database_->read());
   Restored out;
-  TRY_VOID(t->run("SELECT decided FROM journal_state WHERE agent = $1", {agent},
+  TRY_VOID(t->run("SELECT decided FROM journal_state WHERE agent = $1", {std::string_view(agent_)},
                   [&](const Row& row) { out.journal_position = static_cast<std::uint64_t>(row.integer(0)); }));
   TRY_VOID(load(
       *t,
-      "SELECT body FROM alerts WHERE agent = $1 AND (state IN ('pending', 'firing') OR (state = 'resolved' AND "
-      "(resolved_at >= $2 OR cooldown_until > $3))) ORDER BY active_at, id",
-      {agent, now - std::chrono::hours(1), now}, [](const Row& row) { return json::alert(row.text(0)); }, out.alerts));
-  TRY_VOID(load_incidents(*t, agent, out));
+      "SELECT body, agent FROM alerts WHERE ($1 = '' OR agent = $1) AND (state IN ('pending', 'firing') OR (state = "
+      "'resolved' AND (resolved_at >= $2 OR cooldown_until > $3))) ORDER BY active_at, id",
+      {owner, now - std::chrono::hours(1), now},
+      [owner](const Row& row) -> Result<model::Alert> {
+        TRY(model::Alert alert, json::alert(row.text(0)));
+        if (owner.empty()) alert.agent = row.text(1);
+        return alert;
+      },
+      out.alerts));
+  if (shared_) {
+    TRY_VOID(load(
+        *t, "SELECT id, agent, body FROM passed_alerts WHERE agent = $1 ORDER BY id", {std::string_view(agent_)},
+        read_passed, out.passed));
+  }
+  TRY_VOID(load_incidents(*t, owner, out));
   TRY_VOID(load(
-      *t, "SELECT body FROM deliveries WHERE agent = $1 AND state = 'PENDING' ORDER BY created_at, key", {agent},
+      *t, "SELECT body FROM deliveries WHERE agent = $1 AND state = 'PENDING' ORDER BY created_at, key", {owner},
       [](const Row& row) { return json::delivery(row.text(0)); }, out.deliveries));
   TRY_VOID(load(
-      *t, "SELECT body FROM alert_groups WHERE agent = $1 ORDER BY key", {agent},
+      *t, "SELECT body FROM alert_groups WHERE agent = $1 ORDER BY key", {owner},
       [](const Row& row) { return json::group(row.text(0)); }, out.groups));
   TRY_VOID(load(
-      *t, "SELECT body FROM ladders WHERE agent = $1 ORDER BY correlation_id", {agent},
+      *t, "SELECT body FROM ladders WHERE agent = $1 ORDER BY correlation_id", {owner},
       [](const Row& row) { return json::ladder(row.text(0)); }, out.ladders));
-  TRY_VOID(load_told(*t, agent, out));
-  TRY_VOID(load_silences(*t, agent, out.silences));
+  TRY_VOID(load_told(*t, owner, out));
+  TRY_VOID(load_silences(*t, owner, out.silences));
   return out;
 }
 
 Result<std::vector<model::Silence>> SqlStore::silences() {
   TRY(auto t, database_->read());
   std::vector<model::Silence> out;
-  TRY_VOID(load_silences(*t, agent_, out));
+  TRY_VOID(load_silences(*t, owner_, out));
   return out;
 }
 

@@ -164,4 +164,12 @@ base::Result<model::RuleRow> read_rule_row(const Row& row) {
   return r;
 }
 
+base::Result<PassedAlert> read_passed(const Row& row) {
+  PassedAlert out;
+  out.id = static_cast<std::uint64_t>(row.integer(0));
+  TRY(out.alert, json::alert(row.text(2)));
+  out.alert.agent = row.text(1);
+  return out;
+}
+
 }  // namespace tocsin::storage::sql

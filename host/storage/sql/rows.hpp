@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/changes.hpp"
+#include "storage/shared.hpp"
 #include "storage/sql/database.hpp"
 
 namespace tocsin::storage::sql {
@@ -61,6 +62,9 @@ constexpr std::string_view rule_row_columns =
     "alert_message_template, suggestion_template, enabled, evaluation_interval_seconds, cooldown_period_seconds, "
     "updated_at, last_triggered_at, trigger_count";
 base::Result<model::RuleRow> read_rule_row(const Row& row);
+
+/// id, agent, body of passed_alerts.
+base::Result<PassedAlert> read_passed(const Row& row);
 
 /// Collects rows whose reading may fail; keeps the first failure.
 template <class T>

@@ -7,15 +7,25 @@
 
 namespace tocsin::storage::sql {
 
+/// A store that agents share, as its transactions see it.
+class FencedStore : public SharedStore {
+ public:
+  /// Fault::cancelled unless this process holds the deciding lease; nobody else can take it before `t` ends.
+  virtual base::Result<void> check_decides(Transaction& t) = 0;
+  /// Wakes whoever waits for passed alerts when `t` is committed.
+  virtual base::Result<void> announce_passed(Transaction& t) = 0;
+};
+
 class SqlStore final : public Store {
  public:
   /// `shared` may be null.
   SqlStore(std::unique_ptr<Database> database, std::unique_ptr<History> history, std::string agent, int schema,
-           std::unique_ptr<SharedStore> shared = nullptr)
+           std::unique_ptr<FencedStore> shared = nullptr)
       : database_(std::move(database)),
         history_(std::move(history)),
         shared_(std::move(shared)),
         agent_(std::move(agent)),
+        owner_(shared_ ? std::string() : agent_),
         schema_(schema) {}
 
   base::Result<CommitResult> commit(const model::Changes& changes) override;
@@ -66,8 +76,9 @@ class SqlStore final : public Store {
  private:
   const std::unique_ptr<Database> database_;
   const std::unique_ptr<History> history_;
-  const std::unique_ptr<SharedStore> shared_;
+  const std::unique_ptr<FencedStore> shared_;
   const std::string agent_;
+  const std::string owner_;  ///< in the column `agent` of what is decided
   const int schema_;
 };
 
