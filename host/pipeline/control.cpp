@@ -93,11 +93,12 @@ base::Result<void> Control::hold(base::Duration limit) {
   return base::fail(base::Fault::deadline, "what was judged before is not in the store yet");
 }
 
-void Control::begin(std::unique_ptr<incidents::Desk> desk, std::vector<storage::PassedAlert> own) {
+void Control::begin(std::unique_ptr<incidents::Desk> desk, Overlap overlap, std::vector<storage::PassedAlert> own) {
   auto given = std::make_shared<std::unique_ptr<incidents::Desk>>(std::move(desk));
-  queue_.push([this, given, own = std::move(own)] {
+  queue_.push([this, given, overlap = std::move(overlap), own = std::move(own)] {
     held_.reset();
     desk_ = std::move(*given);
+    overlap_ = overlap;
     mode_ = Mode::deciding;
     take(own, {});
     process_waiting();
@@ -156,13 +157,21 @@ void Control::process(const Report& report, bool covered) {
   model::Changes changes;
   if (!report->alerts.empty()) {
     if (desk_)
-      changes = desk_->on_alerts(report->alerts, parts_.clock->now());
+      changes = decide_about(report->alerts);
     else
       changes.passed_on = report->alerts;
   }
   // The alerts themselves are consequences too, and the position covers them only together with them.
   count_position(*report);
   keep(std::move(changes), {}, report, covered);
+}
+
+model::Changes Control::decide_about(const std::vector<model::Alert>& alerts) {
+  auto split = overlap_.take(alerts);
+  auto changes = desk_->on_alerts(split.decide, parts_.clock->now());
+  changes.alerts.insert(changes.alerts.end(), std::make_move_iterator(split.keep.begin()),
+                        std::make_move_iterator(split.keep.end()));
+  return changes;
 }
 
 void Control::take(const std::vector<storage::PassedAlert>& passed, std::function<void(base::Result<void>)> done) {
@@ -172,7 +181,7 @@ void Control::take(const std::vector<storage::PassedAlert>& passed, std::functio
     ids.push_back(each.id);
     alerts.push_back(each.alert);
   }
-  auto changes = alerts.empty() ? model::Changes{} : desk_->on_alerts(alerts, parts_.clock->now());
+  auto changes = alerts.empty() ? model::Changes{} : decide_about(alerts);
   changes.taken = std::move(ids);
   keep(std::move(changes), std::move(done));
 }

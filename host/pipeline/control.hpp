@@ -23,6 +23,7 @@
 #include "delivery/outbox.hpp"
 #include "incidents/desk.hpp"
 #include "pipeline/committer.hpp"
+#include "pipeline/overlap.hpp"
 #include "pipeline/shard_runner.hpp"
 #include "runtime/channel.hpp"
 
@@ -52,7 +53,7 @@ class Control {
   /// goes on as before.
   base::Result<void> hold(base::Duration limit);
   /// Decides with this desk, first about what this agent itself had passed on.
-  void begin(std::unique_ptr<incidents::Desk> desk, std::vector<storage::PassedAlert> own);
+  void begin(std::unique_ptr<incidents::Desk> desk, Overlap overlap, std::vector<storage::PassedAlert> own);
   /// Without a desk: what the shards judge is passed on. Any thread; does not wait.
   void end();
   /// Decides about what others passed on; `done` when that is durable, or why it is not.
@@ -79,6 +80,7 @@ class Control {
   void gather_refused();
   void process_waiting();
   void process(const Report& report, bool covered);
+  model::Changes decide_about(const std::vector<model::Alert>& alerts);
   void take(const std::vector<storage::PassedAlert>& passed, std::function<void(base::Result<void>)> done);
   /// `covered`: with these the consequences are whole through the position.
   void keep(model::Changes changes, std::function<void(base::Result<void>)> done, Report report = {},
@@ -93,6 +95,7 @@ class Control {
   std::thread thread_;
   // Of the strand.
   std::unique_ptr<incidents::Desk> desk_;
+  Overlap overlap_;  ///< of a fleet's alerts
   Mode mode_ = Mode::following;
   bool unsure_ = false;         ///< decided before, and some of it may yet be refused
   std::deque<Report> waiting_;  ///< while the mode changes

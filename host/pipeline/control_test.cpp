@@ -101,7 +101,7 @@ TEST_F(World, WhoTakesOverDecidesFirstAboutWhatItHadPassedOn) {
   ASSERT_TRUE(wait_passed(1));
   ASSERT_TRUE(control.hold(seconds(5)));
   report(2, {resolved("a")});
-  control.begin(desk(), *store.passed_alerts(10));
+  control.begin(desk(), {}, *store.passed_alerts(10));
   ASSERT_TRUE(wait_decided(2));
   std::vector<std::string> states;
   for (const auto& changes : store.kept())

@@ -87,7 +87,7 @@ base::Result<void> Decider::take_over() {
     std::lock_guard lock(mutex_);
     deciding_ = true;
   }
-  parts_.control->begin(std::move(desk), std::move(restored->passed));
+  parts_.control->begin(std::move(desk), Overlap(*restored), std::move(restored->passed));
   const auto waiting = restored->deliveries.size();
   send_pending(*restored);
   telemetry::log_info("fleet", "this agent decides now",
