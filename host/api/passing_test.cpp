@@ -230,6 +230,15 @@ TEST_F(Passing, WaitsWhileNobodyListensWhereTheDeciderWas) {
   EXPECT_EQ(client.receive().status, 200u);
 }
 
+TEST_F(Passing, FollowsTheLeaseThatWasLostWhileTheRequestWasAnswered) {
+  start();
+  other_backend.fault = base::Fault::unavailable;
+  other_backend.on_receive = [&] { other_backend.name(url()); };
+  join();
+  EXPECT_EQ(ask_other("POST", "/api/v2/alerts", R"([{"labels":{"alertname":"A"}}])").status, 200u);
+  EXPECT_EQ(backend.received.size(), 1u);
+}
+
 TEST_F(Passing, SaysThatNobodyDecides) {
   join(impatient());
   other_backend.name(base::fail(base::Fault::unavailable, "the lease is free"));

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/testing/fixture.hpp"
 #include "api/testing/scripted_agent.hpp"
@@ -19,6 +21,10 @@ class MemberBackend : public FakeBackend {
     std::lock_guard lock(naming_);
     return asked > nobody_for ? named_ : fail(Fault::unavailable, "the lease is free");
   }
+  Result<void> receive(std::vector<model::ReceivedAlert> alerts) override {
+    if (on_receive) on_receive();
+    return FakeBackend::receive(std::move(alerts));
+  }
   /// Nobody decides for the first `times` of asking; then this one does.
   void name(Result<std::string> decider, int times = 0) {
     std::lock_guard lock(naming_);
@@ -27,6 +33,7 @@ class MemberBackend : public FakeBackend {
   }
 
   std::atomic<int> asked{0}, nobody_for{0};
+  std::function<void()> on_receive;  ///< set before the server starts
 
  private:
   std::mutex naming_;
