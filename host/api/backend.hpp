@@ -211,6 +211,10 @@ class Backend {
   /// Empty: ready; else why not.
   virtual std::string not_ready() = 0;
   virtual std::map<std::string, std::string> version() = 0;
+  /// Who answers what only the agent that decides can answer (route_decider): its base url ("http://10.0.0.5:8080",
+  /// with its route prefix). Empty: this agent. Fault::unavailable: nobody decides just now. Asked for each such
+  /// request on an io thread, so it must not wait.
+  virtual base::Result<std::string> decider() { return std::string(); }
 
   // --- Alertmanager's API ---------------------------------------------------------------------------------------
   /// Empty: it is served; else why not, and what to do.

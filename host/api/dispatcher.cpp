@@ -3,6 +3,8 @@
 #include <exception>
 
 #include "api/json_writer.hpp"
+#include "api/passed_on.hpp"
+#include "api/passer.hpp"
 #include "base/text.hpp"
 
 namespace tocsin::api {
@@ -111,9 +113,19 @@ void Dispatcher::run(const Route& route, std::vector<std::string> path, const Re
   if ((route.flags & route_inline) != 0) {
     return responder->answer(make_reply(backend_, route, request, std::move(path)));
   }
+  if ((route.flags & route_decider) != 0 && !decides()) return pass_on(route, path, request, responder);
+  run_here(route, path, request, responder);
+}
+
+void Dispatcher::run_here(const Route& route, const std::vector<std::string>& path, const Request& request,
+                          const std::shared_ptr<Responder>& responder) {
   // The request outlives the task: the connection keeps it until the answer.
-  bool queued = worker_.submit([this, &route, path = std::move(path), &request, responder] {
-    responder->answer(make_reply(backend_, route, request, path));
+  bool queued = worker_.submit([this, &route, path, &request, responder] {
+    Reply reply = make_reply(backend_, route, request, path);
+    // What was refused because somebody else decides by now is asked there, where asking twice does no harm.
+    const bool lost = reply.status == 503 && (route.flags & route_decider) != 0 && repeatable(route) && !decides();
+    if (lost) return pass_on(route, path, request, responder);
+    responder->answer(std::move(reply));
   });
   if (queued) return;
   Problem busy(503, "too many requests wait for the store; try again in a moment");
@@ -121,6 +133,18 @@ void Dispatcher::run(const Route& route, std::vector<std::string> path, const Re
   Reply reply = to_reply(busy, request.path);
   reply.uri = route.pattern;
   responder->answer(std::move(reply));
+}
+
+bool Dispatcher::decides() {
+  const base::Result<std::string> decider = passer_.decider();
+  return decider && decider->empty();
+}
+
+void Dispatcher::pass_on(const Route& route, const std::vector<std::string>& path, const Request& request,
+                         const std::shared_ptr<Responder>& responder) {
+  if (was_passed_on(request)) return responder->answer(passed_on_in_vain(route, request));
+  passer_.pass({route, request, responder,
+                [this, &route, path, &request, responder] { run_here(route, path, request, responder); }});
 }
 
 base::Result<bool> Dispatcher::guarded(const std::function<base::Result<bool>(std::string&)>& more,

@@ -19,10 +19,12 @@ class Responder {
   virtual void answer(Reply reply) = 0;
 };
 
+class Passer;
+
 class Dispatcher {
  public:
-  Dispatcher(Backend& backend, Access access, Worker& worker)
-      : backend_(backend), access_(std::move(access)), worker_(worker) {}
+  Dispatcher(Backend& backend, Access access, Worker& worker, Passer& passer)
+      : backend_(backend), access_(std::move(access)), worker_(worker), passer_(passer) {}
 
   /// Called on an io thread; never blocks but in a plugin's route. The request stays valid until it is answered.
   void handle(const Request& request, const Door& door, const std::shared_ptr<Responder>& responder);
@@ -36,12 +38,18 @@ class Dispatcher {
  private:
   void run(const Route& route, std::vector<std::string> path, const Request& request,
            const std::shared_ptr<Responder>& responder);
+  void run_here(const Route& route, const std::vector<std::string>& path, const Request& request,
+                const std::shared_ptr<Responder>& responder);
+  void pass_on(const Route& route, const std::vector<std::string>& path, const Request& request,
+               const std::shared_ptr<Responder>& responder);
+  bool decides();
   Reply answer_unknown(const Request& request, const Door& door);
   bool pass_to_plugin(const Request& request, const std::shared_ptr<Responder>& responder);
 
   Backend& backend_;
   Access access_;
   Worker& worker_;
+  Passer& passer_;
 };
 
 /// `Reply::uri` of answers of plugins; the server puts the path in its place.

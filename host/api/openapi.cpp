@@ -7,6 +7,9 @@
 namespace tocsin::api {
 namespace {
 
+constexpr std::string_view answered_by_decider =
+    "Of several agents on one database the one that decides answers this; another one passes it on.";
+
 void write_type(JsonWriter& json, const Parameter& parameter) {
   json.open_object().field("type", parameter.type);
   if (!parameter.valid.empty()) {
@@ -66,6 +69,7 @@ void write_answers(JsonWriter& json, const Route& route) {
 void write_operation(JsonWriter& json, const Route& route) {
   std::string method = base::lower(route.method);
   json.key(method).open_object().field("summary", route.summary);
+  if ((route.flags & route_decider) != 0) json.field("description", answered_by_decider);
   json.field("operationId", method + " " + std::string(route.pattern));
   json.key("parameters").open_array();
   write_path_parameters(json, route.pattern);

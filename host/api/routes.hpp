@@ -26,6 +26,10 @@ enum RouteFlag : std::uint32_t {
   route_inline = 1u,   ///< never blocks: answered on the io thread
   route_health = 2u,   ///< also on the health listener
   route_lenient = 4u,  ///< parameters it does not know are ignored
+  /// Of several agents on one database only the one that decides can answer: asked of another, it is passed on.
+  /// Without it, the agent that is asked answers.
+  route_decider = 8u,
+  route_repeatable = 16u,  ///< asked twice it does no more than asked once; every GET is so without saying it
 };
 
 struct Route;
@@ -49,6 +53,10 @@ struct Route {
   std::string_view answer_type = "application/json";
   std::string_view request_type = "application/json";
 };
+
+inline bool repeatable(const Route& route) {
+  return route.method == "GET" || (route.flags & route_repeatable) != 0;
+}
 
 std::span<const Route> routes();
 

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "api/connection.hpp"
+#include "api/passer.hpp"
 #include "telemetry/log.hpp"
 
 namespace tocsin::api {
@@ -128,7 +129,8 @@ class AsioServer final : public Server {
   AsioServer(ServerSettings settings, Backend& backend, telemetry::Metrics& metrics,
              std::shared_ptr<const TlsContext> tls)
       : worker_(worker_threads, worker_queue),
-        dispatcher_(backend, Access(settings.own_names), worker_),
+        passer_(settings, backend, metrics),
+        dispatcher_(backend, Access(settings.own_names), worker_, passer_),
         site_(std::move(settings), metrics, dispatcher_, std::move(tls)) {}
   ~AsioServer() override { stop(); }
 
@@ -152,9 +154,11 @@ class AsioServer final : public Server {
     for (const std::shared_ptr<Lane>& lane : lanes_) {
       lane->post([lane = lane.get()] { lane->retire_all(); });
     }
+    passer_.retire();
     site_.wait_until_empty(stop_within);
-    // Lanes before the worker: what it still answers then finds its connection closed.
+    // Lanes before the worker: what it still answers then finds its connection closed. The passer gives it work.
     for (const std::shared_ptr<Lane>& lane : lanes_) lane->stop();
+    passer_.stop();
     worker_.stop();
     main_.reset();
     further_.clear();
@@ -185,6 +189,7 @@ class AsioServer final : public Server {
   }
 
   Worker worker_;
+  Passer passer_;
   Dispatcher dispatcher_;
   Site site_;
   std::vector<std::shared_ptr<Lane>> lanes_;

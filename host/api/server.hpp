@@ -16,6 +16,16 @@ struct Tls {
   std::string cert, key, client_ca;  ///< PEM files; empty cert: plain HTTP
 };
 
+/// How requests are passed on to the agent that decides (Backend::decider).
+struct Passing {
+  base::Duration hand_over = std::chrono::seconds(20);    ///< how long a request waits for somebody who decides
+  base::Duration again = std::chrono::milliseconds(250);  ///< between two tries while it waits
+  base::Duration connect = std::chrono::seconds(3);
+  base::Duration answer = std::chrono::seconds(30);  ///< from connection to answer
+  std::size_t most = 256;                            ///< under way at once; one more is answered 503
+  std::size_t most_connections = 64;                 ///< that ask at once; the others wait for their turn
+};
+
 struct ServerSettings {
   std::string listen = "127.0.0.1:7676";
   std::vector<std::string> also_listen;  ///< further addresses for the same
@@ -31,6 +41,8 @@ struct ServerSettings {
   /// "/alertmanager": what stands before every path is taken off; paths without it are answered too. Empty: none.
   std::string route_prefix;
   std::string service = "tocsin";  ///< label `service` of http_server_requests_seconds
+  std::string name;                ///< of this agent, to those it passes requests on to; empty: the machine's
+  Passing passing;
 };
 
 class Server {

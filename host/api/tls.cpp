@@ -126,6 +126,11 @@ class Context final : public TlsContext {
     return {};
   }
 
+  Result<void> trust(const std::string& key, const std::string& file) {
+    if (lib_.SSL_CTX_load_verify_locations(ctx_, file.c_str(), nullptr) != 1) return refused(key, file);
+    return {};
+  }
+
   Result<std::unique_ptr<TlsSession>> session(const std::string& host) const override {
     SSL* ssl = lib_.SSL_new(ctx_);
     BIO* in = lib_.BIO_new(lib_.BIO_s_mem());
@@ -191,6 +196,18 @@ Result<std::shared_ptr<const TlsContext>> client_tls() {
   auto context = std::make_shared<Context>(*lib, false);
   TRY_VOID(context->set_policy());
   TRY_VOID(context->trust_system());
+  return context;
+}
+
+Result<std::shared_ptr<const TlsContext>> client_tls(const Tls& files) {
+  TRY(const OpenSsl* lib, OpenSsl::open());
+  auto context = std::make_shared<Context>(*lib, false);
+  TRY_VOID(context->set_policy());
+  TRY_VOID(context->trust_system());
+  if (files.cert.empty()) return context;
+  TRY_VOID(context->use({files.cert, files.key, {}}));
+  TRY_VOID(context->trust("cert", files.cert));
+  if (!files.client_ca.empty()) TRY_VOID(context->trust("client_ca", files.client_ca));
   return context;
 }
 

@@ -48,5 +48,8 @@ class TlsContext {
 base::Result<std::shared_ptr<const TlsContext>> server_tls(const Tls& files);
 /// Verifies against the system's certificates (SSL_CERT_FILE and SSL_CERT_DIR as usual).
 base::Result<std::shared_ptr<const TlsContext>> client_tls();
+/// Of an agent among its like: trusts what `files` name besides (the authority, and the certificate itself), and shows
+/// its own certificate where one is asked for.
+base::Result<std::shared_ptr<const TlsContext>> client_tls(const Tls& files);
 
 }  // namespace tocsin::api

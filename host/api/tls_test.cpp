@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "api/testing/fixture.hpp"
+#include "api/testing/fleet.hpp"
 
 namespace tocsin::api {
 namespace {
@@ -98,6 +98,32 @@ TEST_F(TlsServer, RefusesClientsWithoutTheCertificateItAsksFor) {
   std::string status;
   std::getline(std::ifstream(file("answer")), status);
   EXPECT_EQ(status, "HTTP/1.1 200 OK\r");
+}
+
+TEST_F(TlsServer, IsPassedRequestsByAFellowThatTrustsAndShowsTheSameFiles) {
+  ServerSettings wanted = settings();
+  wanted.tls.client_ca = file("server.crt");
+  start(wanted);
+  testing::MemberBackend fellow_backend;
+  fellow_backend.name("https://127.0.0.1:" + std::to_string(port()));
+  telemetry::Metrics fellow_metrics;
+  wanted.listen = "127.0.0.1:0";
+  auto fellow = Server::start(wanted, fellow_backend, fellow_metrics);
+  ASSERT_TRUE(fellow) << fellow.error().message();
+  std::string file_body(1 << 20, 'f');
+  std::ofstream(file("request")) << "POST /api/v1/incidents/1042/attachments?name=a.log HTTP/1.1\r\nHost: localhost\r\n"
+                                 << "Connection: close\r\nContent-Length: " << file_body.size() << "\r\n\r\n"
+                                 << file_body;
+  const std::string ask = "openssl s_client -quiet -connect 127.0.0.1:" + std::to_string((*fellow)->port()) +
+                          " -CAfile " + file("server.crt") + " -cert " + file("server.crt") + " -key " +
+                          file("server.key") + " < " + file("request") + " > " + file("answer") + " 2>/dev/null";
+  EXPECT_EQ(std::system(ask.c_str()), 0);
+  std::string status;
+  std::getline(std::ifstream(file("answer")), status);
+  EXPECT_EQ(status, "HTTP/1.1 201 Created\r");
+  ASSERT_EQ(backend.files.size(), 1u);
+  EXPECT_TRUE(*backend.files[0].content == file_body);
+  (*fellow)->stop();
 }
 
 TEST_F(TlsServer, RefusesVersionsBelow12) {
