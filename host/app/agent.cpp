@@ -386,6 +386,7 @@ void Agent::Impl::on_hang(const plugin_host::Hang& hang, bool back) {
 base::Result<void> Agent::Impl::listen() {
   const auto agent = configuration.agent();
   api::ServerSettings settings;
+  settings.name = agent.name;
   settings.listen = agent.http.listen;
   settings.also_listen = agent.http.also_listen;
   settings.health_listen = agent.http.health_listen;

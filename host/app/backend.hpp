@@ -101,6 +101,7 @@ class Backend final : public api::Backend {
   base::Result<std::vector<std::string>> reload() override { return parts_.reload(); }
   std::string metrics(bool openmetrics) override { return parts_.metrics->text(openmetrics); }
   std::string not_ready() override { return parts_.not_ready(); }
+  base::Result<std::string> decider() override { return parts_.decider ? parts_.decider() : std::string(); }
   std::string alertmanager_off() override;
   api::AlertmanagerStatus alertmanager_status() override;
   std::string alertmanager_config() override;
