@@ -10,6 +10,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -198,12 +199,28 @@ class Passer::Impl {
     if (!head) co_return Tried{End::unusable, head.error().message(), {}};
     base::Result<std::shared_ptr<Peer>> peer = peer_at(url, *address);
     if (!peer) co_return Tried{End::unusable, peer.error().message(), {}};
+    const auto asking = std::make_shared<int>(0);
+    if (repeatable(job->passage.route)) asio::co_spawn(context_, look_after(*peer, url, asking), asio::detached);
     Tried tried = co_await (*peer)->ask(std::move(*head), job->passage.request.body);
     keep(url, *peer);
     if (tried.end == End::answered && passed_in_vain(tried.answer)) {
       co_return Tried{End::nobody, "the agent at " + url + " no longer does", {}};
     }
     co_return tried;
+  }
+
+  /// An agent that was paused takes requests and does not answer. Once another decides, it is asked instead.
+  asio::awaitable<void> look_after(std::shared_ptr<Peer> peer, std::string url, std::weak_ptr<int> asking) {
+    asio::steady_timer timer(context_);
+    for (;;) {
+      timer.expires_after(settings_.passing.again);
+      co_await timer.async_wait(result);
+      if (asking.expired() || retiring_) co_return;
+      const base::Result<std::string> named = decider();
+      if (!named || *named == url) continue;
+      peer->abandon();
+      co_return;
+    }
   }
 
   // --- turns ---------------------------------------------------------------------------------------------------------

@@ -239,6 +239,21 @@ TEST_F(Passing, FollowsTheLeaseThatWasLostWhileTheRequestWasAnswered) {
   EXPECT_EQ(backend.received.size(), 1u);
 }
 
+TEST_F(Passing, LeavesADeciderThatIsPausedForTheNextOne) {
+  start();
+  std::promise<void> over;
+  ScriptedAgent paused([&, waits = over.get_future().share()](const std::string&) {
+    other_backend.name(url());
+    waits.wait();
+    return std::string();
+  });
+  join();
+  other_backend.name(paused.url());
+  EXPECT_EQ(ask_other("POST", "/api/v2/alerts", R"([{"labels":{"alertname":"A"}}])").status, 200u);
+  EXPECT_EQ(backend.received.size(), 1u);
+  over.set_value();
+}
+
 TEST_F(Passing, SaysThatNobodyDecides) {
   join(impatient());
   other_backend.name(base::fail(base::Fault::unavailable, "the lease is free"));

@@ -54,6 +54,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
   boost::asio::awaitable<Tried> ask(std::string head, std::string_view body);
   /// Between two requests: the other side has not closed.
   bool usable();
+  /// Ends the try under way as one whose answer is lost.
+  void abandon() { close(); }
 
  private:
   using Done = base::Result<void>;
