@@ -199,6 +199,8 @@ base::Result<void> Agent::Impl::make_pipeline() {
   settings.agent = agent.name;
   settings.shards = std::clamp(std::thread::hardware_concurrency() / 2, 1u, 16u);
   settings.history.retention.raw = agent.storage.raw_retention();
+  // An instance takes one call at a time: one more waits at its door, and the rest of the pool stays free for others.
+  settings.outbox.in_flight_per_instance = 2;
   make_factory();
   detectors = std::make_unique<Detectors>(
       *factory, agent.data_dir, settings.shards,

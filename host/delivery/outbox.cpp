@@ -296,10 +296,8 @@ void Outbox::Impl::finish(Instance& to, Item& item, Outcome outcome, const Finis
     to.queue.again(item);
     return commit(std::move(changes), {});
   }
-  auto done = std::make_shared<const Delivery>(std::move(delivery));
-  item.delivery = *done;
+  auto done = std::make_shared<const Delivery>(to.queue.pop(item));
   queued_keys.erase(done->key);
-  to.queue.pop(item);
   commit(std::move(changes), [done, outcome = std::move(outcome)](Impl& my) { my.ports.ended(*done, outcome); });
 }
 
@@ -413,7 +411,7 @@ void Outbox::set_provider_refs(std::vector<model::ProviderRef> refs) {
 }
 
 void Outbox::enqueue(std::vector<model::Delivery> deliveries) {
-  impl_->post([deliveries = std::move(deliveries)](Impl& my) { my.enqueue(deliveries); });
+  impl_->post([deliveries = std::move(deliveries)](Impl& my) mutable { my.enqueue(std::exchange(deliveries, {})); });
 }
 
 void Outbox::stop(base::Duration limit) {

@@ -58,9 +58,10 @@ void Queue::again(Item& item) {
   offer(lane_of(item.delivery), item);
 }
 
-void Queue::pop(Item& item) {
+model::Delivery Queue::pop(Item& item) {
   const std::string name = lane_of(item.delivery);
   withdraw(name, item);
+  model::Delivery done = std::move(item.delivery);
   Lane& lane = lanes_.at(name);
   lane.pop_front();
   --size_;
@@ -68,6 +69,7 @@ void Queue::pop(Item& item) {
     lanes_.erase(name);
   else
     offer(name, *lane.front());
+  return done;
 }
 
 std::optional<base::Time> Queue::next_due() const {

@@ -38,8 +38,8 @@ class Queue {
   void begin(Item& item);
   /// The item may be tried again at its delivery's next_attempt_at.
   void again(Item& item);
-  /// The head of its lane is done; the next one moves up. The item is gone afterwards.
-  void pop(Item& item);
+  /// The head of its lane is done; the next one moves up. The item is gone afterwards; its delivery is returned.
+  model::Delivery pop(Item& item);
 
   /// When next() may have something it has not now.
   std::optional<base::Time> next_due() const;

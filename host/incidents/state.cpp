@@ -24,6 +24,22 @@ void add_marked(model::Ladder& row, const std::vector<std::string>& list, base::
   row.waits.push_back(mark);
 }
 
+/// Of what a record's row says; 0: nothing was told.
+std::uint64_t hash_of(const Record& record) {
+  if (record.notified == base::no_time && record.firing.empty() && record.resolved.empty() && record.owed.empty())
+    return 0;
+  base::Fnv1a hash;
+  const auto add = [&hash](std::uint64_t number) {
+    for (int byte = 0; byte < 8; ++byte) hash.add_byte(static_cast<unsigned char>(number >> (8 * byte)));
+  };
+  add(static_cast<std::uint64_t>(base::to_ns(record.notified)));
+  for (const auto* told : {&record.firing, &record.resolved, &record.owed}) {
+    add(told->size());
+    for (std::uint64_t fingerprint : *told) add(fingerprint);
+  }
+  return hash.value();
+}
+
 bool subset(const std::set<std::uint64_t>& part, const std::set<std::uint64_t>& whole) {
   return std::ranges::includes(whole, part);
 }
@@ -68,14 +84,19 @@ std::vector<model::GroupState> Group::take_rows(bool gone) {
     row.gone = row_gone;
     return row;
   };
-  model::GroupState& main = add(key, gone);
-  if (!gone) {
+  const bool timer_moved = !saved || saved_next != next_flush || saved_last != last_flush;
+  if (gone || timer_moved) {
+    model::GroupState& main = add(key, gone);
     main.labels = labels;
-    main.next_flush = next_flush;
-    main.last_notified = last_flush;
+    main.next_flush = saved_next = next_flush;
+    main.last_notified = saved_last = last_flush;
+    saved = true;
   }
-  for (const auto& [target, record] : records) {
+  for (auto& [target, record] : records) {
     if (!gone && !records_unsaved) break;
+    const std::uint64_t content = hash_of(record);
+    if (!gone && content == record.saved) continue;
+    record.saved = content;
     model::GroupState& row = add(key + "\n" + target, gone);
     row.last_notified = record.notified;
     row.told_firing.assign(record.firing.begin(), record.firing.end());

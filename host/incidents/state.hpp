@@ -66,11 +66,12 @@ struct Record {
   std::set<std::uint64_t> owed;              ///< told firing before, and held back when the last was told
   base::Time notified{};                     ///< no_time: never
   // Not kept:
-  std::set<std::string> pending;                                   ///< keys of deliveries on their way
-  bool sent = false;                                               ///< one of them arrived
-  bool failed = false;                                             ///< the last ones did not
-  bool missed = false;                                             ///< a tick came while they were on their way
-  base::Time quiet_said{};                                         ///< the telling since which "nothing new" was said
+  std::uint64_t saved = 0;        ///< hash of its row as it was last taken; 0: it has none
+  std::set<std::string> pending;  ///< keys of deliveries on their way
+  bool sent = false;              ///< one of them arrived
+  bool failed = false;            ///< the last ones did not
+  bool missed = false;            ///< a tick came while they were on their way
+  base::Time quiet_said{};        ///< the telling since which "nothing new" was said
   std::vector<std::pair<model::VerdictKind, std::uint64_t>> said;  ///< hash of the last verdict of each kind
 };
 
@@ -92,8 +93,10 @@ struct Group {
   /// `told` has arrived: what it says is the record.
   void learn(Record& record, const model::Delivery& told) const;
 
-  std::set<std::uint64_t> unsaved;  ///< members that came, changed or left since the rows were taken
-  bool records_unsaved = false;     ///< so did the records
+  std::set<std::uint64_t> unsaved;        ///< members that came, changed or left since the rows were taken
+  bool records_unsaved = false;           ///< so did the records, perhaps
+  base::Time saved_next{}, saved_last{};  ///< the timer as it stands in its row
+  bool saved = false;                     ///< it has one
 
   /// What changed since they were last taken; `gone`: all rows there may be, to delete them.
   std::vector<model::GroupState> take_rows(bool gone);

@@ -102,6 +102,7 @@ const Tree::Branch* Tree::add(const model::Route& route, const std::string& pare
 }
 
 std::vector<const Node*> Tree::match(const model::Alert& alert) const {
+  if (root_->children.empty()) return {&root_->node};
   const model::Labels seen = seen_labels(routing_.severity, alert);
   std::vector<const Node*> found;
   for (const Branch* child : root_->children) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/id.hpp"
 #include "model/quoting.hpp"
@@ -25,72 +26,100 @@ bool in_order(const std::vector<Labels::Pair>& pairs) {
 
 Labels::Labels(std::initializer_list<Pair> pairs) : Labels(std::vector<Pair>(pairs)) {}
 
-Labels::Labels(std::vector<Pair> pairs) : pairs_(std::move(pairs)) {
-  if (in_order(pairs_)) return;
-  std::stable_sort(pairs_.begin(), pairs_.end(), [](const Pair& a, const Pair& b) { return a.first < b.first; });
+Labels::Labels(std::vector<Pair> pairs) {
+  if (in_order(pairs)) {
+    keep(std::move(pairs));
+    return;
+  }
+  std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) { return a.first < b.first; });
   std::size_t kept = 0;
-  for (std::size_t i = 0; i < pairs_.size(); ++i) {
-    bool last_of_its_name = i + 1 == pairs_.size() || pairs_[i + 1].first != pairs_[i].first;
-    if (!last_of_its_name || pairs_[i].second.empty()) continue;
-    if (kept != i) pairs_[kept] = std::move(pairs_[i]);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    bool last_of_its_name = i + 1 == pairs.size() || pairs[i + 1].first != pairs[i].first;
+    if (!last_of_its_name || pairs[i].second.empty()) continue;
+    if (kept != i) pairs[kept] = std::move(pairs[i]);
     ++kept;
   }
-  pairs_.resize(kept);
+  pairs.resize(kept);
+  keep(std::move(pairs));
+}
+
+void Labels::keep(Pairs&& pairs) {
+  pairs_ = pairs.empty() ? nullptr : std::make_shared<const Pairs>(std::move(pairs));
 }
 
 std::string_view Labels::get(std::string_view name) const {
-  auto at = std::lower_bound(pairs_.begin(), pairs_.end(), name, before);
-  return at != pairs_.end() && at->first == name ? std::string_view(at->second) : std::string_view();
+  const Pair* at = std::lower_bound(begin(), end(), name, before);
+  return at != end() && at->first == name ? std::string_view(at->second) : std::string_view();
 }
 
 void Labels::set(std::string_view name, std::string_view value) {
   if (value.empty()) return erase(name);
-  auto at = std::lower_bound(pairs_.begin(), pairs_.end(), name, before);
-  if (at != pairs_.end() && at->first == name)
-    at->second = value;
-  else
-    pairs_.emplace(at, name, value);
+  const Pair* at = std::lower_bound(begin(), end(), name, before);
+  const bool known = at != end() && at->first == name;
+  if (known && at->second == value) return;
+  Pairs changed;
+  changed.reserve(size() + 1);
+  changed.insert(changed.end(), begin(), at);
+  changed.emplace_back(name, value);
+  changed.insert(changed.end(), known ? at + 1 : at, end());
+  keep(std::move(changed));
 }
 
 void Labels::erase(std::string_view name) {
-  auto at = std::lower_bound(pairs_.begin(), pairs_.end(), name, before);
-  if (at != pairs_.end() && at->first == name) pairs_.erase(at);
+  const Pair* at = std::lower_bound(begin(), end(), name, before);
+  if (at == end() || at->first != name) return;
+  Pairs changed = copy();
+  changed.erase(changed.begin() + (at - begin()));
+  keep(std::move(changed));
 }
 
 void Labels::add_missing(const Labels& other) {
   if (other.empty()) return;
-  std::vector<Pair> merged;
-  merged.reserve(pairs_.size() + other.pairs_.size());
+  if (empty()) {
+    pairs_ = other.pairs_;
+    return;
+  }
+  Pairs merged;
+  merged.reserve(size() + other.size());
   // Of equal names std::set_union takes the one from the first range.
-  std::set_union(std::make_move_iterator(pairs_.begin()), std::make_move_iterator(pairs_.end()), other.begin(),
-                 other.end(), std::back_inserter(merged),
+  std::set_union(begin(), end(), other.begin(), other.end(), std::back_inserter(merged),
                  [](const Pair& a, const Pair& b) { return a.first < b.first; });
-  pairs_ = std::move(merged);
+  keep(std::move(merged));
 }
 
 Labels Labels::only(std::span<const std::string> names) const {
-  Labels chosen;
-  for (const Pair& pair : pairs_) {
-    if (std::find(names.begin(), names.end(), pair.first) != names.end()) chosen.pairs_.push_back(pair);
+  Pairs chosen;
+  for (const Pair& pair : *this) {
+    if (std::find(names.begin(), names.end(), pair.first) != names.end()) chosen.push_back(pair);
   }
-  return chosen;
+  Labels out;
+  out.keep(std::move(chosen));
+  return out;
 }
 
 std::uint64_t Labels::fingerprint() const {
   base::Fnv1a hash;
-  for (const Pair& pair : pairs_) hash.add(pair.first).add_byte(0xff).add(pair.second).add_byte(0xff);
+  for (const Pair& pair : *this) hash.add(pair.first).add_byte(0xff).add(pair.second).add_byte(0xff);
   return hash.value();
 }
 
 std::string Labels::text() const {
   std::string out = "{";
-  for (const Pair& pair : pairs_) {
+  for (const Pair& pair : *this) {
     if (out.size() > 1) out += ',';
     out += pair.first;
     out += '=';
     out += quote(pair.second);
   }
   return out += '}';
+}
+
+bool Labels::operator==(const Labels& other) const {
+  return pairs_ == other.pairs_ || std::equal(begin(), end(), other.begin(), other.end());
+}
+
+std::strong_ordering Labels::operator<=>(const Labels& other) const {
+  return std::lexicographical_compare_three_way(begin(), end(), other.begin(), other.end());
 }
 
 }  // namespace tocsin::model

@@ -1,8 +1,11 @@
-// Label sets: sorted by name, no empty values, with the fingerprint Alertmanager's users know.
+// Label sets: sorted by name, no empty values, with the fingerprint Alertmanager's users know. Copies share what they
+// hold until one of them is changed: an alert's labels stand in its group, its incident and every message about it.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,21 +32,26 @@ class Labels {
   /// Only the named ones.
   Labels only(std::span<const std::string> names) const;
 
-  bool empty() const { return pairs_.empty(); }
-  std::size_t size() const { return pairs_.size(); }
-  auto begin() const { return pairs_.begin(); }
-  auto end() const { return pairs_.end(); }
+  bool empty() const { return !pairs_; }
+  std::size_t size() const { return pairs_ ? pairs_->size() : 0; }
+  const Pair* begin() const { return pairs_ ? pairs_->data() : nullptr; }
+  const Pair* end() const { return begin() + size(); }
 
   /// FNV-1a 64 over `name 0xff value 0xff` in order of name.
   std::uint64_t fingerprint() const;
   /// `{a="b",c="d"}` with quotes and backslashes escaped.
   std::string text() const;
 
-  bool operator==(const Labels&) const = default;
-  auto operator<=>(const Labels&) const = default;
+  bool operator==(const Labels& other) const;
+  std::strong_ordering operator<=>(const Labels& other) const;
 
  private:
-  std::vector<Pair> pairs_;
+  using Pairs = std::vector<Pair>;
+  /// Takes pairs that are in order.
+  void keep(Pairs&& pairs);
+  Pairs copy() const { return Pairs(begin(), end()); }
+
+  std::shared_ptr<const Pairs> pairs_;  ///< never changed; null: empty
 };
 
 }  // namespace tocsin::model

@@ -37,6 +37,18 @@ TEST(Labels, KeepTheirOrderWhenSet) {
   EXPECT_EQ(labels, (Labels{{"a", "3"}, {"z", "2"}}));
 }
 
+TEST(Labels, ThatWereCopiedDoNotChangeWithEachOther) {
+  const Labels first{{"a", "1"}, {"b", "2"}};
+  Labels second = first, third = first, fourth = first;
+  second.set("a", "3");
+  third.erase("b");
+  fourth.add_missing({{"c", "4"}});
+  EXPECT_EQ(first, (Labels{{"a", "1"}, {"b", "2"}}));
+  EXPECT_EQ(second, (Labels{{"a", "3"}, {"b", "2"}}));
+  EXPECT_EQ(third, (Labels{{"a", "1"}}));
+  EXPECT_EQ(fourth, (Labels{{"a", "1"}, {"b", "2"}, {"c", "4"}}));
+}
+
 TEST(Labels, AddOnlyWhatIsMissing) {
   Labels labels{{"a", "mine"}, {"c", "mine"}};
   labels.add_missing({{"a", "theirs"}, {"b", "theirs"}, {"d", "theirs"}});

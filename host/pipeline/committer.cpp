@@ -1,5 +1,6 @@
 #include "pipeline/committer.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 #include "runtime/backoff.hpp"
@@ -58,28 +59,23 @@ void Committer::run() {
 }
 
 void Committer::write(std::vector<Decision>& batch) {
-  base::Result<storage::CommitResult> result = storage::CommitResult{};
-  if (batch.size() == 1) {
-    result = write_until_taken(batch.front().changes);
-  } else {
-    model::Changes merged;
-    for (auto& decision : batch) merged.append(model::Changes(decision.changes));
-    result = write_until_taken(merged);
-  }
+  std::vector<const model::Changes*> all;
+  for (const auto& decision : batch) all.push_back(&decision.changes);
+  auto result = write_until_taken(all);
   const bool one_spoils_all = !result && batch.size() > 1;
   for (auto& decision : batch) {
     // A refused transaction is repeated decision by decision: the sound ones are kept, the spoilt one is named.
-    if (one_spoils_all) result = write_until_taken(decision.changes);
+    if (one_spoils_all) result = write_until_taken({&decision.changes});
     if (!result) telemetry::log_error("store", "a decision could not be kept: " + result.error().message());
     if (decision.done) decision.done(result, decision.changes);
   }
 }
 
-base::Result<storage::CommitResult> Committer::write_until_taken(const model::Changes& merged) {
-  if (merged.empty()) return storage::CommitResult{};
+base::Result<storage::CommitResult> Committer::write_until_taken(const std::vector<const model::Changes*>& decisions) {
+  if (std::ranges::all_of(decisions, &model::Changes::empty)) return storage::CommitResult{};
   for (std::uint32_t attempt = 1;; ++attempt) {
     const auto begin = std::chrono::steady_clock::now();
-    auto result = store_.commit(merged);
+    auto result = store_.commit_all(decisions);
     seconds_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     if (result || !result.error().retryable() || stopping_) {
       failing_ = !result;

@@ -38,7 +38,7 @@ class Committer {
  private:
   void run();
   void write(std::vector<Decision>& batch);
-  base::Result<storage::CommitResult> write_until_taken(const model::Changes& merged);
+  base::Result<storage::CommitResult> write_until_taken(const std::vector<const model::Changes*>& decisions);
 
   storage::Store& store_;
   telemetry::Histogram& seconds_;

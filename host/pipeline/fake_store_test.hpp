@@ -32,6 +32,11 @@ class FakeStore final : public storage::Store, public storage::SharedStore {
     changed_.notify_all();
     return storage::CommitResult{};
   }
+  Result<storage::CommitResult> commit_all(const std::vector<const model::Changes*>& decisions) override {
+    model::Changes all;
+    for (const auto* changes : decisions) all.append(model::Changes(*changes));
+    return commit(all);
+  }
   /// Commits wait in the middle until it goes on.
   void hold_up(bool yes) {
     std::lock_guard lock(mutex_);

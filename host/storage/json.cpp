@@ -1,11 +1,15 @@
 #include "storage/json.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/id.hpp"
+#include "base/text.hpp"
 
 namespace tocsin::storage::json {
 namespace {
@@ -14,55 +18,98 @@ using Json = nlohmann::json;
 
 // One function per type says what its fields are; writing and reading walk the same list.
 
-void write(Json& j, bool v) {
-  j = v;
+// Written as text at once: a tree of values first costs ten times as much, and every alert is written several times.
+
+using Text = std::string;
+
+void write(Text& out, bool v) {
+  out += v ? "true" : "false";
 }
-void write(Json& j, int v) {
-  j = v;
+template <class N>
+  requires std::is_arithmetic_v<N>
+void write(Text& out, N v) {
+  if constexpr (std::is_floating_point_v<N>) {
+    if (!std::isfinite(v)) {
+      out += "null";
+      return;
+    }
+  }
+  std::array<char, 32> digits;
+  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), v).ptr);
 }
-void write(Json& j, std::uint32_t v) {
-  j = v;
-}
-void write(Json& j, std::uint64_t v) {
-  j = v;
-}
-void write(Json& j, double v) {
-  j = std::isnan(v) ? Json(nullptr) : Json(v);
+bool plain(std::string_view text) {
+  return std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c >= 0x7f || c == '"' || c == '\\'; });
 }
 /// PostgreSQL's jsonb has no NUL character.
-void write(Json& j, const std::string& v) {
-  if (v.find('\0') == v.npos) {
-    j = v;
-    return;
+void write(Text& out, std::string_view v) {
+  if (plain(v)) {
+    out += '"';
+    out += v;
+    out += '"';
+  } else if (v.find('\0') == v.npos) {
+    out += base::json_quote(v);
+  } else {
+    std::string clean;
+    for (char c : v) c == '\0' ? clean.append("\xef\xbf\xbd") : clean.append(1, c);
+    out += base::json_quote(clean);
   }
-  std::string clean;
-  for (char c : v) c == '\0' ? clean.append("\xef\xbf\xbd") : clean.append(1, c);
-  j = std::move(clean);
 }
-void write(Json& j, base::Time v) {
-  j = base::to_ns(v);
+void write(Text& out, const std::string& v) {
+  write(out, std::string_view(v));
 }
-void write(Json& j, base::Duration v) {
-  j = v.count();
+void write(Text& out, base::Time v) {
+  write(out, base::to_ns(v));
 }
-void write(Json& j, const model::Labels& v) {
-  j = Json::object();
-  for (const auto& [name, value] : v) write(j[name], value);
+void write(Text& out, base::Duration v) {
+  write(out, static_cast<std::int64_t>(v.count()));
 }
-void write(Json& j, const std::map<std::string, std::string>& v) {
-  j = Json::object();
-  for (const auto& [name, value] : v) write(j[name], value);
+/// Before each member but the first.
+void name_next(Text& out, std::string_view name) {
+  if (out.back() != '{') out += ',';
+  write(out, name);
+  out += ':';
 }
-void write(Json& j, const model::Matcher& v) {
-  j = Json::object();
-  write(j["label"], v.label());
-  j["op"] = static_cast<std::uint32_t>(v.op());
-  write(j["value"], v.value());
+template <class Pairs>
+void write_object(Text& out, const Pairs& pairs) {
+  out += '{';
+  for (const auto& [name, value] : pairs) {
+    name_next(out, name);
+    write(out, value);
+  }
+  out += '}';
+}
+void write(Text& out, const model::Labels& v) {
+  write_object(out, v);
+}
+void write(Text& out, const std::map<std::string, std::string>& v) {
+  write_object(out, v);
 }
 template <class E>
   requires std::is_enum_v<E>
-void write(Json& j, E v) {
-  j = static_cast<std::uint32_t>(v);
+void write(Text& out, E v) {
+  write(out, static_cast<std::uint32_t>(v));
+}
+void write(Text& out, const model::Matcher& v) {
+  out += '{';
+  name_next(out, "label"), write(out, v.label());
+  name_next(out, "op"), write(out, v.op());
+  name_next(out, "value"), write(out, v.value());
+  out += '}';
+}
+
+// What a fresh object has is not written; of words and states always what they are.
+template <class T>
+bool fresh(const T& v) {
+  if constexpr (std::is_floating_point_v<T>)
+    return std::isnan(v);
+  else if constexpr (std::is_arithmetic_v<T>)
+    return v == T{};
+  else if constexpr (std::is_same_v<T, base::Time> || std::is_same_v<T, base::Duration>)
+    return v == T{};
+  else if constexpr (requires { v.empty(); })
+    return v.empty();
+  else
+    return false;
 }
 
 void read(const Json& j, bool& v) {
@@ -123,7 +170,7 @@ struct AnyField {
 };
 
 template <class T>
-void write(Json& j, const std::vector<T>& v);
+void write(Text& out, const std::vector<T>& v);
 template <class T>
 void read(const Json& j, std::vector<T>& v);
 
@@ -213,9 +260,16 @@ void fields(F&& f, auto& v)
 
 template <class T>
   requires Value<AnyField, const T>
-void write(Json& j, const T& v) {
-  j = Json::object();
-  fields([&j](const char* name, const auto& field) { write(j[name], field); }, v);
+void write(Text& out, const T& v) {
+  out += '{';
+  fields(
+      [&out](const char* name, const auto& field) {
+        if (fresh(field)) return;
+        name_next(out, name);
+        write(out, field);
+      },
+      v);
+  out += '}';
 }
 template <class T>
   requires Value<AnyField, T>
@@ -227,9 +281,13 @@ void read(const Json& j, T& v) {
       v);
 }
 template <class T>
-void write(Json& j, const std::vector<T>& v) {
-  j = Json::array();
-  for (const T& item : v) write(j.emplace_back(), item);
+void write(Text& out, const std::vector<T>& v) {
+  out += '[';
+  for (bool first = true; const T& item : v) {
+    if (!std::exchange(first, false)) out += ',';
+    write(out, item);
+  }
+  out += ']';
 }
 template <class T>
 void read(const Json& j, std::vector<T>& v) {
@@ -238,9 +296,9 @@ void read(const Json& j, std::vector<T>& v) {
 
 template <class T>
 std::string text_of(const T& v) {
-  Json j;
-  write(j, v);
-  return j.dump(-1, ' ', false, Json::error_handler_t::replace);
+  Text out;
+  write(out, v);
+  return out;
 }
 
 template <class T>

@@ -1,5 +1,6 @@
 // Model values as JSON: how the store keeps what has no columns of its own. Times are nanoseconds since 1970, NaN is
-// null; a key that is missing has the value of a fresh object, so that older rows stay readable.
+// null; a key that is missing has the value of a fresh object, so that older rows stay readable and what is empty need
+// not be written.
 #pragma once
 
 #include <string>

@@ -122,6 +122,8 @@ class Store {
   /// All of it in one transaction, or nothing. A pending delivery without an attempt whose key is there already is left
   /// alone (a journal read again), unless its dead letter is replayed in the same changes.
   virtual base::Result<CommitResult> commit(const model::Changes& changes) = 0;
+  /// The same of several decisions: all of them in one transaction, in order, or nothing.
+  virtual base::Result<CommitResult> commit_all(const std::vector<const model::Changes*>& decisions) = 0;
   virtual base::Result<Restored> restore(base::Time now) = 0;
 
   // --- history ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <unordered_map>
 
 #include "base/id.hpp"
 #include "storage/json.hpp"
@@ -80,13 +81,13 @@ std::string upsert_heartbeat_text() {
   return out;
 }
 
-/// Writes one Changes within a transaction.
+/// Writes the changes of decisions within a transaction.
 class Writer {
  public:
   /// `owner`: whose decisions these are.
   Writer(Transaction& t, std::string_view agent, std::string_view owner) : t_(t), agent_(agent), owner_(owner) {}
 
-  Result<CommitResult> write(const model::Changes& c) {
+  Result<void> write(const model::Changes& c) {
     if (c.journal_position != 0) TRY_VOID(position(c.journal_position));
     TRY_VOID(each(c.alerts, &Writer::alert));
     TRY_VOID(each(c.incidents, &Writer::incident));
@@ -108,8 +109,9 @@ class Writer {
     TRY_VOID(each(c.passed_on, &Writer::passed_on));
     TRY_VOID(each(c.taken, &Writer::taken));
     for (const auto& [key, value] : c.kv) TRY_VOID(kv(key, value));
-    return std::move(result_);
+    return {};
   }
+  CommitResult result() && { return std::move(result_); }
 
  private:
   template <class T>
@@ -140,21 +142,22 @@ class Writer {
     const std::string fingerprint = base::hex16(a.fingerprint);
     const std::string_view agent = agent_of(a);
     const std::string_view state = model::to_string(a.state);
-    bool same = false;
-    TRY_VOID(
-        t_.run("SELECT state, severity FROM alerts WHERE agent = $1 AND id = $2", {agent, a.id}, [&](const Row& row) {
-          same = row.text(0) == state &&
-                 row.text(1) == (a.severity == model::Severity::none ? "" : model::to_string(a.severity));
-        }));
-    TRY_VOID(run(
-        "INSERT INTO alerts (agent, id, rule_name, fingerprint, state, severity, active_at, resolved_at, updated_at, "
-        "cooldown_until, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (agent, id) DO UPDATE "
-        "SET "
-        "state = excluded.state, severity = excluded.severity, resolved_at = excluded.resolved_at, updated_at = "
-        "excluded.updated_at, cooldown_until = excluded.cooldown_until, body = excluded.body",
-        {agent, a.id, a.rule, fingerprint, state, severity_param(a.severity), time_param(a.active_at),
-         time_param(a.resolved_at), time_param(a.updated_at), time_param(a.cooldown_until), json::of(a)}));
-    if (same) return {};
+    const std::string body = json::of(a);
+    TRY(const auto added,
+        t_.run("INSERT INTO alerts (agent, id, rule_name, fingerprint, state, severity, active_at, resolved_at, "
+               "updated_at, cooldown_until, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
+               "ON CONFLICT (agent, id) DO NOTHING",
+               {agent, a.id, a.rule, fingerprint, state, severity_param(a.severity), time_param(a.active_at),
+                time_param(a.resolved_at), time_param(a.updated_at), time_param(a.cooldown_until), body}));
+    if (added == 0) {
+      TRY(const bool same, same_state(agent, a));
+      TRY_VOID(run(
+          "UPDATE alerts SET state = $1, severity = $2, resolved_at = $3, updated_at = $4, cooldown_until = $5, body = "
+          "$6 WHERE agent = $7 AND id = $8",
+          {state, severity_param(a.severity), time_param(a.resolved_at), time_param(a.updated_at),
+           time_param(a.cooldown_until), body, agent, a.id}));
+      if (same) return {};
+    }
     return run(
         "INSERT INTO alert_history (agent, alert_id, rule_name, fingerprint, state, severity, metric_value, "
         "threshold_value, "
@@ -162,6 +165,17 @@ class Writer {
         {agent, a.id, a.rule, fingerprint, state, severity_param(a.severity), real_param(a.value),
          real_param(a.threshold), json::of(a.labels), text_param(a.annotations.get("message")),
          time_param(a.updated_at)});
+  }
+
+  /// Whether the row has its state and severity already: then it is no history.
+  Result<bool> same_state(std::string_view agent, const model::Alert& a) {
+    bool same = false;
+    TRY_VOID(
+        t_.run("SELECT state, severity FROM alerts WHERE agent = $1 AND id = $2", {agent, a.id}, [&](const Row& row) {
+          same = row.text(0) == model::to_string(a.state) &&
+                 row.text(1) == (a.severity == model::Severity::none ? "" : model::to_string(a.severity));
+        }));
+    return same;
   }
 
   Result<void> incident(const model::Incident& i) {
@@ -210,18 +224,25 @@ class Writer {
     // Updating first, because an insert that turns into an update would use a number up.
     TRY_VOID(t_.run(update, params, take));
     if (id == 0) TRY_VOID(t_.run(insert, params, take));
+    ids_[i.correlation_id] = id;
     if (i.number != id) result_.numbers[i.correlation_id] = id;
     return {};
+  }
+
+  /// Of an incident that is in these changes: whoever refers to it need not look it up.
+  Param id_param(const std::string& correlation_id) const {
+    const auto known = ids_.find(correlation_id);
+    return known == ids_.end() ? Param() : Param(number(known->second));
   }
 
   Result<void> timeline(const model::TimelineEntry& e) {
     return of_incident(
         e.correlation_id,
         run("INSERT INTO incident_timeline (correlation_id, incident_id, created_at, actor, event_type, old_value, "
-            "new_value, "
-            "description) VALUES ($1, (SELECT id FROM incidents WHERE correlation_id = $1), $2, $3, $4, $5, $6, $7)",
-            {e.correlation_id, time_param(e.at), e.actor, e.what, text_param(e.from), text_param(e.to),
-             text_param(e.text)}));
+            "new_value, description) VALUES ($1, COALESCE($2, (SELECT id FROM incidents WHERE correlation_id = $1)), "
+            "$3, $4, $5, $6, $7, $8)",
+            {e.correlation_id, id_param(e.correlation_id), time_param(e.at), e.actor, e.what, text_param(e.from),
+             text_param(e.to), text_param(e.text)}));
   }
 
   Result<void> incident_alert(const model::IncidentAlert& m) {
@@ -229,12 +250,13 @@ class Writer {
     return of_incident(m.correlation_id,
                        run("INSERT INTO incident_alerts (correlation_id, incident_id, alert_id, rule_name, "
                            "fingerprint, state, severity, body) "
-                           "VALUES ($1, (SELECT id FROM incidents WHERE correlation_id = $1), $2, $3, $4, $5, $6, $7) "
+                           "VALUES ($1, COALESCE($2, (SELECT id FROM incidents WHERE correlation_id = $1)), $3, $4, "
+                           "$5, $6, $7, $8) "
                            "ON CONFLICT (correlation_id, alert_id) DO UPDATE SET state = excluded.state, severity = "
                            "excluded.severity, "
                            "body = excluded.body",
-                           {m.correlation_id, a.id, a.rule, base::hex16(a.fingerprint), model::to_string(a.state),
-                            severity_param(a.severity), json::of(a)}));
+                           {m.correlation_id, id_param(m.correlation_id), a.id, a.rule, base::hex16(a.fingerprint),
+                            model::to_string(a.state), severity_param(a.severity), json::of(a)}));
   }
 
   Result<void> attachment(const model::Attachment& a) {
@@ -273,6 +295,13 @@ class Writer {
         "body) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (agent, key) DO UPDATE SET state = excluded.state, "
         "attempts = excluded.attempts, next_attempt_at = excluded.next_attempt_at, body = excluded.body";
+    if (d.state == model::DeliveryState::sent && d.last_error.empty()) {
+      // What was told stands in its row; only what became of it is new.
+      TRY(const auto known,
+          t_.run("UPDATE deliveries SET state = $1, attempts = $2, next_attempt_at = $3 WHERE agent = $4 AND key = $5",
+                 {model::to_string(d.state), number(d.attempts), time_param(d.next_attempt_at), owner_, d.key}));
+      if (known > 0) return {};
+    }
     return run(keep ? insert : upsert,
                {owner_, d.key, d.instance, text_param(d.correlation_id), model::to_string(d.state), number(d.attempts),
                 time_param(d.created_at), time_param(d.next_attempt_at), json::of(d)});
@@ -404,22 +433,26 @@ class Writer {
 
   Transaction& t_;
   const std::string_view agent_, owner_;
-  std::set<std::string> replayed_;  ///< keys whose dead letter is replayed in these changes
+  std::unordered_map<std::string, std::uint64_t> ids_;  ///< of the incidents in these changes
+  std::set<std::string> replayed_;                      ///< keys whose dead letter is replayed in these changes
   CommitResult result_;
 };
 
 }  // namespace
 
-Result<CommitResult> SqlStore::commit(const model::Changes& changes) {
-  if (changes.empty()) return CommitResult();
-  const bool passes = !changes.passed_on.empty() || !changes.taken.empty();
-  if (passes && !shared_) return fail(Fault::internal, "alerts are passed on in a store that nobody shares");
+Result<CommitResult> SqlStore::commit_all(const std::vector<const model::Changes*>& decisions) {
+  if (std::ranges::all_of(decisions, &model::Changes::empty)) return CommitResult();
+  const auto any = [&](auto what) { return std::ranges::any_of(decisions, what); };
+  const bool passes = any([](const auto* changes) { return !changes->passed_on.empty(); });
+  if (!shared_ && (passes || any([](const auto* changes) { return !changes->taken.empty(); })))
+    return fail(Fault::internal, "alerts are passed on in a store that nobody shares");
   TRY(auto t, database_->write());
-  if (changes.decided && shared_) TRY_VOID(shared_->check_decides(*t));
-  TRY(CommitResult result, Writer(*t, agent_, owner_).write(changes));
-  if (!changes.passed_on.empty()) TRY_VOID(shared_->announce_passed(*t));
+  if (shared_ && any([](const auto* changes) { return changes->decided; })) TRY_VOID(shared_->check_decides(*t));
+  Writer writer(*t, agent_, owner_);
+  for (const model::Changes* changes : decisions) TRY_VOID(writer.write(*changes));
+  if (passes) TRY_VOID(shared_->announce_passed(*t));
   TRY_VOID(t->commit());
-  return result;
+  return std::move(writer).result();
 }
 
 }  // namespace tocsin::storage::sql

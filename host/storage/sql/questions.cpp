@@ -48,10 +48,22 @@ Result<Listed<model::Attempt>> SqlStore::attempts(const LogQuery& query) {
 }
 
 Result<std::vector<model::Delivery>> SqlStore::deliveries(const std::string& correlation_id) {
-  Question q("SELECT body FROM deliveries");
+  // The columns are newer than the body where it was sent at once.
+  Question q(
+      "SELECT body, state, attempts, (SELECT id FROM incidents i WHERE i.correlation_id = deliveries.correlation_id) "
+      "FROM deliveries");
   q.where("correlation_id = ?", std::string_view(correlation_id));
   q.add(" ORDER BY created_at, key");
-  return ask<model::Delivery>(*database_, q, [](const Row& row) { return json::delivery(row.text(0)); });
+  return ask<model::Delivery>(*database_, q, [](const Row& row) -> Result<model::Delivery> {
+    TRY(model::Delivery d, json::delivery(row.text(0)));
+    if (row.text(1) != model::to_string(model::DeliveryState::sent)) return d;
+    d.state = model::DeliveryState::sent;
+    d.attempts = static_cast<std::uint32_t>(row.integer(2));
+    d.outcome_unknown = false;
+    d.last_error.clear();
+    if (d.incident.number == 0) d.incident.number = static_cast<std::uint64_t>(row.integer(3));
+    return d;
+  });
 }
 
 Result<Listed<model::DeadLetter>> SqlStore::dead_letters(const Page& page) {

@@ -28,7 +28,8 @@ class SqlStore final : public Store {
         owner_(shared_ ? std::string() : agent_),
         schema_(schema) {}
 
-  base::Result<CommitResult> commit(const model::Changes& changes) override;
+  base::Result<CommitResult> commit(const model::Changes& changes) override { return commit_all({&changes}); }
+  base::Result<CommitResult> commit_all(const std::vector<const model::Changes*>& decisions) override;
   base::Result<Restored> restore(base::Time now) override;
 
   base::Result<void> append_history(const std::vector<model::SharedBatch>& batches) override {

@@ -111,6 +111,9 @@ base::Error Connection::error(std::string_view what) const {
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const Settings& settings) {
+  // Nobody asks for SQLite's own count of memory, for which each allocation takes a lock. Refused, once one is open.
+  static const int without_count = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  (void)without_count;
   sqlite3* db = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (settings.writer ? SQLITE_OPEN_CREATE : 0);
   const int code = sqlite3_open_v2(settings.path.c_str(), &db, flags, nullptr);
