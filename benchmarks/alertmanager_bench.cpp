@@ -199,9 +199,9 @@ class Subject {
     if (!freopen(log.c_str(), "w", stderr) || !freopen(log.c_str(), "w", stdout)) _exit(127);
     std::vector<std::string> words{program};
     if (ours_) words.emplace_back("alertmanager");
-    for (std::string word : {"--config.file=" + directory_ + "/am.yml", "--storage.path=" + directory_ + "/data",
-                             "--web.listen-address=127.0.0.1:" + std::to_string(port),
-                             std::string("--cluster.listen-address=")})
+    for (std::string word :
+         {"--config.file=" + directory_ + "/am.yml", "--storage.path=" + directory_ + "/data",
+          "--web.listen-address=127.0.0.1:" + std::to_string(port), std::string("--cluster.listen-address=")})
       words.push_back(std::move(word));
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
@@ -263,7 +263,8 @@ Figures measure(const std::string& program, std::size_t alerts, double rate) {
   const auto begin = Clock::now();
   for (const std::string& each : requests) {
     const double due = rate > 0 ? static_cast<double>(sent.size() * batch) / rate : 0;
-    std::this_thread::sleep_until(begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(due)));
+    std::this_thread::sleep_until(begin +
+                                  std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(due)));
     sent.push_back(Clock::now());
     if (ask(line, each) != 200) std::fprintf(stderr, "a request was refused\n"), std::exit(1);
   }
@@ -290,9 +291,10 @@ Figures median(const std::vector<Figures>& runs) {
 }
 
 void print(const char* who, std::size_t alerts, double rate, const Figures& f) {
-  std::printf("{\"test\":\"alerts_to_webhook\",\"case\":\"%s\",\"who\":\"%s\",\"alerts\":%zu,\"per_s\":%.4g,"
-              "\"cpu_us_per_alert\":%.4g,\"kib_per_alert\":%.3g,\"p50_ms\":%.4g,\"p99_ms\":%.4g}\n",
-              rate > 0 ? "paced" : "burst", who, alerts, f.per_s, f.cpu_us, f.kib, f.p50_ms, f.p99_ms);
+  std::printf(
+      "{\"test\":\"alerts_to_webhook\",\"case\":\"%s\",\"who\":\"%s\",\"alerts\":%zu,\"per_s\":%.4g,"
+      "\"cpu_us_per_alert\":%.4g,\"kib_per_alert\":%.3g,\"p50_ms\":%.4g,\"p99_ms\":%.4g}\n",
+      rate > 0 ? "paced" : "burst", who, alerts, f.per_s, f.cpu_us, f.kib, f.p50_ms, f.p99_ms);
   std::fflush(stdout);
 }
 
@@ -314,8 +316,7 @@ void compare(const std::string& program, bool beside, std::size_t alerts, double
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2)
-    return std::fprintf(stderr, "alertmanager_bench PROGRAM [--alerts N] [--runs N] [--rate PER_S]\n"), 2;
+  if (argc < 2) return std::fprintf(stderr, "alertmanager_bench PROGRAM [--alerts N] [--runs N] [--rate PER_S]\n"), 2;
   std::size_t alerts = 10'000;
   int runs = 3;
   double rate = 1000;
@@ -327,5 +328,6 @@ int main(int argc, char** argv) {
   const bool beside = fs::exists(baseline);
   if (!beside) std::fprintf(stderr, "%s is not installed: without a baseline\n", baseline);
   compare(argv[1], beside, alerts, 0, runs);
-  compare(argv[1], beside, static_cast<std::size_t>(std::min<double>(static_cast<double>(alerts), rate * 5)), rate, runs);
+  compare(argv[1], beside, static_cast<std::size_t>(std::min<double>(static_cast<double>(alerts), rate * 5)), rate,
+          runs);
 }

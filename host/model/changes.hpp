@@ -36,8 +36,8 @@ struct Changes {
   std::vector<Verdict> verdicts;                        ///< append
   std::vector<Beat> beats;                              ///< taken into their heartbeat's row
   std::vector<RuleEvaluation> evaluations;              ///< of rules in the database: append
-  std::vector<Alert> passed_on;      ///< for the agent that decides; in the order they changed
-  std::vector<std::uint64_t> taken;  ///< ids of passed alerts that are decided here
+  std::vector<Alert> passed_on;                         ///< for the agent that decides; in the order they changed
+  std::vector<std::uint64_t> taken;                     ///< ids of passed alerts that are decided here
   std::vector<std::pair<std::string, std::string>> kv;  ///< "tsn.kv/1" and small state; empty value: remove
 
   bool empty() const;

@@ -44,8 +44,8 @@ void Control::run() {
     const auto due = desk_ ? desk_->next_due() : std::nullopt;
     const bool changing = mode_ == Mode::holding || !waiting_.empty();
     const base::Duration most = changing ? change_look : base::Duration(std::chrono::seconds(1));
-    auto task = queue_.pop(
-        due ? std::clamp<base::Duration>(*due - parts_.clock->now(), base::Duration::zero(), most) : most);
+    auto task =
+        queue_.pop(due ? std::clamp<base::Duration>(*due - parts_.clock->now(), base::Duration::zero(), most) : most);
     learn_numbers();
     if (task) (*task)();
     look_at_mode();
@@ -76,7 +76,8 @@ void Control::learn_numbers() {
   for (const auto& [correlation_id, number] : numbers) desk_->numbered(correlation_id, number);
 }
 
-// --- who decides ------------------------------------------------------------------------------------------------------
+// --- who decides
+// ------------------------------------------------------------------------------------------------------
 
 base::Result<void> Control::hold(base::Duration limit) {
   auto held = std::make_shared<std::promise<void>>();
@@ -136,7 +137,8 @@ void Control::process_waiting() {
   for (std::size_t i = 0; i < reports.size(); ++i) process(reports[i], i + 1 == reports.size());
 }
 
-// --- alerts -----------------------------------------------------------------------------------------------------------
+// --- alerts
+// -----------------------------------------------------------------------------------------------------------
 
 void Control::count_position(const Judged& judged) {
   judged_[judged.shard] = std::max(judged_[judged.shard], judged.position);
@@ -195,7 +197,8 @@ void Control::take_passed(std::vector<storage::PassedAlert> passed, std::functio
   if (!queued) failed(base::fail(base::Fault::cancelled, "the agent is stopping"));
 }
 
-// --- decisions --------------------------------------------------------------------------------------------------------
+// --- decisions
+// --------------------------------------------------------------------------------------------------------
 
 void Control::decide(Decide decide, std::function<void(base::Result<void>)> done) {
   auto failed = done;

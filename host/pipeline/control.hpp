@@ -97,12 +97,12 @@ class Control {
   std::unique_ptr<incidents::Desk> desk_;
   Overlap overlap_;  ///< of a fleet's alerts
   Mode mode_ = Mode::following;
-  bool unsure_ = false;         ///< decided before, and some of it may yet be refused
-  std::deque<Report> waiting_;  ///< while the mode changes
-  std::shared_ptr<std::promise<void>> held_;             ///< hold() waits for it
-  std::vector<std::uint64_t> judged_;                    ///< per shard
-  std::uint64_t position_ = 0;                           ///< through which consequences are decided
-  std::uint64_t kept_position_ = 0;                      ///< the last one handed to the committer
+  bool unsure_ = false;                       ///< decided before, and some of it may yet be refused
+  std::deque<Report> waiting_;                ///< while the mode changes
+  std::shared_ptr<std::promise<void>> held_;  ///< hold() waits for it
+  std::vector<std::uint64_t> judged_;         ///< per shard
+  std::uint64_t position_ = 0;                ///< through which consequences are decided
+  std::uint64_t kept_position_ = 0;           ///< the last one handed to the committer
   std::atomic<std::uint64_t> durable_position_{0};
   std::atomic<std::size_t> on_their_way_{0};  ///< reports handed to the committer and not answered
   // What comes back beside the queue: the committer must never wait for this strand.

@@ -53,7 +53,8 @@ void Decider::send_pending(storage::Restored& restored) {
   to->enqueue(pending_of(restored));
 }
 
-// --- one of several ---------------------------------------------------------------------------------------------------
+// --- one of several
+// ---------------------------------------------------------------------------------------------------
 
 void Decider::start_following() {
   passed_ = std::thread([this] {
@@ -90,9 +91,9 @@ base::Result<void> Decider::take_over() {
   parts_.control->begin(std::move(desk), Overlap(*restored), std::move(restored->passed));
   const auto waiting = restored->deliveries.size();
   send_pending(*restored);
-  telemetry::log_info("fleet", "this agent decides now",
-                      {{"incidents", std::to_string(restored->incidents.size())},
-                       {"deliveries", std::to_string(waiting)}});
+  telemetry::log_info(
+      "fleet", "this agent decides now",
+      {{"incidents", std::to_string(restored->incidents.size())}, {"deliveries", std::to_string(waiting)}});
   return {};
 }
 
@@ -141,7 +142,8 @@ void Decider::stop() {
   outbox()->stop(std::chrono::seconds(5));
 }
 
-// --- sending ----------------------------------------------------------------------------------------------------------
+// --- sending
+// ----------------------------------------------------------------------------------------------------------
 
 std::shared_ptr<delivery::Outbox> Decider::outbox() const {
   std::lock_guard lock(mutex_);

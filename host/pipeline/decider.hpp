@@ -74,9 +74,9 @@ class Decider {
   const Parts parts_;
   const bool shared_;
   mutable std::mutex mutex_;
-  model::Routing routing_;                                             ///< under mutex_
+  model::Routing routing_;                                              ///< under mutex_
   std::map<std::string, std::shared_ptr<delivery::Channel>> channels_;  ///< under mutex_
-  std::shared_ptr<delivery::Outbox> outbox_;                           ///< under mutex_
+  std::shared_ptr<delivery::Outbox> outbox_;                            ///< under mutex_
   std::atomic<bool> deciding_{false};
   std::atomic<Steady::duration::rep> sure_until_{0};
   std::atomic<bool> stopping_{false};

@@ -66,39 +66,77 @@ class FakeStore final : public storage::Store, public storage::SharedStore {
   Result<void> release(std::string_view) override { return {}; }
   Result<std::optional<storage::Holder>> holder(std::string_view) override { return std::optional<storage::Holder>{}; }
   Result<void> wait_for_passed(base::Duration) override { return {}; }
-  Result<std::vector<model::Member>> meet(std::string_view, std::string_view) override { return none<std::vector<model::Member>>(); }
+  Result<std::vector<model::Member>> meet(std::string_view, std::string_view) override {
+    return none<std::vector<model::Member>>();
+  }
   Result<void> leave() override { return {}; }
   Result<bool> claim(std::string_view) override { return false; }
   Result<void> disclaim(std::string_view) override { return {}; }
-  Result<model::RuleAnswer> ask(const std::string&, base::Duration, std::size_t) override { return none<model::RuleAnswer>(); }
+  Result<model::RuleAnswer> ask(const std::string&, base::Duration, std::size_t) override {
+    return none<model::RuleAnswer>();
+  }
   storage::SharedStore* shared() override { return this; }
 
   Result<void> append_history(const std::vector<model::SharedBatch>&) override { return {}; }
   Result<std::uint64_t> flush_history() override { return std::uint64_t{0}; }
   std::uint64_t history_position() const override { return 0; }
-  Result<std::vector<storage::SeriesSamples>> samples(const storage::SampleQuery&) override { return none<std::vector<storage::SeriesSamples>>(); }
-  Result<std::vector<storage::SeriesInfo>> series(const std::string&) override { return none<std::vector<storage::SeriesInfo>>(); }
+  Result<std::vector<storage::SeriesSamples>> samples(const storage::SampleQuery&) override {
+    return none<std::vector<storage::SeriesSamples>>();
+  }
+  Result<std::vector<storage::SeriesInfo>> series(const std::string&) override {
+    return none<std::vector<storage::SeriesInfo>>();
+  }
   Result<void> append_rejected(const std::vector<model::RejectedSignal>&) override { return {}; }
-  Result<storage::Listed<model::RejectedSignal>> rejected(const storage::Page&) override { return none<storage::Listed<model::RejectedSignal>>(); }
+  Result<storage::Listed<model::RejectedSignal>> rejected(const storage::Page&) override {
+    return none<storage::Listed<model::RejectedSignal>>();
+  }
   Result<void> expire(base::Time, const storage::Retention&) override { return {}; }
-  Result<storage::Listed<model::Incident>> incidents(const storage::IncidentQuery&) override { return none<storage::Listed<model::Incident>>(); }
-  Result<std::optional<model::Incident>> incident(const std::string&) override { return none<std::optional<model::Incident>>(); }
-  Result<std::vector<model::TimelineEntry>> timeline(const std::string&) override { return none<std::vector<model::TimelineEntry>>(); }
-  Result<std::vector<model::IncidentAlert>> incident_alerts(const std::string&) override { return none<std::vector<model::IncidentAlert>>(); }
-  Result<std::vector<model::IncidentEvent>> incident_events(std::uint64_t, std::size_t, base::Time) override { return none<std::vector<model::IncidentEvent>>(); }
+  Result<storage::Listed<model::Incident>> incidents(const storage::IncidentQuery&) override {
+    return none<storage::Listed<model::Incident>>();
+  }
+  Result<std::optional<model::Incident>> incident(const std::string&) override {
+    return none<std::optional<model::Incident>>();
+  }
+  Result<std::vector<model::TimelineEntry>> timeline(const std::string&) override {
+    return none<std::vector<model::TimelineEntry>>();
+  }
+  Result<std::vector<model::IncidentAlert>> incident_alerts(const std::string&) override {
+    return none<std::vector<model::IncidentAlert>>();
+  }
+  Result<std::vector<model::IncidentEvent>> incident_events(std::uint64_t, std::size_t, base::Time) override {
+    return none<std::vector<model::IncidentEvent>>();
+  }
   Result<std::uint64_t> newest_event() override { return std::uint64_t{0}; }
-  Result<std::vector<model::Attachment>> attachments(const std::string&) override { return none<std::vector<model::Attachment>>(); }
-  Result<std::optional<model::Attachment>> attachment(const std::string&, std::uint64_t) override { return none<std::optional<model::Attachment>>(); }
-  Result<storage::Listed<model::Alert>> alerts(const storage::AlertQuery&) override { return none<storage::Listed<model::Alert>>(); }
-  Result<storage::Listed<model::Attempt>> attempts(const storage::LogQuery&) override { return none<storage::Listed<model::Attempt>>(); }
-  Result<std::vector<model::Delivery>> deliveries(const std::string&) override { return none<std::vector<model::Delivery>>(); }
-  Result<storage::Listed<model::DeadLetter>> dead_letters(const storage::Page&) override { return none<storage::Listed<model::DeadLetter>>(); }
-  Result<std::optional<model::DeadLetter>> dead_letter(std::uint64_t) override { return none<std::optional<model::DeadLetter>>(); }
+  Result<std::vector<model::Attachment>> attachments(const std::string&) override {
+    return none<std::vector<model::Attachment>>();
+  }
+  Result<std::optional<model::Attachment>> attachment(const std::string&, std::uint64_t) override {
+    return none<std::optional<model::Attachment>>();
+  }
+  Result<storage::Listed<model::Alert>> alerts(const storage::AlertQuery&) override {
+    return none<storage::Listed<model::Alert>>();
+  }
+  Result<storage::Listed<model::Attempt>> attempts(const storage::LogQuery&) override {
+    return none<storage::Listed<model::Attempt>>();
+  }
+  Result<std::vector<model::Delivery>> deliveries(const std::string&) override {
+    return none<std::vector<model::Delivery>>();
+  }
+  Result<storage::Listed<model::DeadLetter>> dead_letters(const storage::Page&) override {
+    return none<storage::Listed<model::DeadLetter>>();
+  }
+  Result<std::optional<model::DeadLetter>> dead_letter(std::uint64_t) override {
+    return none<std::optional<model::DeadLetter>>();
+  }
   Result<std::vector<model::TicketRef>> tickets() override { return none<std::vector<model::TicketRef>>(); }
   Result<std::vector<model::Silence>> silences() override { return none<std::vector<model::Silence>>(); }
-  Result<storage::Listed<model::Verdict>> verdicts(const storage::VerdictQuery&) override { return none<storage::Listed<model::Verdict>>(); }
+  Result<storage::Listed<model::Verdict>> verdicts(const storage::VerdictQuery&) override {
+    return none<storage::Listed<model::Verdict>>();
+  }
   Result<std::optional<std::string>> kv(const std::string&) override { return none<std::optional<std::string>>(); }
-  Result<std::vector<model::HeartbeatRecord>> heartbeats() override { return none<std::vector<model::HeartbeatRecord>>(); }
+  Result<std::vector<model::HeartbeatRecord>> heartbeats() override {
+    return none<std::vector<model::HeartbeatRecord>>();
+  }
   Result<std::vector<model::RuleRow>> rule_rows() override { return none<std::vector<model::RuleRow>>(); }
   std::string describe() const override { return "fake"; }
 

@@ -1,6 +1,6 @@
-// Several agents may raise the same alert: the same rule over signals that each of them sees. To people it is one alert,
-// which fires until the last of them says that it is over, as two Prometheus servers with the same rules are one to
-// their Alertmanager. The desk sees the first one's; the others' rows are kept beside it.
+// Several agents may raise the same alert: the same rule over signals that each of them sees. To people it is one
+// alert, which fires until the last of them says that it is over, as two Prometheus servers with the same rules are one
+// to their Alertmanager. The desk sees the first one's; the others' rows are kept beside it.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ class Overlap {
 
  private:
   struct Shown {
-    std::string id, agent;                 ///< of the one the desk has
+    std::string id, agent;  ///< of the one the desk has
     base::Time active_at{}, fired_at{};
     std::map<std::string, std::string> by;  ///< agent → id of its alert that fires
   };

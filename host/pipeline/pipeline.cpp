@@ -233,8 +233,8 @@ base::Result<void> Pipeline::Impl::fold_unwritten() {
   return folded;
 }
 
-/// What the shards go on with: not what came in from outside, which to a shard would be an alert whose rule is gone, and
-/// of a fleet this agent's, as they were when it passed them on.
+/// What the shards go on with: not what came in from outside, which to a shard would be an alert whose rule is gone,
+/// and of a fleet this agent's, as they were when it passed them on.
 std::vector<model::Alert> Pipeline::Impl::own_alerts(const storage::Restored& restored) const {
   const bool alone = parts.store->shared() == nullptr;
   std::vector<model::Alert> own;

@@ -60,8 +60,9 @@ std::span<const Option> http_options() {
        .doc = "How people and other systems reach the agent; in links and callbacks."},
       {.key = "advertise_url",
        .type = string,
-       .doc = "Where other agents that share the database reach this one: requests that only the deciding agent answers "
-              "are passed on. Default: `listen`, with the machine's name where that is every address."},
+       .doc =
+           "Where other agents that share the database reach this one: requests that only the deciding agent answers "
+           "are passed on. Default: `listen`, with the machine's name where that is every address."},
       {.key = "tls",
        .type = table,
        .doc = "Certificates of the listener.",

@@ -120,13 +120,14 @@ Result<bool> PostgresShared::lease(std::string_view name, base::Duration lasts, 
   // A process that was killed is followed by one of its name at once; any other waits until the lease is over.
   TRY(auto t, database_.write());
   std::int64_t taken = 0;
-  TRY_VOID(t->run(
-      "INSERT INTO leases (name, holder, expires_at, address) VALUES ($1, $2, clock_timestamp() + $3::float8 * interval "
-      "'1 s', $4) ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at, "
-      "address = excluded.address, epoch = leases.epoch + 1 "
-      "WHERE leases.holder = excluded.holder OR leases.expires_at < clock_timestamp() RETURNING epoch",
-      {name, me, std::string_view(seconds), sql::text_param(address)},
-      [&taken](const sql::Row& row) { taken = row.integer(0); }));
+  TRY_VOID(
+      t->run("INSERT INTO leases (name, holder, expires_at, address) VALUES ($1, $2, clock_timestamp() + $3::float8 * "
+             "interval "
+             "'1 s', $4) ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at, "
+             "address = excluded.address, epoch = leases.epoch + 1 "
+             "WHERE leases.holder = excluded.holder OR leases.expires_at < clock_timestamp() RETURNING epoch",
+             {name, me, std::string_view(seconds), sql::text_param(address)},
+             [&taken](const sql::Row& row) { taken = row.integer(0); }));
   TRY_VOID(t->commit());
   if (taken != 0) set_epoch(name, taken);
   return taken != 0;
@@ -137,9 +138,10 @@ Result<void> PostgresShared::release(std::string_view name) {
   const std::int64_t mine = epoch(name);
   if (mine == 0) return {};
   set_epoch(name, 0);
-  TRY_VOID(change("UPDATE leases SET expires_at = clock_timestamp() - interval '1 ms', holder = '' "
-                  "WHERE name = $1 AND holder = $2 AND epoch = $3::bigint",
-                  {name, std::string_view(agent_), mine}));
+  TRY_VOID(
+      change("UPDATE leases SET expires_at = clock_timestamp() - interval '1 ms', holder = '' "
+             "WHERE name = $1 AND holder = $2 AND epoch = $3::bigint",
+             {name, std::string_view(agent_), mine}));
   return {};
 }
 
@@ -147,9 +149,7 @@ Result<std::optional<Holder>> PostgresShared::holder(std::string_view name) {
   TRY(auto t, database_.read());
   std::optional<Holder> found;
   TRY_VOID(t->run("SELECT holder, address FROM leases WHERE name = $1 AND expires_at >= clock_timestamp()", {name},
-                  [&](const sql::Row& row) {
-                    found = Holder{std::string(row.text(0)), std::string(row.text(1))};
-                  }));
+                  [&](const sql::Row& row) { found = Holder{std::string(row.text(0)), std::string(row.text(1))}; }));
   return found;
 }
 
@@ -165,8 +165,8 @@ Result<void> PostgresShared::check_decides(sql::Transaction& t) {
 Result<std::vector<PassedAlert>> PostgresShared::passed_alerts(std::size_t most) {
   TRY(auto t, database_.read());
   sql::Collector<PassedAlert> rows;
-  TRY_VOID(t->run("SELECT id, agent, body FROM passed_alerts ORDER BY id LIMIT $1",
-                  {static_cast<std::int64_t>(most)}, rows.with(sql::read_passed)));
+  TRY_VOID(t->run("SELECT id, agent, body FROM passed_alerts ORDER BY id LIMIT $1", {static_cast<std::int64_t>(most)},
+                  rows.with(sql::read_passed)));
   return rows.result();
 }
 

@@ -1,4 +1,5 @@
-// Leases, alerts passed on, the agents of one database, and rules' queries. Times are the server's: agents' clocks need not agree.
+// Leases, alerts passed on, the agents of one database, and rules' queries. Times are the server's: agents' clocks need
+// not agree.
 #pragma once
 
 #include <map>

@@ -419,9 +419,7 @@ class Writer {
   Result<void> passed_on(const model::Alert& a) {
     return run("INSERT INTO passed_alerts (agent, body) VALUES ($1, $2)", {agent_, json::of(a)});
   }
-  Result<void> taken(const std::uint64_t& id) {
-    return run("DELETE FROM passed_alerts WHERE id = $1", {number(id)});
-  }
+  Result<void> taken(const std::uint64_t& id) { return run("DELETE FROM passed_alerts WHERE id = $1", {number(id)}); }
 
   Result<void> kv(const std::string& key, const std::string& value) {
     if (value.empty()) return run("DELETE FROM kv WHERE agent = $1 AND key = $2", {agent_, key});

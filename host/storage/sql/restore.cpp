@@ -25,7 +25,8 @@ constexpr std::string_view of_open_incidents =
 
 Result<void> load_incidents(Transaction& t, std::string_view agent, Restored& out) {
   static const std::string incidents =
-      "SELECT " + std::string(incident_columns) + " FROM incidents WHERE ($1 = '' OR agent = $1) AND status <> 'CLOSED' ORDER BY id";
+      "SELECT " + std::string(incident_columns) +
+      " FROM incidents WHERE ($1 = '' OR agent = $1) AND status <> 'CLOSED' ORDER BY id";
   static const std::string members =
       "SELECT correlation_id, body FROM incident_alerts WHERE correlation_id" + std::string(of_open_incidents);
   TRY_VOID(load(t, incidents, {agent}, read_incident, out.incidents));
@@ -43,9 +44,10 @@ Result<void> load_told(Transaction& t, std::string_view agent, Restored& out) {
       "SELECT instance, recipient, correlation_id, provider_id FROM provider_refs WHERE agent = $1 AND "
       "(correlation_id" +
       std::string(of_open_incidents) + " OR correlation_id NOT IN (SELECT correlation_id FROM incidents))";
-  static const std::string tickets = "SELECT " + std::string(ticket_columns) +
-                                     " FROM jira_mappings WHERE ($1 = '' OR agent = $1) AND (intent IS NOT NULL OR correlation_id" +
-                                     std::string(of_open_incidents) + ") ORDER BY id";
+  static const std::string tickets =
+      "SELECT " + std::string(ticket_columns) +
+      " FROM jira_mappings WHERE ($1 = '' OR agent = $1) AND (intent IS NOT NULL OR correlation_id" +
+      std::string(of_open_incidents) + ") ORDER BY id";
   TRY_VOID(load(
       t, refs, {agent},
       [](const Row& row) -> Result<model::ProviderRef> {
@@ -89,9 +91,8 @@ Result<Restored> SqlStore::restore(base::Time now) {
       },
       out.alerts));
   if (shared_) {
-    TRY_VOID(load(
-        *t, "SELECT id, agent, body FROM passed_alerts WHERE agent = $1 ORDER BY id", {std::string_view(agent_)},
-        read_passed, out.passed));
+    TRY_VOID(load(*t, "SELECT id, agent, body FROM passed_alerts WHERE agent = $1 ORDER BY id",
+                  {std::string_view(agent_)}, read_passed, out.passed));
   }
   TRY_VOID(load_incidents(*t, owner, out));
   TRY_VOID(load(
