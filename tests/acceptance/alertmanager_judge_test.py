@@ -139,11 +139,6 @@ def case_for(name):
     return lambda self: self.check(name)
 
 
-@unittest.skip("agents on one database do not decide as one yet: each tells of what it was sent")
-def not_yet(self):
-    pass
-
-
 def make_cases():
     """A class for each suite and store, a method for each of the suite's tests."""
     missing = install()
@@ -153,7 +148,7 @@ def make_cases():
             names = [] if missing else tests_of(package)
             if store == "Embedded":
                 names = [n for n in names if n not in NEEDS_SHARED_STORE]
-            body = {f"test_{n.removeprefix('Test')}": not_yet if store == "Postgres" and n in NEEDS_SHARED_STORE else case_for(n) for n in names} or {"test_suite": lambda self: self.fail("the suite has no tests")}
+            body = {f"test_{n.removeprefix('Test')}": case_for(n) for n in names} or {"test_suite": lambda self: self.fail("the suite has no tests")}
             made = type(f"{suite.capitalize()}{store}", (base,), {"suite": suite, "__doc__": f"{package} on {store}", **body})
             if missing:
                 made = unittest.skip(f"skipped: {missing}")(made)
