@@ -100,6 +100,7 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   void wake_for(const Instance& to, base::Time now);
   void learn_ticket(Instance& to, const Delivery& delivery, const Outcome& outcome, model::Changes& changes);
   void commit(model::Changes changes, std::function<void(Impl&)> then);
+  void conclude(model::Changes changes, std::shared_ptr<const Delivery> ended, Outcome outcome);
   void publish();
 
   const OutboxSettings settings;
@@ -298,7 +299,21 @@ void Outbox::Impl::finish(Instance& to, Item& item, Outcome outcome, const Finis
   }
   auto done = std::make_shared<const Delivery>(to.queue.pop(item));
   queued_keys.erase(done->key);
-  commit(std::move(changes), [done, outcome = std::move(outcome)](Impl& my) { my.ports.ended(*done, outcome); });
+  conclude(std::move(changes), std::move(done), std::move(outcome));
+}
+
+void Outbox::Impl::conclude(model::Changes changes, std::shared_ptr<const Delivery> ended, Outcome outcome) {
+  const auto report = [ended, outcome](Impl& my) { my.ports.ended(*ended, outcome); };
+  if (!ports.conclude || ended->proof) return commit(std::move(changes), report);
+  begin_work();
+  ports.conclude(std::move(changes), *ended, outcome, [weak = weak_from_this(), report](const base::Result<void>&) {
+    auto self = weak.lock();
+    if (!self) return;
+    self->post([report](Impl& my) {
+      report(my);
+      my.end_work();
+    });
+  });
 }
 
 /// Changes that wait behind the one that made the ticket go to that ticket, after a restart too.

@@ -55,6 +55,10 @@ struct OutboxPorts {
   std::function<void(base::Time, runtime::Task)> at;
   /// Keeps changes durably; called from the outbox's strand, answers there or on any thread.
   std::function<void(model::Changes, std::function<void(base::Result<void>)>)> commit;
+  /// Keeps the end of a delivery together with what follows from it, in one transaction: a death between the two would
+  /// tell people again of what they know. As commit(); null: commit() alone.
+  std::function<void(model::Changes, const model::Delivery&, const Outcome&, std::function<void(base::Result<void>)>)>
+      conclude;
   /// A delivery ended (sent, dead, shadow), after it was committed.
   std::function<void(const model::Delivery&, const Outcome&)> ended;
   std::function<double()> random;  ///< [0, 1)

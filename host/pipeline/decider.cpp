@@ -160,6 +160,9 @@ std::shared_ptr<delivery::Outbox> Decider::make_outbox() {
   ports.commit = [this](model::Changes changes, std::function<void(base::Result<void>)> done) {
     commit(std::move(changes), std::move(done));
   };
+  ports.conclude = [this](auto changes, const auto& delivery, const auto& outcome, auto done) {
+    conclude(std::move(changes), delivery, outcome, std::move(done));
+  };
   ports.ended = parts_.ended;
   ports.random = runtime::jitter;
   ports.may_send = [this] { return decides(); };
@@ -187,6 +190,20 @@ void Decider::commit(model::Changes changes, std::function<void(base::Result<voi
          done(result ? base::Result<void>{} : base::fail(result.error()));
        }});
   if (!queued) failed(base::fail(base::Fault::cancelled, "the agent is stopping"));
+}
+
+/// What the desk makes of an end is kept with it.
+void Decider::conclude(model::Changes changes, const model::Delivery& delivery, const delivery::Outcome& outcome,
+                       std::function<void(base::Result<void>)> done) {
+  auto kept = std::make_shared<model::Changes>(std::move(changes));
+  parts_.control->decide(
+      [kept, delivery, outcome](incidents::Desk& desk, base::Time now) -> base::Result<model::Changes> {
+        model::Changes all = std::move(*kept);
+        all.append(desk.on_delivery(delivery, now));
+        if (!outcome.ticket.key.empty()) all.append(desk.on_ticket(outcome.ticket, now));
+        return all;
+      },
+      std::move(done));
 }
 
 void Decider::send(std::vector<model::Delivery> deliveries) {

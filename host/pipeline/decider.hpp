@@ -68,6 +68,8 @@ class Decider {
   void renew_outbox();
   base::Result<void> take_over();
   void commit(model::Changes changes, std::function<void(base::Result<void>)> done);
+  void conclude(model::Changes changes, const model::Delivery& delivery, const delivery::Outcome& outcome,
+                std::function<void(base::Result<void>)> done);
   void take_passed();
   bool take_some();
 

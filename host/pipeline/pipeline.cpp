@@ -153,13 +153,6 @@ void Pipeline::Impl::on_ended(const model::Delivery& delivery, const delivery::O
        {"key", delivery.key},
        {"attempts", std::to_string(delivery.attempts)}});
   if (delivered) delivered(delivery, outcome);
-  control.decide(
-      [delivery, outcome](incidents::Desk& d, base::Time now) -> base::Result<model::Changes> {
-        auto changes = d.on_delivery(delivery, now);
-        if (!outcome.ticket.key.empty()) changes.append(d.on_ticket(outcome.ticket, now));
-        return changes;
-      },
-      [](const base::Result<void>&) {});
 }
 
 void Pipeline::Impl::export_metrics() {

@@ -62,7 +62,8 @@ class Path(Case):
     def test_history_answers_what_was_pushed(self):
         base = int(now()) // 60 * 60 - 600
         self.a.push([signal_of("etl.rows", value=v, ts=base + i * 60, loader="H") for i, v in enumerate([1, 2, 3, 4])])
-        found = self.a.get(f"/api/v1/signals/query?name=etl.rows&fromEpoch={base}&toEpoch={base + 600}&aggregation=raw").json
+        ask = lambda: self.a.get(f"/api/v1/signals/query?name=etl.rows&fromEpoch={base}&toEpoch={base + 600}&aggregation=raw").json
+        found = until(lambda: (answer := ask()).get("dataPoints") and answer, 20, "history is written behind the answer to a push")
         self.assertEqual(found["name"], "etl.rows")
         self.assertEqual([p["value"] for p in found["dataPoints"]], [1, 2, 3, 4])
         self.assertEqual(found["dataPoints"][0]["timestamp"], base)
