@@ -76,8 +76,7 @@ void Control::learn_numbers() {
   for (const auto& [correlation_id, number] : numbers) desk_->numbered(correlation_id, number);
 }
 
-// --- who decides
-// ------------------------------------------------------------------------------------------------------
+// --- who decides ---
 
 base::Result<void> Control::hold(base::Duration limit) {
   auto held = std::make_shared<std::promise<void>>();
@@ -137,8 +136,7 @@ void Control::process_waiting() {
   for (std::size_t i = 0; i < reports.size(); ++i) process(reports[i], i + 1 == reports.size());
 }
 
-// --- alerts
-// -----------------------------------------------------------------------------------------------------------
+// --- alerts ---
 
 void Control::count_position(const Judged& judged) {
   judged_[judged.shard] = std::max(judged_[judged.shard], judged.position);
@@ -197,17 +195,19 @@ void Control::take_passed(std::vector<storage::PassedAlert> passed, std::functio
   if (!queued) failed(base::fail(base::Fault::cancelled, "the agent is stopping"));
 }
 
-// --- decisions
-// --------------------------------------------------------------------------------------------------------
+// --- decisions ---
 
-void Control::decide(Decide decide, std::function<void(base::Result<void>)> done) {
+void Control::conclude(model::Changes with, Decide decide, std::function<void(base::Result<void>)> done) {
   auto failed = done;
-  const bool queued = queue_.push([this, decide = std::move(decide), done = std::move(done)] {
-    if (!desk_) return done(base::fail(base::Fault::unavailable, "another agent decides, or is about to"));
-    auto changes = decide(*desk_, parts_.clock->now());
-    if (!changes) return done(base::fail(changes.error()));
-    keep(std::move(*changes), done);
-  });
+  const bool queued =
+      queue_.push([this, with = std::move(with), decide = std::move(decide), done = std::move(done)]() mutable {
+        if (!desk_) return done(base::fail(base::Fault::unavailable, "another agent decides, or is about to"));
+        auto changes = decide(*desk_, parts_.clock->now());
+        if (!changes) return done(base::fail(changes.error()));
+        const std::size_t out = with.deliveries.size();
+        with.append(std::move(*changes));
+        keep(std::move(with), std::move(done), {}, true, out);
+      });
   if (!queued) failed(base::fail(base::Fault::cancelled, "the agent is stopping"));
 }
 
@@ -215,7 +215,8 @@ bool Control::post(std::function<void(incidents::Desk*)> task) {
   return queue_.push([this, task = std::move(task)] { task(desk_.get()); });
 }
 
-void Control::keep(model::Changes changes, std::function<void(base::Result<void>)> done, Report report, bool covered) {
+void Control::keep(model::Changes changes, std::function<void(base::Result<void>)> done, Report report, bool covered,
+                   std::size_t out) {
   const bool lags = covered && position_ >= kept_position_ + position_lag;
   if (changes.empty() && !lags) {
     if (done) done({});
@@ -226,9 +227,9 @@ void Control::keep(model::Changes changes, std::function<void(base::Result<void>
   if (report && report->alerts.empty()) report.reset();
   if (report) on_their_way_.fetch_add(1, std::memory_order_relaxed);
   parts_.committer->commit(
-      {std::move(changes), [this, report, done = std::move(done)](const auto& result, model::Changes& kept) {
+      {std::move(changes), [this, report, out, done = std::move(done)](const auto& result, model::Changes& kept) {
          if (result)
-           committed(*result, kept);
+           committed(*result, kept, out);
          else
            refused(result.error(), report);
          if (report) on_their_way_.fetch_sub(1, std::memory_order_release);
@@ -245,7 +246,7 @@ void Control::refused(const base::Error& error, const Report& report) {
   if (parts_.lost) parts_.lost();
 }
 
-void Control::committed(const storage::CommitResult& result, model::Changes& changes) {
+void Control::committed(const storage::CommitResult& result, model::Changes& changes, std::size_t out) {
   durable_position_ = std::max(durable_position_.load(), changes.journal_position);
   if (!result.numbers.empty()) {
     std::lock_guard lock(back_mutex_);
@@ -259,14 +260,15 @@ void Control::committed(const storage::CommitResult& result, model::Changes& cha
                          {"incident", std::to_string(number->second)},
                          {"severity", std::string(model::to_string(incident.severity))}});
   }
-  std::vector<model::Delivery> out;
-  for (auto& delivery : changes.deliveries) {
+  std::vector<model::Delivery> fresh;
+  for (std::size_t i = out; i < changes.deliveries.size(); ++i) {
+    auto& delivery = changes.deliveries[i];
     if (delivery.state != model::DeliveryState::pending) continue;
     if (auto it = result.numbers.find(delivery.correlation_id); it != result.numbers.end())
       delivery.incident.number = it->second;
-    out.push_back(std::move(delivery));
+    fresh.push_back(std::move(delivery));
   }
-  if (!out.empty()) parts_.send(std::move(out));
+  if (!fresh.empty()) parts_.send(std::move(fresh));
 }
 
 }  // namespace tocsin::pipeline

@@ -63,7 +63,11 @@ class Control {
   void judged(Judged judged);
   /// Runs `decide` on the strand; `done` after its changes are durable, or at once with its error. Any thread.
   /// Fault::unavailable where this agent does not decide.
-  void decide(Decide decide, std::function<void(base::Result<void>)> done);
+  void decide(Decide decide, std::function<void(base::Result<void>)> done) {
+    conclude({}, std::move(decide), std::move(done));
+  }
+  /// The same, kept together with what the outbox has to keep. Of `with` nothing is sent: the outbox has it.
+  void conclude(model::Changes with, Decide decide, std::function<void(base::Result<void>)> done);
   /// Runs on the strand without a decision: reload, look-ups. Null: this agent does not decide. Any thread. False:
   /// stopping, and it is dropped.
   bool post(std::function<void(incidents::Desk*)> task);
@@ -82,10 +86,11 @@ class Control {
   void process(const Report& report, bool covered);
   model::Changes decide_about(const std::vector<model::Alert>& alerts);
   void take(const std::vector<storage::PassedAlert>& passed, std::function<void(base::Result<void>)> done);
-  /// `covered`: with these the consequences are whole through the position.
+  /// `covered`: with these the consequences are whole through the position. The first `out` deliveries are the
+  /// outbox's.
   void keep(model::Changes changes, std::function<void(base::Result<void>)> done, Report report = {},
-            bool covered = true);
-  void committed(const storage::CommitResult& result, model::Changes& changes);
+            bool covered = true, std::size_t out = 0);
+  void committed(const storage::CommitResult& result, model::Changes& changes, std::size_t out = 0);
   void refused(const base::Error& error, const Report& report);
   void count_position(const Judged& judged);
   void learn_numbers();

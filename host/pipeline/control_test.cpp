@@ -73,7 +73,12 @@ struct World : ::testing::Test {
   telemetry::Metrics metrics;
   Committer committer{store, metrics};
   std::atomic<int> lost{0};
-  Control control{{&committer, &clock, 1, "agent-a", [](auto) {}, [this] { ++lost; }}};
+  std::vector<std::string> sent;
+  Control control{{&committer, &clock, 1, "agent-a",
+                   [this](auto deliveries) {
+                     for (const auto& each : deliveries) sent.push_back(each.key);
+                   },
+                   [this] { ++lost; }}};
 };
 
 TEST_F(World, AFollowerPassesItsAlertsOnTogetherWithThePosition) {
@@ -153,6 +158,26 @@ TEST_F(World, ThePositionNeverCoversWhatIsNotKept) {
     seen += changes.passed_on.size();
     if (changes.journal_position != 0) EXPECT_EQ(seen, 2u) << changes.journal_position;
   }
+}
+
+TEST_F(World, WhatTheOutboxKeepsWithADecisionIsNotHandedToItAgain) {
+  control.start(0, desk());
+  model::Delivery waits, fresh;
+  waits.key = "waits", fresh.key = "fresh";
+  model::Changes with;
+  with.deliveries = {waits};
+  std::promise<base::Result<void>> done;
+  control.conclude(
+      with,
+      [fresh](incidents::Desk&, base::Time) -> base::Result<model::Changes> {
+        model::Changes decided;
+        decided.deliveries = {fresh};
+        return decided;
+      },
+      [&](base::Result<void> result) { done.set_value(std::move(result)); });
+  EXPECT_TRUE(done.get_future().get());
+  EXPECT_EQ(store.kept().back().deliveries.size(), 2u);
+  EXPECT_EQ(sent, std::vector<std::string>{"fresh"});
 }
 
 TEST_F(World, WhatOthersPassedOnIsTakenOnceItIsDecided) {

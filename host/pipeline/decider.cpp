@@ -53,8 +53,7 @@ void Decider::send_pending(storage::Restored& restored) {
   to->enqueue(pending_of(restored));
 }
 
-// --- one of several
-// ---------------------------------------------------------------------------------------------------
+// --- one of several ---
 
 void Decider::start_following() {
   passed_ = std::thread([this] {
@@ -142,8 +141,7 @@ void Decider::stop() {
   outbox()->stop(std::chrono::seconds(5));
 }
 
-// --- sending
-// ----------------------------------------------------------------------------------------------------------
+// --- sending ---
 
 std::shared_ptr<delivery::Outbox> Decider::outbox() const {
   std::lock_guard lock(mutex_);
@@ -195,13 +193,12 @@ void Decider::commit(model::Changes changes, std::function<void(base::Result<voi
 /// What the desk makes of an end is kept with it.
 void Decider::conclude(model::Changes changes, const model::Delivery& delivery, const delivery::Outcome& outcome,
                        std::function<void(base::Result<void>)> done) {
-  auto kept = std::make_shared<model::Changes>(std::move(changes));
-  parts_.control->decide(
-      [kept, delivery, outcome](incidents::Desk& desk, base::Time now) -> base::Result<model::Changes> {
-        model::Changes all = std::move(*kept);
-        all.append(desk.on_delivery(delivery, now));
-        if (!outcome.ticket.key.empty()) all.append(desk.on_ticket(outcome.ticket, now));
-        return all;
+  parts_.control->conclude(
+      std::move(changes),
+      [delivery, outcome](incidents::Desk& desk, base::Time now) -> base::Result<model::Changes> {
+        auto decided = desk.on_delivery(delivery, now);
+        if (!outcome.ticket.key.empty()) decided.append(desk.on_ticket(outcome.ticket, now));
+        return decided;
       },
       std::move(done));
 }
