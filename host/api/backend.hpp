@@ -120,10 +120,12 @@ struct ExplainEntry {
 };
 /// One thing that is due if nothing changes.
 struct ExplainDue {
-  base::Time at{};  ///< no_time: it waits for alerts
+  base::Time at{};  ///< no_time: it waits for alerts, or for the end of what holds it
   std::string what, target, route, group_key, title, text;
   std::vector<std::string> who;
   std::uint64_t incident = 0, alerts = 0;
+  std::string held_kind = {}, held_by = {};  ///< what holds it back: a verdict's word; empty: nothing
+  base::Time held_until = {};                ///< no_time: not known
 };
 struct Explanation {
   base::Time from{}, to{};
@@ -175,6 +177,9 @@ class Backend {
   /// Timeline entries after `after`, oldest first; the second: where to go on.
   virtual base::Result<std::pair<std::vector<model::IncidentEvent>, std::uint64_t>> incident_events(
       std::optional<std::uint64_t> after, std::size_t most) = 0;
+  /// `listener` is called on any thread when there are new ones, and must not block; after a call with an empty one it
+  /// is not running any more.
+  virtual void on_incident_events(std::function<void()> listener) = 0;
   virtual base::Result<model::Incident> acknowledge_alert(const std::string& alert_id, const std::string& actor) = 0;
   virtual base::Result<Listed<model::Attempt>> notifications(const std::string& incident, const std::string& instance,
                                                              const std::string& status, const Page& page) = 0;

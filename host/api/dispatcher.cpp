@@ -85,6 +85,14 @@ Reply from_plugin(Backend::PluginResponse response) {
   return reply;
 }
 
+Reply too_busy(const Route& route, const Request& request) {
+  Problem busy(503, "too many requests wait for the store; try again in a moment");
+  busy.headers.emplace_back("Retry-After", "1");
+  Reply reply = to_reply(busy, request.path);
+  reply.uri = route.pattern;
+  return reply;
+}
+
 }  // namespace
 
 void Dispatcher::handle(const Request& request, const Door& door, const std::shared_ptr<Responder>& responder) {
@@ -121,18 +129,40 @@ void Dispatcher::run_here(const Route& route, const std::vector<std::string>& pa
                           const std::shared_ptr<Responder>& responder) {
   // The request outlives the task: the connection keeps it until the answer.
   bool queued = worker_.submit([this, &route, path, &request, responder] {
+    answer(route, path, request, responder, Waiters::Time::max());
+  });
+  if (!queued) responder->answer(too_busy(route, request));
+}
+
+/// `until`: how long the request may still wait; max(): its first answer says so.
+void Dispatcher::answer(const Route& route, const std::vector<std::string>& path, const Request& request,
+                        const std::shared_ptr<Responder>& responder, Waiters::Time until) {
+  for (;;) {
+    const std::uint64_t turn = waiters_.turn();
     Reply reply = make_reply(backend_, route, request, path);
     // What was refused because somebody else decides by now is asked there, where asking twice does no harm.
     const bool lost = reply.status == 503 && (route.flags & route_decider) != 0 && repeatable(route) && !decides();
     if (lost) return pass_on(route, path, request, responder);
-    responder->answer(std::move(reply));
+    if (reply.wait == base::Duration::zero()) return responder->answer(std::move(reply));
+    const auto now = std::chrono::steady_clock::now();
+    if (until == Waiters::Time::max()) until = now + reply.wait;
+    const auto added = now >= until ? Waiters::Added::refused : wait(route, path, request, responder, until, turn);
+    if (added == Waiters::Added::refused) return responder->answer(std::move(reply));
+    if (added == Waiters::Added::waits) return;
+  }
+}
+
+Waiters::Added Dispatcher::wait(const Route& route, const std::vector<std::string>& path, const Request& request,
+                                const std::shared_ptr<Responder>& responder, Waiters::Time until, std::uint64_t turn) {
+  return waiters_.add(turn, until, [this, &route, path, &request, responder, until] {
+    const bool queued = worker_.submit(
+        [this, &route, path, &request, responder, until] { answer(route, path, request, responder, until); });
+    if (!queued) responder->answer(too_busy(route, request));
   });
-  if (queued) return;
-  Problem busy(503, "too many requests wait for the store; try again in a moment");
-  busy.headers.emplace_back("Retry-After", "1");
-  Reply reply = to_reply(busy, request.path);
-  reply.uri = route.pattern;
-  responder->answer(std::move(reply));
+}
+
+void Dispatcher::run_again(std::vector<Waiters::Again> woken) {
+  for (const Waiters::Again& again : woken) again();
 }
 
 bool Dispatcher::decides() {

@@ -7,6 +7,7 @@
 #include "api/backend.hpp"
 #include "api/message.hpp"
 #include "api/routes.hpp"
+#include "api/waiters.hpp"
 #include "api/worker.hpp"
 
 namespace tocsin::api {
@@ -30,6 +31,12 @@ class Dispatcher {
   void handle(const Request& request, const Door& door, const std::shared_ptr<Responder>& responder);
   /// Runs on a worker; false where too much waits already. Any thread.
   bool later(std::function<void()> task) { return worker_.submit(std::move(task)); }
+  /// What requests wait for may have come. Any thread; never blocks.
+  void changed() { run_again(waiters_.changed()); }
+  /// Answers the requests whose wait is over. A lane calls it now and then.
+  void look(Waiters::Time now) { run_again(waiters_.due(now)); }
+  /// Answers all that wait with what there is; none waits any more.
+  void end_waits() { run_again(waiters_.close()); }
   /// The next piece of a Reply::more; what it throws is an error.
   static base::Result<bool> guarded(const std::function<base::Result<bool>(std::string&)>& more, std::string& piece);
   /// The documented path of a plugin's route for the label `uri`, or the path as it is.
@@ -43,6 +50,12 @@ class Dispatcher {
   void pass_on(const Route& route, const std::vector<std::string>& path, const Request& request,
                const std::shared_ptr<Responder>& responder);
   bool decides();
+  /// On a worker: answers, or keeps the request until something changes.
+  void answer(const Route& route, const std::vector<std::string>& path, const Request& request,
+              const std::shared_ptr<Responder>& responder, Waiters::Time until);
+  Waiters::Added wait(const Route& route, const std::vector<std::string>& path, const Request& request,
+                      const std::shared_ptr<Responder>& responder, Waiters::Time until, std::uint64_t turn);
+  void run_again(std::vector<Waiters::Again> woken);
   Reply answer_unknown(const Request& request, const Door& door);
   bool pass_to_plugin(const Request& request, const std::shared_ptr<Responder>& responder);
 
@@ -50,6 +63,7 @@ class Dispatcher {
   Access access_;
   Worker& worker_;
   Passer& passer_;
+  Waiters waiters_;
 };
 
 /// `Reply::uri` of answers of plugins; the server puts the path in its place.

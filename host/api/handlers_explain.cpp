@@ -27,6 +27,11 @@ void write(JsonWriter& json, const ExplainDue& d) {
     json.null();
   else
     json.integer(d.incident);
+  json.key("held");
+  if (d.held_kind.empty())
+    json.null();
+  else
+    json.open_object().field("kind", d.held_kind).field("by", d.held_by).field("until", d.held_until).close_object();
   json.close_object();
 }
 

@@ -94,6 +94,7 @@ void Lane::arm() {
 
 void Lane::tick() {
   SteadyTime now = std::chrono::steady_clock::now();
+  site_.dispatcher.look(now);
   // From the back: a connection that closes is replaced by the last one, which was looked at already.
   for (std::size_t i = connections_.size(); i-- > 0;) {
     if (i < connections_.size()) std::shared_ptr(connections_[i])->tick(now);

@@ -36,6 +36,8 @@ struct Reply {
   std::string body;
   std::string_view uri = "UNKNOWN";
   bool close = false;  ///< the connection ends after this answer
+  /// There is nothing new, and whoever asked waits so long for it: the handler is asked again when something changes.
+  base::Duration wait{};
   /// The rest of a body that is too long to be made at once: `body` is its beginning; each call appends a piece and
   /// says whether more follow. Called on a worker, one call at a time; what it needs of the request it holds itself.
   std::function<base::Result<bool>(std::string& out)> more;

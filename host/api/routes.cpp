@@ -86,7 +86,13 @@ constexpr std::array export_parameters{
 constexpr std::array change_parameters{limit_parameter,
                                        Parameter{"after", "string",
                                                  "The `next` of the answer before; 0: from the first change. Without "
-                                                 "it nothing is listed, and `next` is where now is."}};
+                                                 "it nothing is listed, and `next` is where now is."},
+                                       Parameter{"wait",
+                                                 "string",
+                                                 "Where there is nothing after `after` yet, the answer waits so long "
+                                                 "for it: \"30s\", at most 60s. An empty list: nothing came.",
+                                                 {},
+                                                 "\"0s\""}};
 constexpr std::array attachment_parameters{
     Parameter{"name", "string", "The file's name, ending in pdf, png, jpg, jpeg, txt or log."},
     Parameter{"by", "string", "Who attaches it."}};

@@ -131,7 +131,10 @@ class AsioServer final : public Server {
       : worker_(worker_threads, worker_queue),
         passer_(settings, backend, metrics),
         dispatcher_(backend, Access(settings.own_names), worker_, passer_),
-        site_(std::move(settings), metrics, dispatcher_, std::move(tls)) {}
+        site_(std::move(settings), metrics, dispatcher_, std::move(tls)),
+        backend_(backend) {
+    backend_.on_incident_events([this] { dispatcher_.changed(); });
+  }
   ~AsioServer() override { stop(); }
 
   Result<void> start() {
@@ -150,6 +153,8 @@ class AsioServer final : public Server {
 
   void stop() override {
     if (site_.stopping.exchange(true)) return;
+    backend_.on_incident_events({});
+    dispatcher_.end_waits();
     for (Listener* listener : listeners()) lanes_.front()->post([listener] { listener->close(); });
     for (const std::shared_ptr<Lane>& lane : lanes_) {
       lane->post([lane = lane.get()] { lane->retire_all(); });
@@ -192,6 +197,7 @@ class AsioServer final : public Server {
   Passer passer_;
   Dispatcher dispatcher_;
   Site site_;
+  Backend& backend_;
   std::vector<std::shared_ptr<Lane>> lanes_;
   std::unique_ptr<Listener> main_, health_;
   std::vector<std::unique_ptr<Listener>> further_;

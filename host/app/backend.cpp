@@ -31,8 +31,20 @@ struct Backend::Waiting {
   std::map<std::string, std::optional<std::pair<model::Delivery, delivery::Outcome>>> by_key;
 };
 
+struct Backend::Listening {
+  std::mutex mutex;
+  std::function<void()> listener;
+};
+
 Backend::Backend(Parts parts)
-    : parts_(std::move(parts)), started_(parts_.clock->now()), waiting_(std::make_shared<Waiting>()) {
+    : parts_(std::move(parts)),
+      started_(parts_.clock->now()),
+      waiting_(std::make_shared<Waiting>()),
+      listening_(std::make_shared<Listening>()) {
+  parts_.pipeline->on_timeline([listening = listening_] {
+    std::lock_guard lock(listening->mutex);
+    if (listening->listener) listening->listener();
+  });
   parts_.pipeline->on_delivered(
       [waiting = waiting_](const model::Delivery& delivery, const delivery::Outcome& outcome) {
         std::lock_guard lock(waiting->mutex);
@@ -44,6 +56,11 @@ Backend::Backend(Parts parts)
 }
 
 Backend::~Backend() = default;
+
+void Backend::on_incident_events(std::function<void()> listener) {
+  std::lock_guard lock(listening_->mutex);
+  listening_->listener = std::move(listener);
+}
 
 base::Result<std::vector<api::HistorySeries>> Backend::history(const api::HistoryQuery& query) {
   storage::SampleQuery samples;
@@ -239,6 +256,10 @@ base::Result<void> Backend::replay_dead_letter(std::uint64_t id) {
   again.last_error.clear();
   model::Changes changes;
   changes.dead_letters_replayed.push_back(id);
+  if (!again.tracker && again.kind != model::MessageKind::test) {
+    changes.verdicts.push_back(incidents::verdict_of(again, model::VerdictKind::told,
+                                                     "dead letter " + std::to_string(id) + " sent again", now()));
+  }
   return parts_.pipeline->send({std::move(again)}, std::move(changes));
 }
 

@@ -78,6 +78,7 @@ class Backend final : public api::Backend {
   base::Result<model::Attachment> attachment(const std::string& id, std::uint64_t file) override;
   base::Result<std::pair<std::vector<model::IncidentEvent>, std::uint64_t>> incident_events(
       std::optional<std::uint64_t> after, std::size_t most) override;
+  void on_incident_events(std::function<void()> listener) override;
   base::Result<model::Incident> acknowledge_alert(const std::string& alert_id, const std::string& actor) override;
   base::Result<api::Listed<model::Attempt>> notifications(const std::string& incident, const std::string& instance,
                                                           const std::string& status, const api::Page& page) override;
@@ -117,6 +118,7 @@ class Backend final : public api::Backend {
   base::Result<std::string> correlation_of(const std::string& id);
   /// Decides; an incident that the desk has let go of is taken back from the store first.
   base::Result<model::Incident> decide(const std::string& id, const pipeline::Pipeline::Decide& decide);
+  base::Result<incidents::Known> known(const std::string& id);
   base::Result<void> adopt(const std::string& id);
   base::Result<model::Delivery> trial(const std::string& instance, const std::string& to);
 
@@ -125,6 +127,8 @@ class Backend final : public api::Backend {
   // Trial messages wait for the end of their delivery by key.
   struct Waiting;
   std::shared_ptr<Waiting> waiting_;
+  struct Listening;
+  std::shared_ptr<Listening> listening_;
 };
 
 }  // namespace tocsin::app

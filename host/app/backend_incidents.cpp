@@ -47,24 +47,35 @@ base::Result<api::IncidentView> Backend::incident(const std::string& id) {
   return view;
 }
 
-base::Result<void> Backend::adopt(const std::string& id) {
-  auto& store = parts_.pipeline->store();
-  TRY(auto found, store.incident(id));
-  if (!found) return base::fail(base::Fault::not_found, "there is no incident " + id);
+base::Result<incidents::Known> Backend::known(const std::string& id) {
+  TRY(auto found, parts_.pipeline->store().restore_incident(id));
+  if (found.incidents.empty()) return base::fail(base::Fault::not_found, "there is no incident " + id);
   incidents::Known known;
-  TRY(known.incident_alerts, store.incident_alerts(found->correlation_id));
-  known.incidents.push_back(std::move(*found));
-  return parts_.pipeline->decide([known](incidents::Desk& desk, base::Time at) -> base::Result<model::Changes> {
-    desk.adopt(known, at);
+  known.incidents = std::move(found.incidents);
+  known.incident_alerts = std::move(found.incident_alerts);
+  known.ladders = std::move(found.ladders);
+  known.tickets = std::move(found.tickets);
+  return known;
+}
+
+base::Result<void> Backend::adopt(const std::string& id) {
+  TRY(const auto kept, known(id));
+  return parts_.pipeline->decide([kept](incidents::Desk& desk, base::Time at) -> base::Result<model::Changes> {
+    desk.adopt(kept, at);
     return model::Changes{};
   });
 }
 
+/// One that the desk let go of is handed back in the decision's own call: what is decided meanwhile may let it go
+/// again.
 base::Result<model::Incident> Backend::decide(const std::string& id, const pipeline::Pipeline::Decide& decide) {
   auto decided = parts_.pipeline->decide(decide);
   if (!decided && decided.error().fault() == base::Fault::not_found) {
-    TRY_VOID(adopt(id));
-    decided = parts_.pipeline->decide(decide);
+    TRY(const auto kept, known(id));
+    decided = parts_.pipeline->decide([kept, decide](incidents::Desk& desk, base::Time at) {
+      desk.adopt(kept, at);
+      return decide(desk, at);
+    });
   }
   if (!decided) return base::fail(decided.error());
   TRY(auto found, parts_.pipeline->store().incident(id));

@@ -122,7 +122,8 @@ class Answer {
  public:
   Answer(const api::ExplainQuery& query, const Facts& facts) : query_(query), facts_(facts) {
     for (const Verdict& v : facts.verdicts) {
-      if (v.kind == VerdictKind::failed) failed_.insert(v.delivery_key);
+      if (v.kind == VerdictKind::failed) failed_[v.delivery_key] = v.at;
+      if (v.kind == VerdictKind::told) told_[v.delivery_key] = v.at;
     }
     for (const model::Attempt& a : facts.retrying) retrying_[a.delivery_key] = &a;
   }
@@ -135,6 +136,10 @@ class Answer {
     for (const auto& due : facts_.next) {
       out_.next.push_back({due.at, due.what, due.target, due.route, due.group_key, due.title, due.text, due.who,
                            due.incident, due.alerts});
+      if (!due.held) continue;
+      out_.next.back().held_kind = model::to_string(due.held->kind);
+      out_.next.back().held_by = due.held->by;
+      out_.next.back().held_until = due.held->until;
     }
     return std::move(out_);
   }
@@ -142,6 +147,16 @@ class Answer {
  private:
   bool concerns(const Verdict& v) const { return !facts_.concerns || facts_.concerns(v); }
   bool in_span(const Verdict& v) const { return v.at >= query_.from && v.at <= query_.to; }
+
+  /// A message that was given up reached nobody, unless it was sent again since.
+  bool failed(const Verdict& v) const {
+    const auto found = failed_.find(v.delivery_key);
+    return found != failed_.end() && v.at <= found->second;
+  }
+  bool sent_again(const Verdict& v) const {
+    const auto found = told_.find(v.delivery_key);
+    return v.kind == VerdictKind::failed && found != told_.end() && found->second > v.at;
+  }
 
   void judge() {
     const std::string nobody = query_.who.empty() ? "nobody was told: " : query_.who + " was not told: ";
@@ -180,8 +195,7 @@ class Answer {
     std::set<std::pair<std::string, std::string>> seen;
     std::size_t messages = 0;
     for (const Verdict& v : facts_.verdicts) {
-      if (v.kind != VerdictKind::told || !in_span(v) || !concerns(v) || failed_.contains(v.delivery_key) ||
-          retrying_.contains(v.delivery_key))
+      if (v.kind != VerdictKind::told || !in_span(v) || !concerns(v) || failed(v) || retrying_.contains(v.delivery_key))
         continue;
       ++messages;
       if (seen.insert({v.who, v.target}).second) told.push_back(&v);
@@ -203,14 +217,13 @@ class Answer {
   const Verdict* last_failed() const {
     const Verdict* last = nullptr;
     for (const Verdict& v : facts_.verdicts) {
-      if (v.kind == VerdictKind::failed && in_span(v) && concerns(v)) last = &v;
+      if (v.kind == VerdictKind::failed && in_span(v) && concerns(v) && !sent_again(v)) last = &v;
     }
     return last;
   }
   const Verdict* on_its_way() const {
     for (const Verdict& v : facts_.verdicts) {
-      if (v.kind == VerdictKind::told && in_span(v) && concerns(v) && retrying_.contains(v.delivery_key) &&
-          !failed_.contains(v.delivery_key))
+      if (v.kind == VerdictKind::told && in_span(v) && concerns(v) && retrying_.contains(v.delivery_key) && !failed(v))
         return &v;
     }
     return nullptr;
@@ -220,7 +233,7 @@ class Answer {
     for (VerdictKind kind : by_weight) {
       const Verdict* last = nullptr;
       for (const Verdict& v : facts_.verdicts) {
-        if (v.kind == kind && in_span(v) == within && concerns(v)) last = &v;
+        if (v.kind == kind && in_span(v) == within && concerns(v) && !sent_again(v)) last = &v;
       }
       if (last) return last;
     }
@@ -229,8 +242,7 @@ class Answer {
   const Verdict* last_before() const {
     const Verdict* last = nullptr;
     for (const Verdict& v : facts_.verdicts) {
-      if (v.at < query_.from && v.kind == VerdictKind::told && concerns(v) && !failed_.contains(v.delivery_key))
-        last = &v;
+      if (v.at < query_.from && v.kind == VerdictKind::told && concerns(v) && !failed(v)) last = &v;
     }
     return last ? last : decisive(false);
   }
@@ -246,10 +258,12 @@ class Answer {
   }
 
   void fired_unsaid(const std::string& nobody) {
-    const auto due = std::ranges::find_if(facts_.next, [](const auto& d) { return d.at != base::no_time; });
+    const auto due = std::ranges::find_if(facts_.next, [](const auto& d) { return d.at != base::no_time || d.held; });
     if (due != facts_.next.end()) {
-      out_.verdict = nobody + due->what + " is due at " + when(due->at) +
-                     (due->target.empty() ? "" : " to " + due->target) + in_brackets(due->text);
+      out_.verdict =
+          nobody + due->what + (due->target.empty() || due->at != base::no_time ? "" : " to " + due->target) +
+          (due->at == base::no_time ? " is held back" : " is due at " + when(due->at)) +
+          (due->target.empty() || due->at == base::no_time ? "" : " to " + due->target) + in_brackets(due->text);
     } else if (!query_.who.empty()) {
       out_.verdict = nobody + "no route of these alerts leads to this one";
       out_.remedy = "`tocsin route test LABELS` shows whom the route leads to";
@@ -389,7 +403,7 @@ class Answer {
 
   const api::ExplainQuery& query_;
   const Facts& facts_;
-  std::set<std::string> failed_;
+  std::map<std::string, base::Time> failed_, told_;  ///< when last, by key
   std::map<std::string, const model::Attempt*> retrying_;
   Explanation out_;
 };

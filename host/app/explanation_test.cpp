@@ -142,6 +142,36 @@ TEST_F(Explained, WhatWasToldBeforeTheSpanIsSaid) {
   EXPECT_TRUE(a.entries.empty());
 }
 
+TEST_F(Explained, ADeadLetterThatWasSentAgainCountsAsTold) {
+  add(VerdictKind::told, 1min, "hook").delivery_key = "k";
+  add(VerdictKind::failed, 5min, "hook").delivery_key = "k";
+  EXPECT_FALSE(answer().told);
+  model::Verdict& again = add(VerdictKind::told, 30min, "hook");
+  again.delivery_key = "k";
+  again.text = "dead letter 7 sent again";
+  auto a = answer();
+  EXPECT_TRUE(a.told);
+  EXPECT_EQ(a.verdict, "hook was told at 2026-11-20T03:30:00Z (dead letter 7 sent again)");
+  EXPECT_EQ(a.remedy, "");
+  add(VerdictKind::failed, 40min, "hook").delivery_key = "k";
+  EXPECT_FALSE(answer().told) << "it died once more";
+}
+
+TEST_F(Explained, WhatIsHeldIsSaidOfAnAlertThatWaits) {
+  alert(AlertState::firing);
+  incidents::Due due;
+  due.what = "ladder step 1";
+  due.target = "hook";
+  due.text = "inhibited by Down; told when that is over";
+  due.held = incidents::Held{VerdictKind::inhibited, "Down", {}};
+  facts.next.push_back(due);
+  const auto a = answer();
+  EXPECT_EQ(a.verdict,
+            "nobody was told: ladder step 1 to hook is held back (inhibited by Down; told when that is over)");
+  EXPECT_EQ(a.next.at(0).held_kind, "inhibited");
+  EXPECT_EQ(a.next.at(0).held_by, "Down");
+}
+
 TEST_F(Explained, WhatIsDueIsSaidOfAnAlertThatWaits) {
   alert(AlertState::firing);
   incidents::Due due;

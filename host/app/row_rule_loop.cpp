@@ -20,12 +20,11 @@ constexpr std::size_t most_rows = 1000;
 RowRuleLoop::RowRuleLoop(pipeline::Pipeline& pipeline, const base::Clock& clock, telemetry::Metrics& metrics)
     : pipeline_(pipeline),
       clock_(clock),
-      shared_(pipeline.store().shared()),
       seconds_(metrics.histogram("tocsin_rule_row_query_seconds", "Time of the queries of rules in the database")),
       duty_("rule-rows", [this] { return round(); }) {}
 
 void RowRuleLoop::start() {
-  if (shared_) duty_.start();
+  duty_.start();
 }
 
 void RowRuleLoop::stop() {
@@ -39,6 +38,7 @@ base::Duration RowRuleLoop::round() {
   std::vector<model::RuleRow> due;
   {
     std::lock_guard lock(mutex_);
+    if (rules_.empty()) return look_every;
     due = rules_.due(now);
   }
   for (const auto& row : due) {
@@ -81,7 +81,8 @@ bool RowRuleLoop::is_asking(base::Time now) {
 
 void RowRuleLoop::ask(const model::RuleRow& row) {
   const auto begin = std::chrono::steady_clock::now();
-  const auto answer = shared_->ask(row.query, std::min(longest_query, std::max(row.every, rest)), most_rows);
+  const auto answer =
+      pipeline_.store().rule_queries().ask(row.query, std::min(longest_query, std::max(row.every, rest)), most_rows);
   seconds_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   // A store that is away is no fault of the rule: it says so itself, and the rule is asked again.
   if (!answer && answer.error().fault() == base::Fault::unavailable) return;
@@ -111,7 +112,6 @@ void RowRuleLoop::keep(detection::RowRules::Decided decided) {
 }
 
 std::vector<detection::RowRules::Status> RowRuleLoop::status() const {
-  if (!shared_) return {};
   std::lock_guard lock(mutex_);
   return rules_.status();
 }

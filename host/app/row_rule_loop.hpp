@@ -21,7 +21,6 @@ class RowRuleLoop {
   RowRuleLoop(pipeline::Pipeline& pipeline, const base::Clock& clock, telemetry::Metrics& metrics);
   ~RowRuleLoop() { stop(); }
 
-  /// Nothing where the store is not shared: SQLite's users' SQL has no tables to ask.
   void start();
   void stop();
   /// Any thread.
@@ -36,7 +35,6 @@ class RowRuleLoop {
 
   pipeline::Pipeline& pipeline_;
   const base::Clock& clock_;
-  storage::SharedStore* const shared_;
   telemetry::Histogram& seconds_;
   mutable std::mutex mutex_;
   detection::RowRules rules_;  ///< under mutex_

@@ -45,6 +45,8 @@ class RowRules {
     RuleStatus status;
   };
   std::vector<Status> status() const;
+  /// The table has no row.
+  bool empty() const { return entries_.empty(); }
 
  private:
   struct Entry {

@@ -88,6 +88,7 @@ void Desk::Impl::merge(Case& from, Case& to, const std::string& actor, base::Tim
   stop_climb(from);
   move_groups(from, to);
   move_members(from, to);
+  look_again(to, now);
   for (const std::string& tag : old.tags) {
     if (std::ranges::find(kept.tags, tag) == kept.tags.end()) kept.tags.push_back(tag);
   }

@@ -37,6 +37,14 @@ struct Said {
   std::string key = {};  ///< of the delivery
 };
 
+/// What holds an alert back on a route that a ladder is from.
+struct StepHold {
+  const Node* node;
+  const model::Alert* alert;
+  Held held;
+};
+base::Time first_end(const std::vector<StepHold>& holds, base::Time at);
+
 struct Desk::Impl {
   explicit Impl(model::Routing routing);
 
@@ -123,7 +131,11 @@ struct Desk::Impl {
   model::Policy ladder_now(const Nodes& nodes, model::Severity severity, base::Time at,
                            std::vector<std::string>* routes) const;
   bool hold_step(Case& c, base::Time at);
+  std::vector<StepHold> step_holds(const Case& c, const Nodes& all, base::Time at) const;
+  bool leads_further(const Case& c, const Node& node) const;
+  bool hands_over(const Case& c, const Nodes& nodes, base::Time at) const;
   bool hand_over(Case& c, const Nodes& nodes, base::Time at);
+  base::Time next_hours(const Case& c, base::Time at) const;
   void look_again_at(Case& c, base::Time then);
   void ladder_delivery_ended(Case& c, const model::Delivery& delivery, base::Time now);
 
@@ -151,6 +163,12 @@ struct Desk::Impl {
   void notice(Case& c, const std::string& what, const std::string& text, const std::string& actor, base::Time at,
               const std::string& note = "");
   void sync_tickets(Case& c, TicketChange change, const std::string& actor, const std::string& note, base::Time at);
+  // tickets.cpp
+  std::optional<Held> ticket_hold(const Case& c, base::Time at) const;
+  bool hold_ticket(Case& c, const std::string& instance, base::Time at);
+  void forget_held_tickets(Case& c, base::Time at);
+  void look_at_tickets(Case& c, base::Time then);
+  void open_held_tickets(Case& c, base::Time at);
   static std::string cause_suffix(Case& c, base::Time at);
   bool is_person(const std::string& actor, const Recipient& recipient) const;
 
@@ -186,6 +204,8 @@ struct Desk::Impl {
   std::string problems_of(const std::vector<std::string>& targets) const;
 
   // --- next.cpp ------------------------------------------------------------------------------------------------------
+  bool foresee(const Group& group, const Node& node, const Record& record, const About& about, Due& due) const;
+  bool foresee(const Case& c, Due& due, std::vector<std::string>& targets) const;
   void next_of(const Group& group, const Asked& asked, std::vector<Due>& out) const;
   void next_of(const Case& c, const Asked& asked, std::vector<Due>& out) const;
   void next_of_pool(const std::string& pool, const std::map<std::uint64_t, model::Alert>& alerts, const Asked& asked,
@@ -233,13 +253,14 @@ struct Desk::Impl {
   std::set<std::pair<base::Time, std::string>> loose_resolved_;
   std::map<std::string, model::Alert> settled_;  ///< by id, those whose incident was closed before a restart
   std::set<std::string> held_climbs_;            ///< incidents whose ladder's next step is held back
+  std::set<std::string> held_tickets_;           ///< incidents with a ticket whose opening is held back
   std::set<std::pair<base::Time, std::string>> ended_;
   std::map<std::string, std::string> merged_;  ///< group and severity → the case its incident was merged into
   std::map<std::string, Group> groups_;
   std::unordered_map<std::string, std::string> group_by_hash_;
   std::unordered_map<std::string, std::set<std::string>> groups_of_;  ///< alert id → group keys
   /// "g" + group key, "r" (received alerts), or with a correlation id: "c" ladder, "s" end of a snooze, "a" end of an
-  /// acknowledgement.
+  /// acknowledgement, "t" tickets that are held.
   std::set<std::pair<base::Time, std::string>> due_;
 
   Received received_;

@@ -81,6 +81,8 @@ void Desk::Impl::run_due(base::Time now) {
       wake(c, "tocsin", "the snooze is over", at);
     } else if (key.front() == 'a') {
       expire_ack(c, at);
+    } else if (key.front() == 't') {
+      open_held_tickets(c, at);
     } else {
       schedule(c, base::no_time);
       take_steps(c, at);
@@ -117,6 +119,7 @@ void Desk::Impl::learn(Known known, base::Time now) {
       c.incident.ticket_url = ticket.url;
       touch(c);
     }
+    if (ticket.intent == ticket_held && c.live()) look_at_tickets(c, now);
     c.tickets[ticket.instance] = std::move(ticket);
   }
   for (model::Ladder& row : known.ladders) {

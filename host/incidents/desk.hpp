@@ -55,9 +55,10 @@ struct Asked {
   std::size_t most = 100;
 };
 
-/// What is due, or waited for, if nothing changes until then.
+/// What is due, or waited for, if nothing changes until then. What is held back is due when it will be told, or without
+/// a time where nobody knows when what holds it ends.
 struct Due {
-  base::Time at{};   ///< no_time: it waits for alerts, not for the clock
+  base::Time at{};   ///< no_time: it waits for alerts or for the end of what holds it, not for the clock
   std::string what;  ///< "group flush", "ladder step 2", "ladder exhausted", "open_after"
   std::string route, group_key, title;
   std::string correlation_id;
@@ -66,7 +67,11 @@ struct Due {
   std::vector<std::string> who;  ///< recipients' names, or the instance where it has none
   std::size_t alerts = 0;
   std::string text;
+  std::optional<Held> held = {};  ///< what holds it back at first
 };
+
+/// What is said of a delivery that was decided before: that it was given up, or that it is sent again.
+model::Verdict verdict_of(const model::Delivery& delivery, model::VerdictKind kind, std::string text, base::Time at);
 
 class Desk {
  public:

@@ -93,13 +93,15 @@ void Desk::Impl::rebuild_sources() {
   }
 }
 
-/// The steps that wait are looked at in this call: what held them may be over.
+/// The steps and tickets that wait are looked at in this call: what held them may be over.
 void Desk::Impl::look_again(base::Time now) {
   for (const std::string& id : std::set(held_climbs_)) look_again(cases_.at(id), now);
+  for (const std::string& id : std::set(held_tickets_)) look_again(cases_.at(id), now);
 }
 
 void Desk::Impl::look_again(Case& c, base::Time now) {
   if (c.climb.look_at > now) look_again_at(c, now);
+  if (c.tickets_look > now) look_at_tickets(c, now);
 }
 
 /// Inhibited or silenced, every one of its alerts.

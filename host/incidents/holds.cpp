@@ -23,6 +23,19 @@ std::optional<Held> Holds::hours(const model::Route& route, base::Time now) cons
   return muted(route, now);
 }
 
+base::Time Holds::hours_change(const model::Route& route, base::Time now) const {
+  base::Time next{};
+  for (const auto* names : {&route.active_time_intervals, &route.mute_time_intervals}) {
+    for (const std::string& name : *names) {
+      const auto interval = calendar_.find(name);
+      if (interval == calendar_.end()) continue;
+      const base::Time change = interval->second.next_change(now);
+      if (change > now) next = next == base::no_time ? change : std::min(next, change);
+    }
+  }
+  return next;
+}
+
 std::optional<Held> Holds::inhibited(const model::Alert& alert) const {
   const auto inhibition = inhibitor.of(alert);
   if (!inhibition) return std::nullopt;

@@ -27,6 +27,8 @@ class Holds {
   std::optional<Held> of(const model::Alert& alert, base::Time now) const { return of(alert, std::nullopt, now); }
   /// Outside the route's active times, or within its mute times: then nothing leaves on it.
   std::optional<Held> hours(const model::Route& route, base::Time now) const;
+  /// When one of the route's intervals begins or ends next; no_time: never, or it has none.
+  base::Time hours_change(const model::Route& route, base::Time now) const;
 
   Inhibitor inhibitor;
 

@@ -342,6 +342,27 @@ TEST(Status, OfAnIncidentTheDeskNoLongerHoldsWorksOnceItIsHandedBack) {
   EXPECT_TRUE(w.set(known.incidents.front(), IncidentStatus::closed));
 }
 
+TEST(Status, AnIncidentThatIsHandedBackBringsItsTicketAndThoseWhoWereTold) {
+  model::Routing r = ladder_routing();
+  r.channels["jira"] = tracker("jira");
+  World w(r);
+  const Alert a = w.fire({{"alertname", "A"}});
+  w.keep(w.desk->on_ticket({w.only().correlation_id, "jira", "OPS-1", "https://jira/OPS-1", "Open", "", {}}, w.now()));
+  w.resolve(a);
+  w.pass(1h);
+  w.told();
+  Known known = w.store.known();
+  known.alerts.clear();
+  w.desk = std::make_unique<Desk>(w.routing);
+  w.desk->adopt(known, w.now());
+  ASSERT_TRUE(w.set(w.only(), IncidentStatus::open));
+  EXPECT_EQ(w.told(), (Told{"sms>first:FIRING", "jira:UPDATE"}));
+  EXPECT_EQ(w.newest().change, 6u) << "reopened, and not another ticket";
+  EXPECT_EQ(w.newest().incident.ticket_key, "OPS-1");
+  w.keep(w.desk->note(w.only().correlation_id, "n", "alice", w.now()).value());
+  EXPECT_EQ(w.told(), (Told{"sms>first:UPDATE", "jira:UPDATE"}));
+}
+
 TEST(Notices, GoToWhoWasToldButNotToWhoMadeTheChange) {
   model::Routing r = ladder_routing();
   r.policies["page"].steps[0].notify = {"sms:group.platform"};

@@ -1,7 +1,7 @@
 // Escalation: step 0 at once, each wait runs to the next step, a step that can reach nobody passes on at once.
 #include <algorithm>
 #include <iterator>
-#include <tuple>
+#include <utility>
 
 #include "incidents/decisions.hpp"
 
@@ -20,6 +20,16 @@ bool has_hours(const Node* node) {
 
 bool rounds_left(const model::Ladder& row) {
   return row.repeat < 0 || row.round < static_cast<std::uint32_t>(row.repeat);
+}
+
+/// It has told everybody it names.
+bool spent(const model::Ladder& row) {
+  return row.next_step >= row.steps.size() && !rounds_left(row) && row.on_exhausted.empty();
+}
+
+/// Whether the ladder is from the node's route.
+bool from_route(const Climb& climb, const Node& node) {
+  return std::ranges::find(climb.routes, node.route->path) != climb.routes.end();
 }
 
 }  // namespace
@@ -97,60 +107,106 @@ void Desk::Impl::stop_climb(Case& c) {
   c.climb.hopes.clear();
 }
 
+/// What holds the step back that is due then, of each alert that fires on each route the ladder is from; nothing: it
+/// is taken.
+std::vector<StepHold> Desk::Impl::step_holds(const Case& c, const Nodes& all, base::Time at) const {
+  Nodes nodes;
+  std::ranges::copy_if(all, std::back_inserter(nodes),
+                       [&](const Node* node) { return c.climb.routes.empty() || from_route(c.climb, *node); });
+  std::vector<StepHold> holds;
+  for (const Node* node : nodes.empty() ? all : nodes) {
+    const std::optional<Held> hours = holds_->hours(*node->route, at);
+    for (const auto& [fingerprint, alert] : c.members) {
+      if (alert.state != model::AlertState::firing) continue;
+      std::optional<Held> held = holds_->of(alert, hours, at);
+      if (!held) return {};
+      holds.push_back({node, &alert, std::move(*held)});
+    }
+  }
+  return holds;
+}
+
+/// When the first of them ends; no_time: nobody knows.
+base::Time first_end(const std::vector<StepHold>& holds, base::Time at) {
+  base::Time until{};
+  for (const StepHold& hold : holds) {
+    if (hold.held.until > at) until = until == base::no_time ? hold.held.until : std::min(until, hold.held.until);
+  }
+  return until;
+}
+
 /// Holds the step that is due back while every alert that fires is held on every route the ladder is from. The chain
 /// stays as it is; the step is taken when the hold ends, and its wait begins then.
 bool Desk::Impl::hold_step(Case& c, base::Time at) {
   const Nodes all = nodes_of(c);
   if (hand_over(c, all, at)) return true;
-  Nodes nodes;
-  std::ranges::copy_if(all, std::back_inserter(nodes), [&](const Node* node) {
-    return c.climb.routes.empty() || std::ranges::find(c.climb.routes, node->route->path) != c.climb.routes.end();
-  });
-  if (nodes.empty()) nodes = all;
-  std::vector<std::tuple<const Node*, const model::Alert*, Held>> holds;
-  base::Time until{};
-  for (const Node* node : nodes) {
-    const std::optional<Held> hours = holds_->hours(*node->route, at);
-    for (const auto& [fingerprint, alert] : c.members) {
-      if (alert.state != model::AlertState::firing) continue;
-      std::optional<Held> held = holds_->of(alert, hours, at);
-      if (!held) return c.climb.held.clear(), false;
-      if (held->until > at) until = until == base::no_time ? held->until : std::min(until, held->until);
-      holds.emplace_back(node, &alert, std::move(*held));
-    }
-  }
-  if (holds.empty()) return false;
+  if (spent(c.climb.row)) return false;
+  const std::vector<StepHold> holds = step_holds(c, all, at);
+  if (holds.empty()) return c.climb.held.clear(), false;
   std::string news;
-  for (const auto& [node, alert, held] : holds) {
-    if (node == nodes.front() && note_hold(c, *node, *alert, held, at) && news.empty()) news = text_of(held);
+  for (const StepHold& hold : holds) {
+    if (hold.node != holds.front().node) break;
+    if (note_hold(c, *hold.node, *hold.alert, hold.held, at) && news.empty()) news = text_of(hold.held);
   }
   if (!news.empty()) {
     log(c, at, "tocsin", "escalated", "", "", "step " + std::to_string(c.climb.row.next_step + 1) + " waits: " + news);
   }
   schedule(c, at);
+  const base::Time until = first_end(holds, at);
   look_again_at(c, until == base::no_time ? at + longest_hold : until);
   return true;
 }
 
-/// Day and night as two routes: a ladder that waited for hours is that of the routes which open first; when the hours
-/// of all routes it is from are over and another of the incident's routes is open, that one's ladder begins.
-bool Desk::Impl::hand_over(Case& c, const Nodes& nodes, base::Time at) {
-  if (c.climb.routes.empty()) return false;
-  const auto ours = [&](const Node* node) {
-    return std::ranges::find(c.climb.routes, node->route->path) != c.climb.routes.end();
+/// Whether the node's ladder leads to somebody who has not been told.
+bool Desk::Impl::leads_further(const Case& c, const Node& node) const {
+  const auto untold = [&](const Recipient& recipient) {
+    return std::ranges::find(c.climb.told, recipient.exact) == c.climb.told.end();
   };
+  for (const model::PolicyStep& step : ladder_policy(routing_, {&node}, c.incident.severity).steps) {
+    for (const std::string& target : step.notify) {
+      if (std::ranges::any_of(find_people(routing_, target).recipients, untold)) return true;
+    }
+  }
+  return false;
+}
+
+/// Day and night as two routes: a ladder that waited for hours is that of the routes which open first; when the hours
+/// of all routes it is from are over and another of the incident's routes is open, that one's ladder begins. One that
+/// is at its end hands over only to people who have not been told: those who have been are not paged at each change.
+bool Desk::Impl::hands_over(const Case& c, const Nodes& nodes, base::Time at) const {
+  if (c.climb.routes.empty()) return false;
+  const auto ours = [&](const Node* node) { return from_route(c.climb, *node); };
   const Nodes open = open_nodes(ladder_nodes(nodes, c.incident.severity), at);
   if (open.empty()) return false;
-  const bool begun = c.climb.row.next_step > 0 || c.climb.row.round > 0;
-  if (begun) {
-    if (std::ranges::any_of(open, ours) || std::ranges::none_of(nodes, ours)) return false;
+  const model::Ladder& row = c.climb.row;
+  if (row.next_step == 0 && row.round == 0)
+    return open.size() != c.climb.routes.size() || !std::ranges::all_of(open, ours);
+  if (std::ranges::any_of(open, ours) || std::ranges::none_of(nodes, ours)) return false;
+  return !spent(row) || std::ranges::any_of(open, [&](const Node* node) { return leads_further(c, *node); });
+}
+
+bool Desk::Impl::hand_over(Case& c, const Nodes& nodes, base::Time at) {
+  if (!hands_over(c, nodes, at)) return false;
+  if (c.climb.row.next_step > 0 || c.climb.row.round > 0) {
+    const Nodes open = open_nodes(ladder_nodes(nodes, c.incident.severity), at);
     log(c, at, "tocsin", "escalated", "", "",
         "the hours of " + joined(c.climb.routes) + " are over: the ladder of " + open.front()->route->path + " begins");
-  } else if (open.size() == c.climb.routes.size() && std::ranges::all_of(open, ours)) {
-    return false;
   }
   start_climb(c, nodes, at, at);
   return true;
+}
+
+/// Of a ladder that is at its end: when the hours of its routes change next, if another one would lead further then.
+base::Time Desk::Impl::next_hours(const Case& c, base::Time at) const {
+  base::Time next{};
+  if (c.climb.routes.empty()) return next;
+  bool further = false;
+  for (const Node* node : ladder_nodes(nodes_of(c), c.incident.severity)) {
+    further = further || (!from_route(c.climb, *node) && leads_further(c, *node));
+    const base::Time change = holds_->hours_change(*node->route, at);
+    if (change != base::no_time) next = next == base::no_time ? change : std::min(next, change);
+  }
+  return further ? next : base::no_time;
 }
 
 /// The step that is due stays due and is looked at again then.
@@ -199,15 +255,15 @@ void Desk::Impl::take_steps(Case& c, base::Time at, const std::string& actor) {
 }
 
 void Desk::Impl::exhaust(Case& c, base::Time at, const std::string& actor) {
-  std::vector<std::string> targets = std::move(c.climb.row.on_exhausted);
-  c.climb.row.on_exhausted.clear();
-  schedule(c, base::no_time);
-  if (targets.empty()) return;
-  Telling telling;
-  telling.reason = "ladder exhausted";
-  telling.cause = "x:" + std::to_string(base::to_ns(at));
-  log(c, at, actor, "escalated", "", joined(targets), "the ladder is exhausted and nobody has acknowledged");
-  tell(c, targets, telling, at);
+  const std::vector<std::string> targets = std::exchange(c.climb.row.on_exhausted, {});
+  if (!targets.empty()) {
+    Telling telling;
+    telling.reason = "ladder exhausted";
+    telling.cause = "x:" + std::to_string(base::to_ns(at));
+    log(c, at, actor, "escalated", "", joined(targets), "the ladder is exhausted and nobody has acknowledged");
+    tell(c, targets, telling, at);
+  }
+  schedule(c, next_hours(c, at));
 }
 
 /// After an acknowledgement that expired: who was told was reminded, and has the last step's time again. A ladder that
@@ -228,8 +284,7 @@ base::Result<void> Desk::Impl::force_step(Case& c, const std::string& actor, bas
                                                  std::to_string(c.incident.number) + " --to TARGET`");
   };
   if (!c.climb.exists || row.steps.empty()) return refuse("has no ladder");
-  const bool spent = row.next_step >= row.steps.size() && !rounds_left(row) && row.on_exhausted.empty();
-  if (spent) return refuse("has climbed its ladder to the end");
+  if (spent(row)) return refuse("has climbed its ladder to the end");
   const bool open = c.incident.status == model::IncidentStatus::open;
   wake(c, actor, "escalated by hand", now);
   stop_climb(c);
@@ -249,7 +304,7 @@ void Desk::Impl::ladder_delivery_ended(Case& c, const model::Delivery& delivery,
   if (!climb.hopes.empty() || climb.reached || !climb.running()) return;
   const model::Ladder& row = climb.row;
   const bool last = row.next_step >= row.steps.size();
-  if (last && rounds_left(row)) return;
+  if (spent(row) || (last && rounds_left(row))) return;
   if (c.incident.snoozed_until != base::no_time) return schedule(c, c.incident.snoozed_until);
   log(c, now, "tocsin", "escalated", "", "",
       "no message of step " + std::to_string(row.next_step) + " could be sent: passed on");

@@ -119,11 +119,12 @@ void Desk::Impl::notice(Case& c, const std::string& what, const std::string& tex
 
 void Desk::Impl::sync_tickets(Case& c, TicketChange change, const std::string& actor, const std::string& note,
                               base::Time at) {
+  if (change == TicketChange::resolved) forget_held_tickets(c, at);
   for (const auto& [instance, channel] : routing_.channels) {
     if (!channel.tracker || instance == actor) continue;
     auto ticket = c.tickets.find(instance);
     TicketChange what = change;
-    const bool asked = ticket != c.tickets.end();
+    const bool asked = ticket != c.tickets.end() && ticket->second.intent != ticket_held;
     if (!asked || !engaged(ticket->second)) {
       // A ticket is opened while the incident is worked on, never because it ended.
       const std::vector<model::Severity> usual = {model::Severity::critical, model::Severity::high};
@@ -131,8 +132,10 @@ void Desk::Impl::sync_tickets(Case& c, TicketChange change, const std::string& a
       const bool due = std::ranges::find(open_for, c.incident.severity) != open_for.end();
       const bool begins =
           change == TicketChange::opened || change == TicketChange::reopened || change == TicketChange::updated;
-      if (!due || !begins || !c.live()) continue;
+      if (!due || !begins || !c.live() || hold_ticket(c, instance, at)) continue;
       what = TicketChange::opened;
+    } else if (change == TicketChange::opened) {
+      continue;
     }
     Delivery d;
     d.instance = d.target = instance;

@@ -1,5 +1,7 @@
-// What comes next, if nothing changes: the flush that would tell, the ladder's next step, how many alerts are wanting.
+// What comes next, if nothing changes: the flush that would tell, the ladder's next step, how many alerts are wanting;
+// and what holds it back until then. Inhibition ends with its source, which nobody foresees; hours and silences do.
 #include <algorithm>
+#include <iterator>
 
 #include "base/text.hpp"
 #include "incidents/decisions.hpp"
@@ -21,6 +23,9 @@ bool concerns(const Asked& asked, const Alert& alert) {
   return (asked.rule.empty() || alert.rule == asked.rule) && model::matches(asked.matchers, alert.labels);
 }
 
+// What holds, waits and repeats may follow on one another; beyond this it is too far away to be told.
+constexpr std::size_t most_looks = 50;
+
 /// The first tick of `next`, `next + interval`, … that is later than `after`.
 base::Time tick_after(base::Time next, base::Duration interval, base::Time after) {
   interval = std::max<base::Duration>(interval, std::chrono::seconds(1));
@@ -28,16 +33,14 @@ base::Time tick_after(base::Time next, base::Duration interval, base::Time after
   return next + interval * ((after - next) / interval + 1);
 }
 
-/// What one target would be told, and when. Silences, times and inhibition are not foreseen: they are judged at the
-/// flush itself.
+/// What one target would be told at a flush at this time with what is known now.
 class Flush {
  public:
-  Flush(const Group& group, const model::Route& route, const Record& record)
-      : group_(group), route_(route), record_(record) {}
+  Flush(const Group& group, const model::Route& route, const Record& record, base::Time at)
+      : group_(group), route_(route), record_(record), at_(at) {}
 
   void consider(const Alert& alert) {
-    const base::Time at = group_.next_flush;
-    const bool cooling = alert.state == AlertState::firing && alert.silent && at < alert.cooldown_until &&
+    const bool cooling = alert.state == AlertState::firing && alert.silent && at_ < alert.cooldown_until &&
                          !record_.firing.contains(alert.fingerprint);
     if (cooling) {
       cool_until_ = cool_until_ == base::no_time ? alert.cooldown_until : std::min(cool_until_, alert.cooldown_until);
@@ -46,10 +49,10 @@ class Flush {
     (alert.state == AlertState::firing ? firing_ : resolved_).insert(alert.fingerprint);
   }
 
-  /// False: there is nothing to come.
+  /// False: there is nothing to come. due.at later than the flush: nothing is told before.
   bool finish(Due& due) const {
     due.alerts = firing_.size() + resolved_.size();
-    due.at = group_.next_flush;
+    due.at = at_;
     if (!record_.pending.empty()) {
       due.text = "a message is on its way; what is new is compared when it has ended";
       return true;
@@ -74,33 +77,92 @@ class Flush {
   const Group& group_;
   const model::Route& route_;
   const Record& record_;
+  const base::Time at_;
   std::set<std::uint64_t> firing_, resolved_;
   base::Time cool_until_{};
 };
 
+base::Time earlier(base::Time a, base::Time b) {
+  if (a == base::no_time || b == base::no_time) return a == base::no_time ? b : a;
+  return std::min(a, b);
+}
+
+void name_hold(Due& due, const std::optional<Held>& held) {
+  due.held = held;
+  if (held) due.text = text_of(*held) + "; " + (due.at == base::no_time ? "told when that is over" : due.text);
+}
+
 }  // namespace
+
+/// Looks at one flush after the other, as far as holds and timers lead, until one tells a target of one of these
+/// alerts. False: there is nothing to come.
+bool Desk::Impl::foresee(const Group& group, const Node& node, const Record& record, const About& about,
+                         Due& due) const {
+  const model::Route& route = *node.route;
+  const auto elsewhere = [&](const Alert& alert) { return route.notify.empty() && in_case(alert); };
+  About asked;
+  std::ranges::copy_if(about, std::back_inserter(asked), [&](const Alert* alert) {
+    const bool known = record.firing.contains(alert->fingerprint) || record.owed.contains(alert->fingerprint);
+    return !elsewhere(*alert) && (alert->state == AlertState::firing || known || !record.pending.empty());
+  });
+  base::Time at = group.next_flush, promised{};
+  std::string promise;
+  std::optional<Held> why;
+  for (std::size_t looks = 0; looks < most_looks && !asked.empty(); ++looks) {
+    const std::optional<Held> hours = holds_->hours(route, at);
+    const auto hold_of = [&](const Alert& alert) {
+      return route.send_resolved && owes_end(record, alert) ? hours : holds_->of(alert, hours, at);
+    };
+    Flush flush(group, route, record, at);
+    for (const auto& [fingerprint, alert] : group.members) {
+      if (!elsewhere(alert) && !hold_of(alert)) flush.consider(alert);
+    }
+    base::Time over{};
+    bool free = false;
+    for (const Alert* alert : asked) {
+      const std::optional<Held> held = hold_of(*alert);
+      free = free || !held;
+      if (held && !why) why = held;
+      if (held) over = earlier(over, held->until);
+    }
+    const bool tells = flush.finish(due) && free;
+    if (tells && due.at <= at) {
+      if (at == promised) due.text = promise;
+      name_hold(due, at > group.next_flush ? why : std::nullopt);
+      return true;
+    }
+    base::Time next = tells ? due.at : base::no_time;
+    if (tells) promised = due.at, promise = due.text;
+    if (over != base::no_time)
+      next = earlier(next, tick_after(group.next_flush, route.group_interval, over - base::Duration(1)));
+    if (next <= at) break;
+    at = next;
+  }
+  if (!why) return false;
+  due.at = base::no_time;
+  due.alerts = asked.size();
+  name_hold(due, why);
+  return true;
+}
 
 void Desk::Impl::next_of(const Group& group, const Asked& asked, std::vector<Due>& out) const {
   const Node* node = tree_->find(group.path);
   if (!node || !node->tells || group.next_flush == base::no_time) return;
+  About about;
   const Alert* example = nullptr;
   for (const auto& [fingerprint, alert] : group.members) {
     if (!concerns(asked, alert)) continue;
     const auto held = by_fingerprint_.find(fingerprint);
     if (!asked.incident.empty() && (held == by_fingerprint_.end() || held->second != asked.incident)) continue;
+    about.push_back(&alert);
     if (!example || held != by_fingerprint_.end()) example = &alert;
   }
   if (!example) return;
   static const Record none;
-  const bool loose_only = node->route->notify.empty();
   for (const std::string& target : group_targets(group, *node)) {
     const auto record = group.records.find(target);
-    Flush flush(group, *node->route, record == group.records.end() ? none : record->second);
-    for (const auto& [fingerprint, alert] : group.members) {
-      if (!loose_only || !in_case(alert)) flush.consider(alert);
-    }
     Due due;
-    if (!flush.finish(due)) continue;
+    if (!foresee(group, *node, record == group.records.end() ? none : record->second, about, due)) continue;
     due.what = "group flush";
     due.route = group.path;
     due.group_key = group.group_key;
@@ -114,29 +176,59 @@ void Desk::Impl::next_of(const Group& group, const Asked& asked, std::vector<Due
   }
 }
 
+/// When the ladder goes on, with what holds it back until then, and whom it tells; false: it does not.
+bool Desk::Impl::foresee(const Case& c, Due& due, std::vector<std::string>& targets) const {
+  const model::Ladder& row = c.climb.row;
+  const Nodes nodes = nodes_of(c);
+  std::uint32_t step = row.next_step, round = row.round;
+  const bool rounds_left = row.repeat < 0 || round < static_cast<std::uint32_t>(row.repeat);
+  if (step >= row.steps.size() && rounds_left) step = 0, ++round;
+  const bool exhausted = step >= row.steps.size();
+  due.at = c.climb.due();
+  due.what = exhausted ? "ladder exhausted" : "ladder step " + std::to_string(step + 1);
+  if (!exhausted && round > 0) due.what += ", round " + std::to_string(round + 1);
+  targets = exhausted ? row.on_exhausted : row.steps[step];
+  std::optional<Held> why;
+  if (c.climb.look_at != base::no_time && !c.climb.held.empty()) why = c.climb.held.begin()->second;
+  for (std::size_t looks = 0; looks < most_looks && due.at != base::no_time; ++looks) {
+    if (hands_over(c, nodes, due.at)) {
+      std::vector<std::string> routes;
+      const model::Policy policy = ladder_now(nodes, c.incident.severity, due.at, &routes);
+      due.what = "ladder step 1";
+      due.route = routes.empty() ? due.route : routes.front();
+      targets = policy.steps.front().notify;
+      break;
+    }
+    if (targets.empty()) {
+      due.at = next_hours(c, due.at);
+      continue;
+    }
+    const std::vector<StepHold> holds = step_holds(c, nodes, due.at);
+    if (holds.empty()) break;
+    if (!why) why = holds.front().held;
+    due.at = first_end(holds, due.at);
+  }
+  due.text = "unless somebody acknowledges it before";
+  name_hold(due, why);
+  return !targets.empty();
+}
+
 void Desk::Impl::next_of(const Case& c, const Asked& asked, std::vector<Due>& out) const {
   const model::Incident& incident = c.incident;
   if (!c.climb.running() || (!asked.incident.empty() && incident.correlation_id != asked.incident)) return;
   const bool any = std::ranges::any_of(c.members, [&](const auto& member) { return concerns(asked, member.second); });
   const bool by_hand = c.members.empty() && asked.rule.empty() && model::matches(asked.matchers, incident.labels);
   if (!any && !by_hand) return;
-  const model::Ladder& row = c.climb.row;
-  const bool rounds_left = row.repeat < 0 || row.round < static_cast<std::uint32_t>(row.repeat);
-  std::uint32_t step = row.next_step, round = row.round;
-  if (step >= row.steps.size() && rounds_left) step = 0, ++round;
-  const bool exhausted = step >= row.steps.size();
   Due due;
-  due.at = row.next_at;
-  due.what = exhausted ? "ladder exhausted" : "ladder step " + std::to_string(step + 1);
-  if (!exhausted && round > 0) due.what += ", round " + std::to_string(round + 1);
   due.route = incident.route;
+  std::vector<std::string> targets;
+  if (!foresee(c, due, targets)) return;
   due.group_key = incident.group_key.substr(0, incident.group_key.rfind(':'));
   due.title = incident.title;
   due.correlation_id = incident.correlation_id;
   due.incident = incident.number;
   due.alerts = c.members.size();
-  due.text = "unless somebody acknowledges it before";
-  for (const std::string& target : exhausted ? row.on_exhausted : row.steps[step]) {
+  for (const std::string& target : targets) {
     out.push_back(due);
     out.back().target = target;
   }

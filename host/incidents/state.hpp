@@ -44,6 +44,7 @@ struct Case {
   std::map<std::uint64_t, model::Alert> members;  ///< by fingerprint, the newest occurrence
   Climb climb;
   std::map<std::string, model::TicketRef> tickets;  ///< by tracker instance
+  base::Time tickets_look{};                        ///< when those that are held are looked at; no_time: none is
   std::map<std::string, base::Time> notices;        ///< last notice by (recipient, kind of change), for the dedup
   std::string base;                                 ///< the group without the severity
   base::Time wakes_at{}, ack_ends_at{};             ///< when the two timers stand in the due list; no_time: not
@@ -57,6 +58,8 @@ struct Case {
   std::vector<model::Alert> alerts() const;
 };
 
+/// Its opening waits until what holds its incident's alerts back is over.
+constexpr const char* ticket_held = "held";
 /// A ticket exists or is on its way.
 bool engaged(const model::TicketRef& ticket);
 

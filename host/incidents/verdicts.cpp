@@ -63,6 +63,22 @@ About all_of(const std::vector<Alert>& alerts) {
 
 }  // namespace
 
+Verdict verdict_of(const model::Delivery& delivery, VerdictKind kind, std::string text, base::Time at) {
+  Verdict v;
+  v.at = at;
+  v.kind = kind;
+  v.target = delivery.target;
+  v.who = delivery.recipient;
+  v.text = std::move(text);
+  v.delivery_key = delivery.key;
+  name_alerts(v, all_of(delivery.alerts));
+  v.correlation_id = delivery.correlation_id;
+  v.route = delivery.incident.route.empty() ? delivery.receiver : delivery.incident.route;
+  v.group_key = delivery.group_key;
+  if (delivery.alerts.empty()) v.labels = delivery.incident.labels;
+  return v;
+}
+
 Verdict& Desk::Impl::say(const About& about, Said said, base::Time at) {
   Verdict& v = out_.verdicts.emplace_back();
   v.at = at;
@@ -122,14 +138,7 @@ void Desk::Impl::verdict(const Case& c, const About& about, Said said, base::Tim
 /// A delivery was given up.
 void Desk::Impl::verdict_failed(const model::Delivery& delivery, base::Time now) {
   if (delivery.tracker || delivery.kind == model::MessageKind::test) return;
-  Said said{VerdictKind::failed, delivery.target, delivery.recipient};
-  said.text = delivery.last_error;
-  said.key = delivery.key;
-  Verdict& v = say(all_of(delivery.alerts), std::move(said), now);
-  v.correlation_id = delivery.correlation_id;
-  v.route = delivery.incident.route.empty() ? delivery.receiver : delivery.incident.route;
-  v.group_key = delivery.group_key;
-  if (delivery.alerts.empty()) v.labels = delivery.incident.labels;
+  out_.verdicts.push_back(verdict_of(delivery, VerdictKind::failed, delivery.last_error, now));
 }
 
 // --- groups ----------------------------------------------------------------------------------------------------------

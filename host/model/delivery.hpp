@@ -62,7 +62,7 @@ struct ProviderRef {
 
 struct TicketRef {
   std::string correlation_id, instance, key, url, status;
-  std::string intent;  ///< "create" while a create is on its way; empty: settled
+  std::string intent;  ///< "create" is on its way, "held" waits with its alerts; empty: settled
   base::Time synced_at{};
 };
 

@@ -66,9 +66,15 @@ void Committer::write(std::vector<Decision>& batch) {
   for (auto& decision : batch) {
     // A refused transaction is repeated decision by decision: the sound ones are kept, the spoilt one is named.
     if (one_spoils_all) result = write_until_taken({&decision.changes});
-    if (!result) telemetry::log_error("store", "a decision could not be kept: " + result.error().message());
-    if (decision.done) decision.done(result, decision.changes);
+    settle(decision, result);
   }
+}
+
+void Committer::settle(Decision& decision, const base::Result<storage::CommitResult>& result) {
+  if (!result) telemetry::log_error("store", "a decision could not be kept: " + result.error().message());
+  const bool news = result && !decision.changes.timeline.empty();
+  if (decision.done) decision.done(result, decision.changes);
+  if (news && on_timeline_) on_timeline_();
 }
 
 base::Result<storage::CommitResult> Committer::write_until_taken(const std::vector<const model::Changes*>& decisions) {

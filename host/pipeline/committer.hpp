@@ -28,6 +28,8 @@ class Committer {
 
   /// Queues a decision; waits only while 64 k decisions are queued already. False after stop().
   bool commit(Decision decision);
+  /// Called on the committer's thread after timeline entries were committed; set before start().
+  void on_timeline(std::function<void()> listener) { on_timeline_ = std::move(listener); }
   void start();
   /// Writes what is queued, then ends; idempotent.
   void stop();
@@ -37,6 +39,7 @@ class Committer {
 
  private:
   void run();
+  void settle(Decision& decision, const base::Result<storage::CommitResult>& result);
   void write(std::vector<Decision>& batch);
   base::Result<storage::CommitResult> write_until_taken(const std::vector<const model::Changes*>& decisions);
 
@@ -46,6 +49,7 @@ class Committer {
   runtime::Channel<Decision> queue_{64 * 1024};
   std::atomic<bool> failing_{false};
   std::atomic<bool> stopping_{false};
+  std::function<void()> on_timeline_;
   std::thread thread_;
 };
 

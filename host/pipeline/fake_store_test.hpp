@@ -57,6 +57,8 @@ class FakeStore final : public storage::Store, public storage::SharedStore {
     return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return until(kept_); });
   }
 
+  Result<storage::Restored> restore_incident(const std::string&) override { return storage::Restored{}; }
+  storage::RuleQueries& rule_queries() override { return *this; }
   Result<storage::Restored> restore(base::Time) override { return storage::Restored{}; }
   Result<std::vector<storage::PassedAlert>> passed_alerts(std::size_t) override {
     std::lock_guard lock(mutex_);

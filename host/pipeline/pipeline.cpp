@@ -482,4 +482,8 @@ void Pipeline::on_delivered(std::function<void(const model::Delivery&, const del
   impl_->delivered = std::move(listener);
 }
 
+void Pipeline::on_timeline(std::function<void()> listener) {
+  impl_->committer.on_timeline(std::move(listener));
+}
+
 }  // namespace tocsin::pipeline

@@ -113,6 +113,8 @@ class Pipeline {
   storage::Store& store();
   /// Called for every attempt that ended a delivery, after it was committed; set before start().
   void on_delivered(std::function<void(const model::Delivery&, const delivery::Outcome&)> listener);
+  /// Called on the committer's thread after timeline entries were committed; set before start().
+  void on_timeline(std::function<void()> listener);
 
  private:
   struct Impl;

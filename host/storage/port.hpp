@@ -125,6 +125,9 @@ class Store {
   /// The same of several decisions: all of them in one transaction, in order, or nothing.
   virtual base::Result<CommitResult> commit_all(const std::vector<const model::Changes*>& decisions) = 0;
   virtual base::Result<Restored> restore(base::Time now) = 0;
+  /// The same of one incident, by number or correlation id and whatever its status: it, its alerts, its ladder and
+  /// tickets. Empty where there is none.
+  virtual base::Result<Restored> restore_incident(const std::string& id) = 0;
 
   // --- history ---------------------------------------------------------------------------------------------------
   /// Takes journalled batches towards history. Cheap: they wait in memory, where samples() finds them all the same,
@@ -174,6 +177,8 @@ class Store {
   virtual base::Result<std::vector<model::HeartbeatRecord>> heartbeats() = 0;
   /// The rules in the database, by id.
   virtual base::Result<std::vector<model::RuleRow>> rule_rows() = 0;
+  /// Runs their queries.
+  virtual RuleQueries& rule_queries() = 0;
 
   /// Null where the store is this agent's alone.
   virtual SharedStore* shared() { return nullptr; }

@@ -27,7 +27,7 @@ class PostgresSharing : public ::testing::Test {
   }
   std::string ask(const std::string& statement) { return server->ask(url, statement); }
   base::Result<model::RuleAnswer> query(const std::string& text, base::Duration timeout = seconds(5)) {
-    return first->shared()->ask(text, timeout, 100);
+    return first->rule_queries().ask(text, timeout, 100);
   }
 
   static model::Delivery delivery(const std::string& key) {

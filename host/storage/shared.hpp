@@ -1,5 +1,5 @@
-// What only a store that several agents share offers (PostgreSQL): who does what only one may do, who is there, and
-// questions of users' own. All calls block and may come from any thread. Times are by the store's clock.
+// What only a store that several agents share offers (PostgreSQL): who does what only one may do, and who is there. All
+// calls block and may come from any thread. Times are by the store's clock.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include "base/result.hpp"
 #include "model/alert.hpp"
 #include "model/member.hpp"
-#include "model/rule_row.hpp"
+#include "storage/rule_queries.hpp"
 
 namespace tocsin::storage {
 
@@ -28,10 +28,8 @@ struct PassedAlert {
   model::Alert alert;  ///< with its agent
 };
 
-class SharedStore {
+class SharedStore : public RuleQueries {
  public:
-  virtual ~SharedStore() = default;
-
   /// Takes or prolongs a lease; false: another agent has it. It ends after `lasts` for others; who held it keeps it
   /// until one takes it. `address`: where the holder is asked.
   virtual base::Result<bool> lease(std::string_view name, base::Duration lasts, std::string_view address = {}) = 0;
@@ -53,12 +51,6 @@ class SharedStore {
   virtual base::Result<bool> claim(std::string_view member) = 0;
   /// `member` is back.
   virtual base::Result<void> disclaim(std::string_view member) = 0;
-
-  /// Runs the query of a rule in a read-only transaction that is rolled back, as the role `tocsin_rules` where that is
-  /// there. `value`, or else the first column of a numeric type, is the number; the others are labels. Fault::exhausted
-  /// beyond `most_rows`.
-  virtual base::Result<model::RuleAnswer> ask(const std::string& query, base::Duration timeout,
-                                              std::size_t most_rows) = 0;
 };
 
 }  // namespace tocsin::storage

@@ -154,6 +154,34 @@ TEST_P(IncidentStore, AFileOfNoIncidentIsRefused) {
   EXPECT_FALSE(store->commit(Changes{.attachments = {file("k1", "x", "nobody")}}));
 }
 
+TEST_P(IncidentStore, AnIncidentIsHandedBackWithItsAlertsLadderAndTickets) {
+  model::Changes changes;
+  changes.incidents = {incident("c-1"), incident("c-2")};
+  changes.incidents[0].status = model::IncidentStatus::closed;
+  changes.incident_alerts.push_back({"c-1", alert("a-1")});
+  for (const char* id : {"c-1", "c-2"}) {
+    model::Ladder ladder;
+    ladder.correlation_id = id;
+    ladder.steps = {{"sms:contact.first"}};
+    ladder.waits = {std::chrono::minutes(5)};
+    ladder.next_step = 1;
+    changes.ladders.push_back(ladder);
+    changes.tickets.push_back({id, "jira", std::string("OPS-") + id, "", "Done", "", now});
+  }
+  commit(changes);
+  const Restored found = must(store->restore_incident("c-1"));
+  ASSERT_EQ(found.incidents.size(), 1u);
+  EXPECT_EQ(found.incidents[0].status, model::IncidentStatus::closed);
+  ASSERT_EQ(found.incident_alerts.size(), 1u);
+  ASSERT_EQ(found.ladders.size(), 1u);
+  EXPECT_EQ(found.ladders[0].correlation_id, "c-1");
+  EXPECT_EQ(found.ladders[0].next_step, 1u);
+  ASSERT_EQ(found.tickets.size(), 1u);
+  EXPECT_EQ(found.tickets[0].key, "OPS-c-1");
+  EXPECT_EQ(must(store->restore_incident(std::to_string(found.incidents[0].number))).tickets.size(), 1u);
+  EXPECT_TRUE(must(store->restore_incident("c-3")).incidents.empty());
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, IncidentStore, ::testing::Values("sqlite", "postgres"),
                          [](const auto& param) { return std::string(param.param); });
 

@@ -97,6 +97,27 @@ class Explain(Case):
         self.assertIn("dead-letter", answer["remedy"])
         self.assertEqual(answer["entries"][-1]["kind"], "failed")
 
+    def test_a_dead_letter_that_was_sent_again_is_a_telling(self):
+        broken = [True]
+        self.start(answer=lambda request: (400, {}, b"no") if broken[0] else (200, {}, b""))
+        self.fail_loader("A")
+        self.explained("the message to hook failed", "loader=A")
+        broken[0] = False
+        letter = self.a.items("/api/v1/dead-letters")[0]
+        self.a.cli("dead-letter", "replay", letter["id"])
+        answer = self.explained(f"dead letter {letter['id']} sent again", "loader=A")
+        self.assertTrue(answer["told"])
+        self.assertEqual(answer["remedy"], "")
+
+    def test_what_is_silenced_says_until_when(self):
+        self.start(group_wait="1h")
+        silence = self.a.cli("silence", "add", "loader=A", "-d", "3h", "-c", "CHG1", "-a", "nora", check=0).stdout.strip()
+        self.fail_loader("A")
+        due = until(lambda: self.explain("loader=A")["next"], what="what comes next")[0]
+        self.assertEqual((due["held"]["kind"], due["held"]["by"]), ("silenced", silence))
+        self.assertGreater(due["at"], due["held"]["until"])
+        self.assertIn(f"silenced by {silence} until", due["text"])
+
     def test_where_nothing_fired_the_rule_and_the_source_say_why(self):
         self.start()
         answer = self.explain("--rule", "never_fed", check=1)

@@ -188,6 +188,18 @@ class Incidents(Case):
         tagged = json.loads(self.a.cli("incident", "list", "--format", "json", "--tag", "bulk", check=0).stdout)
         self.assertEqual((len(tagged["items"]), tagged["next"]), (601, None))
 
+    def test_who_waits_for_changes_is_answered_when_one_is_committed(self):
+        self.start()
+        number = self.open()
+        cursor = self.a.get("/api/v1/incidents/changes").json["next"]
+        answers = []
+        waiter = threading.Thread(target=lambda: answers.append(self.a.get(f"/api/v1/incidents/changes?after={cursor}&wait=60s", timeout=70).json))
+        waiter.start()
+        self.a.cli("incident", "note", number, "looking", check=0)
+        waiter.join(30)
+        self.assertEqual(len(answers), 1)
+        self.assertGreater(len(answers[0]["items"]), 0)
+
     def test_watch_follows_changes_across_a_kill(self):
         self.start()
         number = self.open()

@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """Rules that users insert into the database: evaluated, told, written back, read-only, and by one agent of several."""
+import contextlib
+import sqlite3
 import unittest
 
 from postgres_test import BIN, Postgres
 from world import Case, main, signal_of, until
 
-CONFIG = """
+STORAGE = """
 [storage]
 url = "postgres://postgres@127.0.0.1:%d/postgres"
 password = "file:{dir}/db_password"
+"""
+CONFIG = """
 [source.http]
 [notifier.hook]
 plugin = "webhook"
@@ -37,7 +41,7 @@ class RuleRows(Case):
 
     def member(self, name):
         agent = self.agent(files={"db_password": "database password\n"})
-        agent.write_config(CONFIG % (self.db.port, self.receiver.url))
+        agent.write_config(STORAGE % self.db.port + CONFIG % self.receiver.url)
         agent.config.write_text(agent.config.read_text().replace('"test-agent"', f'"{name}"'))
         return agent.start()
 
@@ -149,6 +153,68 @@ class RuleRows(Case):
         until(lambda: self.rule("authentication_failure_cluster", other)["health"] == "ok", 40, "the other asks")
         self.fail_logins()
         until(lambda: self.told() == [("authentication_failure_cluster", "10.0.0.9", "firing")], 30, "told")
+
+
+class EmbeddedRuleRows(Case):
+    """The same without a server: rows that any program writes into the agent's own database file."""
+
+    def setUp(self):
+        self.receiver = self.hook()
+        self.a = self.agent(CONFIG % self.receiver.url).start()
+
+    def sql(self, text, *values):
+        with contextlib.closing(sqlite3.connect(self.a.dir / "data" / "tocsin.db", timeout=20)) as db, db:
+            return db.execute(text, values).fetchall()
+
+    def add(self, name, query, operator="GT", threshold=5, query_type="SQL"):
+        self.sql("insert into incident_detection_rules (rule_name, rule_type, metric_query, query_type, threshold_operator, threshold_value, severity, "
+                 "evaluation_interval_seconds) values (?, 'LOG', ?, ?, ?, ?, 'HIGH', 1)", name, query, query_type, operator, threshold)
+
+    def fail_logins(self, times):
+        for _ in range(times):
+            self.sql("insert into login_attempts (client_ip, success) values ('10.0.0.9', 0)")
+
+    def told(self):
+        return [(a["labels"]["alertname"], a["labels"].get("client_ip"), a["status"]) for b in self.receiver.messages() for a in b["alerts"]]
+
+    def rule(self, name):
+        return next((r for r in self.a.items("/api/v1/rules") if r["name"] == name), None)
+
+    def test_an_inserted_rule_fires_and_resolves(self):
+        self.add("logins", "select client_ip, count(*) as value from login_attempts where not success group by client_ip")
+        self.fail_logins(6)
+        until(lambda: self.told() == [("logins", "10.0.0.9", "firing")], 30, "told")
+        self.assertEqual(self.rule("logins")["health"], "ok")
+        until(lambda: self.sql("select trigger_count from incident_detection_rules") == [(1,)], 20, "trigger_count")
+        self.sql("delete from login_attempts")
+        until(lambda: ("logins", "10.0.0.9", "resolved") in self.told(), 30, "resolved")
+
+    def test_what_fires_is_told_once_over_kill_9(self):
+        self.add("logins", "select client_ip, count(*) as value from login_attempts group by client_ip")
+        self.fail_logins(6)
+        until(lambda: self.told(), 30, "told")
+        self.a.kill()
+        self.a.start()
+        count = self.sql("select count(*) from alert_evaluations")[0][0]
+        until(lambda: self.sql("select count(*) from alert_evaluations")[0][0] >= count + 2, 40, "evaluated on")
+        self.assertEqual(self.told(), [("logins", "10.0.0.9", "firing")])
+
+    def test_a_rules_query_changes_nothing_and_fails_its_own_rule_only(self):
+        self.add("evil", "delete from login_attempts")
+        self.add("endless", "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) as value from n")
+        self.add("sound", "select count(*) as value from login_attempts")
+        self.fail_logins(6)
+        until(lambda: ("sound", None, "firing") in self.told(), 30, "the sound one fires")
+        for name in ("evil", "endless"):
+            until(lambda: (self.rule(name) or {}).get("health") == "failing", 40, f"{name} is refused")
+        self.assertEqual(self.sql("select count(*) from login_attempts"), [(6,)])
+
+    def test_rows_for_other_systems_wait(self):
+        self.add("prom", "up == 0", operator="EXISTS", threshold=None, query_type="PROMETHEUS")
+        self.add("elastic", "level:ERROR", query_type="ELASTICSEARCH")
+        until(lambda: self.rule("elastic"), 30, "listed")
+        for name in ("prom", "elastic"):
+            self.assertEqual(self.rule(name)["health"], "waiting")
 
 
 if __name__ == "__main__":

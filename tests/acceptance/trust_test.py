@@ -196,23 +196,18 @@ class Trust(Case):
                 target.write_bytes(good)
                 swaps[0] += 4
 
-        def loaded():
-            return len(re.findall(r"source\.host: (?:started|exchanged)", agent.log.read_text(errors="replace")))
-
         attacker = threading.Thread(target=exchange)
         attacker.start()
         try:
-            for round_ in range(10 * rounds):
+            for round_ in range(rounds):
                 call("POST", agent.url + "/api/v1/reload")
                 if won and marker.exists():
-                    break
-                # On a busy machine most reloads meet a file that is being written: some must have loaded it.
-                if not won and round_ + 1 >= rounds and loaded() > 3:
                     break
         finally:
             ended.set()
             attacker.join()
-        loads = loaded()
+        log = agent.log.read_text(errors="replace")
+        loads = len(re.findall(r"source\.host: (?:started|exchanged)", log))
         print(f"{round_ + 1} reloads, {swaps[0]} exchanges, {loads} loads; the hostile code ran: {marker.exists()}", flush=True)
         return marker.exists(), loads
 

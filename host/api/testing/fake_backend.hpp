@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <iterator>
 #include <memory>
@@ -192,6 +193,10 @@ class FakeBackend : public Backend {
   Result<std::pair<std::vector<model::IncidentEvent>, std::uint64_t>> incident_events(
       std::optional<std::uint64_t> after, std::size_t) override {
     if (!after) return std::pair(std::vector<model::IncidentEvent>(), std::uint64_t{7});
+    if (quiet) {
+      ++asked_in_vain;
+      return std::pair(std::vector<model::IncidentEvent>(), *after);
+    }
     model::IncidentEvent event;
     event.id = *after + 1;
     event.incident = 1042;
@@ -199,6 +204,16 @@ class FakeBackend : public Backend {
     event.severity = model::Severity::high;
     event.entry = {"0193-first", noon, "amal", "note", "", "", "looking"};
     return std::pair(std::vector{event}, event.id);
+  }
+  void on_incident_events(std::function<void()> listener) override {
+    std::lock_guard lock(events_mutex);
+    on_events = std::move(listener);
+  }
+  /// Something happens after a quiet time.
+  void happen() {
+    quiet = false;
+    std::lock_guard lock(events_mutex);
+    if (on_events) on_events();
   }
   Result<model::Incident> acknowledge_alert(const std::string& id, const std::string& actor) override {
     std::lock_guard lock(mutex);
@@ -416,6 +431,10 @@ class FakeBackend : public Backend {
   std::vector<model::AlertView> views{view()};
   std::vector<model::Silence> silences_{silence_of(silence_id, -std::chrono::hours(1), std::chrono::hours(1))};
 
+  std::atomic<bool> quiet{false};  ///< no events
+  std::atomic<int> asked_in_vain{0};
+  std::mutex events_mutex;
+  std::function<void()> on_events;
   std::mutex mutex;
   HistoryQuery last_history;
   IncidentFilter last_filter;

@@ -16,12 +16,12 @@ namespace {
 using nlohmann::json;
 
 /// True when the person at the terminal, or whoever started this, has had enough. The signals are blocked in main.
-bool interrupted_within_a_second() {
+bool interrupted_within(int seconds) {
   sigset_t set;
   sigemptyset(&set);
   for (const int each : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, each);
-  const timespec second{1, 0};
-  return sigtimedwait(&set, nullptr, &second) > 0;
+  const timespec most{seconds, 0};
+  return sigtimedwait(&set, nullptr, &most) > 0;
 }
 
 void print_change(const json& change) {
@@ -36,7 +36,8 @@ void print_change(const json& change) {
 
 /// What came since `cursor`, printed; the cursor to go on from.
 std::string follow(const Console& console, const std::vector<std::string>& only, const std::string& cursor) {
-  const auto answer = console.get("/api/v1/incidents/changes?limit=1000&after=" + encode(cursor));
+  // Short enough that an interruption is noticed.
+  const auto answer = console.get("/api/v1/incidents/changes?limit=1000&wait=1s&after=" + encode(cursor));
   for (const auto& change : answer["items"]) {
     const bool wanted = only.empty() || std::ranges::find(only, cell(change, "incident")) != only.end() ||
                         std::ranges::find(only, cell(change, "correlation_id")) != only.end();
@@ -54,7 +55,7 @@ void watch(const Console& console, const std::vector<std::string>& only) {
   std::string cursor = console.get("/api/v1/incidents/changes")["next"].get<std::string>();
   bool lost = false;
   // An agent that restarts is waited for; an output nobody reads any more ends it.
-  while (std::cout && !interrupted_within_a_second()) {
+  while (std::cout && !interrupted_within(lost ? 1 : 0)) {
     try {
       cursor = follow(console, only, cursor);
       lost = false;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "storage/sql/rule_query.hpp"
 #include "storage/sql/rows.hpp"
 
 namespace tocsin::storage::postgres {
@@ -24,20 +25,6 @@ bool numeric_type(pqxx::oid type) {
   return std::ranges::find(types, type) != types.end();
 }
 
-/// The names users' tables have for what is a label of signals under another name.
-std::string label_name(std::string_view column) {
-  if (column == "loader_code") return "loader";
-  if (column == "segment_code") return "segment";
-  std::string out;
-  for (const char c : column) {
-    const bool digit = c >= '0' && c <= '9';
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-    if (digit && out.empty()) out += '_';
-    out += letter || digit ? c : '_';
-  }
-  return out;
-}
-
 /// The column that is the number; −1: there is none.
 int value_column(const pqxx::result& table) {
   int first = -1;
@@ -53,14 +40,11 @@ Result<double> number_of(const pqxx::field& field) {
   char* end = nullptr;
   const double value = std::strtod(field.c_str(), &end);
   if (end != field.c_str() && *end == '\0') return value;
-  return fail(Fault::invalid, "the column \"value\" holds \"" + std::string(field.c_str()) + "\", which is no number");
+  return fail(sql::no_number(field.c_str()));
 }
 
 Result<model::RuleAnswer> answer_of(const pqxx::result& table, std::size_t most_rows) {
-  if (static_cast<std::size_t>(table.size()) > most_rows) {
-    return fail(Fault::exhausted,
-                "the query gives more than " + std::to_string(most_rows) + " rows; group or filter it further");
-  }
+  if (static_cast<std::size_t>(table.size()) > most_rows) return fail(sql::too_many_rows(most_rows));
   const int value_at = value_column(table);
   model::RuleAnswer answer;
   for (const pqxx::row& from : table) {
@@ -70,7 +54,7 @@ Result<model::RuleAnswer> answer_of(const pqxx::result& table, std::size_t most_
       if (c == value_at) {
         TRY(row.value, number_of(field));
       } else if (!field.is_null()) {
-        row.labels.set(label_name(field.name()), std::string_view(field.c_str(), field.size()));
+        row.labels.set(sql::label_name(field.name()), std::string_view(field.c_str(), field.size()));
       }
     }
     answer.rows.push_back(std::move(row));
@@ -79,14 +63,6 @@ Result<model::RuleAnswer> answer_of(const pqxx::result& table, std::size_t most_
 }
 
 }  // namespace
-
-std::string guarded_query(std::string_view query, std::size_t most_rows) {
-  const auto blank = [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == ';'; };
-  while (!query.empty() && blank(query.back())) query.remove_suffix(1);
-  while (!query.empty() && blank(query.front())) query.remove_prefix(1);
-  // The line break ends a comment at the query's end.
-  return "SELECT * FROM (" + std::string(query) + "\n) AS rule_query LIMIT " + std::to_string(most_rows + 1);
-}
 
 Result<std::uint64_t> PostgresShared::change(std::string_view statement, std::initializer_list<sql::Param> params) {
   TRY(auto t, database_.write());
@@ -274,7 +250,7 @@ Result<model::RuleAnswer> PostgresShared::ask_on(Connection& connection, const s
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
   TRY_VOID(connection.script("SELECT pg_advisory_unlock_all(); SET LOCAL statement_timeout = " +
                              std::to_string(milliseconds) + (role ? "; SET LOCAL ROLE tocsin_rules" : "")));
-  TRY(const pqxx::result table, connection.table(guarded_query(query, most_rows)));
+  TRY(const pqxx::result table, connection.table(sql::guarded_query(query, most_rows)));
   return answer_of(table, most_rows);
 }
 

@@ -51,8 +51,4 @@ class PostgresShared final : public sql::FencedStore {
   bool looked_for_role_ = false;
 };
 
-/// The query as the inner part of a SELECT that gives at most one row more than `most_rows`: nothing but a query can
-/// stand there.
-std::string guarded_query(std::string_view query, std::size_t most_rows);
-
 }  // namespace tocsin::storage::postgres

@@ -18,12 +18,13 @@ class FencedStore : public SharedStore {
 
 class SqlStore final : public Store {
  public:
-  /// `shared` may be null.
+  /// Of `shared` and `queries` one is given: a shared store runs rules' queries itself.
   SqlStore(std::unique_ptr<Database> database, std::unique_ptr<History> history, std::string agent, int schema,
-           std::unique_ptr<FencedStore> shared = nullptr)
+           std::unique_ptr<FencedStore> shared = nullptr, std::unique_ptr<RuleQueries> queries = nullptr)
       : database_(std::move(database)),
         history_(std::move(history)),
         shared_(std::move(shared)),
+        queries_(std::move(queries)),
         agent_(std::move(agent)),
         owner_(shared_ ? std::string() : agent_),
         schema_(schema) {}
@@ -31,6 +32,7 @@ class SqlStore final : public Store {
   base::Result<CommitResult> commit(const model::Changes& changes) override { return commit_all({&changes}); }
   base::Result<CommitResult> commit_all(const std::vector<const model::Changes*>& decisions) override;
   base::Result<Restored> restore(base::Time now) override;
+  base::Result<Restored> restore_incident(const std::string& id) override;
 
   base::Result<void> append_history(const std::vector<model::SharedBatch>& batches) override {
     return history_->append(batches);
@@ -70,6 +72,7 @@ class SqlStore final : public Store {
   base::Result<std::optional<std::string>> kv(const std::string& key) override;
   base::Result<std::vector<model::HeartbeatRecord>> heartbeats() override;
   base::Result<std::vector<model::RuleRow>> rule_rows() override;
+  RuleQueries& rule_queries() override { return shared_ ? *shared_ : *queries_; }
   SharedStore* shared() override { return shared_.get(); }
 
   std::string describe() const override { return database_->describe() + ", schema " + std::to_string(schema_); }
@@ -78,6 +81,7 @@ class SqlStore final : public Store {
   const std::unique_ptr<Database> database_;
   const std::unique_ptr<History> history_;
   const std::unique_ptr<FencedStore> shared_;
+  const std::unique_ptr<RuleQueries> queries_;
   const std::string agent_;
   const std::string owner_;  ///< in the column `agent` of what is decided
   const int schema_;

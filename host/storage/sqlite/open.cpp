@@ -6,6 +6,7 @@
 #include "storage/sql/store.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/history.hpp"
+#include "storage/sqlite/rule_queries.hpp"
 #include "storage_migrations.hpp"
 
 namespace tocsin::storage::sqlite {
@@ -37,7 +38,8 @@ Result<std::unique_ptr<Store>> open_sqlite(const std::string& path, const StoreS
   plan.backup = [&](int version) { return back_up(*database, path, version); };
   TRY(const int schema, sql::migrate(*database, plan));
   TRY(auto history, SqliteHistory::open(*database, series, settings.agent));
-  return std::make_unique<sql::SqlStore>(std::move(database), std::move(history), settings.agent, schema);
+  return std::make_unique<sql::SqlStore>(std::move(database), std::move(history), settings.agent, schema, nullptr,
+                                         std::make_unique<SqliteRuleQueries>(path));
 }
 
 }  // namespace tocsin::storage::sqlite
