@@ -315,7 +315,7 @@ void measure_latency(const std::string& program, int alerts) {
   Hook hook;
   Agent agent(program, "[source.http]\n[notifier.hook]\nplugin = \"webhook\"\nurl = \"http://127.0.0.1:" +
                            std::to_string(hook.port) +
-                           "/hook\"\n[route]\ngroup_by = [\"aid\"]\ngroup_wait = \"0s\"\nnotify = "
+                           "/hook\"\n[route]\nstorm_after = 0\ngroup_by = [\"aid\"]\ngroup_wait = \"0s\"\nnotify = "
                            "[\"hook\"]\n[[rule]]\nname = \"hot\"\nseverity = \"HIGH\"\nsignal = 'cpu_user'\nby = "
                            "[\"aid\"]\nop = \">\"\nthreshold = 95\n");
   const int line = dial(agent.port());

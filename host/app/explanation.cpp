@@ -68,6 +68,10 @@ std::string reason_of(const Verdict& v) {
       return (v.by.empty() ? "somebody has it" : "acknowledged by " + v.by) + " at " + when(v.at) + in_brackets(v.text);
     case VerdictKind::cooldown:
       return "within the rule's cooldown" + until(v);
+    case VerdictKind::flapping:
+      return "held by flap damping: " + v.by + until(v) + in_brackets(v.text);
+    case VerdictKind::storm:
+      return v.text + until(v);
     case VerdictKind::below_open_after:
       return v.text + ", too few for an incident";
     case VerdictKind::group_wait:
@@ -107,6 +111,10 @@ std::string remedy_of(const Verdict& v) {
       return "`tocsin notify log` has the attempts so far";
     case VerdictKind::below_open_after:
       return "lower `open_after` of " + route + ", or raise the severity: CRITICAL opens at once";
+    case VerdictKind::flapping:
+      return "wait until it settles, or change `m_of_n` or `flap_detection` of " + route;
+    case VerdictKind::storm:
+      return "wait for the digest, or raise `storm_after`";
     case VerdictKind::group_wait:
       return "wait, or lower `group_wait` of " + route;
     case VerdictKind::group_interval:

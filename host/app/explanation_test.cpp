@@ -91,7 +91,7 @@ TEST_F(Explained, HasAReasonAndARemedyForEachKind) {
     EXPECT_FALSE(a.told) << a.verdict;
     EXPECT_TRUE(a.verdict.starts_with("nobody was told: ")) << a.verdict;
     const auto k = static_cast<VerdictKind>(kind);
-    if (k != VerdictKind::deduplicated && k != VerdictKind::flapping && k != VerdictKind::storm) {
+    if (k != VerdictKind::deduplicated) {
       EXPECT_NE(a.remedy, "") << model::to_string(k);
     }
   }

@@ -140,11 +140,13 @@ void Desk::Impl::take(const Alert& event, base::Time now) {
   else
     silences_.resolved(alert, now, out_.silences);
   const Nodes nodes = tree_->match(alert);
+  const bool began = report(alert, nodes, now);
   if (alert.state == AlertState::firing)
     fire(alert, nodes, case_of(alert), now);
   else
     resolve(alert, case_of(alert), now);
   enter_groups(alert, nodes, now);
+  if (began) say_flapping(alert, now);
 }
 
 void Desk::Impl::fire(const Alert& alert, const Nodes& nodes, Case* known, base::Time now) {
@@ -361,6 +363,7 @@ void Desk::Impl::reopen(Case& c, const Nodes& nodes, base::Time ladder_from, std
   c.incident.close_reason.clear();
   c.incident.acknowledged_by.clear();
   clear_timers(c);
+  c.climb.owes_end = false;
   c.incident.updated_at = now;
   touch(c);
   log(c, now, actor, "status", std::string(model::to_string(from)), "OPEN", why);
@@ -386,15 +389,20 @@ void Desk::Impl::end(Case& c, IncidentStatus status, const std::string& actor, c
   stop_climb(c);
   const std::string who = actor == "tocsin" ? "" : actor;
   if (!was_live) return sync_tickets(c, TicketChange::status, who, text, now);
-  if (routing_.resolve_silenced || !who.empty() || !all_held(c, now)) {
-    Telling telling;
-    telling.kind = model::MessageKind::resolved;
-    telling.reason = "resolved";
-    telling.cause = "r:" + std::to_string(base::to_ns(now));
-    telling.actor = who;
-    notify_told(c, std::move(telling), now);
-  }
+  if (who.empty() && flaps(c))
+    owe_end(c, now);
+  else if (routing_.resolve_silenced || !who.empty() || !all_held(c, now))
+    tell_end(c, who, now);
   sync_tickets(c, TicketChange::resolved, who, text, now);
+}
+
+void Desk::Impl::tell_end(Case& c, const std::string& who, base::Time now) {
+  Telling telling;
+  telling.kind = model::MessageKind::resolved;
+  telling.reason = "resolved";
+  telling.cause = "r:" + std::to_string(base::to_ns(now));
+  telling.actor = who;
+  notify_told(c, std::move(telling), now);
 }
 
 void Desk::Impl::index(Case& c) {

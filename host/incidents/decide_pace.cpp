@@ -152,6 +152,7 @@ base::Result<model::Changes> Desk::page(const std::string& id, const std::vector
   telling.cause = "p:" + std::to_string(base::to_ns(now));
   telling.note = text;
   telling.note_author = text.empty() ? std::string() : somebody(actor);
+  telling.at_once = true;
   impl_->log(c, now, actor, "paged", "", joined(targets), text);
   impl_->tell(c, targets, telling, now);
   c.incident.updated_at = now;

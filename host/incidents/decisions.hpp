@@ -1,7 +1,7 @@
 // The desk's state and its decisions, in files by subject: alerts.cpp (alerts into incidents), groups.cpp (group
 // flushes), ladders.cpp (escalation), messages.cpp (deliveries), receiving.cpp (alerts from outside), views.cpp (what
-// is asked), verdicts.cpp (why), next.cpp (what comes), decide_*.cpp (what people decide), desk.cpp (restore, time).
-// One strand.
+// is asked), verdicts.cpp (why), next.cpp (what comes), flapping.cpp and digests.cpp (dampers), decide_*.cpp (what
+// people decide), desk.cpp (restore, time). One strand.
 #pragma once
 
 #include <memory>
@@ -16,8 +16,10 @@
 #include "incidents/holds.hpp"
 #include "incidents/people.hpp"
 #include "incidents/received.hpp"
+#include "incidents/reports.hpp"
 #include "incidents/silences.hpp"
 #include "incidents/state.hpp"
+#include "incidents/storms.hpp"
 #include "incidents/tree.hpp"
 
 namespace tocsin::incidents {
@@ -150,13 +152,46 @@ struct Desk::Impl {
   void look_again(Case& c, base::Time now);
   bool all_held(const Case& c, base::Time now) const;
 
+  // --- flapping.cpp --------------------------------------------------------------------------------------------------
+  bool report(const model::Alert& alert, const Nodes& nodes, base::Time now);
+  void look_at_flaps(const std::string& key, base::Time at);
+  void keep(const std::string& key, Reports& reports, const model::FlapDamping& damping);
+  void forget_reports(const std::string& key);
+  void learn_reports(const model::GroupState& row, base::Time now);
+  void forget_undamped(base::Time now);
+  const Reports* reports_of(const Node& node, std::uint64_t fingerprint) const;
+  bool flaps(const Case& c) const;
+  std::optional<Held> too_few(const Node& node, const model::Alert& alert, base::Time at) const;
+  /// `news`: it began to flap or has settled, and the target has not heard of it.
+  std::optional<Held> damped(Group& group, const Node& node, const Record& record, const model::Alert& alert,
+                             base::Time at, bool& news) const;
+  std::optional<Held> damped(const Node& node, const Record& record, const model::Alert& alert, base::Time at) const;
+  std::optional<Held> damped(const Case& c, const Node& node, const model::Alert& alert, base::Time at) const;
+  std::string mark_flapping(const Node& node, const Record& record, std::vector<model::Alert>& alerts) const;
+  void say_flapping(const model::Alert& alert, base::Time now);
+  void settled(std::uint64_t fingerprint, base::Time at);
+  void owe_end(Case& c, base::Time now);
+  void tell_end(Case& c, const std::string& who, base::Time now);
+
+  // --- digests.cpp ---------------------------------------------------------------------------------------------------
+  bool gather(model::Delivery& message, bool at_once, base::Time at);
+  bool first_of_critical(const Record& record, const std::vector<model::Alert>& alerts) const;
+  void send_digest(const std::string& key, base::Time at);
+  void digest_ended(const model::Delivery& digest, base::Time now);
+  void delivery_ended(const model::Delivery& delivery, base::Time now);
+  void learn_gathered(const std::vector<model::Delivery>& pending, base::Time now);
+  Said said_of_storm(const model::Delivery& message) const;
+  void verdict_of_message(const model::Delivery& message, Said said, base::Time at);
+
   // --- messages.cpp --------------------------------------------------------------------------------------------------
   /// One message to each recipient of the targets; the keys of the deliveries. `cause` tells this telling from others.
   struct Telling {
     model::MessageKind kind = model::MessageKind::firing;
     std::string reason, cause, text, note, note_author, actor;
     base::Duration dedup{};
-    std::string notice;  ///< kind of change, for the dedup
+    std::string notice;       ///< kind of change, for the dedup
+    bool at_once = false;     ///< in a storm too
+    bool first_step = false;  ///< of a ladder's first round
   };
   std::set<std::string> tell(Case& c, const std::vector<std::string>& targets, const Telling& telling, base::Time at);
   void notify_told(Case& c, Telling telling, base::Time at);
@@ -259,8 +294,11 @@ struct Desk::Impl {
   std::map<std::string, Group> groups_;
   std::unordered_map<std::string, std::string> group_by_hash_;
   std::unordered_map<std::string, std::set<std::string>> groups_of_;  ///< alert id → group keys
-  /// "g" + group key, "r" (received alerts), or with a correlation id: "c" ladder, "s" end of a snooze, "a" end of an
-  /// acknowledgement, "t" tickets that are held.
+  std::map<std::string, Reports> reports_;         ///< by path and fingerprint; of routes with flap damping
+  std::map<std::string, base::Time> reports_due_;  ///< as they stand in due_
+  Storms storms_;
+  /// "g" + group key, "f" + key of reports, "d" + key of a digest, "r" (received alerts), or with a correlation id: "c"
+  /// ladder, "s" end of a snooze, "a" end of an acknowledgement, "t" tickets that are held.
   std::set<std::pair<base::Time, std::string>> due_;
 
   Received received_;
@@ -279,6 +317,8 @@ constexpr std::size_t kept_ended = 1000;
 /// How long a resolved alert may count towards open_after at most.
 constexpr base::Duration kept_loose = std::chrono::hours(24);
 
+/// The hash of the group in a delivery's key "g:HASH:NS:HASH".
+std::string group_hash(const std::string& delivery_key);
 std::string severity_text(model::Severity severity);
 std::string status_text(model::IncidentStatus status);
 /// "incident 1042".

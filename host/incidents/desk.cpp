@@ -20,6 +20,7 @@ constexpr base::Duration missed_after = std::chrono::minutes(1);
 Desk::Impl::Impl(model::Routing routing)
     : routing_(std::move(routing)), tree_(std::make_unique<Tree>(routing_)), holds_(make_holds()) {
   silences_.configure(routing_.silences, routing_.severity);
+  storms_.configure(routing_.storm);
 }
 
 model::Changes Desk::Impl::finish(base::Time now) {
@@ -70,6 +71,15 @@ void Desk::Impl::run_due(base::Time now) {
     const base::Time at = now - due > missed_after ? now : due;
     if (key.front() == 'r') {
       expire_received(at);
+      continue;
+    }
+    if (key.front() == 'd') {
+      due_.erase(due_.begin());
+      send_digest(key.substr(1), at);
+      continue;
+    }
+    if (key.front() == 'f') {
+      look_at_flaps(key.substr(1), at);
       continue;
     }
     if (key.front() == 'g') {
@@ -138,6 +148,7 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
   std::ranges::sort(rows, {}, &model::GroupState::key);
   for (model::GroupState& row : rows) {
     const auto parts = base::split(row.key, '\n');
+    if (parts.size() == 2) learn_reports(row, now);
     if (parts.size() < 3 || row.gone) continue;
     const std::string key = make_group_key(std::string(parts[0]), std::string(parts[1]), !parts[2].empty());
     const auto learn_member = [&](Group& group, model::Alert&& alert) {
@@ -168,6 +179,7 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
       record.firing = {row.told_firing.begin(), row.told_firing.end()};
       record.resolved = {row.told_resolved.begin(), row.told_resolved.end()};
       record.owed = {row.owed.begin(), row.owed.end()};
+      record.flapping = {row.told_flapping.begin(), row.told_flapping.end()};
       record.notified = record.quiet_said = row.last_notified;
     }
   }
@@ -248,6 +260,7 @@ void Desk::restore(Known known, base::Time now) {
   impl_->learn(std::move(known), now);
   impl_->learn_groups(std::move(groups), now);
   impl_->learn_pending(deliveries);
+  impl_->learn_gathered(deliveries, now);
   impl_->learn_loose(alerts);
   impl_->rebuild_sources();
   impl_->learn_silences(std::move(silences), alerts, now);
@@ -275,6 +288,8 @@ void Desk::set_routing(model::Routing routing, base::Time now) {
   impl_->silences_.configure(impl_->routing_.silences, impl_->routing_.severity);
   impl_->holds_ = impl_->make_holds();
   impl_->rebuild_sources();
+  impl_->storms_.configure(impl_->routing_.storm);
+  impl_->forget_undamped(now);
   impl_->reroute_groups(now);
   if (impl_->routing_.reload_restarts_timers) impl_->restart_timers(now);
   impl_->look_again(now);
@@ -308,21 +323,28 @@ void Desk::numbered(const std::string& correlation_id, std::uint64_t number) {
 model::Changes Desk::on_delivery(const model::Delivery& delivery, base::Time now) {
   using model::DeliveryState;
   if (delivery.state == DeliveryState::pending || delivery.state == DeliveryState::suppressed) return {};
+  if (!delivery.digest.empty()) return {};  // ends with its digest
   if (delivery.state == DeliveryState::dead) impl_->verdict_failed(delivery, now);
-  if (!delivery.group_key.empty()) impl_->group_delivery_ended(delivery, now);
-  Case* c = impl_->find(delivery.correlation_id);
+  impl_->delivery_ended(delivery, now);
+  impl_->digest_ended(delivery, now);
+  return impl_->finish(now);
+}
+
+void Desk::Impl::delivery_ended(const model::Delivery& delivery, base::Time now) {
+  using model::DeliveryState;
+  if (!delivery.group_key.empty()) group_delivery_ended(delivery, now);
+  Case* c = find(delivery.correlation_id);
   if (c && delivery.tracker) {
-    impl_->ticket_delivery_ended(*c, delivery, now);
+    ticket_delivery_ended(*c, delivery, now);
   } else if (c) {
     const std::string to =
         delivery.recipient.empty() ? delivery.instance : delivery.instance + " to " + delivery.recipient;
     const std::string how = delivery.state == DeliveryState::dead     ? "could not be sent: " + delivery.last_error
                             : delivery.state == DeliveryState::shadow ? "recorded, not sent (shadow)"
                                                                       : delivery.reason;
-    impl_->log(*c, now, "tocsin", "notified", "", to, how);
-    if (delivery.group_key.empty()) impl_->ladder_delivery_ended(*c, delivery, now);
+    log(*c, now, "tocsin", "notified", "", to, how);
+    if (delivery.group_key.empty()) ladder_delivery_ended(*c, delivery, now);
   }
-  return impl_->finish(now);
 }
 
 void Desk::Impl::ticket_delivery_ended(Case& c, const model::Delivery& delivery, base::Time now) {

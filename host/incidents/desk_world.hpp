@@ -225,7 +225,8 @@ class World {
   std::size_t deliver_all(DeliveryState state = DeliveryState::sent) {
     std::size_t count = 0;
     for (const std::string& key : std::vector<std::string>(store.order)) {
-      if (store.deliveries[key].state == DeliveryState::pending) deliver(key, state), ++count;
+      const Delivery& d = store.deliveries[key];
+      if (d.state == DeliveryState::pending && d.digest.empty()) deliver(key, state), ++count;
     }
     return count;
   }
@@ -239,7 +240,7 @@ class World {
     std::vector<std::string> out;
     for (; seen_ < store.order.size(); ++seen_) {
       const Delivery& d = store.deliveries[store.order[seen_]];
-      if (d.state == DeliveryState::suppressed) continue;
+      if (d.state == DeliveryState::suppressed || !d.digest.empty()) continue;
       static const char* kinds[] = {"", "FIRING", "RESOLVED", "UPDATE", "TEST"};
       out.push_back(d.instance + (d.recipient.empty() ? "" : ">" + d.recipient) + ":" +
                     kinds[static_cast<int>(d.kind)]);

@@ -16,11 +16,6 @@ std::string hashed(std::string_view text) {
   return base::hex16(base::Fnv1a().add(text).value());
 }
 
-/// The hash of the group in a delivery's key "g:HASH:NS:HASH".
-std::string group_hash(const std::string& delivery_key) {
-  return delivery_key.starts_with("g:") && delivery_key.size() > 18 ? delivery_key.substr(2, 16) : std::string();
-}
-
 /// A re-fire within its cooldown is told only when the cooldown is over, unless the target was never told of its end.
 bool held_by_cooldown(const Alert& alert, const Record& record, base::Time at) {
   return alert.state == AlertState::firing && alert.silent && at < alert.cooldown_until &&
@@ -79,6 +74,10 @@ std::string text_of(const std::string& title, std::size_t firing, std::size_t re
 }
 
 }  // namespace
+
+std::string group_hash(const std::string& delivery_key) {
+  return delivery_key.starts_with("g:") && delivery_key.size() > 18 ? delivery_key.substr(2, 16) : std::string();
+}
 
 void Desk::Impl::schedule(Group& group, base::Time at) {
   due_.erase({group.next_flush, "g" + group.key});
@@ -194,6 +193,7 @@ void Desk::Impl::flush(Group& group, base::Time at) {
   group.records_unsaved = true;
   touch(group);
   group.waiting.clear();
+  group.recount_at = base::no_time;
   const std::vector<std::string> targets = group_targets(group, *node);
   for (const std::string& target : targets) flush_target(group, *node, target, route.notify.empty(), at);
   if (targets.empty() && group.last_flush == base::no_time) verdict_no_target(group, at);
@@ -201,13 +201,16 @@ void Desk::Impl::flush(Group& group, base::Time at) {
   for (const auto& [fingerprint, alert] : group.members) {
     if (alert.state != AlertState::firing) group.passed.insert(fingerprint);
   }
-  if (sweep(group)) schedule(group, at + std::max(route.group_interval, least_interval));
+  base::Time next = at + std::max(route.group_interval, least_interval);
+  // Nobody was told yet: the wait for the first message ends with the report that is wanting.
+  if (group.recount_at > at && group.told_nobody()) next = std::min(next, group.recount_at);
+  if (sweep(group)) schedule(group, next);
 }
 
-// The stages, in Alertmanager's order: inhibit → active time → mute time → silence → cooldown → dedup → outbox (retry)
-// → record. What holds alerts back is filtered here, between the group's members and the comparison with the record;
-// with nothing left the record stays as it is. The end of what was told of is told also while the alert is inhibited or
-// silenced, and waits in the group while the hours forbid it.
+// The stages, in Alertmanager's order: inhibit → active time → mute time → silence → flap damping → cooldown → dedup →
+// storm → outbox (retry) → record. What holds alerts back is filtered here, between the group's members and the
+// comparison with the record; with nothing left the record stays as it is. The end of what was told of is told also
+// while the alert is inhibited or silenced, and waits in the group while the hours forbid it.
 void Desk::Impl::flush_target(Group& group, const Node& node, const std::string& target, bool loose_only,
                               base::Time at) {
   Record& record = group.records[target];
@@ -222,21 +225,24 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
     if (loose_only && in_case(alert)) {
       record.firing.erase(fingerprint);  // its incident's ladder tells of it from now on
       record.owed.erase(fingerprint);
+      record.flapping.erase(fingerprint);
       continue;
     }
     const bool owed = send_resolved && owes_end(record, alert);
-    const std::optional<Held> held = owed ? hours : holds_->of(alert, hours, at);
+    std::optional<Held> held = owed ? hours : holds_->of(alert, hours, at);
+    bool news = false;
+    if (!held) held = damped(group, node, record, alert, at, news);
     if (owed || alert.state == AlertState::firing) note_hold(group, target, alert, held, at);
     if (held) {
       held_back = true;
-      if (owed) group.waiting.insert(fingerprint);
+      if (owed || record.flapping.contains(fingerprint)) group.waiting.insert(fingerprint);
       continue;
     }
-    if (held_by_cooldown(alert, record, at)) {
+    if (!news && held_by_cooldown(alert, record, at)) {
       cooling.push_back(&alert);
       continue;
     }
-    end_owed = end_owed || (owed && record.owed.contains(fingerprint));
+    end_owed = end_owed || news || (owed && record.owed.contains(fingerprint));
     (alert.state == AlertState::firing ? firing : resolved).insert(fingerprint);
     alerts.push_back(alert);
   }
@@ -255,6 +261,7 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
     std::erase_if(alerts, [](const Alert& a) { return a.state != AlertState::firing; });
     if (alerts.empty()) {
       record.firing.clear();
+      std::erase_if(record.flapping, [&](std::uint64_t fingerprint) { return resolved.contains(fingerprint); });
       record.resolved = std::move(resolved);
       record.notified = at;
       return;
@@ -289,11 +296,13 @@ void Desk::Impl::tell_group(Group& group, const Node& node, const std::string& t
   base.incident = incident ? incident->incident : stand_in(alerts, group.labels, group.shadow, at);
   base.title = title_of(alerts, group.labels);
   base.text = text_of(base.title, firing, alerts.size() - firing, alerts.front());
+  base.text += mark_flapping(node, record, alerts);
   base.shadow = group.shadow || routing_.shadow || node.route->shadow;
   base.created_at = base.next_attempt_at = at;
   base.deadline = at + std::max(node.route->group_interval, least_deadline);
   base::Fnv1a content;
   for (const Alert& alert : alerts) content.add(alert.id).add(model::to_string(alert.state));
+  const bool at_once = first_of_critical(record, alerts);
   base.alerts = std::move(alerts);
   record.sent = false;
   for (const Recipient& recipient : find_people(routing_, target).recipients) {
@@ -304,7 +313,10 @@ void Desk::Impl::tell_group(Group& group, const Node& node, const std::string& t
     d.recipient = recipient.name;
     d.address = recipient.address;
     record.pending.insert(d.key);
-    verdict_told(group, d, at);
+    if (gather(d, at_once, at))
+      verdict_of_message(d, said_of_storm(d), at);
+    else
+      verdict_told(group, d, at);
     out_.deliveries.push_back(std::move(d));
   }
   if (record.pending.empty()) verdict_nobody(group, target, base.alerts, at);

@@ -1,5 +1,6 @@
 // What holds alerts back, composed in one place and in Alertmanager's order: inhibit → active time → mute time →
-// silence. Asked for each alert at a group's flush and before a ladder's step; it changes nothing, no timer either.
+// silence. Flap damping comes after them (flapping.cpp). Asked for each alert at a group's flush and before a ladder's
+// step; it changes nothing, no timer either.
 #pragma once
 
 #include <functional>

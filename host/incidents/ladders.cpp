@@ -119,6 +119,7 @@ std::vector<StepHold> Desk::Impl::step_holds(const Case& c, const Nodes& all, ba
     for (const auto& [fingerprint, alert] : c.members) {
       if (alert.state != model::AlertState::firing) continue;
       std::optional<Held> held = holds_->of(alert, hours, at);
+      if (!held) held = damped(c, *node, alert, at);
       if (!held) return {};
       holds.push_back({node, &alert, std::move(*held)});
     }
@@ -233,6 +234,8 @@ void Desk::Impl::take_steps(Case& c, base::Time at, const std::string& actor) {
         "ladder step " + std::to_string(step + 1) + (row.round > 0 ? ", round " + std::to_string(row.round + 1) : "");
     telling.cause =
         "s" + std::to_string(row.round) + "." + std::to_string(step) + ":" + std::to_string(base::to_ns(at));
+    telling.first_step = step == 0 && row.round == 0;
+    telling.at_once = actor != "tocsin";
     c.climb.hopes = tell(c, row.steps[step], telling, at);
     c.climb.reached = false;
     const bool silent = c.climb.hopes.empty();

@@ -86,12 +86,17 @@ std::set<std::string> Desk::Impl::tell(Case& c, const std::vector<std::string>& 
           last = at;
         }
       }
-      if (telling.kind == MessageKind::firing &&
-          std::ranges::find(c.climb.told, recipient.exact) == c.climb.told.end()) {
+      const bool fresh = std::ranges::find(c.climb.told, recipient.exact) == c.climb.told.end();
+      if (telling.kind == MessageKind::firing && fresh) {
         c.climb.told.push_back(recipient.exact);
         touch_climb(c);
       }
-      verdict_told(c, d, again_from, at);
+      const bool first = telling.kind == MessageKind::firing && (fresh || telling.first_step);
+      const bool urgent = c.incident.severity == model::Severity::critical && (first || telling.notice == "severity");
+      if (gather(d, urgent || telling.at_once || !telling.actor.empty(), at))
+        verdict(c, said_of_storm(d), at);
+      else
+        verdict_told(c, d, again_from, at);
       out_.deliveries.push_back(std::move(d));
     }
   }

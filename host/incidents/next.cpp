@@ -111,19 +111,22 @@ bool Desk::Impl::foresee(const Group& group, const Node& node, const Record& rec
   for (std::size_t looks = 0; looks < most_looks && !asked.empty(); ++looks) {
     const std::optional<Held> hours = holds_->hours(route, at);
     const auto hold_of = [&](const Alert& alert) {
-      return route.send_resolved && owes_end(record, alert) ? hours : holds_->of(alert, hours, at);
+      const std::optional<Held> held =
+          route.send_resolved && owes_end(record, alert) ? hours : holds_->of(alert, hours, at);
+      return held ? held : damped(node, record, alert, at);
     };
     Flush flush(group, route, record, at);
     for (const auto& [fingerprint, alert] : group.members) {
       if (!elsewhere(alert) && !hold_of(alert)) flush.consider(alert);
     }
     base::Time over{};
-    bool free = false;
+    bool free = false, counts = false;  // a report is counted that lets the first message go
     for (const Alert* alert : asked) {
       const std::optional<Held> held = hold_of(*alert);
       free = free || !held;
       if (held && !why) why = held;
       if (held) over = earlier(over, held->until);
+      counts = counts || (held && held->kind == model::VerdictKind::flapping && held->until == over);
     }
     const bool tells = flush.finish(due) && free;
     if (tells && due.at <= at) {
@@ -133,8 +136,11 @@ bool Desk::Impl::foresee(const Group& group, const Node& node, const Record& rec
     }
     base::Time next = tells ? due.at : base::no_time;
     if (tells) promised = due.at, promise = due.text;
-    if (over != base::no_time)
+    if (over != base::no_time && counts && group.told_nobody()) {
+      next = earlier(next, over);
+    } else if (over != base::no_time) {
       next = earlier(next, tick_after(group.next_flush, route.group_interval, over - base::Duration(1)));
+    }
     if (next <= at) break;
     at = next;
   }

@@ -7,7 +7,7 @@
 namespace tocsin::incidents {
 namespace {
 
-constexpr base::Duration told_mark{-1}, routes_mark{-2};
+constexpr base::Duration told_mark{-1}, routes_mark{-2}, owes_mark{-3};
 
 /// A list that stands in the row as one more step.
 std::vector<std::string> take_marked(model::Ladder& row, base::Duration mark) {
@@ -49,6 +49,7 @@ bool subset(const std::set<std::uint64_t>& part, const std::set<std::uint64_t>& 
 Climb Climb::from_row(model::Ladder row) {
   Climb climb;
   climb.exists = true;
+  climb.owes_end = !take_marked(row, owes_mark).empty();
   climb.told = take_marked(row, told_mark);
   climb.routes = take_marked(row, routes_mark);
   climb.row = std::move(row);
@@ -59,6 +60,7 @@ model::Ladder Climb::to_row() const {
   model::Ladder out = row;
   add_marked(out, routes, routes_mark);
   add_marked(out, told, told_mark);
+  if (owes_end) add_marked(out, {"end"}, owes_mark);
   return out;
 }
 
@@ -102,6 +104,7 @@ std::vector<model::GroupState> Group::take_rows(bool gone) {
     row.told_firing.assign(record.firing.begin(), record.firing.end());
     row.told_resolved.assign(record.resolved.begin(), record.resolved.end());
     row.owed.assign(record.owed.begin(), record.owed.end());
+    row.told_flapping.assign(record.flapping.begin(), record.flapping.end());
   }
   if (gone) {
     for (const auto& [fingerprint, alert] : members) unsaved.insert(fingerprint);
@@ -117,6 +120,12 @@ std::vector<model::GroupState> Group::take_rows(bool gone) {
   return rows;
 }
 
+bool Group::told_nobody() const {
+  return std::ranges::all_of(records, [](const auto& entry) {
+    return entry.second.notified == base::no_time && entry.second.pending.empty();
+  });
+}
+
 void Group::learn(Record& record, const model::Delivery& told) const {
   record.owed.merge(record.firing);
   record.firing.clear();
@@ -124,8 +133,14 @@ void Group::learn(Record& record, const model::Delivery& told) const {
   for (const model::Alert& alert : told.alerts) {
     (alert.state == model::AlertState::firing ? record.firing : record.resolved).insert(alert.fingerprint);
     record.owed.erase(alert.fingerprint);
+    if (alert.annotations.has(flapping_annotation))
+      record.flapping.insert(alert.fingerprint);
+    else
+      record.flapping.erase(alert.fingerprint);
   }
-  std::erase_if(record.owed, [&](std::uint64_t fingerprint) { return !members.contains(fingerprint); });
+  const auto left = [&](std::uint64_t fingerprint) { return !members.contains(fingerprint); };
+  std::erase_if(record.owed, left);
+  std::erase_if(record.flapping, left);
   record.notified = told.created_at;
 }
 

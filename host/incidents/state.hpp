@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,11 +18,13 @@ namespace tocsin::incidents {
 /// A ladder on its way, or stopped. The row is kept while the incident may still change, because it says who was told.
 /// Format: the people told stand in the row as one more step behind the others, marked by a wait of -1 ns, as exact
 /// targets ("mail:contact.first"); so a reload or a restart does not change who hears of the end. Before it, marked by
-/// -2 ns, the paths of the routes the steps came from, where hours decide which of an incident's routes escalate.
+/// -2 ns, the paths of the routes the steps came from, where hours decide which of an incident's routes escalate; and
+/// last, marked by -3 ns, that the end is owed.
 struct Climb {
   model::Ladder row;                ///< without the marks
   std::vector<std::string> told;    ///< exact targets, in the order they were told
   std::vector<std::string> routes;  ///< paths; empty: of all the incident's routes
+  bool owes_end = false;            ///< it ended while it flapped: told when it has settled
   bool exists = false;
   /// The step that is due is held back and looked at again then; no_time: it is not. Not kept: row.next_at is past
   /// then, so that a restart looks at once.
@@ -63,10 +66,14 @@ constexpr const char* ticket_held = "held";
 /// A ticket exists or is on its way.
 bool engaged(const model::TicketRef& ticket);
 
+/// Of an alert in a message that says it began to flap.
+constexpr std::string_view flapping_annotation = "flapping";
+
 /// Alertmanager's notification log entry, for one target of a group.
 struct Record {
   std::set<std::uint64_t> firing, resolved;  ///< fingerprints last told
   std::set<std::uint64_t> owed;              ///< told firing before, and held back when the last was told
+  std::set<std::uint64_t> flapping;          ///< told that they flap; what they are is told when they have settled
   base::Time notified{};                     ///< no_time: never
   // Not kept:
   std::uint64_t saved = 0;        ///< hash of its row as it was last taken; 0: it has none
@@ -91,8 +98,11 @@ struct Group {
   std::set<std::uint64_t> passed;         ///< resolved members that a flush has seen; not kept
   std::set<std::uint64_t> waiting;        ///< of these, those whose end a target hears of when its hours allow
   std::map<std::pair<std::uint64_t, std::string>, Held> held;  ///< last said of (alert, target); not kept
-  base::Time wait_said{};  ///< the flush of which it was said that it is waited for; not kept
+  base::Time recount_at{};  ///< when the first report count that holds a member is over; of one flush
+  base::Time wait_said{};   ///< the flush of which it was said that it is waited for; not kept
 
+  /// Nor is a message on its way.
+  bool told_nobody() const;
   /// `told` has arrived: what it says is the record.
   void learn(Record& record, const model::Delivery& told) const;
 

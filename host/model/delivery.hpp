@@ -44,6 +44,8 @@ struct Delivery {
   bool outcome_unknown = false;  ///< set durably before an attempt whose answer may be lost
   base::Time created_at{}, next_attempt_at{}, deadline{};
   std::string last_error;
+  /// Key of the digest that tells it in a storm; empty: it leaves by itself. It stays pending until the digest ends.
+  std::string digest;
 };
 
 /// A row of notification_log: one attempt.
@@ -84,6 +86,8 @@ struct GroupState {
   std::vector<Alert> members;
   bool gone = false;                ///< delete it
   std::vector<std::uint64_t> owed;  ///< told firing before, then held back while others were told: their end is owed
+  std::vector<std::uint64_t> told_flapping;  ///< fingerprints of which it was told that they flap
+  std::vector<std::uint64_t> reports;        ///< of an alert on a route, for flap damping (incidents/reports.hpp)
 };
 
 /// A ladder on its way. The steps are a copy: the chain is taken as it was when it began.

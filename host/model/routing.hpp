@@ -48,6 +48,20 @@ struct OpenAfter {
   base::Duration within{};
 };
 
+/// Flap damping: what the desk asks of its reports of an alert (incidents/reports.hpp) before it tells of it.
+struct FlapDamping {
+  std::uint32_t m = 0, n = 0;  ///< told as firing once m of the last n reports said so; 0: at once
+  double high = 0, low = 0;    ///< percent of weighted changes at which it begins to flap, and has settled; high 0: off
+  base::Duration every = std::chrono::minutes(1);  ///< from one report to the next
+  bool on() const { return m > 0 || high > 0; }
+};
+
+/// A recipient's storm: more messages within `window` than `after` are told in one digest `every` so long.
+struct StormDigest {
+  std::uint32_t after = 0;  ///< 0: every message leaves by itself
+  base::Duration window = std::chrono::minutes(1), every = std::chrono::minutes(1);
+};
+
 /// A node of the routing tree; what a child does not give is inherited when the tree is read, so each node is whole.
 struct Route {
   std::string name;      ///< "root" for the root
@@ -65,6 +79,7 @@ struct Route {
   bool send_resolved = true;
   OpenAfter open_after;
   bool shadow = false;
+  FlapDamping flaps;
   std::vector<std::string> active_time_intervals, mute_time_intervals;
   std::vector<Route> routes;
 
@@ -108,6 +123,7 @@ struct Routing {
   bool reload_restarts_timers = false;  ///< as Alertmanager does: at a reload every group is flushed and waits anew
   bool resolve_silenced = true;         ///< tell of the end of an alert that was told of and silenced meanwhile
   base::Duration resolve_timeout = std::chrono::minutes(5);  ///< of received alerts without an end
+  StormDigest storm;
   std::string external_url;
   std::vector<std::string> receivers;  ///< names in the order of the configuration; empty: those of the routes
 };

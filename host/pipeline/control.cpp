@@ -263,7 +263,7 @@ void Control::committed(const storage::CommitResult& result, model::Changes& cha
   std::vector<model::Delivery> fresh;
   for (std::size_t i = out; i < changes.deliveries.size(); ++i) {
     auto& delivery = changes.deliveries[i];
-    if (delivery.state != model::DeliveryState::pending) continue;
+    if (delivery.state != model::DeliveryState::pending || !delivery.digest.empty()) continue;
     if (auto it = result.numbers.find(delivery.correlation_id); it != result.numbers.end())
       delivery.incident.number = it->second;
     fresh.push_back(std::move(delivery));

@@ -19,12 +19,14 @@ incidents::Known known_of(const storage::Restored& restored) {
           restored.tickets,   restored.alerts,          restored.deliveries, restored.silences};
 }
 
+/// What a digest will tell waits with the desk, not here.
 std::vector<model::Delivery> pending_of(storage::Restored& restored) {
   std::map<std::string, std::uint64_t> numbers;
   for (const auto& incident : restored.incidents) numbers[incident.correlation_id] = incident.number;
   for (auto& delivery : restored.deliveries) {
     if (delivery.incident.number == 0) delivery.incident.number = numbers[delivery.correlation_id];
   }
+  std::erase_if(restored.deliveries, [](const auto& delivery) { return !delivery.digest.empty(); });
   return std::move(restored.deliveries);
 }
 

@@ -225,7 +225,7 @@ void fields(F&& f, auto& v)
   f("incident", v.incident), f("alerts", v.alerts), f("title", v.title), f("text", v.text), f("note", v.note);
   f("note_author", v.note_author), f("shadow", v.shadow), f("state", v.state), f("attempts", v.attempts);
   f("outcome_unknown", v.outcome_unknown), f("created_at", v.created_at), f("next_attempt_at", v.next_attempt_at);
-  f("deadline", v.deadline), f("last_error", v.last_error);
+  f("deadline", v.deadline), f("last_error", v.last_error), f("digest", v.digest);
 }
 template <class F>
 void fields(F&& f, auto& v)
@@ -233,6 +233,7 @@ void fields(F&& f, auto& v)
 {
   f("key", v.key), f("labels", v.labels), f("next_flush", v.next_flush), f("last_notified", v.last_notified);
   f("told_firing", v.told_firing), f("told_resolved", v.told_resolved), f("members", v.members), f("owed", v.owed);
+  f("told_flapping", v.told_flapping), f("reports", v.reports);
 }
 template <class F>
 void fields(F&& f, auto& v)

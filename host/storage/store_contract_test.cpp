@@ -242,7 +242,14 @@ TEST_P(StoreContract, ContinuesWithEverythingAfterARestart) {
                {2},
                {alert("a1")},
                false,
-               {3}}};
+               {3},
+               {4},
+               {}}};
+  model::GroupState reports;
+  reports.key = "root/{}\nfingerprint";
+  reports.reports = {60'000'000'000, 28'000'000, 0xffffffffffffffffull, 5, 4};
+  c.groups.push_back(reports);
+  c.deliveries.front().digest = "d:1";
   c.ladders = {
       {"i-1", {{"ana"}, {"team", "mail:x"}}, {seconds(60), seconds(0)}, 1, 2, -1, {"boss"}, now + seconds(60)}};
   c.kv = {{"plugin/x", std::string("\0\xff binary", 9)}};
@@ -273,7 +280,10 @@ TEST_P(StoreContract, ContinuesWithEverythingAfterARestart) {
   EXPECT_EQ(r.provider_refs.size(), 2u);
   ASSERT_EQ(r.tickets.size(), 1u);
   EXPECT_EQ(r.tickets[0].intent, "create");
-  ASSERT_EQ(r.groups.size(), 1u);
+  EXPECT_EQ(r.deliveries[0].digest, "d:1");
+  ASSERT_EQ(r.groups.size(), 2u);
+  EXPECT_EQ(r.groups[0].told_flapping, c.groups[0].told_flapping);
+  EXPECT_EQ(r.groups[1].reports, reports.reports);
   EXPECT_EQ(r.groups[0].told_firing, c.groups[0].told_firing);
   EXPECT_EQ(r.groups[0].owed, c.groups[0].owed);
   EXPECT_EQ(r.groups[0].next_flush, c.groups[0].next_flush);

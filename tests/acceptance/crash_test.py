@@ -28,6 +28,7 @@ needs = ["files:{dir}"]
 plugin = "webhook"
 url = "HOOK/hook"
 [route]
+storm_after = 0
 group_by = ["alertname", "loader"]
 group_wait = "0s"
 notify = ["hook"]

@@ -20,6 +20,7 @@ CONFIG = """
 plugin = "webhook"
 url = "%s/hook"
 [route]
+storm_after = 0
 group_by = ["..."]
 group_wait = "0s"
 group_interval = "1h"

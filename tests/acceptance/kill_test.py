@@ -13,6 +13,7 @@ CONFIG = """
 plugin = "webhook"
 url = "%s/hook"
 [route]
+storm_after = 0
 group_by = ["alertname", "loader"]
 group_wait = "0s"
 notify = ["hook"]

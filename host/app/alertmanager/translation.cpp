@@ -92,7 +92,10 @@ class Translator {
     // Alertmanager puts everything into one group where nobody says otherwise.
     if (!table.find("group_by")) put(table, "group_by", Value(Value::Array()), route.place);
     put(table, "tier", false, route.place);
-    if (!readable_) put(table, "reload_timers", "restart", route.place);
+    if (!readable_) {
+      put(table, "reload_timers", "restart", route.place);
+      put(table, "storm_after", Value(std::int64_t{0}), route.place);
+    }
     std::vector<std::string> names;
     for (const Value* receiver : objects_of(document_, "receivers")) names.push_back(text_of(*receiver, "name"));
     put(table, "receivers", texts(names, route.place), place_of(document_, "receivers"));

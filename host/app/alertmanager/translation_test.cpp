@@ -65,6 +65,10 @@ TEST(Translation, AReceiverWithoutIntegrationsTellsNobody) {
   EXPECT_EQ(trial.json({"route", "tier"}), "false");
 }
 
+TEST(Translation, NobodyIsToldInADigest) {
+  EXPECT_EQ(Trial(routes("")).json({"route", "storm_after"}), "0");
+}
+
 TEST(Translation, EverythingIsOneGroupWhereNothingIsSaid) {
   EXPECT_EQ(Trial(routes("")).json({"route", "group_by"}), "[]");
 }

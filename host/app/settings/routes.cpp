@@ -31,6 +31,9 @@ std::string without_rotation(std::string target, std::set<std::string>& used) {
   return target.insert(at, "group.");
 }
 
+// A person reads one message in two seconds, at most.
+constexpr std::uint32_t default_storm_after = 30;
+
 class Reader {
  public:
   Reader(const Value& root, const Agent& agent, Diagnostics& diagnostics, base::Time now)
@@ -159,6 +162,10 @@ class Reader {
     out_.reload_restarts_timers = text_of(table, "reload_timers") == "restart";
     out_.receivers = list_of(table, "receivers");
     out_.resolve_timeout = duration_of(table, "resolve_timeout", out_.resolve_timeout);
+    out_.resolve_silenced = flag_of(table, "resolve_silenced", out_.resolve_silenced);
+    out_.storm.after = number_of(table, "storm_after", default_storm_after);
+    out_.storm.window = duration_of(table, "storm_window", out_.storm.window);
+    out_.storm.every = duration_of(table, "storm_every", out_.storm.every);
     read(table, "[route]", root);
     root.name = root.path = "root";
     children(table, root);
@@ -184,9 +191,37 @@ class Reader {
         route.open_after.alerts = static_cast<std::uint32_t>(alerts->number());
       route.open_after.within = duration_of(*after, "within");
     }
+    dampers(table, where, route.flaps);
     route.active_time_intervals = intervals(table, "active_time_intervals", where);
     route.mute_time_intervals = intervals(table, "mute_time_intervals", where);
     matchers(table, where, route);
+  }
+
+  static std::uint32_t number_of(const Value& table, std::string_view key, std::uint32_t fallback = 0) {
+    const Value* value = table.find(key);
+    return value ? static_cast<std::uint32_t>(value->number()) : fallback;
+  }
+
+  void dampers(const Value& table, const std::string& where, model::FlapDamping& flaps) {
+    flaps.every = duration_of(table, "report_interval", flaps.every);
+    if (const Value* count = table.find("m_of_n")) {
+      flaps.m = number_of(*count, "m");
+      flaps.n = number_of(*count, "n");
+      if (flaps.m > flaps.n)
+        error_at(diagnostics_, count->place, where + " m_of_n: m is more than n, so nobody would ever be told");
+    }
+    const Value* detection = table.find("flap_detection");
+    if (!detection) return;
+    flaps.high = detection->find("high_flap_threshold")->number();
+    flaps.low = detection->find("low_flap_threshold")->number();
+    if (flaps.high > 0 && flaps.low >= flaps.high) {
+      error_at(diagnostics_, detection->place,
+               where + " flap_detection: low_flap_threshold must be less than high_flap_threshold");
+    }
+    if (flaps.high > 0 && flaps.low <= 0) {
+      error_at(diagnostics_, detection->place,
+               where + " flap_detection: with a low_flap_threshold of 0 it would never have settled");
+    }
   }
 
   void matchers(const Value& table, const std::string& where, Route& route) {
@@ -232,7 +267,8 @@ class Reader {
       child.routes.clear();
       read(checked, where, child);
       child.path = parent.path + "/" + (name.empty() ? std::to_string(parent.routes.size() + 1) : name);
-      for (const std::string key : {"reopen_window", "resolve_timeout", "receivers", "reload_timers"}) {
+      for (const std::string key : {"reopen_window", "resolve_timeout", "receivers", "reload_timers",
+                                    "resolve_silenced", "storm_after", "storm_window", "storm_every"}) {
         if (checked.find(key))
           error_at(diagnostics_, place_of(checked, key), where + " " + key + ": belongs to the root [route]");
       }

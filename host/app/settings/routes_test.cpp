@@ -209,6 +209,59 @@ TEST_F(Trial, SeveritiesCompareAsReceivedWhereSomebodySaysSo) {
   EXPECT_TRUE(load("[severity]\ncompare = 'received'").routing.severity.as_received);
 }
 
+TEST_F(Trial, DampersAreInheritedAndTurnedOffByZero) {
+  const Loaded loaded = load(R"(
+[route]
+notify = ["terminal"]
+m_of_n = { m = 3, n = 5 }
+flap_detection = { high_flap_threshold = 50 }
+report_interval = "30s"
+[[route.routes]]
+matchers = ['a="b"']
+m_of_n = { m = 0, n = 0 }
+flap_detection = { high_flap_threshold = 0 }
+[[route.routes]]
+matchers = ['a="c"']
+[notifier.terminal]
+)");
+  ASSERT_EQ(says(loaded), "");
+  const model::FlapDamping& root = loaded.routing.root->flaps;
+  EXPECT_EQ(root.m, 3u);
+  EXPECT_EQ(root.n, 5u);
+  EXPECT_EQ(root.high, 50);
+  EXPECT_EQ(root.low, 20) << "its default";
+  EXPECT_EQ(root.every, std::chrono::seconds(30));
+  EXPECT_FALSE(loaded.routing.root->routes.at(0).flaps.on());
+  EXPECT_EQ(loaded.routing.root->routes.at(1).flaps.m, 3u);
+  EXPECT_FALSE(load("[route]\nnotify = ['terminal']\n[notifier.terminal]\n").routing.root->flaps.on());
+}
+
+TEST_F(Trial, DampersThatWouldHoldForEverAreRefused) {
+  EXPECT_NE(says(load("[route]\nm_of_n = { m = 6, n = 5 }\n")).find("m is more than n"), std::string::npos);
+  EXPECT_NE(says(load("[route]\nflap_detection = { low_flap_threshold = 30 }\n")).find("must be less than high"),
+            std::string::npos);
+  EXPECT_NE(says(load("[route]\nflap_detection = { low_flap_threshold = 0 }\n")).find("never have settled"),
+            std::string::npos);
+}
+
+TEST_F(Trial, StormsAreOnUnlessConfigured) {
+  const Loaded usual = load("[route]\nnotify = ['terminal']\n[notifier.terminal]\n");
+  EXPECT_EQ(usual.routing.storm.after, 30u);
+  EXPECT_EQ(usual.routing.storm.window, std::chrono::minutes(1));
+  EXPECT_TRUE(usual.routing.resolve_silenced);
+  const Loaded own = load(
+      "[route]\nnotify = ['terminal']\nstorm_after = 0\nstorm_window = '2m'\nstorm_every = '3m'\n"
+      "resolve_silenced = false\n[notifier.terminal]\n");
+  ASSERT_EQ(says(own), "");
+  EXPECT_EQ(own.routing.storm.after, 0u);
+  EXPECT_EQ(own.routing.storm.window, std::chrono::minutes(2));
+  EXPECT_EQ(own.routing.storm.every, std::chrono::minutes(3));
+  EXPECT_FALSE(own.routing.resolve_silenced);
+  EXPECT_NE(says(load("[route]\n[[route.routes]]\nmatchers = ['a=\"b\"']\nstorm_after = 1\n"))
+                .find("storm_after: belongs to the root [route]"),
+            std::string::npos);
+}
+
 TEST_F(Trial, ANotifierMayNotWantToHearOfEnds) {
   const Loaded loaded = load("[route]\nnotify = ['terminal']\n[notifier.terminal]\nsend_resolved = false\n");
   ASSERT_EQ(says(loaded), "");
