@@ -128,9 +128,8 @@ void Dispatcher::run(const Route& route, std::vector<std::string> path, const Re
 void Dispatcher::run_here(const Route& route, const std::vector<std::string>& path, const Request& request,
                           const std::shared_ptr<Responder>& responder) {
   // The request outlives the task: the connection keeps it until the answer.
-  bool queued = worker_.submit([this, &route, path, &request, responder] {
-    answer(route, path, request, responder, Waiters::Time::max());
-  });
+  bool queued = worker_.submit(
+      [this, &route, path, &request, responder] { answer(route, path, request, responder, Waiters::Time::max()); });
   if (!queued) responder->answer(too_busy(route, request));
 }
 

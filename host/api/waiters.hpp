@@ -21,8 +21,8 @@ class Waiters {
   /// How often something has changed. Taken before the question, it tells add() what the answer cannot know.
   std::uint64_t turn() const;
   enum class Added { waits, changed, refused };
-  /// `again` runs once, after a change or at `until` at the latest. `changed`: it would have to at once, and is dropped;
-  /// `refused`: too many wait, or none may any more.
+  /// `again` runs once, after a change or at `until` at the latest. `changed`: it would have to at once, and is
+  /// dropped; `refused`: too many wait, or none may any more.
   Added add(std::uint64_t turn, Time until, Again again);
 
   /// Those that a change wakes: all of them.

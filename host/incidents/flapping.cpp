@@ -173,7 +173,8 @@ std::optional<Held> Desk::Impl::damped(Group& group, const Node& node, const Rec
   if (flapping && alert.state != AlertState::firing) group.waiting.insert(fingerprint);
   news = flapping != said;
   const std::optional<Held> held = damped(node, record, alert, at);
-  if (held && held->until > at && (group.recount_at == base::no_time || held->until < group.recount_at)) group.recount_at = held->until;
+  if (held && held->until > at && (group.recount_at == base::no_time || held->until < group.recount_at))
+    group.recount_at = held->until;
   return held;
 }
 

@@ -1,6 +1,6 @@
-// Tickets that wait: one is opened for people to work on, so the filters that hold an incident's ladder hold its opening
-// too, inhibition and silences. Hours are a route's and a tracker is on none: a ticket wakes nobody. What follows an open
-// ticket (status, notes, its end) is never held.
+// Tickets that wait: one is opened for people to work on, so the filters that hold an incident's ladder hold its
+// opening too, inhibition and silences. Hours are a route's and a tracker is on none: a ticket wakes nobody. What
+// follows an open ticket (status, notes, its end) is never held.
 #include <algorithm>
 
 #include "incidents/decisions.hpp"
@@ -13,8 +13,8 @@ constexpr base::Duration longest_look = std::chrono::hours(1);
 
 }  // namespace
 
-/// What holds every alert of it back that fires; `until` is the first end that is known. Nothing: it is free, or nothing
-/// fires.
+/// What holds every alert of it back that fires; `until` is the first end that is known. Nothing: it is free, or
+/// nothing fires.
 std::optional<Held> Desk::Impl::ticket_hold(const Case& c, base::Time at) const {
   std::optional<Held> first;
   for (const auto& [fingerprint, alert] : c.members) {

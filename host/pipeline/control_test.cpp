@@ -160,23 +160,24 @@ TEST_F(World, ThePositionNeverCoversWhatIsNotKept) {
   }
 }
 
-TEST_F(World, WhatTheOutboxKeepsWithADecisionIsNotHandedToItAgain) {
+TEST_F(World, WhatTheOutboxKeepsWithADecisionAndWhatADigestWillTellAreNotHandedToIt) {
   control.start(0, desk());
-  model::Delivery waits, fresh;
-  waits.key = "waits", fresh.key = "fresh";
+  model::Delivery waits, fresh, gathered;
+  waits.key = "waits", fresh.key = "fresh", gathered.key = "gathered";
+  gathered.digest = "a digest";
   model::Changes with;
   with.deliveries = {waits};
   std::promise<base::Result<void>> done;
   control.conclude(
       with,
-      [fresh](incidents::Desk&, base::Time) -> base::Result<model::Changes> {
+      [fresh, gathered](incidents::Desk&, base::Time) -> base::Result<model::Changes> {
         model::Changes decided;
-        decided.deliveries = {fresh};
+        decided.deliveries = {gathered, fresh};
         return decided;
       },
       [&](base::Result<void> result) { done.set_value(std::move(result)); });
   EXPECT_TRUE(done.get_future().get());
-  EXPECT_EQ(store.kept().back().deliveries.size(), 2u);
+  EXPECT_EQ(store.kept().back().deliveries.size(), 3u);
   EXPECT_EQ(sent, std::vector<std::string>{"fresh"});
 }
 

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <limits>
 
-#include "storage/sql/rule_query.hpp"
 #include "storage/sql/rows.hpp"
+#include "storage/sql/rule_query.hpp"
 
 namespace tocsin::storage::postgres {
 namespace {

@@ -20,8 +20,7 @@ base::Result<Restored> SqlStore::restore_incident(const std::string& id) {
   TRY(out.tickets, ask<model::TicketRef>(*database_, of_it(ticket_columns, "jira_mappings"), read_ticket));
   Question ladders = of_it("body", "ladders");
   ladders.where("agent = ?", std::string_view(owner_));
-  TRY(out.ladders,
-      ask<model::Ladder>(*database_, ladders, [](const Row& row) { return json::ladder(row.text(0)); }));
+  TRY(out.ladders, ask<model::Ladder>(*database_, ladders, [](const Row& row) { return json::ladder(row.text(0)); }));
   return out;
 }
 
