@@ -12,10 +12,6 @@ using model::AlertState;
 
 constexpr base::Duration least_interval = std::chrono::seconds(1);
 
-std::string hashed(std::string_view text) {
-  return base::hex16(base::Fnv1a().add(text).value());
-}
-
 /// The hash of the group in a delivery's key "g:HASH:NS:HASH".
 std::string group_hash(const std::string& delivery_key) {
   return delivery_key.starts_with("g:") && delivery_key.size() > 18 ? delivery_key.substr(2, 16) : std::string();
