@@ -16,7 +16,7 @@ namespace {
 using base::Value;
 
 /// Codes of go-openapi's errors.
-constexpr unsigned wrong_type = 601, required = 602, too_few = 612;
+constexpr unsigned not_of_type = 601, required = 602, too_few = 612;
 
 template <class T>
 using Read = std::expected<T, Reply>;
@@ -110,7 +110,7 @@ Read<model::ReceivedAlert> alert(Value& value, const std::string& index) {
   READ(out.generator_url, text(value, "generatorURL", where));
   if (!out.generator_url.empty() && !is_uri(out.generator_url)) {
     return std::unexpected(shape_refusal(
-        422, wrong_type, where + "generatorURL in body must be of type uri: " + json_text(out.generator_url)));
+        422, not_of_type, where + "generatorURL in body must be of type uri: " + json_text(out.generator_url)));
   }
   return out;
 }

@@ -26,19 +26,19 @@ using boost::system::error_code;
 constexpr std::uint64_t most_answered = 1ull << 30;
 
 /// Who is asked, as messages say it, and what people do when it does not answer.
-struct Peer {
+struct Asked {
   std::string who, when_slow, when_away;
 };
 
-Peer agent_at(const std::string& url) {
+Asked agent_at(const std::string& url) {
   return {"the agent at " + url, "is it overloaded? `tocsin status` and its log tell",
           "is it running, and is --url (or TOCSIN_URL) right?"};
 }
 
 /// One request over one connection, with one deadline over all of it.
-class Call {
+class OneRequest {
  public:
-  Call(Peer peer, Address address, base::Duration timeout)
+  OneRequest(Asked peer, Address address, base::Duration timeout)
       : peer_(std::move(peer)), address_(std::move(address)), deadline_(std::chrono::steady_clock::now() + timeout) {}
 
   Result<Answer> run(const std::string& request, bool head) {
@@ -180,7 +180,7 @@ class Call {
     return Answer{message.result_int(), std::string(message[http::field::content_type]), std::move(message.body())};
   }
 
-  const Peer peer_;
+  const Asked peer_;
   const Address address_;
   const std::chrono::steady_clock::time_point deadline_;
   asio::io_context context_{1};
@@ -212,7 +212,7 @@ Result<Answer> call(const std::string& url, std::string_view method, std::string
     return fail(Fault::invalid, "the request to " + url + " holds a line break or a space where none may be");
   }
   std::string request = request_text(address, method, target, body, token, content_type);
-  return Call(agent_at(url), std::move(address), timeout).run(request, method == "HEAD");
+  return OneRequest(agent_at(url), std::move(address), timeout).run(request, method == "HEAD");
 }
 
 Result<Answer> send(const Outgoing& outgoing) {
@@ -235,8 +235,8 @@ Result<Answer> send(const Outgoing& outgoing) {
   }
   if (!one_line(target) || target.find(' ') != target.npos)
     return fail(Fault::invalid, "the request to " + origin + " holds a line break or a space where none may be");
-  const Peer peer{origin, "does it work, and is the network slow?", "is the address right, and is it up?"};
-  return Call(peer, std::move(address), outgoing.timeout).run(request, outgoing.method == "HEAD");
+  const Asked peer{origin, "does it work, and is the network slow?", "is the address right, and is it up?"};
+  return OneRequest(peer, std::move(address), outgoing.timeout).run(request, outgoing.method == "HEAD");
 }
 
 }  // namespace tocsin::api

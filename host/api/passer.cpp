@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -29,7 +28,6 @@ namespace asio = boost::asio;
 using End = Tried::End;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-constexpr auto result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t most_kept = 16;                ///< connections between two requests
 constexpr auto kept_for = std::chrono::seconds(30);  ///< well below the time after which the other side closes
 constexpr std::array<std::string_view, 6> ended{"answered", "nobody", "unreachable", "unreachable", "lost", "late"};
@@ -214,7 +212,7 @@ class Passer::Impl {
     asio::steady_timer timer(context_);
     for (;;) {
       timer.expires_after(settings_.passing.again);
-      co_await timer.async_wait(result);
+      co_await timer.async_wait(as_result);
       if (asking.expired() || retiring_) co_return;
       const base::Result<std::string> named = decider();
       if (!named || *named == url) continue;
@@ -232,7 +230,7 @@ class Passer::Impl {
     }
     auto timer = std::make_shared<asio::steady_timer>(context_, give_up);
     queue_.push_back(timer);
-    co_await timer->async_wait(result);
+    co_await timer->async_wait(as_result);
     if (std::erase(queue_, timer) > 0) co_return std::nullopt;
     co_return Turn(*this);  // whoever took it out of the queue gave it its own
   }

@@ -2,9 +2,7 @@
 
 #include <sys/socket.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -22,9 +20,8 @@ using base::fail;
 using base::Fault;
 using base::Result;
 
-constexpr std::uint64_t most_answered = 256ull << 20;
+constexpr std::uint64_t most_passed_back = 256ull << 20;
 constexpr std::size_t tls_piece = 64 * 1024;
-constexpr auto result = asio::as_tuple(asio::use_awaitable);
 
 PeerAnswer answer_of(http::response<http::string_body>&& message) {
   PeerAnswer out;
@@ -107,11 +104,11 @@ asio::awaitable<Peer::Done> Peer::connect() {
   if (!ec) {
     endpoints.emplace_back(number, port);
   } else {
-    auto [resolved, found] = co_await resolver_.async_resolve(address_.host, address_.port, result);
+    auto [resolved, found] = co_await resolver_.async_resolve(address_.host, address_.port, as_result);
     if (resolved) co_return failed(resolved);
     for (const auto& entry : found) endpoints.push_back(entry.endpoint());
   }
-  auto [connected, where] = co_await asio::async_connect(socket_, endpoints, result);
+  auto [connected, where] = co_await asio::async_connect(socket_, endpoints, as_result);
   if (connected) co_return failed(connected);
   socket_.set_option(tcp::no_delay(true), ec);
   if (!tls_) co_return Done();
@@ -145,7 +142,7 @@ asio::awaitable<Peer::Done> Peer::write(std::string_view head, std::string_view 
     co_return done;
   }
   const std::array parts{asio::buffer(head), asio::buffer(body)};
-  auto [ec, size] = co_await asio::async_write(socket_, parts, result);
+  auto [ec, size] = co_await asio::async_write(socket_, parts, as_result);
   sent_ = size == head.size() + body.size();
   if (ec) co_return failed(ec);
   co_return Done();
@@ -161,13 +158,13 @@ asio::awaitable<Peer::Error> Peer::write_wire() {
   std::string wire;
   tls_->take(wire);
   if (wire.empty()) co_return Error();
-  auto [ec, size] = co_await asio::async_write(socket_, asio::buffer(wire), result);
+  auto [ec, size] = co_await asio::async_write(socket_, asio::buffer(wire), as_result);
   co_return ec;
 }
 
 /// 0: the other side closed.
 asio::awaitable<Result<std::size_t>> Peer::read_wire() {
-  auto [ec, size] = co_await socket_.async_read_some(asio::buffer(wire_), result);
+  auto [ec, size] = co_await socket_.async_read_some(asio::buffer(wire_), as_result);
   if (ec == asio::error::eof) co_return std::size_t{0};
   if (ec) co_return failed(ec);
   co_return size;
@@ -190,7 +187,7 @@ asio::awaitable<Result<std::string_view>> Peer::read_plain() {
 
 asio::awaitable<Result<PeerAnswer>> Peer::receive() {
   http::response_parser<http::string_body> parser;
-  parser.body_limit(most_answered);
+  parser.body_limit(most_passed_back);
   parser.eager(true);
   std::string pending;
   while (!parser.is_done()) {

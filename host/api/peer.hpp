@@ -6,10 +6,12 @@
 #pragma once
 
 #include <array>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +22,9 @@
 #include "api/tls.hpp"
 
 namespace tocsin::api {
+
+/// For co_await: the error beside the result instead of an exception.
+constexpr auto as_result = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 struct PeerAnswer {
   unsigned status = 0;

@@ -14,7 +14,7 @@
 namespace tocsin::app {
 namespace {
 
-constexpr auto patience = std::chrono::seconds(10);
+constexpr auto lock_patience = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -29,7 +29,7 @@ base::Result<std::unique_ptr<DataLock>> DataLock::take(const std::string& direct
   const std::string path = directory + "/agent.lock";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return base::fail(base::Fault::denied, "cannot open " + path + ": " + std::strerror(errno));
-  const auto end = std::chrono::steady_clock::now() + patience;
+  const auto end = std::chrono::steady_clock::now() + lock_patience;
   while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (std::chrono::steady_clock::now() >= end) {
       ::close(fd);

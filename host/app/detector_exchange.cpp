@@ -16,7 +16,7 @@
 namespace tocsin::app {
 namespace {
 
-constexpr const char* kept = "; the running one is kept for all of its rules";
+constexpr const char* all_kept = "; the running one is kept for all of its rules";
 
 /// What replaced the file of a running detector, if it cannot be used.
 const plugin_host::Found* broken_at(const std::vector<plugin_host::Found>& found, const std::string& path) {
@@ -40,11 +40,11 @@ Detectors::Changed Detectors::set_found(const std::vector<plugin_host::Found>& f
     auto& record = record_of(id);
     if (std::exchange(record.refused_identity, what.identity) != what.identity) {
       record.ledger->upgraded(false);
-      telemetry::log_error("detector." + id, what.path + " does not take over: " + why + kept);
-      changed.lines.push_back("detector." + id + ": " + why + kept);
+      telemetry::log_error("detector." + id, what.path + " does not take over: " + why + all_kept);
+      changed.lines.push_back("detector." + id + ": " + why + all_kept);
     }
     std::lock_guard lock(mutex_);
-    record.error = why + kept;
+    record.error = why + all_kept;
     now[id] = found_[id];
   };
   const auto different = differing(now);

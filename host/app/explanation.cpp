@@ -25,7 +25,7 @@ std::string when(base::Time t) {
 std::string until(const Verdict& v) {
   return v.until == base::no_time ? std::string() : " until " + when(v.until);
 }
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return "\"" + std::string(text) + "\"";
 }
 std::string in_brackets(const std::string& text) {
@@ -276,7 +276,7 @@ class Answer {
       out_.verdict = nobody + "no route of these alerts leads to this one";
       out_.remedy = "`tocsin route test LABELS` shows whom the route leads to";
     } else {
-      out_.verdict = nobody + "no decision about " + quoted(facts_.alerts.front().title) +
+      out_.verdict = nobody + "no decision about " + in_quotes(facts_.alerts.front().title) +
                      " is kept; decisions are kept for 30 days";
     }
   }
@@ -291,7 +291,8 @@ class Answer {
     for (const auto& info : facts_.rules) rule_is(info, why, what);
     if (const auto pending = std::ranges::find(facts_.alerts, AlertState::pending, &Alert::state);
         pending != facts_.alerts.end())
-      why.push_back(quoted(pending->title) + " is pending since " + when(pending->active_at) + pending_until(*pending));
+      why.push_back(in_quotes(pending->title) + " is pending since " + when(pending->active_at) +
+                    pending_until(*pending));
     if (why.empty()) {
       why.push_back("no alert" +
                     std::string(query_.matchers.empty() && query_.rule.empty() && query_.incident.empty()

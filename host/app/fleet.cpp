@@ -11,7 +11,6 @@
 namespace tocsin::app {
 namespace {
 
-constexpr base::Duration default_timeout = std::chrono::seconds(30);
 constexpr base::Duration exchange_patience = std::chrono::seconds(5);  ///< of a request, while a plugin is exchanged
 constexpr const char* kept = "; the running one is kept";
 

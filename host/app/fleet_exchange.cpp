@@ -9,7 +9,6 @@ namespace tocsin::app {
 namespace {
 
 constexpr base::Duration default_every = std::chrono::seconds(15);
-constexpr base::Duration default_timeout = std::chrono::seconds(30);
 constexpr base::Duration drain_limit =
     std::chrono::seconds(1);  ///< for requests that are inside when the switch begins
 

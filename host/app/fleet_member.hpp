@@ -12,6 +12,8 @@
 
 namespace tocsin::app {
 
+constexpr base::Duration default_timeout = std::chrono::seconds(30);
+
 struct Fleet::Member {
   Wanted wanted;
   std::shared_ptr<plugin_host::Instance> instance;

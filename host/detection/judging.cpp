@@ -7,8 +7,6 @@
 namespace tocsin::detection {
 namespace {
 
-constexpr std::int64_t second = 1'000'000'000;
-constexpr std::int64_t minute = 60 * second;
 constexpr std::uint32_t most_rows = 512;
 constexpr int most_rounds = 8;
 constexpr std::uint32_t failures_to_tell = 3;

@@ -10,8 +10,6 @@
 namespace tocsin::detection {
 namespace {
 
-constexpr std::int64_t second = 1'000'000'000;
-constexpr std::int64_t minute = 60 * second;
 constexpr char separator = '\xff';  // in no UTF-8 text, so that joined values stay apart
 
 std::string_view view(tsn_str text) {

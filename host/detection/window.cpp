@@ -8,8 +8,6 @@ namespace {
 
 using model::Aggregate;
 
-constexpr std::int64_t minute = 60'000'000'000;
-
 bool sums(Aggregate a) {
   return a == Aggregate::sum || a == Aggregate::avg;
 }

@@ -25,6 +25,8 @@ namespace tocsin::detection {
 
 /// Instants are nanoseconds since 1970 here.
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t second = 1'000'000'000;
+constexpr std::int64_t minute = 60 * second;
 constexpr std::int64_t long_ago = std::numeric_limits<std::int64_t>::min() / 2;
 constexpr double no_value = std::numeric_limits<double>::quiet_NaN();
 

@@ -12,14 +12,11 @@ namespace tocsin::incidents {
 namespace {
 
 using model::TimeSpan;
+using tocsin_plugins::day_seconds;
+using tocsin_plugins::floor_div;
 using tocsin_plugins::Zone;
 
-constexpr std::int64_t day_seconds = 86'400;
 constexpr int day_minutes = 1'440;
-
-constexpr std::int64_t floor_div(std::int64_t a, std::int64_t b) {
-  return a / b - (a % b < 0);
-}
 
 Zone zone_named(const std::string& name) {
   std::string error;

@@ -327,6 +327,8 @@ std::string name_of(const model::Incident& incident);
 std::string somebody(const std::string& actor);
 /// "until 2026-11-20T10:00:00Z"; no_time: nothing.
 std::string until_text(base::Time until);
+/// 16 hex digits.
+std::string hashed(std::string_view text);
 std::string joined(const std::vector<std::string>& words, std::string_view between = ", ");
 /// Those of an incident made by hand; trims its tags.
 base::Result<void> check_tags_and_links(model::Incident& incident);

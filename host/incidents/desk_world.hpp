@@ -76,6 +76,16 @@ inline model::Routing routing() {
   return r;
 }
 
+/// Daily from one hour of UTC to another. The worlds' clock stands at 14 November 2023, 22:13:20 UTC at first.
+inline model::TimeInterval hours(std::string name, int begin, int end) {
+  model::TimeSpan span;
+  span.times = {{begin * 60, end * 60}};
+  model::TimeInterval interval;
+  interval.name = std::move(name);
+  interval.spans = {span};
+  return interval;
+}
+
 inline model::Policy policy(std::string name, std::vector<model::PolicyStep> steps) {
   model::Policy p;
   p.name = std::move(name);

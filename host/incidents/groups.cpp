@@ -12,10 +12,6 @@ using model::AlertState;
 
 constexpr base::Duration least_interval = std::chrono::seconds(1);
 
-std::string hashed(std::string_view text) {
-  return base::hex16(base::Fnv1a().add(text).value());
-}
-
 /// A re-fire within its cooldown is told only when the cooldown is over, unless the target was never told of its end.
 bool held_by_cooldown(const Alert& alert, const Record& record, base::Time at) {
   return alert.state == AlertState::firing && alert.silent && at < alert.cooldown_until &&

@@ -4,19 +4,10 @@
 #include "base/text.hpp"
 #include "incidents/desk_world.hpp"
 
-namespace tocsin::incidents::testing {
+namespace tocsin::incidents::testing::hand_over_test {
 namespace {
 
 const Labels slow{{"alertname", "Slow"}, {"host", "1"}};
-
-model::TimeInterval hours(std::string name, int begin, int end) {
-  model::TimeSpan span;
-  span.times = {{begin * 60, end * 60}};
-  model::TimeInterval interval;
-  interval.name = std::move(name);
-  interval.spans = {span};
-  return interval;
-}
 
 /// By day sms to first, then the manager when nobody took it; by night mail to second, then hook. 22:13 at first.
 model::Routing day_and_night() {
@@ -94,4 +85,4 @@ TEST(HandOver, WithoutAnotherRouteTheEndIsTheEnd) {
 }
 
 }  // namespace
-}  // namespace tocsin::incidents::testing
+}  // namespace tocsin::incidents::testing::hand_over_test

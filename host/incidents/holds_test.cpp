@@ -24,16 +24,6 @@ model::InhibitRule down_inhibits_slow() {
   return {"down", matchers({R"(alertname="Down")"}), matchers({R"(alertname="Slow")"}), {"host"}};
 }
 
-/// 14 November 2023, 22:13:20 UTC: where the worlds' clock stands at first.
-model::TimeInterval hours(std::string name, int begin, int end) {
-  model::TimeSpan span;
-  span.times = {{begin * 60, end * 60}};
-  model::TimeInterval interval;
-  interval.name = std::move(name);
-  interval.spans = {span};
-  return interval;
-}
-
 model::Routing with(model::Routing r) {
   r.inhibit_rules = {down_inhibits_slow()};
   r.time_intervals["day"] = hours("day", 6, 22);

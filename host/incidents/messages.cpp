@@ -11,9 +11,6 @@ namespace {
 using model::Delivery;
 using model::MessageKind;
 
-std::string hashed(std::string_view text) {
-  return base::hex16(base::Fnv1a().add(text).value());
-}
 std::string nanoseconds(base::Time t) {
   return std::to_string(base::to_ns(t));
 }
@@ -30,6 +27,10 @@ std::string summary(const model::Incident& incident, MessageKind kind) {
 }
 
 }  // namespace
+
+std::string hashed(std::string_view text) {
+  return base::hex16(base::Fnv1a().add(text).value());
+}
 
 std::string severity_text(model::Severity severity) {
   return std::string(model::to_string(severity));

@@ -4,22 +4,12 @@
 #include "base/text.hpp"
 #include "incidents/desk_world.hpp"
 
-namespace tocsin::incidents::testing {
+namespace tocsin::incidents::testing::next_test {
 namespace {
 
 using model::VerdictKind;
 
 const Labels down{{"alertname", "Down"}, {"host", "1"}}, slow{{"alertname", "Slow"}, {"host", "1"}};
-
-/// The worlds' clock begins at 22:13:20 UTC.
-model::TimeInterval hours(std::string name, int begin, int end) {
-  model::TimeSpan span;
-  span.times = {{begin * 60, end * 60}};
-  model::TimeInterval interval;
-  interval.name = std::move(name);
-  interval.spans = {span};
-  return interval;
-}
 
 model::Routing with(model::Routing r) {
   r.inhibit_rules = {{"down", matchers({R"(alertname="Down")"}), matchers({R"(alertname="Slow")"}), {"host"}}};
@@ -146,4 +136,4 @@ TEST(NextHeld, AnInhibitedLadderSaysByWhat) {
 }
 
 }  // namespace
-}  // namespace tocsin::incidents::testing
+}  // namespace tocsin::incidents::testing::next_test

@@ -9,12 +9,12 @@
 namespace tocsin::incidents::testing {
 namespace {
 
-const Labels labels{{"alertname", "A"}};
+const Labels alert_a{{"alertname", "A"}};
 
 /// One incident on the ladder first → 5 min → second → 10 min → manager.
 class Pace : public ::testing::Test {
  protected:
-  Pace() { alert = w.fire(labels), id = w.only().correlation_id, w.told(); }
+  Pace() { alert = w.fire(alert_a), id = w.only().correlation_id, w.told(); }
   std::string snooze(base::Duration span) { return w.act(w.desk->snooze(id, w.now() + span, "alice", w.now())); }
   std::string wake() { return w.act(w.desk->snooze(id, base::no_time, "alice", w.now())); }
   std::string ack(base::Duration lasts, const std::string& by = "alice") {
@@ -245,7 +245,7 @@ TEST_F(Pace, ALadderAtItsEndCannotBeEscalatedAndTheMessageSaysWhatToDo) {
 
 TEST(Escalate, AnIncidentWithoutALadderSaysSo) {
   World w(routing());
-  w.fire(labels);
+  w.fire(alert_a);
   const auto refused = w.act(w.desk->escalate("1001", "alice", w.now()));
   EXPECT_NE(refused.find("has no ladder"), std::string::npos) << refused;
 }

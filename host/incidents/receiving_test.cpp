@@ -3,7 +3,7 @@
 
 #include "incidents/desk_world.hpp"
 
-namespace tocsin::incidents::testing {
+namespace tocsin::incidents::testing::receiving_test {
 namespace {
 
 using model::ReceivedAlert;
@@ -309,4 +309,4 @@ TEST(Receiving, AReloadKeepsWhatFires) {
 }
 
 }  // namespace
-}  // namespace tocsin::incidents::testing
+}  // namespace tocsin::incidents::testing::receiving_test

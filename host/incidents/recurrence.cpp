@@ -5,15 +5,17 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "timestamp/timestamp.hpp"
 #include "timestamp/zone.hpp"
 
 namespace tocsin::incidents {
 namespace {
 
 using base::Fault;
+using tocsin_plugins::day_seconds;
+using tocsin_plugins::floor_div;
 using tocsin_plugins::Zone;
 
-constexpr std::int64_t day_seconds = 86'400;
 constexpr base::Duration longest = std::chrono::hours(24 * 7);
 constexpr std::array<std::string_view, 7> day_names = {"sunday",   "monday", "tuesday", "wednesday",
                                                        "thursday", "friday", "saturday"};
@@ -25,7 +27,7 @@ std::unexpected<base::Error> bad_every(const std::string& text, const std::strin
 }
 
 /// "fri" or "friday": 0 is Sunday.
-std::optional<std::size_t> day_of(std::string_view word) {
+std::optional<std::size_t> weekday_of(std::string_view word) {
   for (std::size_t i = 0; i < day_names.size(); ++i) {
     if (word == day_names[i] || word == day_names[i].substr(0, 3)) return i;
   }
@@ -37,8 +39,8 @@ std::optional<std::bitset<7>> days_of(std::string_view text) {
   std::bitset<7> days;
   for (std::string_view part : base::split(text, ',')) {
     const std::size_t dash = part.find_first_of("-:");
-    const auto first = day_of(part.substr(0, dash));
-    const auto last = dash == part.npos ? first : day_of(part.substr(dash + 1));
+    const auto first = weekday_of(part.substr(0, dash));
+    const auto last = dash == part.npos ? first : weekday_of(part.substr(dash + 1));
     if (!first || !last) return std::nullopt;
     for (std::size_t day = *first;; day = (day + 1) % 7) {
       days.set(day);
@@ -63,10 +65,6 @@ base::Result<Zone> zone_of(const std::string& name) {
   auto zone = Zone::find(name, error);
   if (!zone) return base::fail(Fault::invalid, "zone: " + error);
   return *zone;
-}
-
-constexpr std::int64_t floor_div(std::int64_t a, std::int64_t b) {
-  return a / b - (a % b < 0);
 }
 
 std::int64_t seconds_of(base::Time t) {

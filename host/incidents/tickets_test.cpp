@@ -3,7 +3,7 @@
 
 #include "incidents/desk_world.hpp"
 
-namespace tocsin::incidents::testing {
+namespace tocsin::incidents::testing::tickets_test {
 namespace {
 
 const Labels down{{"alertname", "Down"}, {"host", "1"}}, slow{{"alertname", "Slow"}, {"host", "1"}};
@@ -115,4 +115,4 @@ TEST_F(HeldTickets, WhatFollowsAnOpenTicketIsNotHeld) {
 }
 
 }  // namespace
-}  // namespace tocsin::incidents::testing
+}  // namespace tocsin::incidents::testing::tickets_test

@@ -3,7 +3,7 @@
 
 #include "incidents/desk_world.hpp"
 
-namespace tocsin::incidents::testing {
+namespace tocsin::incidents::testing::verdict_test {
 namespace {
 
 using model::VerdictKind;
@@ -320,4 +320,4 @@ TEST(Next, BelowOpenAfterSaysHowManyAreWanting) {
 }
 
 }  // namespace
-}  // namespace tocsin::incidents::testing
+}  // namespace tocsin::incidents::testing::verdict_test

@@ -6,22 +6,22 @@
 namespace tocsin::model {
 namespace {
 
-constexpr std::array<std::string_view, 4> kinds{"watched", "start", "success", "fail"};
-constexpr std::array<std::string_view, 5> statuses{"new", "up", "grace", "missed", "failed"};
+constexpr std::array<std::string_view, 4> kind_words{"watched", "start", "success", "fail"};
+constexpr std::array<std::string_view, 5> status_words{"new", "up", "grace", "missed", "failed"};
 
 }  // namespace
 
 std::string_view to_string(BeatKind kind) {
-  return kinds[static_cast<std::size_t>(kind)];
+  return kind_words[static_cast<std::size_t>(kind)];
 }
 
 BeatKind beat_kind(std::string_view word) {
-  const auto at = std::ranges::find(kinds, word);
-  return at == kinds.end() ? BeatKind::watched : static_cast<BeatKind>(at - kinds.begin());
+  const auto at = std::ranges::find(kind_words, word);
+  return at == kind_words.end() ? BeatKind::watched : static_cast<BeatKind>(at - kind_words.begin());
 }
 
 std::string_view to_string(HeartbeatStatus status) {
-  return statuses[static_cast<std::size_t>(status)];
+  return status_words[static_cast<std::size_t>(status)];
 }
 
 void apply(const Beat& beat, HeartbeatRecord& record) {

@@ -16,15 +16,15 @@ struct Known {
   std::map<const Mark*, std::weak_ptr<InstanceCore>> cores;
 };
 
-Known& known() {
+Known& watched_cores() {
   static auto& all = *new Known;  // a plugin's thread may outlive main's statics
   return all;
 }
 
 std::shared_ptr<InstanceCore> core_of(const Seen& seen) {
-  std::lock_guard lock(known().mutex);
-  auto at = known().cores.find(seen.mark);
-  auto core = at == known().cores.end() ? nullptr : at->second.lock();
+  std::lock_guard lock(watched_cores().mutex);
+  auto at = watched_cores().cores.find(seen.mark);
+  auto core = at == watched_cores().cores.end() ? nullptr : at->second.lock();
   return core != nullptr && core->number() == seen.number ? core : nullptr;
 }
 
@@ -35,8 +35,8 @@ bool same_call(const Seen& a, const Seen& b) {
 }  // namespace
 
 void watch_calls(const Mark& mark, std::weak_ptr<InstanceCore> core) {
-  std::lock_guard lock(known().mutex);
-  known().cores[&mark] = std::move(core);
+  std::lock_guard lock(watched_cores().mutex);
+  watched_cores().cores[&mark] = std::move(core);
 }
 
 void CallWatch::look(base::Time now) {

@@ -30,7 +30,7 @@ tsn_status add_rule(const tsn_rule_sink* sink, const tsn_value* table, void* scr
 }
 
 /// What a plugin may have written into a verdict, made into what detection expects.
-bool sound(tsn_verdict& verdict, std::uint32_t text_used) {
+bool sound_verdict(tsn_verdict& verdict, std::uint32_t text_used) {
   bool good = verdict.state <= TSN_VERDICT_AGAIN && verdict.severity <= TSN_SEV_CRITICAL &&
               (verdict.message_n == 0 ||
                (verdict.message_at <= text_used && verdict.message_n <= text_used - verdict.message_at));
@@ -119,7 +119,7 @@ Result<void> InstanceCore::evaluate(void* program, const tsn_rows& rows, tsn_ver
   char* item = reinterpret_cast<char*>(verdicts.items);
   for (std::uint32_t r = 0; r < rows.rows; ++r, item += verdicts.stride) {
     auto& verdict = *reinterpret_cast<tsn_verdict*>(item);
-    if (verdict.state != TSN_VERDICT_OK) good &= sound(verdict, verdicts.text_used);
+    if (verdict.state != TSN_VERDICT_OK) good &= sound_verdict(verdict, verdicts.text_used);
   }
   if (!good) [[unlikely]]
     violation("evaluate wrote a verdict that the ABI does not know; the rule's state is kept");

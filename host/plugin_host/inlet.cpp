@@ -11,7 +11,6 @@ namespace tocsin::plugin_host {
 
 namespace {
 
-constexpr std::size_t max_cursor = 64 * 1024;
 constexpr std::size_t max_raw = 1024;
 
 std::string limited(tsn_str s, std::size_t most) {

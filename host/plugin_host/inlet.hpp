@@ -17,6 +17,8 @@ namespace tocsin::plugin_host {
 
 struct DecodedBatch;
 
+constexpr std::size_t max_cursor = 64 * 1024;  ///< bytes of the cursor that comes with a batch
+
 /// Any thread. The functions mean what those of tsn_host mean.
 class Inlet {
  public:

@@ -10,7 +10,7 @@
 namespace tocsin::plugin_host {
 namespace {
 
-constexpr std::size_t max_text = 1024;
+constexpr std::size_t longest_text = 1024;
 constexpr std::uint32_t max_labels = 256;
 
 using Pairs = std::vector<std::pair<std::string_view, std::string_view>>;
@@ -19,7 +19,7 @@ using Pairs = std::vector<std::pair<std::string_view, std::string_view>>;
 const char* defect_of(tsn_str s, bool may_be_empty) {
   if (!sound(s)) return "has a length and no bytes";
   if (s.n == 0 && !may_be_empty) return "is empty";
-  if (s.n > max_text) return "is longer than 1 KiB";
+  if (s.n > longest_text) return "is longer than 1 KiB";
   return base::valid_utf8(view(s)) ? nullptr : "is not UTF-8";
 }
 

@@ -19,7 +19,7 @@ using base::Result;
 
 constexpr std::string_view format_line = "tocsin-signature 1";
 constexpr std::string_view algorithm = "ed25519";
-constexpr std::size_t max_text = 64 * 1024;
+constexpr std::size_t max_signature_text = 64 * 1024;
 
 const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -71,7 +71,7 @@ Result<std::vector<Signature>> parse_signatures(std::string_view text, const std
   const auto malformed = [&](std::size_t line, const std::string& why) {
     return fail(Fault::corrupt, path + ":" + std::to_string(line) + ": " + why + "; sign the plugin again");
   };
-  if (text.size() > max_text) return malformed(1, "a signature file has at most 64 KiB");
+  if (text.size() > max_signature_text) return malformed(1, "a signature file has at most 64 KiB");
   std::vector<Signature> out;
   std::size_t number = 0;
   for (const auto whole : base::split(text, '\n')) {
@@ -114,7 +114,7 @@ Result<std::optional<std::string>> read_signatures(const TrustedFile& file, cons
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
     return fail(Fault::invalid, path + ".sig: is not a regular file");
-  std::string text(max_text + 1, '\0');
+  std::string text(max_signature_text + 1, '\0');
   std::size_t have = 0;
   while (have < text.size()) {
     const ssize_t n = ::read(fd.get(), text.data() + have, text.size() - have);

@@ -10,7 +10,7 @@ namespace tocsin::plugin_host {
 namespace {
 
 constexpr std::size_t max_key = 256, max_value = 64 * 1024;
-constexpr std::uint32_t max_labels = 32;
+constexpr std::uint32_t max_metric_labels = 32;
 
 bool valid_key(tsn_str key) {
   return sound(key) && key.n > 0 && key.n <= max_key && base::valid_utf8(view(key));
@@ -24,7 +24,7 @@ tsn_status bad_key(tsn_err* err) {
 
 void InstanceCore::metric(tsn_metric_kind kind, tsn_str name, const tsn_label* labels, std::uint32_t count,
                           double value) {
-  bool good = sound(name) && valid_metric_name(view(name)) && kind <= TSN_METRIC_GAUGE && count <= max_labels &&
+  bool good = sound(name) && valid_metric_name(view(name)) && kind <= TSN_METRIC_GAUGE && count <= max_metric_labels &&
               (labels != nullptr || count == 0);
   std::vector<model::Labels::Pair> pairs;
   for (std::uint32_t i = 0; good && i < count; ++i) {

@@ -10,9 +10,9 @@ using base::Value;
 using config::Diagnostics;
 using config::error_at;
 
-class Checker {
+class ShapeChecker {
  public:
-  explicit Checker(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+  explicit ShapeChecker(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
   void object(const Value& value, const Shape& shape, const std::string& path) {
     if (value.is_null()) return;
@@ -158,7 +158,7 @@ class Checker {
 }  // namespace
 
 void check_shape(const Value& root, Diagnostics& diagnostics) {
-  Checker(diagnostics).object(root, file_shape(), "");
+  ShapeChecker(diagnostics).object(root, file_shape(), "");
 }
 
 }  // namespace tocsin::alertmanager

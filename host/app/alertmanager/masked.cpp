@@ -10,7 +10,7 @@ namespace {
 using base::Value;
 
 /// Texts are quoted, so that none of them looks like a number or a null to the next reader.
-class Writer {
+class MaskedWriter {
  public:
   std::string run(const Value& root) {
     object(root, file_shape());
@@ -70,7 +70,7 @@ class Writer {
 
 std::string masked(const Value& document) {
   if (!document.table()) return {};
-  return Writer().run(document);
+  return MaskedWriter().run(document);
 }
 
 }  // namespace tocsin::alertmanager

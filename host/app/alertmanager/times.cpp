@@ -53,7 +53,7 @@ Result<Range> range_of(std::string_view text, std::string_view what,
   return Range{*begin, *end};
 }
 
-std::string text_of(const Range& range) {
+std::string range_text(const Range& range) {
   return range.begin == range.end ? std::to_string(range.begin)
                                   : std::to_string(range.begin) + ":" + std::to_string(range.end);
 }
@@ -106,7 +106,7 @@ Result<std::string> day_of_month_range(std::string_view text) {
   // Counted from the end, a day is at the earliest where the shortest month has it.
   const auto earliest = [](int day) { return day < 0 ? 28 + day : day; };
   if (earliest(range.begin) > earliest(range.end)) return backwards(text);
-  return text_of(range);
+  return range_text(range);
 }
 
 Result<std::string> month_range(std::string_view text) {
@@ -116,13 +116,13 @@ Result<std::string> month_range(std::string_view text) {
         return number && *number >= 1 && *number <= 12 ? number : std::nullopt;
       }));
   if (range.begin > range.end) return backwards(text);
-  return text_of(range);
+  return range_text(range);
 }
 
 Result<std::string> year_range(std::string_view text) {
   TRY(const Range range, range_of(text, "year", number_of));
   if (range.begin > range.end) return backwards(text);
-  return text_of(range);
+  return range_text(range);
 }
 
 Result<std::string> time_range(const Value& table) {

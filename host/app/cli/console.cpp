@@ -172,6 +172,10 @@ std::string encode(std::string_view text) {
   return out;
 }
 
+std::string incident_path(const std::string& id) {
+  return "/api/v1/incidents/" + encode(id);
+}
+
 std::string ask_for(const std::string& what, const std::string& usage) {
   std::string answer;
   if (::isatty(0) && ::isatty(2)) {

@@ -50,6 +50,8 @@ void print_table(const std::vector<std::vector<std::string>>& rows);
 std::string cell(const nlohmann::json& object, std::string_view key);
 /// Percent-encodes a query value or path segment (RFC 3986, unreserved kept).
 std::string encode(std::string_view text);
+/// Where the API has an incident.
+std::string incident_path(const std::string& id);
 /// What an argument says, or what the person at the terminal answers; off a terminal its absence ends the command
 /// with 2.
 std::string need(std::string given, std::string_view command, std::string_view what);

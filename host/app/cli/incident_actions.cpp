@@ -18,10 +18,6 @@ struct Arguments {
 };
 using Shared = std::shared_ptr<Arguments>;
 
-std::string path(const std::string& id) {
-  return "/api/v1/incidents/" + encode(id);
-}
-
 void brief(const Console& console, const json& incident) {
   if (console.json) {
     std::cout << incident.dump(2) << '\n';
@@ -55,7 +51,7 @@ void change_status(Console& console, const std::vector<std::string>& ids, const 
   json changed = json::array();
   for (const auto& id : ids) {
     try {
-      changed.push_back(console.send("PUT", path(id) + "/status", body));
+      changed.push_back(console.send("PUT", incident_path(id) + "/status", body));
     } catch (const CommandEnd& end) {
       if (ids.size() == 1 || end.code != exit_no) throw;
       std::cerr << "tocsin: " << end.message << std::endl;
@@ -98,7 +94,7 @@ void add_assign_and_note(CLI::App& group, Console& console) {
   auto args = std::make_shared<Arguments>();
   auto* assign = add(group, "assign", "Give it an owner", args, [&console, args] {
     const auto owner = args->file.empty() ? need(args->text, "incident assign", "owner") : std::string();
-    brief(console, console.send("PUT", path(args->id) + "/assign", by_me({{"owner", owner}})));
+    brief(console, console.send("PUT", incident_path(args->id) + "/assign", by_me({{"owner", owner}})));
   });
   assign->add_option("owner", args->text, "who");
   assign->add_flag_callback("--nobody", [args] { args->file = "nobody"; }, "take the owner away");
@@ -106,7 +102,7 @@ void add_assign_and_note(CLI::App& group, Console& console) {
   auto words = std::make_shared<Arguments>();
   auto* note = add(group, "note", "Add a note to its timeline", words, [&console, words] {
     const auto text = need(words->text, "incident note", "text");
-    brief(console, console.send("POST", path(words->id) + "/notes", by_me({{"text", text}})));
+    brief(console, console.send("POST", incident_path(words->id) + "/notes", by_me({{"text", text}})));
   });
   note->add_option("text", words->text, "the note");
 }
@@ -119,23 +115,24 @@ void add_pace(CLI::App& group, Console& console) {
       body["for"] = need(snooze->span, "incident snooze", "how long (30m)");
     else
       body["until"] = snooze->to;
-    brief(console, console.send("POST", path(snooze->id) + "/snooze", body));
+    brief(console, console.send("POST", incident_path(snooze->id) + "/snooze", body));
   });
   command->add_option("for", snooze->span, "how long: 30m, 2h");
   command->add_option("--until", snooze->to, "or until when: 2026-11-20T10:00:00Z");
 
   auto wake = std::make_shared<Arguments>();
   add(group, "unsnooze", "Wake it now", wake,
-      [&console, wake] { brief(console, console.send("POST", path(wake->id) + "/unsnooze", by_me())); });
+      [&console, wake] { brief(console, console.send("POST", incident_path(wake->id) + "/unsnooze", by_me())); });
   auto escalate = std::make_shared<Arguments>();
-  add(group, "escalate", "Take the ladder's next step now", escalate,
-      [&console, escalate] { brief(console, console.send("POST", path(escalate->id) + "/escalate", by_me())); });
+  add(group, "escalate", "Take the ladder's next step now", escalate, [&console, escalate] {
+    brief(console, console.send("POST", incident_path(escalate->id) + "/escalate", by_me()));
+  });
   auto page = std::make_shared<Arguments>();
   auto* paging = add(group, "page", "Tell somebody now, besides the ladder", page, [&console, page] {
     if (page->words.empty()) page->words = {need("", "incident page", "--to")};
     json body = by_me({{"to", page->words}});
     if (!page->text.empty()) body["text"] = page->text;
-    brief(console, console.send("POST", path(page->id) + "/page", body));
+    brief(console, console.send("POST", incident_path(page->id) + "/page", body));
   });
   paging->add_option("--to", page->words, "a target: sms:contact.first, group.platform, slack:#pay; repeat for more")
       ->allow_extra_args(false);
@@ -147,7 +144,7 @@ void add_tag_and_link(CLI::App& group, Console& console) {
   auto* tag = add(group, "tag", "Add and remove tags", tags, [&console, tags] {
     if (tags->words.empty() && tags->more.empty()) tags->words = {need("", "incident tag", "tag")};
     const json body = by_me({{"add", tags->words}, {"remove", tags->more}});
-    const auto changed = console.send("POST", path(tags->id) + "/tags", body);
+    const auto changed = console.send("POST", incident_path(tags->id) + "/tags", body);
     if (console.json) return brief(console, changed);
     std::cout << "incident " << cell(changed, "number") << ":";
     for (const auto& each : changed["tags"]) std::cout << ' ' << each.get<std::string>();
@@ -160,7 +157,7 @@ void add_tag_and_link(CLI::App& group, Console& console) {
   auto* linking = add(group, "link", "Add a link", link, [&console, link] {
     json body = by_me({{"href", need(link->to, "incident link", "address")}});
     if (!link->text.empty()) body["text"] = link->text;
-    brief(console, console.send("POST", path(link->id) + "/links", body));
+    brief(console, console.send("POST", incident_path(link->id) + "/links", body));
   });
   linking->add_option("href", link->to, "an http:// or https:// address");
   linking->add_option("--text", link->text, "what it is");
@@ -170,7 +167,7 @@ void add_merge(CLI::App& group, Console& console) {
   auto args = std::make_shared<Arguments>();
   auto* command = add(group, "merge", "Merge it into another, which goes on", args, [&console, args] {
     const auto into = need(args->to, "incident merge", "into which incident");
-    brief(console, console.send("POST", path(args->id) + "/merge", by_me({{"into", into}})));
+    brief(console, console.send("POST", incident_path(args->id) + "/merge", by_me({{"into", into}})));
   });
   command->add_option("into", args->to, "the incident that goes on");
 }
@@ -181,8 +178,8 @@ void add_files(CLI::App& group, Console& console) {
     const auto file = need(up->file, "incident attach", "file");
     std::string name = up->text;
     if (name.empty()) name = file.substr(file.rfind('/') == file.npos ? 0 : file.rfind('/') + 1);
-    const auto kept = console.upload(path(up->id) + "/attachments?name=" + encode(name) + "&by=" + encode(whoami()),
-                                     read_input(file));
+    const auto kept = console.upload(
+        incident_path(up->id) + "/attachments?name=" + encode(name) + "&by=" + encode(whoami()), read_input(file));
     if (console.json)
       std::cout << kept.dump(2) << '\n';
     else
@@ -193,7 +190,7 @@ void add_files(CLI::App& group, Console& console) {
 
   auto list = std::make_shared<Arguments>();
   add(group, "attachments", "Its files", list, [&console, list] {
-    const auto items = console.get_all(path(list->id) + "/attachments", 1000);
+    const auto items = console.get_all(incident_path(list->id) + "/attachments", 1000);
     if (console.json) {
       std::cout << items.dump(2) << '\n';
       return;
@@ -209,7 +206,7 @@ void add_files(CLI::App& group, Console& console) {
   auto down = std::make_shared<Arguments>();
   auto* download = add(group, "download", "Get one of its files", down, [&console, down] {
     const auto which = need(down->text, "incident download", "attachment");
-    const auto content = console.raw("GET", path(down->id) + "/attachments/" + encode(which), "");
+    const auto content = console.raw("GET", incident_path(down->id) + "/attachments/" + encode(which), "");
     if (down->file.empty() || down->file == "-") {
       std::cout << content << std::flush;
       return;

@@ -11,15 +11,11 @@ namespace {
 
 using nlohmann::json;
 
-struct Arguments {
+struct IncidentArguments {
   std::string id, text, title, severity, service, status, query, from, to, category, rule, format, impact, component;
   std::vector<std::string> owner, services, tags, matchers, labels, links;
   std::size_t limit = 100;
 };
-
-std::string path(const std::string& id) {
-  return "/api/v1/incidents/" + encode(id);
-}
 
 void print_incident_list(const json& items) {
   std::vector<std::vector<std::string>> rows{{"NUMBER", "SEVERITY", "STATUS", "DETECTED", "TITLE", "OWNER", "TICKET"}};
@@ -69,7 +65,7 @@ void print_incident(const json& incident) {
   }
 }
 
-std::string filters_of(const Arguments& args) {
+std::string filters_of(const IncidentArguments& args) {
   std::string out;
   const auto add = [&out](const char* key, const std::string& value) {
     if (!value.empty()) out += "&" + std::string(key) + "=" + encode(value);
@@ -91,7 +87,7 @@ std::string filters_of(const Arguments& args) {
 }
 
 void add_list(CLI::App& group, Console& console) {
-  auto args = std::make_shared<Arguments>();
+  auto args = std::make_shared<IncidentArguments>();
   auto* command = group.add_subcommand("list", "Incidents, newest first");
   command->add_option("--status", args->status,
                       "OPEN, ACKNOWLEDGED, IN_PROGRESS, RESOLVED, CLOSED; several with commas");
@@ -127,11 +123,11 @@ void add_list(CLI::App& group, Console& console) {
 }
 
 void add_show(CLI::App& group, Console& console) {
-  auto args = std::make_shared<Arguments>();
+  auto args = std::make_shared<IncidentArguments>();
   auto* command = group.add_subcommand("show", "One incident with its alerts and timeline");
   command->add_option("incident", args->id, "number or correlation id");
   command->callback([&console, args] {
-    const auto incident = console.get(path(need(args->id, "incident show", "incident number")));
+    const auto incident = console.get(incident_path(need(args->id, "incident show", "incident number")));
     if (console.json)
       std::cout << incident.dump(2) << '\n';
     else
@@ -140,7 +136,7 @@ void add_show(CLI::App& group, Console& console) {
 }
 
 void add_create(CLI::App& group, Console& console) {
-  auto args = std::make_shared<Arguments>();
+  auto args = std::make_shared<IncidentArguments>();
   auto* command = group.add_subcommand("create", "Open an incident by hand");
   command->add_option("title", args->title, "what is wrong, in one line");
   command->add_option("--severity", args->severity, "CRITICAL, HIGH, MEDIUM or LOW")->default_val("HIGH");

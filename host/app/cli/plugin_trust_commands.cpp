@@ -117,7 +117,7 @@ void verify(Console& console, const std::string& file, const std::vector<std::st
   std::cout << file << ": is what a trusted key signed\n";
 }
 
-struct Arguments {
+struct TrustArguments {
   std::string file, key;
   std::vector<std::string> keys;
   bool add = false;
@@ -127,14 +127,14 @@ struct Arguments {
 
 void add_plugin_trust_commands(CLI::App& group, Console& console) {
   {
-    auto args = std::make_shared<Arguments>();
+    auto args = std::make_shared<TrustArguments>();
     auto* command = group.add_subcommand("keygen", "Make an Ed25519 key to sign plugins with: FILE and FILE.pub");
     command->add_option("--out", args->file, "the private key's new file; the public one gets .pub behind it")
         ->required();
     command->callback([&console, args] { keygen(console, args->file); });
   }
   {
-    auto args = std::make_shared<Arguments>();
+    auto args = std::make_shared<TrustArguments>();
     auto* command = group.add_subcommand("sign", "Sign a plugin: writes X.so.sig beside it");
     command->add_option("file", args->file, "the .so")->required();
     command->add_option("--key", args->key, "the private key, PEM")->required();
@@ -142,7 +142,7 @@ void add_plugin_trust_commands(CLI::App& group, Console& console) {
     command->callback([&console, args] { sign(console, args->file, args->key, args->add); });
   }
   {
-    auto args = std::make_shared<Arguments>();
+    auto args = std::make_shared<TrustArguments>();
     auto* command = group.add_subcommand("verify", "Whether one of the keys signed a plugin");
     command->add_option("file", args->file, "the .so")->required();
     command->add_option("--key", args->keys, "a public key, PEM or base64; several may be given")->required();

@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 using Rows = std::vector<std::vector<std::string>>;
 
-std::string labels_text(const json& labels) {
+std::string labels_or_dash(const json& labels) {
   std::string text;
   for (const auto& [key, value] : labels.items())
     text += (text.empty() ? "" : " ") + key + "=" + value.get<std::string>();
@@ -36,7 +36,8 @@ void print_items(const Console& console, const json& items, const std::vector<st
   for (const auto& item : items) {
     auto& row = rows.emplace_back();
     for (const auto& member : members) {
-      row.push_back(member == "labels" && item.contains("labels") ? labels_text(item["labels"]) : cell(item, member));
+      row.push_back(member == "labels" && item.contains("labels") ? labels_or_dash(item["labels"])
+                                                                  : cell(item, member));
     }
   }
   print_table(rows);
@@ -105,7 +106,7 @@ void add_signal_push(CLI::App& group, Console& console) {
 void print_history(const json& answer) {
   const json list = answer.contains("series") ? answer["series"] : json::array({answer});
   for (const auto& series : list) {
-    std::cout << cell(series, "name") << " " << labels_text(series.value("labels", json::object())) << '\n';
+    std::cout << cell(series, "name") << " " << labels_or_dash(series.value("labels", json::object())) << '\n';
     for (const auto& point : series.value("dataPoints", json::array())) {
       const auto at = base::time_from_number(point.value("timestamp", 0.0));
       std::cout << "  " << (at ? base::format_rfc3339(*at) : "-") << "  " << cell(point, "value") << '\n';

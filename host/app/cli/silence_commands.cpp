@@ -19,13 +19,13 @@ using nlohmann::json;
 
 constexpr const char* all = "/api/v1/silences";
 
-struct Arguments {
+struct SilenceArguments {
   std::vector<std::string> matchers, except, ids;
   std::string id, duration, comment, author, start, end, every, length, zone, state, file;
   bool until_resolved = false, expired = false, quiet = false, force = false;
 };
 
-std::string path(const std::string& id) {
+std::string silence_path(const std::string& id) {
   return std::string(all) + "/" + encode(id);
 }
 
@@ -41,7 +41,7 @@ json matchers_of(const std::vector<std::string>& texts) {
   return out;
 }
 
-std::string joined(const json& texts) {
+std::string words_of(const json& texts) {
   std::string out;
   for (const json& text : texts) out += (out.empty() ? "" : " ") + text.get<std::string>();
   return out.empty() ? "-" : out;
@@ -66,8 +66,8 @@ void print_silences(const json& items) {
   for (const json& item : items) {
     std::string state = cell(item, "state");
     if (state == "active" && !item.value("holds", true)) state = "between";
-    std::string matchers = joined(item.value("matchers", json::array()));
-    if (!item.value("except", json::array()).empty()) matchers += " except " + joined(item["except"]);
+    std::string matchers = words_of(item.value("matchers", json::array()));
+    if (!item.value("except", json::array()).empty()) matchers += " except " + words_of(item["except"]);
     rows.push_back({cell(item, "id"), state, matchers, lasts(item), cell(item, "created_by"), cell(item, "comment")});
   }
   print_table(rows);
@@ -97,7 +97,7 @@ void put_if(json& body, const char* key, const std::string& value) {
 }
 
 /// What the options say, without asking for anything.
-json body_of(const Arguments& args) {
+json body_of(const SilenceArguments& args) {
   json body = json::object();
   if (!args.matchers.empty()) body["matchers"] = matchers_of(args.matchers);
   if (!args.except.empty()) body["except"] = matchers_of(args.except);
@@ -113,7 +113,7 @@ json body_of(const Arguments& args) {
   return body;
 }
 
-void add_times(CLI::App& command, Arguments& args) {
+void add_times(CLI::App& command, SilenceArguments& args) {
   auto* span = command.add_option("-d,--duration", args.duration, "how long: 30m, 2h, 7d");
   command.add_option("--end,--until", args.end, "until when: RFC 3339, or \"2027-01-01 06:00\" in --zone")
       ->excludes(span);
@@ -124,7 +124,7 @@ void add_times(CLI::App& command, Arguments& args) {
 }
 
 void add_add(CLI::App& group, Console& console) {
-  auto args = std::make_shared<Arguments>();
+  auto args = std::make_shared<SilenceArguments>();
   auto* command = group.add_subcommand("add", "Silence the alerts that match all of the matchers");
   command->add_option("matcher", args->matchers, "label=value, also != =~ !~; a word alone is an alert's name");
   add_times(*command, *args);
@@ -144,7 +144,7 @@ void add_add(CLI::App& group, Console& console) {
 }
 
 void add_update(CLI::App& group, Console& console) {
-  auto args = std::make_shared<Arguments>();
+  auto args = std::make_shared<SilenceArguments>();
   auto* command = group.add_subcommand("update", "Change a silence: another end or comment keeps its id");
   command->add_option("id", args->id, "the silence's id");
   add_times(*command, *args);
@@ -160,7 +160,7 @@ void add_update(CLI::App& group, Console& console) {
 }
 
 void add_query(CLI::App& group, Console& console) {
-  auto args = std::make_shared<Arguments>();
+  auto args = std::make_shared<SilenceArguments>();
   auto* command = group.add_subcommand("query", "Silences: active by end, pending by start, expired newest first");
   command->add_option("matcher", args->matchers, "only those whose own matchers have this value");
   command->add_option("--state", args->state, "active, pending, expired; several with commas")
@@ -182,7 +182,7 @@ void add_query(CLI::App& group, Console& console) {
 }
 
 void add_preview(CLI::App& group, Console& console) {
-  auto args = std::make_shared<Arguments>();
+  auto args = std::make_shared<SilenceArguments>();
   auto* command = group.add_subcommand("preview", "Which firing alerts a silence would mean; nothing is set");
   command->add_option("matcher", args->matchers, "as of add");
   command->add_option("--except", args->except, "as of add");
@@ -203,14 +203,14 @@ void add_preview(CLI::App& group, Console& console) {
 }
 
 void add_expire(CLI::App& group, Console& console) {
-  auto args = std::make_shared<Arguments>();
+  auto args = std::make_shared<SilenceArguments>();
   auto* command = group.add_subcommand("expire", "End silences now");
   command->add_option("id", args->ids, "ids, as of `tocsin silence query -q`");
   command->callback([&console, args] {
     if (args->ids.empty()) args->ids.push_back(ask_for("id", "tocsin silence expire ID…"));
     json answers = json::array();
     for (const std::string& id : args->ids) {
-      auto answer = console.try_send("DELETE", path(id), {{"by", whoami()}});
+      auto answer = console.try_send("DELETE", silence_path(id), {{"by", whoami()}});
       if (answer) {
         answers.push_back(std::move(*answer));
         continue;
@@ -279,7 +279,7 @@ json read_silences(const std::string& file) {
   return parsed;
 }
 
-void import_silences(Console& console, const Arguments& args) {
+void import_silences(Console& console, const SilenceArguments& args) {
   const json silences = read_silences(args.file);
   std::set<std::string> known;
   if (!args.force) {
@@ -317,7 +317,7 @@ void import_silences(Console& console, const Arguments& args) {
 }
 
 void add_import(CLI::App& group, Console& console) {
-  auto args = std::make_shared<Arguments>();
+  auto args = std::make_shared<SilenceArguments>();
   auto* command = group.add_subcommand("import", "Silences from a JSON file, as amtool exports them");
   command->add_option("file", args->file, "default: standard input");
   command->add_flag("-f,--force", args->force, "always make new ones, whatever their ids");

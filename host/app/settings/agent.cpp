@@ -18,9 +18,9 @@ using base::Value;
 using config::Diagnostics;
 using config::error_at;
 
-class Reader {
+class AgentReader {
  public:
-  Reader(const Value& root, const config::Environment& environment, Diagnostics& diagnostics)
+  AgentReader(const Value& root, const config::Environment& environment, Diagnostics& diagnostics)
       : root_(root), environment_(environment), diagnostics_(diagnostics) {}
 
   Agent run() {
@@ -263,7 +263,7 @@ base::Duration Storage::raw_retention() const {
 }
 
 Agent read_agent(const Value& root, const config::Environment& environment, Diagnostics& diagnostics) {
-  return Reader(root, environment, diagnostics).run();
+  return AgentReader(root, environment, diagnostics).run();
 }
 
 std::string default_data_dir(const config::Environment& environment) {

@@ -24,7 +24,7 @@ constexpr days longest_event{366};
 constexpr years followed{10};
 constexpr std::size_t most_dates = 20'000;
 
-std::optional<int> number(std::string_view text) {
+std::optional<int> whole_number(std::string_view text) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
@@ -35,8 +35,8 @@ std::optional<int> number(std::string_view text) {
 std::optional<sys_days> date(std::string_view text, char separator) {
   const std::size_t gap = separator ? 1 : 0;
   if (text.size() != 8 + 2 * gap || (gap && (text[4] != separator || text[7] != separator))) return std::nullopt;
-  const auto y = number(text.substr(0, 4)), m = number(text.substr(4 + gap, 2)),
-             d = number(text.substr(6 + 2 * gap, 2));
+  const auto y = whole_number(text.substr(0, 4)), m = whole_number(text.substr(4 + gap, 2)),
+             d = whole_number(text.substr(6 + 2 * gap, 2));
   if (!y || !m || !d || *y < 1 || *m < 1 || *d < 1) return std::nullopt;
   const year_month_day day(std::chrono::year(*y), std::chrono::month(static_cast<unsigned>(*m)),
                            std::chrono::day(static_cast<unsigned>(*d)));
@@ -145,7 +145,7 @@ class Calendar {
       const bool within = end.size() > 8 && end.substr(8, 7) != "T000000";
       length = *last - first + days(within ? 1 : 0);
     } else if (const std::string& duration = event_["DURATION"]; duration.starts_with('P') && duration.size() > 2) {
-      const auto count = number(std::string_view(duration).substr(1, duration.size() - 2));
+      const auto count = whole_number(std::string_view(duration).substr(1, duration.size() - 2));
       if (count && *count <= longest_event.count() && (duration.back() == 'D' || duration.back() == 'W'))
         length = days(duration.back() == 'W' ? *count * 7 : *count);
     }
@@ -161,8 +161,8 @@ class Calendar {
       const std::size_t equals = part.find('=');
       if (equals != part.npos) parts[std::string(part.substr(0, equals))] = part.substr(equals + 1);
     }
-    const int every = parts.contains("INTERVAL") ? number(parts["INTERVAL"]).value_or(0) : 1;
-    int count = parts.contains("COUNT") ? number(parts["COUNT"]).value_or(0) : 1'000;
+    const int every = parts.contains("INTERVAL") ? whole_number(parts["INTERVAL"]).value_or(0) : 1;
+    int count = parts.contains("COUNT") ? whole_number(parts["COUNT"]).value_or(0) : 1'000;
     const bool known = std::ranges::all_of(parts, [](const auto& part) {
       return part.first == "FREQ" || part.first == "INTERVAL" || part.first == "COUNT" || part.first == "UNTIL" ||
              part.first == "WKST" || part.first == "BYMONTH" || part.first == "BYMONTHDAY";

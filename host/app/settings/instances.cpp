@@ -55,9 +55,9 @@ void no_passwords(const Value& value, const std::string& path, const std::string
   }
 }
 
-class Reader {
+class InstanceReader {
  public:
-  Reader(const config::Environment& environment, Diagnostics& diagnostics)
+  InstanceReader(const config::Environment& environment, Diagnostics& diagnostics)
       : environment_(environment), diagnostics_(diagnostics) {}
 
   Instance read(const char* kind, const Value::Member& member) {
@@ -235,7 +235,7 @@ const model::PluginType* find_type(std::span<const KnownPlugin> known, std::stri
 std::vector<Instance> read_instances(const Value& root, const config::Environment& environment,
                                      Diagnostics& diagnostics) {
   std::vector<Instance> out;
-  Reader reader(environment, diagnostics);
+  InstanceReader reader(environment, diagnostics);
   for (const Kind& kind : kinds) {
     for (const Value::Member* member : named_tables(root, kind.name, diagnostics))
       out.push_back(reader.read(kind.name, *member));

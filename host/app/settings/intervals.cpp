@@ -25,7 +25,6 @@ using enum base::OptionType;
 constexpr base::Duration dates_run_out = std::chrono::hours(24 * 60);
 constexpr std::string_view from_file = "file:";
 
-const std::vector<Option> strings = {{.key = "[]", .type = string}};
 const std::vector<Option> numbers_too = {{.key = "[]", .type = any}};
 
 const std::vector<Option>& span_options() {
@@ -64,9 +63,9 @@ std::vector<Option> interval_options() {
 
 using Parse = base::Result<TimeSpan::Range> (*)(std::string_view);
 
-class Reader {
+class IntervalReader {
  public:
-  Reader(std::string where, base::Time now, Diagnostics& diagnostics)
+  IntervalReader(std::string where, base::Time now, Diagnostics& diagnostics)
       : where_(std::move(where)), now_(now), diagnostics_(diagnostics) {}
 
   model::TimeInterval read(const std::string& name, const Value& table) {
@@ -238,7 +237,7 @@ std::map<std::string, model::TimeInterval> read_time_intervals(const Value& root
     const Value table = config::validate(member->value, time_interval_options(), where, diagnostics);
     if (findings == diagnostics.size() && member->value.table()->empty())
       warn_at(diagnostics, member->key_place, where + " says no time: it always holds");
-    out[member->key] = Reader(where, now, diagnostics).read(member->key, table);
+    out[member->key] = IntervalReader(where, now, diagnostics).read(member->key, table);
   }
   return out;
 }

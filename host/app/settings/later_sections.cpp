@@ -14,8 +14,6 @@ using config::Diagnostics;
 using config::error_at;
 using enum base::OptionType;
 
-const std::vector<Option> strings = {{.key = "[]", .type = string}};
-
 const std::vector<Option>& rotation_options() {
   static const std::vector<Option> options = {
       {.key = "members", .type = array, .required = true, .doc = "Contacts, in turn.", .children = strings},

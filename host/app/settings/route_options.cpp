@@ -1,13 +1,10 @@
 #include "settings/routes.hpp"
+#include "settings/values.hpp"
 
 namespace tocsin::settings {
 
 using base::Option;
 using enum base::OptionType;
-
-namespace {
-const std::vector<Option> strings = {{.key = "[]", .type = string}};
-}
 
 std::span<const Option> severity_options() {
   static const std::vector<Option> options = {

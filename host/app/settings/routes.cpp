@@ -34,9 +34,9 @@ std::string without_rotation(std::string target, std::set<std::string>& used) {
 // A person reads one message in two seconds, at most.
 constexpr std::uint32_t default_storm_after = 30;
 
-class Reader {
+class RouteReader {
  public:
-  Reader(const Value& root, const Agent& agent, Diagnostics& diagnostics, base::Time now)
+  RouteReader(const Value& root, const Agent& agent, Diagnostics& diagnostics, base::Time now)
       : root_(root), agent_(agent), diagnostics_(diagnostics), now_(now) {}
 
   Routing run() {
@@ -363,7 +363,7 @@ void say_rotation(std::string& finding) {
 }  // namespace
 
 Routing read_routing(const Value& root, const Agent& agent, Diagnostics& diagnostics, base::Time now) {
-  return Reader(root, agent, diagnostics, now).run();
+  return RouteReader(root, agent, diagnostics, now).run();
 }
 
 void check_routes(const Value& root, const Routing& routing, const std::vector<Instance>& instances,

@@ -17,12 +17,10 @@ using config::Diagnostics;
 using config::error_at;
 using enum base::OptionType;
 
-const std::vector<Option> strings = {{.key = "[]", .type = string}};
-
 /// One [silence.NAME]; `ok` is false where something was reported.
-class Reader {
+class SilenceReader {
  public:
-  Reader(const Value::Member& member, Diagnostics& diagnostics)
+  SilenceReader(const Value::Member& member, Diagnostics& diagnostics)
       : name_(member.key),
         where_("[silence." + member.key + "]"),
         diagnostics_(diagnostics),
@@ -142,7 +140,7 @@ std::span<const Option> silence_options() {
 std::vector<model::Silence> read_silences(const Value& root, Diagnostics& diagnostics) {
   std::vector<model::Silence> out;
   for (const Value::Member* member : named_tables(root, "silence", diagnostics)) {
-    if (auto silence = Reader(*member, diagnostics).run()) out.push_back(std::move(*silence));
+    if (auto silence = SilenceReader(*member, diagnostics).run()) out.push_back(std::move(*silence));
   }
   return out;
 }

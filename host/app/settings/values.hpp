@@ -14,6 +14,9 @@
 
 namespace tocsin::settings {
 
+/// What an array of texts is declared to hold.
+inline const std::vector<base::Option> strings = {{.key = "[]", .type = base::OptionType::string}};
+
 std::string text_of(const base::Value& table, std::string_view key, std::string_view fallback = "");
 bool flag_of(const base::Value& table, std::string_view key, bool fallback = false);
 base::Duration duration_of(const base::Value& table, std::string_view key, base::Duration fallback = {});

@@ -15,7 +15,6 @@ using base::Result;
 namespace {
 
 constexpr std::size_t pool_threads = 4;
-constexpr std::size_t max_cursor = 64 * 1024;
 
 tsn_status gone(tsn_err* err) {
   return refuse(err, TSN_CANCELLED, "the agent is gone");

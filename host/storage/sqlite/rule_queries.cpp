@@ -38,7 +38,7 @@ int look_at_clock(void* deadline) {
   return std::chrono::steady_clock::now() >= *static_cast<const SteadyTime*>(deadline);
 }
 
-Fault fault_of(int code) {
+Fault query_fault(int code) {
   switch (code & 0xff) {
     case SQLITE_INTERRUPT:
       return Fault::deadline;
@@ -135,8 +135,8 @@ Result<model::RuleAnswer> answer_of(const Table& table) {
 
 base::Error SqliteRuleQueries::error(sqlite3* db) const {
   const int code = sqlite3_extended_errcode(db);
-  if (fault_of(code) == Fault::deadline) return {Fault::deadline, "the query took too long and was ended"};
-  return {fault_of(code), std::string("sqlite: ") + sqlite3_errmsg(db)};
+  if (query_fault(code) == Fault::deadline) return {Fault::deadline, "the query took too long and was ended"};
+  return {query_fault(code), std::string("sqlite: ") + sqlite3_errmsg(db)};
 }
 
 Result<void> SqliteRuleQueries::open() {

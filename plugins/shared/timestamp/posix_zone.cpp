@@ -45,10 +45,6 @@ bool take_time(std::string_view& text, unsigned most_hours, std::int32_t& out) {
   return true;
 }
 
-constexpr std::int64_t floor_div(std::int64_t a, std::int64_t b) {
-  return a / b - (a % b < 0);
-}
-
 }  // namespace
 
 bool PosixZone::take_change(std::string_view& text, Change& out) {

@@ -8,6 +8,13 @@
 
 namespace tocsin_plugins {
 
+constexpr std::int64_t day_seconds = 86'400;
+
+/// The quotient rounded down, also below 0.
+constexpr std::int64_t floor_div(std::int64_t a, std::int64_t b) {
+  return a / b - (a % b < 0);
+}
+
 /// Days since 1970-01-01 of a civil date (proleptic Gregorian); after Howard Hinnant, "chrono-Compatible Low-Level Date
 /// Algorithms", days_from_civil.
 constexpr std::int64_t days_from_civil(std::int64_t year, unsigned month, unsigned day) {
