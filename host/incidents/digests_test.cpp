@@ -5,7 +5,7 @@
 
 #include "incidents/desk_world.hpp"
 
-namespace tocsin::incidents::testing {
+namespace tocsin::incidents::testing::digests_test {
 namespace {
 
 model::Routing stormy(model::Routing r) {
@@ -181,4 +181,4 @@ TEST(Digest, IsOffUnlessConfigured) {
 }
 
 }  // namespace
-}  // namespace tocsin::incidents::testing
+}  // namespace tocsin::incidents::testing::digests_test

@@ -5,7 +5,7 @@
 
 #include "incidents/desk_world.hpp"
 
-namespace tocsin::incidents::testing {
+namespace tocsin::incidents::testing::flapping_test {
 namespace {
 
 const Labels flappy{{"alertname", "Flappy"}}, other{{"alertname", "Flappy"}, {"host", "2"}};
@@ -240,4 +240,4 @@ TEST(FlapDetection, WhoEndsAnIncidentByHandIsNotHeld) {
 }
 
 }  // namespace
-}  // namespace tocsin::incidents::testing
+}  // namespace tocsin::incidents::testing::flapping_test

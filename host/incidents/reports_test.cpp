@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace tocsin::incidents {
+namespace tocsin::incidents::reports_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -95,4 +95,4 @@ TEST(Reports, OutliveTheirRow) {
 }
 
 }  // namespace
-}  // namespace tocsin::incidents
+}  // namespace tocsin::incidents::reports_test
