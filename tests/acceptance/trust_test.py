@@ -41,6 +41,10 @@ def trust(agent, key="ops", **options):
     return f'[trust]\nkeys = ["file:{agent.dir}/{key}.pub"]\n{lines}' + CONFIG
 
 
+def loads_of(agent):
+    return len(re.findall(r"source\.host: (?:started|exchanged)", agent.log.read_text(errors="replace")))
+
+
 class Trust(Case):
     def prepared(self):
         agent = self.agent(CONFIG)
@@ -199,15 +203,15 @@ class Trust(Case):
         attacker = threading.Thread(target=exchange)
         attacker.start()
         try:
-            for round_ in range(rounds):
+            # A busy machine loads less often: without a win the attack goes on until enough loads were tried.
+            for round_ in range(rounds if won else 50 * rounds):
                 call("POST", agent.url + "/api/v1/reload")
-                if won and marker.exists():
+                if won and marker.exists() or not won and round_ >= rounds and loads_of(agent) > 3:
                     break
         finally:
             ended.set()
             attacker.join()
-        log = agent.log.read_text(errors="replace")
-        loads = len(re.findall(r"source\.host: (?:started|exchanged)", log))
+        loads = loads_of(agent)
         print(f"{round_ + 1} reloads, {swaps[0]} exchanges, {loads} loads; the hostile code ran: {marker.exists()}", flush=True)
         return marker.exists(), loads
 
