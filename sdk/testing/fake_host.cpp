@@ -209,7 +209,53 @@ struct FakeHost::Calls {
     kept = kind == TSN_METRIC_COUNTER ? kept + value : value;
   }
   static const void* service(const tsn_host* host, tsn_instance, tsn_str id) {
-    return of(host).has_services && view(id) == "tsn.kv/1" ? &of(host).kv_service : nullptr;
+    if (!of(host).has_services) return nullptr;
+    if (view(id) == "tsn.kv/1") return &of(host).kv_service;
+    return view(id) == "tsn.feedback/1" ? &of(host).feedback_service : nullptr;
+  }
+
+  static tsn_status receipt(const tsn_host* host, tsn_instance, const tsn_receipt* in, tsn_err* err) {
+    const auto from = detail::read_struct(in);
+    const std::lock_guard lock(of(host).mutex);
+    if (of(host).host_answer) return refuse(err, of(host).host_answer, "refused by the test");
+    if (!from.key.n && !from.provider_id.n) return refuse(err, TSN_INVALID, "a receipt names its message");
+    of(host).receipts.push_back(
+        {from.state, text(from.key), std::string(view(from.provider_id)), text(from.detail), from.at});
+    return TSN_OK;
+  }
+  static tsn_status answer(const tsn_host* host, tsn_instance, const tsn_answer* in, tsn_answered* out, tsn_err* err) {
+    const auto from = detail::read_struct(in);
+    const GivenAnswer given{from.kind,
+                            (from.flags & TSN_ANSWER_WHOLE_SERVICE) != 0,
+                            from.status,
+                            text(from.id),
+                            text(from.incident),
+                            text(from.key),
+                            std::string(view(from.provider_id)),
+                            text(from.ticket),
+                            text(from.ticket_url),
+                            text(from.ticket_status),
+                            text(from.address),
+                            text(from.actor),
+                            text(from.way),
+                            text(from.text),
+                            from.lasts,
+                            from.at};
+    std::function<Answer(const GivenAnswer&)> decide;
+    {
+      const std::lock_guard lock(of(host).mutex);
+      if (of(host).host_answer) return refuse(err, of(host).host_answer, "refused by the test");
+      of(host).answers.push_back(given);
+      decide = of(host).on_answer;
+    }
+    const Answer became = decide ? decide(given) : Answer{TSN_OK, "done", 0, 0, {}, {}, {}};
+    if (became.status != TSN_OK) return refuse(err, became.status, became.text);
+    out->status = TSN_INC_ACKNOWLEDGED;
+    out->number = 1042;
+    out->changed = 1;
+    out->text_n = static_cast<std::uint32_t>(std::min(became.text.size(), sizeof out->text));
+    std::memcpy(out->text, became.text.data(), out->text_n);
+    return TSN_OK;
   }
 
   static tsn_status kv_get(const tsn_host* host, tsn_instance, tsn_str key, tsn_out* out, tsn_err* err) {
@@ -246,6 +292,7 @@ const tsn_plugin* load_library(const std::string& path) {
 
 FakeHost::FakeHost(const tsn_plugin* plugin) : state_(std::make_unique<State>(plugin)) {
   state_->kv_service = {sizeof(tsn_kv_v1), 0, &Calls::kv_get, &Calls::kv_put, &Calls::kv_remove};
+  state_->feedback_service = {sizeof(tsn_feedback_v1), 0, &Calls::receipt, &Calls::answer};
   state_->table = {sizeof(tsn_host),     TSN_ABI_VERSION,  state_.get(),     &Calls::now,      &Calls::log,
                    &Calls::series,       &Calls::submit,   &Calls::reject,   &Calls::complete, &Calls::spawn,
                    &Calls::join,         &Calls::stopping, &Calls::watch_fd, &Calls::unwatch,  &Calls::timer,
@@ -419,6 +466,18 @@ std::map<std::string, double> FakeHost::metrics() const {
 std::map<std::string, std::string> FakeHost::kv() const {
   const std::lock_guard lock(state_->mutex);
   return state_->kv;
+}
+std::vector<GivenReceipt> FakeHost::receipts() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->receipts;
+}
+std::vector<GivenAnswer> FakeHost::answers() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->answers;
+}
+void FakeHost::on_answer(std::function<Answer(const GivenAnswer&)> decide) {
+  const std::lock_guard lock(state_->mutex);
+  state_->on_answer = std::move(decide);
 }
 void FakeHost::set_kv(const std::string& key, std::string value) {
   const std::lock_guard lock(state_->mutex);

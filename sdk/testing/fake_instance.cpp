@@ -243,7 +243,8 @@ Answer FakeInstance::handle(const HttpRequest& request, std::chrono::nanoseconds
                          str(request.remote),
                          str(request.user),
                          headers.data(),
-                         {body.data(), request.body.size()}};
+                         {body.data(), request.body.size()},
+                         str(request.certificate)};
   HttpResponse filled;
   call.response = std::make_unique<tsn_response>(
       tsn_response{sizeof(tsn_response), 200, &filled, &response_header, &response_body});

@@ -71,6 +71,7 @@ struct FakeHost::State {
   tsn_host table{};
   std::vector<std::unique_ptr<unsigned char[]>> other_tables;
   tsn_kv_v1 kv_service{};
+  tsn_feedback_v1 feedback_service{};
 
   mutable std::mutex mutex;
   mutable std::condition_variable changed;
@@ -89,6 +90,9 @@ struct FakeHost::State {
   std::vector<LogLine> logs;
   std::map<std::string, double> metrics;
   std::map<std::string, std::string> kv;
+  std::vector<GivenReceipt> receipts;
+  std::vector<GivenAnswer> answers;
+  std::function<Answer(const GivenAnswer&)> on_answer;
   std::map<tsn_timer, Timer> timers;
   std::map<tsn_watch, Watch> watches;
   std::map<tsn_thread, Running> threads;

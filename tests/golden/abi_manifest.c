@@ -59,3 +59,13 @@ struct tsn_abi_manifest {
 };
 EXPORT extern const struct tsn_abi_manifest tsn_abi_manifest;
 const struct tsn_abi_manifest tsn_abi_manifest = {0};
+
+/* What came after 1.0: a release's manifest stays as it was. */
+struct tsn_abi_manifest_feedback {
+  const tsn_receipt* receipt;
+  const tsn_answer* answer;
+  const tsn_answered* answered;
+  const tsn_feedback_v1* feedback;
+};
+EXPORT extern const struct tsn_abi_manifest_feedback tsn_abi_manifest_feedback;
+const struct tsn_abi_manifest_feedback tsn_abi_manifest_feedback = {0};

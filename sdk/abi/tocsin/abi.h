@@ -124,7 +124,8 @@ typedef struct tsn_value {
 enum {                       /* tsn_option.flags */
   TSN_OPT_REQUIRED = 1u,
   TSN_OPT_SECRET = 2u,       /* env:, file: and store: are resolved by the host; the value is never shown */
-  TSN_OPT_RELOADABLE = 4u    /* reconfigure() accepts a change of it */
+  TSN_OPT_RELOADABLE = 4u,   /* reconfigure() accepts a change of it */
+  TSN_OPT_PATH = 8u          /* a string that names a file; a relative one is taken from the configuration file's folder */
 };
 
 /* One option of a type, declared once: validation, `tsn_value` defaults, samples and reference pages come from it. */
@@ -450,6 +451,7 @@ typedef struct tsn_upsert {
   const tsn_incident* incident; /* ticket_key is empty while no ticket is known */
   tsn_str note;                 /* the comment to add; empty: none */
   tsn_str note_author;
+  tsn_str owner_email;          /* of the incident's owner, where the owner is a contact that has one */
 } tsn_upsert;
 
 /* Written by upsert(), or passed to complete() as `result`. */
@@ -462,11 +464,87 @@ typedef struct tsn_ticket {
   char status[64]; /* the tracker's own word */
 } tsn_ticket;
 
+/* ---- what comes back from outside -------------------------------------------------------------------------------- */
+
+typedef uint32_t tsn_receipt_state;
+enum {
+  TSN_RECEIPT_ON_ITS_WAY = 1, /* the provider has it and goes on trying; `detail` says where it stands */
+  TSN_RECEIPT_DELIVERED = 2,  /* the recipient's device or mailbox has it; final */
+  TSN_RECEIPT_FAILED = 3      /* it will never arrive; a ladder step that reached nobody else passes on; final */
+};
+
+/* What a provider says later of a message it took: by a callback, or when asked. */
+typedef struct tsn_receipt {
+  uint32_t size;
+  tsn_receipt_state state;
+  tsn_str key;           /* tsn_message.key, or empty: then provider_id names the message */
+  tsn_bytes provider_id; /* as deliver() returned it */
+  tsn_str detail;        /* the provider's own word: "UNDELIV"; goes into notification_log */
+  int64_t at;            /* when it became so; 0: now */
+} tsn_receipt;
+
+typedef uint32_t tsn_answer_kind;
+enum {
+  TSN_ANSWER_ACKNOWLEDGE = 1, /* stops the ladder; of an acknowledged incident: it changes nothing and is told so */
+  TSN_ANSWER_ESCALATE = 2,    /* takes the next step of the ladder now */
+  TSN_ANSWER_RESOLVE = 3,     /* `text`: the notes */
+  TSN_ANSWER_NOTE = 4,        /* `text` */
+  TSN_ANSWER_DETAILS = 5,     /* sends the whole incident to the one who asks, by SMS and email where they have them */
+  TSN_ANSWER_STATUS = 6,      /* `status`, where it is a valid step; `text`: notes or reason */
+  TSN_ANSWER_ASSIGN = 7,      /* `text`: the new owner; empty: nobody */
+  TSN_ANSWER_SNOOZE = 8,      /* for `lasts` */
+  TSN_ANSWER_TICKET = 9       /* nothing but what `ticket`, `ticket_url` and `ticket_status` say */
+};
+
+enum { /* tsn_answer.flags */
+  TSN_ANSWER_WHOLE_SERVICE = 1u /* the same for every open incident of the named one's service */
+};
+
+/* What a person did about an incident somewhere outside: a button, a digit, a reply, a change of the ticket. */
+typedef struct tsn_answer {
+  uint32_t size;
+  tsn_answer_kind kind;
+  uint32_t flags;
+  tsn_incident_status status; /* TSN_ANSWER_STATUS */
+  tsn_str id;            /* the provider's own id of this answer; the same id again changes nothing; empty: none */
+  tsn_str incident;      /* correlation id or short number; or empty, and one of the three below names it */
+  tsn_str key;           /* tsn_message.key of the message that was answered */
+  tsn_bytes provider_id; /* of the message that was answered */
+  tsn_str ticket;        /* the ticket's key */
+  tsn_str ticket_url, ticket_status; /* what the ticket is now; empty: unchanged */
+  tsn_str address;       /* who: the contact with this address (the type's address_field), as sms "+966500000001" */
+  tsn_str actor;         /* who, where no contact has the address: a name to show; empty: the address */
+  tsn_str way;           /* how, for the timeline: "SMS reply", "Slack button", "call" */
+  tsn_str text;
+  int64_t lasts;         /* nanoseconds: of a snooze, or of an acknowledgement that expires; 0: it holds */
+  int64_t at;            /* when it was done; 0: now */
+} tsn_answer;
+
+/* What became of an answer. */
+typedef struct tsn_answered {
+  uint32_t size;
+  tsn_incident_status status; /* of the incident now */
+  uint64_t number;
+  uint32_t text_n;
+  uint32_t changed;           /* 1: something changed; 0: it was so already */
+  char text[512];             /* a sentence for the one who answered: "1042 acknowledged by first" */
+} tsn_answered;
+
+/* Service "tsn.feedback/1": receipts and answers in. Both return when what they say is durable. TSN_INVALID: no such
+ * message or incident, or a step that is not valid (err names the valid ones). [any] */
+typedef struct tsn_feedback_v1 {
+  uint32_t size;
+  uint32_t reserved;
+  tsn_status (*receipt)(const tsn_host*, tsn_instance, const tsn_receipt*, tsn_err*);
+  tsn_status (*answer)(const tsn_host*, tsn_instance, const tsn_answer*, tsn_answered* out, tsn_err*);
+} tsn_feedback_v1;
+
 /* ---- HTTP routes ------------------------------------------------------------------------------------------------- */
 
 typedef struct tsn_route {
   tsn_str method; /* "POST" */
-  tsn_str path;   /* exact, "/api/v1/signals/bulk"; a last segment "*" takes any rest */
+  tsn_str path;   /* exact, "/api/v1/signals/bulk"; a last segment "*" takes any rest; "{callback.path}": the path that
+                     the instance's configuration has at this key, no route where it has none */
   tsn_str doc;
 } tsn_route;
 
@@ -479,6 +557,7 @@ typedef struct tsn_request {
   tsn_str user;          /* authenticated user or token name; empty: none */
   const tsn_label* headers; /* names in lower case */
   tsn_bytes body;
+  tsn_str certificate;   /* subject of the client's certificate, verified against client_ca; empty: it showed none */
 } tsn_request;
 
 /* Passed in by the host, filled through its functions while handle() runs, or later before complete(). [any] */

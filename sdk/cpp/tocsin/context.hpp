@@ -2,6 +2,7 @@
 // itself.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -100,6 +101,89 @@ class Kv {
   const tsn_kv_v1* service_ = nullptr;
 };
 
+/// What a provider says later of a message it took; see tsn_receipt.
+struct Receipt {
+  tsn_receipt_state state = TSN_RECEIPT_DELIVERED;
+  std::string_view key = {}, provider_id = {};  ///< one of them names the message
+  std::string_view detail = {};                 ///< the provider's own word
+  Time at = 0;                                  ///< 0: now
+};
+
+/// What a person did about an incident somewhere outside; see tsn_answer.
+struct PersonAnswer {
+  tsn_answer_kind kind = TSN_ANSWER_ACKNOWLEDGE;
+  bool whole_service = false;
+  tsn_incident_status status = 0;  ///< TSN_ANSWER_STATUS
+  std::string_view id = {};        ///< of this answer: the same again changes nothing
+  std::string_view incident = {}, key = {}, provider_id = {}, ticket = {};  ///< one of them names the incident
+  std::string_view ticket_url = {}, ticket_status = {};
+  std::string_view address = {}, actor = {}, way = {}, text = {};
+  std::chrono::nanoseconds lasts{0};
+  Time at = 0;  ///< 0: now
+};
+
+/// What became of it. `text` is a sentence for the one who answered.
+struct Answered {
+  tsn_incident_status status = 0;
+  std::uint64_t number = 0;
+  bool changed = false;
+  std::string text;
+};
+
+/// Receipts and answers in: "tsn.feedback/1". What is returned OK is durable. [any]
+class Feedback {
+ public:
+  explicit Feedback(detail::Session* session) : session_(session) {
+    if (session->table.service)
+      service_ = static_cast<const tsn_feedback_v1*>(
+          session->table.service(session->host, session->instance, str("tsn.feedback/1")));
+  }
+  /// This host has the service; without it the other functions answer TSN_UNSUPPORTED.
+  explicit operator bool() const noexcept { return service_ != nullptr; }
+
+  Status receipt(const Receipt& in) const {
+    if (!service_) return unsupported("this host has no tsn.feedback/1");
+    const tsn_receipt out{sizeof(tsn_receipt), in.state, str(in.key), {in.provider_id.data(), in.provider_id.size()},
+                          str(in.detail),      in.at};
+    tsn_err err = detail::empty_err();
+    const auto status = service_->receipt(session_->host, session_->instance, &out, &err);
+    return status == TSN_OK ? Status(ok) : Status(status, err);
+  }
+  Status answer(const PersonAnswer& in, Answered* became = nullptr) const {
+    if (!service_) return unsupported("this host has no tsn.feedback/1");
+    const tsn_answer out{sizeof(tsn_answer),
+                         in.kind,
+                         std::uint32_t{in.whole_service} * TSN_ANSWER_WHOLE_SERVICE,
+                         in.status,
+                         str(in.id),
+                         str(in.incident),
+                         str(in.key),
+                         {in.provider_id.data(), in.provider_id.size()},
+                         str(in.ticket),
+                         str(in.ticket_url),
+                         str(in.ticket_status),
+                         str(in.address),
+                         str(in.actor),
+                         str(in.way),
+                         str(in.text),
+                         in.lasts.count(),
+                         in.at};
+    tsn_answered answered{};
+    answered.size = sizeof answered;
+    tsn_err err = detail::empty_err();
+    const auto status = service_->answer(session_->host, session_->instance, &out, &answered, &err);
+    if (status != TSN_OK) return Status(status, err);
+    if (became)
+      *became = {answered.status, answered.number, answered.changed != 0,
+                 std::string(answered.text, std::min<std::size_t>(answered.text_n, sizeof answered.text))};
+    return ok;
+  }
+
+ private:
+  detail::Session* session_;
+  const tsn_feedback_v1* service_ = nullptr;
+};
+
 class Context {
  public:
   Context() : session_(detail::current) {
@@ -189,6 +273,7 @@ class Context {
 
   // --- services ---
   Kv kv() const { return Kv(session_); }
+  Feedback feedback() const { return Feedback(session_); }
   /// A versioned service of the host, null when it has none.
   template <class Service>
   const Service* service(std::string_view id) const noexcept {

@@ -106,6 +106,7 @@ struct Upsert {
   bool outcome_unknown = false;  ///< search before you create
   Incident incident;             ///< ticket_key is empty while no ticket is known
   std::string_view note, note_author;
+  std::string_view owner_email = {};  ///< where the incident's owner is a contact that has one
 };
 
 namespace detail {
@@ -204,8 +205,14 @@ inline Message to_message(const tsn_message* source) {
 }
 inline Upsert to_upsert(const tsn_upsert* source) {
   const auto from = read_struct(source);
-  return {from.change,     view(from.key),        from.attempt, from.outcome_unknown != 0, to_incident(from.incident),
-          view(from.note), view(from.note_author)};
+  return {from.change,
+          view(from.key),
+          from.attempt,
+          from.outcome_unknown != 0,
+          to_incident(from.incident),
+          view(from.note),
+          view(from.note_author),
+          view(from.owner_email)};
 }
 
 }  // namespace detail

@@ -74,6 +74,21 @@ struct Answer {
   HttpResponse response;  ///< handle()
 };
 
+/// What came through "tsn.feedback/1".
+struct GivenReceipt {
+  tsn_receipt_state state = TSN_RECEIPT_DELIVERED;
+  std::string key, provider_id, detail;
+  Time at = 0;
+};
+struct GivenAnswer {
+  tsn_answer_kind kind = TSN_ANSWER_ACKNOWLEDGE;
+  bool whole_service = false;
+  tsn_incident_status status = 0;
+  std::string id, incident, key, provider_id, ticket, ticket_url, ticket_status, address, actor, way, text;
+  std::int64_t lasts = 0;
+  Time at = 0;
+};
+
 /// A breach of the contract, by the name that `tocsin plugin check` gives to it.
 struct Breach {
   const char* defect = "";
@@ -134,6 +149,10 @@ class FakeHost {
   std::map<std::string, double> metrics() const;
   std::map<std::string, std::string> kv() const;
   void set_kv(const std::string& key, std::string value);
+  std::vector<GivenReceipt> receipts() const;
+  std::vector<GivenAnswer> answers() const;
+  /// What answers are answered with; without it TSN_OK and the sentence "done". Called under no lock.
+  void on_answer(std::function<Answer(const GivenAnswer&)> decide);
   void clear();  ///< rows, cursor, rejects and logs
   /// The next `count` submits answer `status`.
   void refuse_submits(std::size_t count, tsn_status status = TSN_RETRY);

@@ -26,6 +26,7 @@ struct HttpRequest {
   std::string method = "POST", path = {}, query = {}, remote = "127.0.0.1:40000", user = {};
   std::vector<std::pair<std::string, std::string>> headers = {};  ///< names in lower case
   std::string body = {};
+  std::string certificate = {};
 };
 struct HttpResponse {
   std::uint32_t status = 200;
