@@ -18,13 +18,13 @@ delivery::Outcome outcome_of(const plugin_host::Instance::Sent& sent) {
 void ChannelAdapter::send(const model::Delivery& delivery, const std::string& provider_id, base::Time deadline,
                           std::function<void(delivery::Outcome)> done) {
   if (!delivery.tracker) {
-    instance_->deliver(delivery, provider_id, external_url_, deadline,
+    instance_->deliver(delivery, provider_id, settings_.external_url, deadline,
                        [self = shared_from_this(), done = std::move(done)](const plugin_host::Instance::Sent& sent) {
                          done(outcome_of(sent));
                        });
     return;
   }
-  instance_->upsert(delivery, external_url_, deadline,
+  instance_->upsert(delivery, settings_.external_url, deadline,
                     [self = shared_from_this(), done = std::move(done), correlation_id = delivery.correlation_id,
                      instance = delivery.instance](const plugin_host::Instance::Sent& sent) {
                       auto outcome = outcome_of(sent);

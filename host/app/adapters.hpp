@@ -35,18 +35,26 @@ class DetectorAdapter final : public detection::Evaluator {
 /// last delivery has ended: an exchanged instance is stopped then.
 class ChannelAdapter final : public delivery::Channel, public std::enable_shared_from_this<ChannelAdapter> {
  public:
-  ChannelAdapter(std::shared_ptr<plugin_host::Instance> instance, std::string external_url, std::function<void()> gone)
-      : instance_(std::move(instance)), external_url_(std::move(external_url)), gone_(std::move(gone)) {}
+  struct Settings {
+    std::string external_url, fallback;
+    base::Duration timeout{};  ///< zero: the outbox' own
+    std::vector<model::Limit> limits;
+  };
+  ChannelAdapter(std::shared_ptr<plugin_host::Instance> instance, Settings settings, std::function<void()> gone)
+      : instance_(std::move(instance)), settings_(std::move(settings)), gone_(std::move(gone)) {}
   ~ChannelAdapter() override {
     if (gone_) gone_();
   }
   void send(const model::Delivery& delivery, const std::string& provider_id, base::Time deadline,
             std::function<void(delivery::Outcome)> done) override;
   std::string type() const override { return instance_->type().id; }
+  std::string fallback() const override { return settings_.fallback; }
+  base::Duration timeout() const override { return settings_.timeout; }
+  std::vector<model::Limit> limits() const override { return settings_.limits; }
 
  private:
   std::shared_ptr<plugin_host::Instance> instance_;
-  std::string external_url_;
+  Settings settings_;
   std::function<void()> gone_;
 };
 

@@ -233,6 +233,8 @@ std::vector<Wanted> Configuration::wanted() const {
     if (const auto* type = settings::find_type(known_, instance.plugin))
       wanted.every = settings::poll_every(instance, *type);
     wanted.timeout = settings::call_timeout(instance);
+    wanted.fallback = instance.fallback;
+    wanted.limits = instance.limits.value_or(model::usual_limits(instance.plugin));
     wanted.labels = instance.labels;
     wanted.labels.add_missing(loaded_.agent.labels);
     wanted.max_series = loaded_.agent.max_series;

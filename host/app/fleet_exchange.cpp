@@ -24,7 +24,8 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
                      Lines& lines) {
   const std::string name = member.wanted.full();
   const std::string text = base::to_json(config) + member.wanted.labels.text() +
-                           base::format_duration(member.wanted.every) + base::format_duration(member.wanted.timeout);
+                           base::format_duration(member.wanted.every) + base::format_duration(member.wanted.timeout) +
+                           member.wanted.fallback + model::text_of(member.wanted.limits);
   const bool exchanged = member.instance != nullptr;
   if (exchanged && member.identity == file.identity && !member.instance->quarantine()) {
     if (member.config_text == text) return;
@@ -146,8 +147,10 @@ void Fleet::open_channel(const Member& member) {
   auto gone = [pool = parts_.pool, ledger = member.ledger, instance = member.instance.get()] {
     pool->post([ledger, instance] { ledger->close(instance); });
   };
+  ChannelAdapter::Settings settings{parts_.external_url, member.wanted.fallback, member.wanted.timeout,
+                                    member.wanted.limits};
   parts_.pipeline->set_channel(member.wanted.name,
-                               std::make_shared<ChannelAdapter>(member.instance, parts_.external_url, std::move(gone)));
+                               std::make_shared<ChannelAdapter>(member.instance, std::move(settings), std::move(gone)));
 }
 
 void Fleet::poll(Member& member, int failures) {

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/text.hpp"
+#include "delivery/pace.hpp"
 #include "delivery/queue.hpp"
 #include "delivery/record.hpp"
 
@@ -50,6 +51,14 @@ std::string ref_key(const std::string& instance, const std::string& recipient, c
   return instance + "\n" + recipient + "\n" + correlation_id;
 }
 
+/// Whose messages are counted together. A trial message is sent when a person asks for it.
+std::string paced(const Channel& channel, const Delivery& delivery) {
+  return channel.type() + "\n" + (delivery.recipient.empty() ? delivery.address : delivery.recipient);
+}
+bool is_paced(const Delivery& delivery) {
+  return !delivery.tracker && !delivery.proof && delivery.kind != model::MessageKind::test;
+}
+
 struct Instance {
   explicit Instance(runtime::Breaker::Policy policy) : breaker(policy) {}
   std::string name;
@@ -57,8 +66,23 @@ struct Instance {
   runtime::Breaker breaker;
   Queue queue;
   std::size_t busy = 0;
-  std::uint64_t sent = 0, failed = 0, dead = 0;
+  std::uint64_t sent = 0, failed = 0, dead = 0, handed_over = 0, limited = 0;
 };
+
+/// Where a message stands in its instance's queue: CRITICAL ones go first, then the first one of a service to a
+/// recipient, then the others by severity, then what is no longer urgent; within that in their order.
+std::uint64_t place_of(const Queue& queue, const Delivery& delivery, std::uint64_t sequence) {
+  constexpr int rank_bits = 3;
+  const auto at = [&](std::uint64_t rank) { return rank << (64 - rank_bits) | sequence; };
+  if (delivery.tracker) return at(0);
+  if (delivery.kind == model::MessageKind::test || delivery.proof) return at(0);
+  if (delivery.kind != model::MessageKind::firing) return at(6);
+  const auto severity = delivery.incident.severity;
+  const bool first = !delivery.incident.service_name.empty() && !queue.waits_for(delivery);
+  if (severity == model::Severity::critical) return at(first ? 0 : 1);
+  if (first) return at(2);
+  return at(severity == model::Severity::high ? 3 : severity == model::Severity::medium ? 4 : 5);
+}
 
 /// An attempt under way. Its token is what the channel's answer is known by; a late one finds it gone.
 struct Flight {
@@ -94,6 +118,10 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   void answered(std::uint64_t token, const Outcome& outcome);
   void end_attempt(const Flight& flight, const Outcome& outcome);
   void finish(Instance& to, Item& item, Outcome outcome, const Finished& finished);
+  void withdraw(const std::string& correlation_id, const std::string& why);
+  bool over_limit(Instance& to, Item& item, base::Time now);
+  Instance* who_takes_over(const Instance& from, const Item& item, base::Time now);
+  void hand_over(Instance& from, Item& item, Instance& to, model::Changes changes);
   void give_up_expired(Instance& to, base::Time now);
   void on_time();
   void wake(base::Time at);
@@ -112,6 +140,7 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   std::unordered_map<std::uint64_t, Flight> flights;
   std::set<std::pair<base::Time, std::uint64_t>> flights_over;  ///< when they end without an answer
   Memory<std::string> refs;
+  Pace pace;
   Memory<model::TicketRef> tickets;
   std::uint64_t next_token = 1, next_sequence = 1;
   base::Time armed{};  ///< the timer that is set; no_time: none
@@ -154,7 +183,8 @@ void Outbox::Impl::enqueue(std::vector<Delivery> deliveries) {
     Instance& to = instance(delivery.instance);
     const base::Time give_up_at =
         delivery.deadline != base::no_time ? delivery.deadline : delivery.created_at + settings.give_up_after;
-    to.queue.add(std::move(delivery), next_sequence++, give_up_at);
+    const std::uint64_t place = place_of(to.queue, delivery, next_sequence++);
+    to.queue.add(std::move(delivery), place, give_up_at);
     touched.insert(&to);
   }
   for (Instance* to : touched) pump(*to);
@@ -187,6 +217,14 @@ bool Outbox::Impl::start(Instance& to, Item& item, base::Time now) {
   }
   const std::size_t limit = item.delivery.tracker ? 1 : std::max<std::size_t>(settings.in_flight_per_instance, 1);
   if (!to.channel || to.busy >= limit) return false;
+  if (to.breaker.state() == runtime::Breaker::State::open && to.breaker.retry_at() > now) {
+    if (Instance* other = who_takes_over(to, item, now)) {
+      to.queue.begin(item);
+      hand_over(to, item, *other, {});
+      return true;
+    }
+  }
+  if (over_limit(to, item, now)) return true;
   if (!to.breaker.allow(now)) return false;
   to.queue.begin(item);
   ++to.busy;
@@ -221,8 +259,9 @@ void Outbox::Impl::keep_intent(Instance& to, Item& item) {
 void Outbox::Impl::send(Instance& to, Item& item, bool outcome_unknown) {
   const base::Time now = ports.clock->now();
   const std::uint64_t token = next_token++;
-  const base::Time deadline = now + settings.attempt_timeout;
   auto channel = to.channel;
+  const base::Duration own = channel ? channel->timeout() : base::Duration::zero();
+  const base::Time deadline = now + (own > base::Duration::zero() ? own : settings.attempt_timeout);
   ++item.delivery.attempts;
   if (!channel) {
     Outcome gone;
@@ -237,6 +276,7 @@ void Outbox::Impl::send(Instance& to, Item& item, bool outcome_unknown) {
   }
   auto message = std::make_shared<Delivery>(item.delivery);
   message->outcome_unknown = outcome_unknown;
+  if (is_paced(*message) && !channel->limits().empty()) pace.sent(paced(*channel, *message), now);
   const std::string* ref = refs.find(ref_key(to.name, item.delivery.recipient, item.delivery.correlation_id));
   flights[token] = {&to, &item, channel->type(), now, deadline + answer_grace};
   flights_over.insert({deadline + answer_grace, token});
@@ -276,6 +316,7 @@ void Outbox::Impl::end_attempt(const Flight& flight, const Outcome& outcome) {
   if (!outcome.ok) ++to.failed;
   Item& item = *flight.item;
   if (outcome.unknown) item.delivery.outcome_unknown = true;
+  if (!outcome.ok && !outcome.unknown && to.channel) pace.undo(paced(*to.channel, item.delivery), flight.began);
   finish(to, item, outcome, {flight.began, now, true, flight.type});
   end_work();
   pump(to);
@@ -287,7 +328,14 @@ void Outbox::Impl::finish(Instance& to, Item& item, Outcome outcome, const Finis
   const bool ended = delivery.state == DeliveryState::shadow ||
                      settle(delivery, outcome, settings, finished.ended, item.give_up_at, ports.random());
   if (delivery.state == DeliveryState::sent) ++to.sent;
-  if (delivery.state == DeliveryState::dead) ++to.dead;
+  if (delivery.state == DeliveryState::dead) {
+    if (Instance* other = who_takes_over(to, item, finished.ended)) {
+      delivery.state = DeliveryState::pending;
+      delivery.last_error += "; \"" + other->name + "\" takes over";
+      return hand_over(to, item, *other, record(delivery, outcome, finished));
+    }
+    ++to.dead;
+  }
   model::Changes changes = record(delivery, outcome, finished);
   learn_ticket(to, delivery, outcome, changes);
   for (const auto& ref : changes.provider_refs) {
@@ -300,6 +348,65 @@ void Outbox::Impl::finish(Instance& to, Item& item, Outcome outcome, const Finis
   auto done = std::make_shared<const Delivery>(to.queue.pop(item));
   queued_keys.erase(done->key);
   conclude(std::move(changes), std::move(done), std::move(outcome));
+}
+
+void Outbox::Impl::withdraw(const std::string& correlation_id, const std::string& why) {
+  const auto of_its_ladder = [](const Delivery& delivery) {
+    return !delivery.tracker && delivery.kind == model::MessageKind::firing && delivery.group_key.empty() &&
+           delivery.reason.starts_with("ladder");
+  };
+  model::Changes changes;
+  for (auto& [name, to] : instances) {
+    for (Delivery& delivery : to->queue.take_out(correlation_id, of_its_ladder)) {
+      queued_keys.erase(delivery.key);
+      delivery.state = DeliveryState::suppressed;
+      delivery.last_error = "not sent: " + why;
+      changes.deliveries.push_back(std::move(delivery));
+    }
+  }
+  if (!changes.deliveries.empty()) commit(std::move(changes), {});
+}
+
+/// One that its recipient's limit holds back sleeps until there is room; others go before it.
+bool Outbox::Impl::over_limit(Instance& to, Item& item, base::Time now) {
+  const auto limits = to.channel->limits();
+  if (limits.empty() || !is_paced(item.delivery)) return false;
+  const base::Time free = pace.next(paced(*to.channel, item.delivery), limits, now);
+  if (free <= now) return false;
+  ++to.limited;
+  to.queue.begin(item);
+  item.delivery.next_attempt_at = free;
+  to.queue.again(item);
+  pace.forget(now - longest_limit);
+  return true;
+}
+
+/// Null: nobody, or the fallback is not running or shut off itself, or the message would come too late.
+Instance* Outbox::Impl::who_takes_over(const Instance& from, const Item& item, base::Time now) {
+  const std::string name = from.channel && !item.delivery.tracker ? from.channel->fallback() : std::string();
+  const auto other = instances.find(name);
+  if (name.empty() || stopping || other == instances.end() || !other->second->channel) return nullptr;
+  if (item.delivery.deadline != base::no_time && item.delivery.deadline <= now) return nullptr;
+  const auto& breaker = other->second->breaker;
+  const bool shut = breaker.state() == runtime::Breaker::State::open && breaker.retry_at() > now;
+  return shut ? nullptr : other->second.get();
+}
+
+/// The item leaves the queue of `from` under the same key. What was tried before is kept with it before it is sent
+/// there; one that was never tried begins with `from` again after a restart.
+void Outbox::Impl::hand_over(Instance& from, Item& item, Instance& to, model::Changes changes) {
+  ++from.handed_over;
+  Delivery moved = from.queue.pop(item);
+  moved.instance = to.name;
+  moved.next_attempt_at = base::no_time;
+  std::erase_if(changes.deliveries, [&](const Delivery& row) { return row.key == moved.key; });
+  changes.deliveries.push_back(moved);
+  commit(std::move(changes), [to = &to, moved = std::move(moved)](Impl& my) {
+    const base::Time give_up_at =
+        moved.deadline != base::no_time ? moved.deadline : my.ports.clock->now() + my.settings.give_up_after;
+    to->queue.add(moved, place_of(to->queue, moved, my.next_sequence++), give_up_at);
+    my.pump(*to);
+  });
 }
 
 void Outbox::Impl::conclude(model::Changes changes, std::shared_ptr<const Delivery> ended, Outcome outcome) {
@@ -383,8 +490,10 @@ void Outbox::Impl::on_time() {
   while (!flights_over.empty() && flights_over.begin()->first <= now) {
     Outcome silent;
     silent.unknown = true;
-    silent.error = "no answer within " + base::format_duration(settings.attempt_timeout);
-    answered(flights_over.begin()->second, silent);
+    const std::uint64_t token = flights_over.begin()->second;
+    const base::Duration waited = flights_over.begin()->first - answer_grace - flights.at(token).began;
+    silent.error = "no answer within " + base::format_duration(waited);
+    answered(token, silent);
   }
   for (auto& [name, to] : instances) pump(*to);
   if (!flights_over.empty()) wake(flights_over.begin()->first);
@@ -394,7 +503,8 @@ void Outbox::Impl::publish() {
   std::vector<InstanceStatus> now;
   now.reserve(instances.size());
   for (const auto& [name, to] : instances) {
-    now.push_back({name, to->queue.size(), to->busy, to->sent, to->failed, to->dead, to->breaker.state()});
+    now.push_back({name, to->queue.size(), to->busy, to->sent, to->failed, to->dead, to->handed_over, to->limited,
+                   to->breaker.state()});
   }
   std::lock_guard lock(status_mutex);
   status = std::move(now);
@@ -425,8 +535,21 @@ void Outbox::set_provider_refs(std::vector<model::ProviderRef> refs) {
   });
 }
 
+void Outbox::set_sent(std::vector<SentBefore> sent) {
+  impl_->post([sent = std::move(sent)](Impl& my) {
+    for (const auto& one : sent) my.pace.sent(one.type + "\n" + one.recipient, one.at);
+  });
+}
+
 void Outbox::enqueue(std::vector<model::Delivery> deliveries) {
   impl_->post([deliveries = std::move(deliveries)](Impl& my) mutable { my.enqueue(std::exchange(deliveries, {})); });
+}
+
+void Outbox::withdraw(const std::string& correlation_id, const std::string& why) {
+  impl_->post([correlation_id, why](Impl& my) {
+    my.withdraw(correlation_id, why);
+    for (auto& [name, to] : my.instances) my.pump(*to);
+  });
 }
 
 void Outbox::stop(base::Duration limit) {

@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "model/changes.hpp"
+#include "model/limit.hpp"
 #include "runtime/backoff.hpp"
 #include "runtime/executor.hpp"
 
@@ -37,6 +38,19 @@ class Channel {
                     std::function<void(Outcome)> done) = 0;
   /// What kind of channel it is ("email"), for the notification log; empty: the instance's name stands for it.
   virtual std::string type() const { return {}; }
+  /// The instance that takes over what this one gives up, or cannot take while its breaker is open; empty: none. No
+  /// chain of them may lead back.
+  virtual std::string fallback() const { return {}; }
+  /// How long an attempt may take; zero: OutboxSettings::attempt_timeout.
+  virtual base::Duration timeout() const { return {}; }
+  /// How many messages one recipient gets from all channels of this type; empty: any number.
+  virtual std::vector<model::Limit> limits() const { return {}; }
+};
+
+/// A message that reached its recipient before this outbox was made.
+struct SentBefore {
+  std::string type, recipient;
+  base::Time at{};
 };
 
 struct OutboxSettings {
@@ -69,7 +83,7 @@ struct OutboxPorts {
 struct InstanceStatus {
   std::string instance;
   std::size_t queued = 0, in_flight = 0;
-  std::uint64_t sent = 0, failed = 0, dead = 0;
+  std::uint64_t sent = 0, failed = 0, dead = 0, handed_over = 0, limited = 0;
   runtime::Breaker::State breaker = runtime::Breaker::State::closed;
 };
 
@@ -82,10 +96,16 @@ class Outbox {
   /// A channel came, changed or went (null). Deliveries to an instance that is not there wait.
   void set_channel(const std::string& instance, std::shared_ptr<Channel> channel);
   void set_provider_refs(std::vector<model::ProviderRef> refs);
+  /// What counts towards the limits. Limits look back at most `longest_limit`.
+  void set_sent(std::vector<SentBefore> sent);
+  static constexpr base::Duration longest_limit = std::chrono::hours(24);
   /// Deliveries that were committed as pending; others, and keys already queued, are passed over. Order is kept per
   /// (instance, incident, recipient): a later message waits until the earlier one arrived or was given up. Recipients
   /// do not wait for each other, else one bad address would hold back everybody else on the ladder.
   void enqueue(std::vector<model::Delivery> deliveries);
+  /// Somebody answered for the incident: what its ladder still has to say is not sent any more, unless it is on its way
+  /// just now. `why` is kept with it.
+  void withdraw(const std::string& correlation_id, const std::string& why);
   /// Drains what is in flight, starts nothing new. Returns when idle or after `limit`.
   void stop(base::Duration limit);
   std::vector<InstanceStatus> status() const;

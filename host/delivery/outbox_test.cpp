@@ -48,6 +48,12 @@ class FakeChannel final : public Channel {
     calls.push_back({delivery, provider_id, deadline, std::move(done)});
   }
   std::string type() const override { return "fake"; }
+  std::string fallback() const override { return takes_over; }
+  base::Duration timeout() const override { return own_timeout; }
+  std::vector<model::Limit> limits() const override { return most; }
+  std::string takes_over;
+  std::vector<model::Limit> most;
+  base::Duration own_timeout{};
   std::vector<Call> calls;
 };
 
@@ -706,6 +712,243 @@ TEST(OutboxThreads, StopWaitsForWhatIsInFlight) {
   other.join();
   EXPECT_EQ(ended, 1);
   pool.stop();
+}
+
+/// Two providers: what "sms" gives up goes to "sms2".
+class FailOverTest : public OutboxTest {
+ protected:
+  FailOverTest() { settings.breaker = {2, 30s}; }
+  void make_pair() {
+    channel("sms")->takes_over = "sms2";
+    make({"sms", "sms2"});
+  }
+};
+
+TEST_F(FailOverTest, TheOtherTakesOverWhatIsGivenUpUnderTheSameKey) {
+  make_pair();
+  enqueue({message("a", "i1", "sms")});
+  answer(0, refused(), "sms");
+  ASSERT_EQ(calls("sms2").size(), 1u);
+  EXPECT_EQ(calls("sms2")[0].delivery.key, "a");
+  EXPECT_EQ(calls("sms2")[0].delivery.attempts, 2u);
+  EXPECT_TRUE(ended.empty());
+  EXPECT_TRUE(kept.dead_letters.empty());
+  answer(0, ok(), "sms2");
+  ASSERT_EQ(ended.size(), 1u);
+  EXPECT_EQ(ended[0].instance, "sms2");
+}
+
+TEST_F(FailOverTest, TheLogSaysWhoTakesOver) {
+  make_pair();
+  enqueue({message("a", "i1", "sms")});
+  answer(0, refused(), "sms");
+  ASSERT_EQ(kept.attempts.size(), 1u);
+  EXPECT_EQ(kept.attempts[0].instance, "sms");
+  EXPECT_EQ(kept.attempts[0].error, "550 no such user; \"sms2\" takes over");
+}
+
+TEST_F(FailOverTest, WhatWasTriedIsTheOthersBeforeItIsSentThere) {
+  make_pair();
+  enqueue({message("a", "i1", "sms")});
+  answer_commits = false;
+  answer(0, refused(), "sms");
+  EXPECT_TRUE(calls("sms2").empty());
+  EXPECT_EQ(commits.back().deliveries.at(0).instance, "sms2");
+  held.back()({});
+  steps.run();
+  EXPECT_EQ(calls("sms2").size(), 1u);
+}
+
+TEST_F(FailOverTest, AnOpenBreakerSendsNewMessagesToTheOtherAtOnce) {
+  make_pair();
+  enqueue({message("a", "i1", "sms"), message("b", "i2", "sms")});
+  answer(0, failed(), "sms");
+  answer(1, failed(), "sms");
+  enqueue({message("c", "i3", "sms")});
+  EXPECT_EQ(calls("sms").size(), 2u);
+  ASSERT_EQ(calls("sms2").size(), 1u);
+  EXPECT_EQ(calls("sms2")[0].delivery.key, "c");
+}
+
+TEST_F(FailOverTest, WithBothBreakersOpenAMessageWaitsAndIsNotLost) {
+  make_pair();
+  enqueue(
+      {message("a", "i1", "sms"), message("b", "i2", "sms"), message("c", "i3", "sms2"), message("d", "i4", "sms2")});
+  for (std::size_t i : {0, 1}) answer(i, failed(), "sms"), answer(i, failed(), "sms2");
+  enqueue({message("e", "i5", "sms")});
+  EXPECT_EQ(calls("sms").size(), 2u);
+  EXPECT_EQ(calls("sms2").size(), 2u);
+  pass(31s);
+  EXPECT_EQ(calls("sms").size(), 3u);  // the trial of the half-open breaker
+}
+
+TEST_F(FailOverTest, TheLastOfTheChainMakesADeadLetter) {
+  make_pair();
+  enqueue({message("a", "i1", "sms")});
+  answer(0, refused(), "sms");
+  answer(0, refused(), "sms2");
+  ASSERT_EQ(kept.dead_letters.size(), 1u);
+  EXPECT_EQ(kept.dead_letters[0].instance, "sms2");
+}
+
+TEST_F(FailOverTest, AMessageTooLateForItsDeadlineIsNotHandedOver) {
+  make_pair();
+  Delivery late = message("a", "i1", "sms");
+  late.deadline = clock.now() + 1s;
+  enqueue({late});
+  clock.set(clock.now() + 2s);
+  answer(0, refused(), "sms");
+  EXPECT_TRUE(calls("sms2").empty());
+  EXPECT_EQ(kept.dead_letters.size(), 1u);
+}
+
+TEST_F(OutboxTest, AnInstanceHasItsOwnTimeForAnAttempt) {
+  channel("mail")->own_timeout = 25s;
+  make();
+  enqueue({message("a")});
+  EXPECT_EQ(calls()[0].deadline, clock.now() + 25s);
+  pass(27s);
+  ASSERT_FALSE(kept.attempts.empty());
+  EXPECT_EQ(kept.attempts[0].error, "no answer within 25s");
+}
+
+/// At most two messages to a recipient within fifteen minutes.
+class LimitTest : public OutboxTest {
+ protected:
+  void make_limited() {
+    channel("sms")->most = {{2, 15min}};
+    make({"sms"});
+  }
+  static Delivery to_first(const std::string& key, model::Severity severity, std::string service = "") {
+    Delivery d = message(key, "incident-" + key, "sms");
+    d.incident.severity = severity;
+    d.incident.service_name = std::move(service);
+    return d;
+  }
+  std::vector<std::string> sent_keys() {
+    std::vector<std::string> keys;
+    for (const auto& call : calls("sms")) keys.push_back(call.delivery.key);
+    return keys;
+  }
+  void answer_all() {
+    for (; answered_ < calls("sms").size(); ++answered_) answer(answered_, ok(), "sms");
+  }
+  using Keys = std::vector<std::string>;
+
+ private:
+  std::size_t answered_ = 0;
+};
+using enum model::Severity;
+
+TEST_F(LimitTest, WhatIsMoreThanTheLimitWaitsAndIsNotLost) {
+  make_limited();
+  enqueue({to_first("a", high), to_first("b", high), to_first("c", high)});
+  answer_all();
+  EXPECT_EQ(sent_keys(), (Keys{"a", "b"}));
+  pass(15min);
+  answer_all();
+  EXPECT_EQ(sent_keys(), (Keys{"a", "b", "c"}));
+}
+
+TEST_F(LimitTest, OtherRecipientsAreNotHeldByIt) {
+  make_limited();
+  Delivery other = to_first("c", high);
+  other.recipient = "second";
+  enqueue({to_first("a", high), to_first("b", high), other});
+  EXPECT_EQ(sent_keys(), (Keys{"a", "b", "c"}));
+}
+
+TEST_F(LimitTest, CriticalOnesGoFirstWhenThereIsRoomAgain) {
+  make_limited();
+  enqueue({to_first("a", high), to_first("b", high)});
+  answer_all();
+  enqueue({to_first("c", low), to_first("d", high), to_first("e", critical)});
+  pass(15min);
+  answer_all();
+  EXPECT_EQ(sent_keys(), (Keys{"a", "b", "e", "d"}));
+}
+
+TEST_F(LimitTest, TheFirstOfAServiceJumpsTheQueue) {
+  make_limited();
+  enqueue({to_first("a", high, "pay"), to_first("b", high, "pay"), to_first("c", high, "pay"),
+           to_first("d", low, "cards")});
+  answer_all();
+  EXPECT_EQ(sent_keys(), (Keys{"a", "d"}));
+}
+
+TEST_F(LimitTest, AFailedAttemptDoesNotCount) {
+  make_limited();
+  enqueue({to_first("a", high)});
+  answer(0, failed(), "sms");
+  pass(1s);
+  ASSERT_EQ(calls("sms").size(), 2u);
+  answer(1, ok(), "sms");
+  enqueue({to_first("b", high)});
+  EXPECT_EQ(calls("sms").size(), 3u);
+}
+
+TEST_F(LimitTest, WhatWasSentBeforeARestartCounts) {
+  make_limited();
+  outbox->set_sent({{"fake", "first", clock.now() - 1min}, {"fake", "first", clock.now() - 2min}});
+  enqueue({to_first("a", high)});
+  EXPECT_TRUE(calls("sms").empty());
+  pass(13min);
+  EXPECT_EQ(calls("sms").size(), 1u);
+}
+
+TEST_F(LimitTest, ATrialMessageIsSentWhenItIsAskedFor) {
+  make_limited();
+  enqueue({to_first("a", high), to_first("b", high)});
+  Delivery trial = to_first("t", low);
+  trial.kind = model::MessageKind::test;
+  enqueue({trial});
+  EXPECT_EQ(sent_keys().back(), "t");
+}
+
+Delivery step(std::string key, std::string incident = "i1") {
+  Delivery d = message(std::move(key), std::move(incident));
+  d.reason = "ladder step 1";
+  return d;
+}
+
+TEST_F(OutboxTest, WhatALadderStillHasToSayIsNotSentOnceSomebodyAnswered) {
+  make();
+  enqueue({step("a")});
+  answer(0, failed());
+  outbox->withdraw("i1", "the incident is ACKNOWLEDGED by first");
+  steps.run();
+  pass(1h);
+  EXPECT_EQ(calls().size(), 1u);
+  EXPECT_EQ(kept.deliveries.back().state, DeliveryState::suppressed);
+  EXPECT_EQ(kept.deliveries.back().last_error, "not sent: the incident is ACKNOWLEDGED by first");
+  EXPECT_TRUE(kept.dead_letters.empty());
+}
+
+TEST_F(OutboxTest, AnAnswerLeavesWhatIsOnItsWayAndLetsTheNextFollow) {
+  make();
+  Delivery end = message("end");
+  end.kind = model::MessageKind::resolved;
+  enqueue({step("a"), step("b"), end});
+  outbox->withdraw("i1", "the incident is RESOLVED");
+  steps.run();
+  answer(0, ok());
+  ASSERT_EQ(calls().size(), 2u);
+  EXPECT_EQ(calls()[1].delivery.key, "end");
+}
+
+TEST_F(OutboxTest, AnAnswerTouchesNeitherOtherIncidentsNorTicketsNorPages) {
+  make();
+  settings.in_flight_per_instance = 1;
+  Delivery page = message("page");
+  page.reason = "page";
+  enqueue({step("a"), step("b", "i10"), page, ticket("t")});
+  outbox->withdraw("i1", "the incident is ACKNOWLEDGED by first");
+  steps.run();
+  answer(0, ok());
+  std::set<std::string> keys;
+  for (const auto& call : calls()) keys.insert(call.delivery.key);
+  EXPECT_EQ(keys, (std::set<std::string>{"a", "b", "page"}));
+  EXPECT_EQ(calls("jira").size(), 1u);
 }
 
 }  // namespace

@@ -9,7 +9,16 @@ std::string lane_of(const model::Delivery& delivery) {
   return what + "\n" + (delivery.tracker ? "" : delivery.recipient);
 }
 
+namespace {
+
+bool names_service(const model::Delivery& delivery) {
+  return delivery.kind == model::MessageKind::firing && !delivery.incident.service_name.empty();
+}
+
+}  // namespace
+
 void Queue::add(model::Delivery delivery, std::uint64_t sequence, base::Time give_up_at) {
+  if (names_service(delivery)) services_.insert({delivery.recipient, delivery.incident.service_name});
   const std::string name = lane_of(delivery);
   Lane& lane = lanes_[name];
   lane.push_back(std::make_unique<Item>(Item{std::move(delivery), sequence, give_up_at, false}));
@@ -62,14 +71,49 @@ model::Delivery Queue::pop(Item& item) {
   const std::string name = lane_of(item.delivery);
   withdraw(name, item);
   model::Delivery done = std::move(item.delivery);
+  forget(done);
   Lane& lane = lanes_.at(name);
   lane.pop_front();
-  --size_;
   if (lane.empty())
     lanes_.erase(name);
   else
     offer(name, *lane.front());
   return done;
+}
+
+void Queue::forget(const model::Delivery& gone) {
+  --size_;
+  if (!names_service(gone)) return;
+  const auto one = services_.find({gone.recipient, gone.incident.service_name});
+  if (one != services_.end()) services_.erase(one);
+}
+
+std::vector<model::Delivery> Queue::take_out(const std::string& correlation_id,
+                                             const std::function<bool(const model::Delivery&)>& wanted) {
+  std::vector<model::Delivery> out;
+  const std::string lanes_of_it = correlation_id + "\n";
+  for (auto it = lanes_.lower_bound(lanes_of_it); it != lanes_.end() && it->first.starts_with(lanes_of_it);) {
+    auto& [name, lane] = *it;
+    const bool head_goes = !lane.front()->busy && wanted(lane.front()->delivery);
+    if (head_goes) withdraw(name, *lane.front());
+    Lane rest;
+    for (auto& item : lane) {
+      if (item->busy || !wanted(item->delivery)) {
+        rest.push_back(std::move(item));
+        continue;
+      }
+      forget(item->delivery);
+      out.push_back(std::move(item->delivery));
+    }
+    lane.swap(rest);
+    if (lane.empty()) {
+      it = lanes_.erase(it);
+      continue;
+    }
+    if (head_goes) offer(name, *lane.front());
+    ++it;
+  }
+  return out;
 }
 
 std::optional<base::Time> Queue::next_due() const {

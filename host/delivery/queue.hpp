@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "model/delivery.hpp"
@@ -41,10 +43,18 @@ class Queue {
   /// The head of its lane is done; the next one moves up. The item is gone afterwards; its delivery is returned.
   model::Delivery pop(Item& item);
 
+  /// Takes idle ones of an incident out, wherever they stand in their lanes.
+  std::vector<model::Delivery> take_out(const std::string& correlation_id,
+                                        const std::function<bool(const model::Delivery&)>& wanted);
+
   /// When next() may have something it has not now.
   std::optional<base::Time> next_due() const;
   std::optional<base::Time> next_expiry() const;
   std::size_t size() const { return size_; }
+  /// Whether its recipient already waits for a message about its service.
+  bool waits_for(const model::Delivery& delivery) const {
+    return services_.contains({delivery.recipient, delivery.incident.service_name});
+  }
 
   /// Calls `f` for each queued delivery of the incident.
   template <class F>
@@ -60,11 +70,13 @@ class Queue {
   using Lane = std::deque<std::unique_ptr<Item>>;
   void offer(const std::string& lane, Item& head);
   void withdraw(const std::string& lane, const Item& head);
+  void forget(const model::Delivery& gone);
 
   std::map<std::string, Lane> lanes_;
   std::set<std::pair<std::uint64_t, std::string>> ready_;
   std::set<std::pair<base::Time, std::string>> sleeping_;
-  std::set<std::pair<base::Time, std::string>> expiry_;  ///< of idle heads
+  std::set<std::pair<base::Time, std::string>> expiry_;          ///< of idle heads
+  std::multiset<std::pair<std::string, std::string>> services_;  ///< recipient and service of each firing message
   std::size_t size_ = 0;
 };
 

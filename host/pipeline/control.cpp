@@ -260,6 +260,11 @@ void Control::committed(const storage::CommitResult& result, model::Changes& cha
                          {"incident", std::to_string(number->second)},
                          {"severity", std::string(model::to_string(incident.severity))}});
   }
+  if (parts_.answered) {
+    for (const auto& incident : changes.incidents) {
+      if (incident.status != model::IncidentStatus::open) parts_.answered(incident);
+    }
+  }
   std::vector<model::Delivery> fresh;
   for (std::size_t i = out; i < changes.deliveries.size(); ++i) {
     auto& delivery = changes.deliveries[i];

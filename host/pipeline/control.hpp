@@ -40,6 +40,8 @@ class Control {
     std::function<void(std::vector<model::Delivery>)> send;
     /// A decision was refused because another agent decides. Any thread; must not wait.
     std::function<void()> lost;
+    /// An incident that somebody answered for, as it was committed. May be null.
+    std::function<void(const model::Incident&)> answered = {};
   };
   explicit Control(Parts parts);
   ~Control();

@@ -19,6 +19,31 @@ incidents::Known known_of(const storage::Restored& restored) {
           restored.tickets,   restored.alerts,          restored.deliveries, restored.silences};
 }
 
+/// "the incident is ACKNOWLEDGED by first".
+std::string answer_of(const model::Incident& incident) {
+  std::string text = "the incident is " + std::string(model::to_string(incident.status));
+  const bool named = incident.status == model::IncidentStatus::acknowledged && !incident.acknowledged_by.empty();
+  return named ? text + " by " + incident.acknowledged_by : text;
+}
+
+/// What counts towards the limits of phones, from before this agent decided.
+std::vector<delivery::SentBefore> sent_lately(storage::Store& store, const model::Routing& routing, base::Time now) {
+  std::vector<delivery::SentBefore> out;
+  for (const auto& [name, channel] : routing.channels) {
+    if (model::usual_limits(channel.plugin).empty()) continue;
+    storage::LogQuery query;
+    query.instance = name;
+    query.from = now - delivery::Outbox::longest_limit;
+    query.page.limit = 1000;
+    auto found = store.attempts(query);
+    if (!found) continue;
+    for (const auto& one : found->items) {
+      if (one.status == "SENT" || one.status == "DELIVERED") out.push_back({one.type, one.recipient, one.sent_at});
+    }
+  }
+  return out;
+}
+
 /// What a digest will tell waits with the desk, not here.
 std::vector<model::Delivery> pending_of(storage::Restored& restored) {
   std::map<std::string, std::uint64_t> numbers;
@@ -52,7 +77,15 @@ std::unique_ptr<incidents::Desk> Decider::desk_of(const storage::Restored& resto
 void Decider::send_pending(storage::Restored& restored) {
   const auto to = outbox();
   to->set_provider_refs(std::move(restored.provider_refs));
+  std::unique_lock lock(mutex_);
+  const auto routing = routing_;
+  lock.unlock();
+  to->set_sent(sent_lately(*parts_.store, routing, parts_.clock->now()));
   to->enqueue(pending_of(restored));
+  // Who answered just before the agent ended is not woken by what was still to be sent.
+  for (const auto& incident : restored.incidents) {
+    if (incident.status != model::IncidentStatus::open) to->withdraw(incident.correlation_id, answer_of(incident));
+  }
 }
 
 // --- one of several ---
@@ -208,6 +241,10 @@ void Decider::conclude(model::Changes changes, const model::Delivery& delivery, 
 void Decider::send(std::vector<model::Delivery> deliveries) {
   if (shared_ && !deciding_.load()) std::erase_if(deliveries, [](const auto& delivery) { return !delivery.proof; });
   outbox()->enqueue(std::move(deliveries));
+}
+
+void Decider::answered(const model::Incident& incident) {
+  outbox()->withdraw(incident.correlation_id, answer_of(incident));
 }
 
 void Decider::set_routing(model::Routing routing) {

@@ -54,6 +54,8 @@ class Decider {
   /// Any thread.
   bool decides() const;
   /// Deliveries that were committed.
+  /// What the incident's ladder still has to say is not sent any more.
+  void answered(const model::Incident& incident);
   void send(std::vector<model::Delivery> deliveries);
   void set_routing(model::Routing routing);
   void set_channel(const std::string& instance, std::shared_ptr<delivery::Channel> channel);

@@ -27,6 +27,7 @@ constexpr std::array<Kind, 4> kinds = {{{"source", model::kind_source},
 
 const Option* host_option(std::string_view key, std::string_view kind) {
   if (key == "fallback" && kind != "notifier") return nullptr;
+  if (key == "limits" && kind != "notifier") return nullptr;
   if (key == "open_for" && kind != "tracker") return nullptr;
   if (key == "send_resolved" && kind != "notifier") return nullptr;
   auto found = std::ranges::find(instance_options(), key, &Option::key);
@@ -79,6 +80,7 @@ class InstanceReader {
     if (host.find("no_proxy")) out.no_proxy = list_of(host, "no_proxy");
     out.fallback = text_of(host, "fallback");
     out.send_resolved = flag_of(host, "send_resolved", true);
+    limits(out, host);
     severities(out, host);
     isolation(out, host);
     auth(out, host);
@@ -98,6 +100,24 @@ class InstanceReader {
     Value value(std::move(host));
     value.place = section.place;
     return value;
+  }
+
+  void limits(Instance& out, const Value& host) {
+    const Value* list = host.find("limits");
+    if (!list || !list->array()) return;
+    out.limits.emplace();
+    for (const Value& word : *list->array()) {
+      if (!word.string()) continue;  // said before
+      const auto limit = model::parse_limit(*word.string());
+      if (!limit) {
+        error_at(diagnostics_, word.place, heading(out) + " limits: " + limit.error().message());
+      } else if (limit->within > std::chrono::hours(24)) {
+        error_at(diagnostics_, word.place,
+                 heading(out) + " limits: \"" + *word.string() + "\" looks back more than 24h");
+      } else {
+        out.limits->push_back(*limit);
+      }
+    }
   }
 
   void severities(Instance& out, const Value& host) {
@@ -200,6 +220,12 @@ std::span<const Option> instance_options() {
        .doc = "Hosts reached without the proxy.",
        .children = {{.key = "[]", .type = string}}},
       {.key = "fallback", .type = string, .doc = "A notifier's: the notifier that takes over when this one gives up."},
+      {.key = "limits",
+       .type = array,
+       .doc = "A notifier's: how many messages one recipient gets, as `5/15m`; what is more waits. Default for `ivr` "
+              "3/15m "
+              "7/1h 15/3h, for `sms` 5/15m 11/1h 21/3h, for others none.",
+       .children = {{.key = "[]", .type = string}}},
       {.key = "send_resolved",
        .type = boolean,
        .doc = "A notifier's: false: group flushes do not tell it that something is over; default true."},
@@ -232,6 +258,22 @@ const model::PluginType* find_type(std::span<const KnownPlugin> known, std::stri
   return found;
 }
 
+namespace {
+
+/// Whether the fallbacks of `from` end nowhere.
+bool leads_back(const Instance& from, const std::vector<Instance>& all) {
+  const Instance* at = &from;
+  for (std::size_t steps = 0; at && !at->fallback.empty(); ++steps) {
+    if (steps > all.size()) return true;
+    const auto next = std::ranges::find_if(
+        all, [&](const Instance& one) { return one.kind == "notifier" && one.name == at->fallback; });
+    at = next == all.end() ? nullptr : &*next;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::vector<Instance> read_instances(const Value& root, const config::Environment& environment,
                                      Diagnostics& diagnostics) {
   std::vector<Instance> out;
@@ -247,9 +289,11 @@ std::vector<Instance> read_instances(const Value& root, const config::Environmen
       if (other.kind == "notifier" && other.name != instance.name) notifiers.push_back(other.name);
     }
     if (std::ranges::find(notifiers, instance.fallback) != notifiers.end()) {
-      warn_at(diagnostics, place_of(instance.section, "fallback"),
-              heading(instance) +
-                  " fallback: is not available in this version; what this notifier gives up becomes a dead letter");
+      if (leads_back(instance, out)) {
+        error_at(diagnostics, place_of(instance.section, "fallback"),
+                 heading(instance) + " fallback: \"" + instance.fallback +
+                     "\" leads back to it; a chain of fallbacks needs an end");
+      }
       continue;
     }
     error_at(diagnostics, place_of(instance.section, "fallback"),

@@ -13,6 +13,7 @@
 #include "config/document.hpp"
 #include "model/labels.hpp"
 #include "model/plugin.hpp"
+#include "model/limit.hpp"
 #include "model/routing.hpp"
 #include "settings/agent.hpp"
 
@@ -48,11 +49,12 @@ struct Instance {
   Isolation isolation;
   std::string proxy_url;  ///< empty: the agent's
   std::optional<std::vector<std::string>> no_proxy;
-  std::string fallback;                   ///< a notifier's: the instance that takes over
-  std::vector<model::Severity> open_for;  ///< a tracker's
-  bool send_resolved = true;              ///< a notifier's
-  base::Value section;                    ///< as written
-  base::Value options;                    ///< `section` without the host's keys
+  std::string fallback;                             ///< a notifier's: the instance that takes over
+  std::optional<std::vector<model::Limit>> limits;  ///< a notifier's, for each recipient; none: the plugin's usual ones
+  std::vector<model::Severity> open_for;            ///< a tracker's
+  bool send_resolved = true;                        ///< a notifier's
+  base::Value section;                              ///< as written
+  base::Value options;                              ///< `section` without the host's keys
   base::Place place;
   bool waiting = false;  ///< its plugin was not there when the configuration was loaded
   base::Value config;    ///< checked options, ready for the plugin; null while waiting

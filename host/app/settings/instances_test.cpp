@@ -57,6 +57,24 @@ INSTANTIATE_TEST_SUITE_P(
               "[\"terminal\"], or nothing in it (then severities decide)\n"},
         Wrong{"Fallback", "[route]\nnotify = ['terminal']\n[notifier.terminal]\nfallback = 'trminal'",
               "agent.toml:4:12: error: [notifier.terminal] fallback: there is no other notifier \"trminal\"\n"},
+        Wrong{
+            "FallbackInACircle",
+            "[route]\nnotify = ['a']\n[notifier.a]\nplugin = 'terminal'\nfallback = 'b'\n[notifier.b]\nplugin = "
+            "'terminal'\nfallback = 'a'",
+            "agent.toml:5:12: error: [notifier.a] fallback: \"b\" leads back to it; a chain of fallbacks needs an end\n"
+            "agent.toml:8:12: error: [notifier.b] fallback: \"a\" leads back to it; a chain of fallbacks needs an "
+            "end\n"},
+        Wrong{
+            "FallbackToAnotherKindOfAddress",
+            "[route]\nnotify = ['mail:contact.a']\n[contact.a]\nemail = 'a@b'\n[notifier.mail]\nplugin = "
+            "'email'\nurl = 'smtp://h'\nfallback = 'chat'\n[notifier.chat]\nplugin = 'slack'\n",
+            "agent.toml:5:1: error: [notifier.mail] fallback: \"chat\" (slack) wants another address of its recipients "
+            "than email; name one of the same kind, or one without recipients\n"},
+        Wrong{"Limits", "[route]\nnotify = ['terminal']\n[notifier.terminal]\nlimits = ['5/15m', '5 a day', '9/48h']",
+              "agent.toml:4:20: error: [notifier.terminal] limits: \"5 a day\" is no limit; expected COUNT/DURATION "
+              "such as "
+              "\"5/15m\"\n"
+              "agent.toml:4:31: error: [notifier.terminal] limits: \"9/48h\" looks back more than 24h\n"},
         Wrong{"FallbackElsewhere", "[source.host]\nfallback = 'x'",
               "agent.toml:2:1: error: [source.host] unknown key \"fallback\"; known are root, plugin, every, timeout, "
               "labels, enabled, auth, isolation, standby, memory, needs, "

@@ -72,6 +72,7 @@ class Loader {
     out_.heartbeats = read_heartbeats(root, diagnostics());
     out_.watchdog = read_watchdog(root, request_.environment, diagnostics());
     if (const Value* section = root.find("watchdog")) out_.watchdog_section.set("watchdog", *section);
+    fallbacks();
     rules(root);
     nobody_told(root);
     files_of_secrets(root);
@@ -176,6 +177,21 @@ class Loader {
       }
       const model::PluginType* type = find_type(request_.plugins, instance.plugin);
       if (type && fresh) out_.routing.channels[instance.name] = channel_of(instance, *type);
+    }
+  }
+
+  /// Who takes over is told to the same address.
+  void fallbacks() {
+    for (const Instance& instance : out_.instances) {
+      const auto mine = out_.routing.channels.find(instance.name);
+      const auto other = out_.routing.channels.find(instance.fallback);
+      if (instance.fallback.empty() || mine == out_.routing.channels.end() || other == out_.routing.channels.end())
+        continue;
+      if (other->second.no_recipient || mine->second.address_field == other->second.address_field) continue;
+      error_at(diagnostics(), instance.place,
+               "[" + instance.full_name() + "] fallback: \"" + instance.fallback + "\" (" + other->second.plugin +
+                   ") wants another address of its recipients than " + mine->second.plugin +
+                   "; name one of the same kind, or one without recipients");
     }
   }
 

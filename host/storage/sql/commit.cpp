@@ -293,8 +293,9 @@ class Writer {
     static constexpr std::string_view upsert =
         "INSERT INTO deliveries (agent, key, instance, correlation_id, state, attempts, created_at, next_attempt_at, "
         "body) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (agent, key) DO UPDATE SET state = excluded.state, "
-        "attempts = excluded.attempts, next_attempt_at = excluded.next_attempt_at, body = excluded.body";
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (agent, key) DO UPDATE SET instance = "
+        "excluded.instance, state = excluded.state, attempts = excluded.attempts, next_attempt_at = "
+        "excluded.next_attempt_at, body = excluded.body";
     if (d.state == model::DeliveryState::sent && d.last_error.empty()) {
       // What was told stands in its row; only what became of it is new.
       TRY(const auto known,
