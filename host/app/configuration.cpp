@@ -7,6 +7,8 @@
 #include <set>
 #include <sstream>
 
+#include "settings/plugin_routes.hpp"
+
 namespace tocsin::app {
 namespace {
 
@@ -250,6 +252,9 @@ base::Result<base::Value> Configuration::prepare(const Wanted& wanted, const mod
     if (instance.kind != wanted.kind || instance.name != wanted.name) continue;
     config::Diagnostics diagnostics;
     auto config = settings::check_instance(instance, type, loaded_.agent, environment_, diagnostics);
+    // Again: its plugin may have come after the configuration was read.
+    const auto index = static_cast<std::size_t>(&instance - loaded_.instances.data());
+    if (auto fault = settings::route_fault(loaded_.instances, index, known_)) diagnostics.push_back(std::move(*fault));
     if (config::has_errors(diagnostics)) return base::fail(base::Fault::invalid, joined(diagnostics));
     return config;
   }

@@ -124,7 +124,7 @@ void Fleet::publish_routes() {
   std::vector<Route> routes;
   for (const auto& [name, member] : members_) {
     if (!member->instance) continue;
-    for (const auto& route : member->instance->type().routes) {
+    for (const auto& route : member->routes) {
       const bool prefix = route.path.ends_with("/*");
       routes.push_back(
           {route.method, prefix ? route.path.substr(0, route.path.size() - 1) : route.path, prefix, member->seat});
@@ -185,8 +185,7 @@ std::vector<model::RouteDoc> Fleet::routes() const {
   std::vector<model::RouteDoc> all;
   for (const auto& [name, member] : members_) {
     if (!member->instance) continue;
-    const auto& routes = member->instance->type().routes;
-    all.insert(all.end(), routes.begin(), routes.end());
+    all.insert(all.end(), member->routes.begin(), member->routes.end());
   }
   return all;
 }

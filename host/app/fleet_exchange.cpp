@@ -3,6 +3,7 @@
 #include "app/adapters.hpp"
 #include "app/fleet_member.hpp"
 #include "base/text.hpp"
+#include "settings/plugin_routes.hpp"
 #include "telemetry/log.hpp"
 
 namespace tocsin::app {
@@ -30,7 +31,9 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
   if (exchanged && member.identity == file.identity && !member.instance->quarantine()) {
     if (member.config_text == text) return;
     if (auto taken = member.instance->reconfigure(config); taken && *taken) {
+      std::lock_guard lock(mutex_);
       member.config_text = text;
+      member.routes = settings::routes_of(type.routes, config);
       lines.push_back(name + ": took the new configuration");
       return;
     }
@@ -67,6 +70,7 @@ void Fleet::bring_up(Member& member, const plugin_host::Found& file, const model
   member.path = file.path;
   member.version = type.version;
   member.config_text = text;
+  member.routes = settings::routes_of(type.routes, config);
   member.refused_identity = 0;
   lines.push_back(name + (exchanged ? ": exchanged, now " : ": started, ") + type.id + " " + type.version);
 }

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/fleet.hpp"
 #include "app/ledger.hpp"
@@ -23,6 +24,7 @@ struct Fleet::Member {
   std::shared_ptr<plugin_host::Sequence> sequence;  ///< of its rows; the same for every instance of the name
   std::uint64_t identity = 0;
   std::string path, version, config_text, error;
+  std::vector<model::RouteDoc> routes;  ///< what the instance serves, with the paths its configuration gives
   /// A successor that could not take over: the same file with the same options is not tried again while another serves,
   /// since each trial may cost a pause.
   std::uint64_t refused_identity = 0;

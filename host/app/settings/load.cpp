@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "config/schema.hpp"
 #include "settings/intervals.hpp"
+#include "settings/plugin_routes.hpp"
 #include "settings/values.hpp"
 
 namespace tocsin::settings {
@@ -66,6 +67,8 @@ class Loader {
     for (Instance& instance : self_starting(request_.plugins, out_.instances))
       out_.instances.push_back(std::move(instance));
     for (Instance& instance : out_.instances) settle(instance);
+    for (std::size_t i = 0; i < out_.instances.size(); ++i)
+      if (auto fault = route_fault(out_.instances, i, request_.plugins)) diagnostics().push_back(std::move(*fault));
     out_.routing = read_routing(root, out_.agent, diagnostics(), request_.now);
     channels();
     check_routes(root, out_.routing, out_.instances, diagnostics());

@@ -1,0 +1,71 @@
+#include "phone/line.hpp"
+#include "speech.hpp"
+#include "tocsin/plugin.hpp"
+
+namespace tocsin_plugins {
+
+class Ivr {
+ public:
+  static constexpr auto id = "ivr", version = "1.0.0",
+                        doc = "Calls with digits to press, through a provider of your own, described in TOML";
+  static constexpr tsn::Option options[] = {
+      {.key = "send",
+       .type = tsn::table,
+       .flags = tsn::required | tsn::secret,
+       .doc = "The request that calls: method, url, headers, body with {{fields}}; ok, permanent; id"},
+      {.key = "status",
+       .type = tsn::table,
+       .flags = tsn::secret,
+       .doc = "The request that asks what became of {{id}}: url, state; delivered, failed, no_answer, every"},
+      {.key = "callback",
+       .type = tsn::table,
+       .flags = tsn::secret,
+       .doc = "Where the provider says what became of a call and what was pressed: path, auth, id, state, digits"},
+      {.key = "retries",
+       .type = tsn::integer,
+       .fallback = "2",
+       .min = "0",
+       .max = "10",
+       .doc = "How often to call again when nobody answers"},
+      {.key = "retry_after",
+       .type = tsn::duration,
+       .fallback = "\"60s\"",
+       .min = "\"1s\"",
+       .max = "\"1h\"",
+       .doc = "How long to wait before calling again"},
+      {.key = "ca_file", .doc = "PEM file with a root certificate of your own, beside the system's"},
+      {.key = "proxy_url", .doc = "Proxy for outgoing calls; default: [http] proxy_url"},
+      {.key = "no_proxy", .type = tsn::array, .doc = "Hosts reached without the proxy"},
+  };
+  static constexpr tsn::Route routes[] = {
+      {"POST", "{callback.path}", "What became of a call and what was pressed, from the provider"},
+  };
+  static constexpr const char* needs[] = {"network"};
+  static constexpr auto address_field = "phone";
+
+  Ivr() : line_(ctx_, kind()) {}
+
+  tsn::Status start() { return line_.start(); }
+  void stop() { line_.stop(); }
+  tsn::Status deliver(const tsn::Message& message, tsn::Delivered& delivered, tsn::Deadline deadline) {
+    return line_.send(message, speech_of(message, line_.takes_digits(), ctx_.now()), delivered, deadline);
+  }
+  void handle(const tsn::Request& request, tsn::Response& response) { line_.handle(request, response); }
+
+ private:
+  static LineKind kind() {
+    return {"ivr",
+            true,
+            {{"completed", "finished"},
+             {"failed", "canceled", "cancelled", "rejected", "invalid"},
+             {"no-answer", "no_answer", "noanswer", "busy", "timeout", "voicemail"}},
+            {}};
+  }
+  tsn::Context ctx_;
+  PhoneLine line_;
+};
+
+}  // namespace tocsin_plugins
+
+using tocsin_plugins::Ivr;
+TOCSIN_PLUGIN(Ivr)
