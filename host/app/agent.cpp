@@ -693,8 +693,9 @@ AgentTotals Agent::totals() {
                         });
   totals.incidents = count([&](const auto& q) { return kept.incidents(q); }, storage::IncidentQuery{},
                            [](const auto&) { return true; });
-  totals.notifications = count([&](const auto& q) { return kept.attempts(q); }, storage::LogQuery{},
-                               [](const auto& attempt) { return attempt.status == "SENT" || attempt.status == "DELIVERED"; });
+  totals.notifications =
+      count([&](const auto& q) { return kept.attempts(q); }, storage::LogQuery{},
+            [](const auto& attempt) { return attempt.status == "SENT" || attempt.status == "DELIVERED"; });
   for (const auto& channel : impl_->pipeline->channel_status()) totals.pending += channel.queued + channel.in_flight;
   return totals;
 }

@@ -109,6 +109,14 @@ void tell_way(Changes& changes, const Answering& a) {
   }
 }
 
+/// A tracker that tells of a note would be handed it back, and tell of it again.
+void tell_back_nothing(Changes& changes, const std::string& from) {
+  if (from.empty()) return;
+  std::erase_if(changes.deliveries, [&](const model::Delivery& d) {
+    return d.tracker && d.instance == from && d.kind != model::MessageKind::firing;  // that one opens a ticket
+  });
+}
+
 }  // namespace
 
 Result<Changes> act(Desk& desk, const std::string& correlation_id, const Answering& a, base::Time now,
@@ -117,6 +125,7 @@ Result<Changes> act(Desk& desk, const std::string& correlation_id, const Answeri
   if (!incident) return base::fail(Fault::not_found, "there is no incident " + correlation_id);
   TRY(Changes changes, step(desk, *incident, a, now, became.text));
   tell_way(changes, a);
+  tell_back_nothing(changes, a.from);
   // After the step, which may be refused, and before nothing that may be.
   if (!a.tracker.empty()) {
     model::TicketRef ticket;

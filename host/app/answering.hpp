@@ -13,6 +13,7 @@ struct Answering {
   std::string who;      ///< for the timeline
   std::string contact;  ///< the contact it is; empty: none
   std::string tracker;  ///< instance whose ticket the answer names; empty: it names none
+  std::string from;     ///< tracker instance it came through: what follows is not told to that one again
 };
 
 /// What `answer` asks for, done to one incident. `became` is filled in also where nothing changes.

@@ -34,6 +34,11 @@ std::string name_in_section(const std::string& instance) {
   return instance.substr(instance.find('.') + 1);
 }
 
+/// "jira" of "tracker.jira"; empty: it is none.
+std::string tracker_of(const std::string& instance) {
+  return instance.starts_with("tracker.") ? name_in_section(instance) : std::string();
+}
+
 /// Only its own messages are a notifier's business; what else takes callbacks may do so for others.
 std::string whose_messages(const std::string& instance) {
   return instance.starts_with("notifier.") ? name_in_section(instance) : std::string();
@@ -187,7 +192,7 @@ Result<Feedback::Meant> Feedback::meant(const std::string& instance, const model
   std::string by_ticket;
   if (!answer.ticket.empty()) {
     TRY(const auto tickets, parts_.pipeline->store().tickets());
-    const std::string own = instance.starts_with("tracker.") ? name_in_section(instance) : std::string();
+    const std::string own = tracker_of(instance);
     for (const auto& ticket : tickets) {
       if (ticket.key != answer.ticket || (!own.empty() && ticket.instance != own)) continue;
       by_ticket = ticket.correlation_id;
@@ -204,6 +209,9 @@ Result<Feedback::Meant> Feedback::meant(const std::string& instance, const model
   } else {
     if (by_ticket.empty()) return base::fail(Fault::not_found, "no incident has the ticket " + answer.ticket);
     out.incident = by_ticket;
+  }
+  if (!by_ticket.empty() && by_ticket != out.incident) {
+    return base::fail(Fault::conflict, "the ticket " + answer.ticket + " is another incident's");
   }
   if (answer.whole_service) {
     TRY(out.others, others_of_service(out.incident));
@@ -267,7 +275,7 @@ Result<model::Changes> Feedback::decide(const std::string& instance, const model
       return kept({});
     }
   }
-  const Answering answering{answer, meant.who, meant.contact, meant.tracker};
+  const Answering answering{answer, meant.who, meant.contact, meant.tracker, tracker_of(instance)};
   TRY(auto changes, act(desk, meant.incident, answering, now, became));
   std::size_t more = 0;
   Answering other = answering;

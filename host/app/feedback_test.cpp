@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
@@ -55,6 +56,10 @@ model::Routing phone_routing() {
   sms.instance = sms.plugin = "sms";
   sms.address_field = "phone";
   r.channels["sms"] = sms;
+  model::Channel jira;
+  jira.instance = jira.plugin = "jira";
+  jira.tracker = true;
+  r.channels["jira"] = jira;
   model::Policy page;
   page.name = "page";
   page.steps = {{{"sms:contact.first"}, std::chrono::hours(1)}, {{"sms:contact.second"}, std::chrono::hours(1)}};
@@ -266,6 +271,23 @@ TEST_F(FeedbackPath, AMessageIsAnsweredByItsKeyOrByWhatItsProviderCallsIt) {
   auto by_id = reply(incident, AnswerKind::note);
   by_id.incident.clear(), by_id.text = "two", by_id.provider_id = "p-first";
   EXPECT_EQ(answer(by_id).number, incident.number);
+}
+
+TEST_F(FeedbackPath, ATrackersNoteIsNotedAndNotTurnedBackToIt) {
+  const auto incident = open();
+  const std::string id = incident.correlation_id;
+  have(pipeline->decide([=](incidents::Desk& desk, base::Time now) -> base::Result<model::Changes> {
+    return desk.on_ticket({id, "jira", "OPS-1", "https://jira/OPS-1", "Open", "", {}}, now);
+  }));
+  model::Answer note;
+  note.kind = AnswerKind::note;
+  note.ticket = "OPS-1", note.ticket_status = "In Progress", note.actor = "Ana", note.text = "on it";
+  EXPECT_TRUE(have(feedback->answer("tracker.jira", note)).changed);
+  const auto deliveries = have(store->deliveries(id));
+  EXPECT_TRUE(std::ranges::none_of(deliveries, [](const auto& d) { return d.tracker && d.note == "on it"; }));
+  EXPECT_EQ(have(store->tickets()).at(0).status, "In Progress");
+  note.incident = std::to_string(open().number);
+  EXPECT_EQ(refusal(note), "the ticket OPS-1 is another incident's");
 }
 
 TEST_F(FeedbackPath, AMessageThatIsNotInTheLogIsWaitedForAndThenIsNone) {

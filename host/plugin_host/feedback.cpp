@@ -131,6 +131,10 @@ Result<void> check_answer(const model::Answer& answer) {
                         {"actor", &answer.actor},
                         {"way", &answer.way}}));
   TRY_VOID(check_texts("answer", 2000, {{"ticket_url", &answer.ticket_url}}));
+  const std::string scheme = base::lower(answer.ticket_url.substr(0, 8));
+  if (!answer.ticket_url.empty() && !scheme.starts_with("http://") && !scheme.starts_with("https://")) {
+    return fail(Fault::invalid, "answer: ticket_url is no http:// or https:// address");
+  }
   TRY_VOID(check_texts("answer", max_text, {{"text", &answer.text}}));
   if (answer.id.size() > 256 || holds_control(answer.id)) {
     return fail(Fault::invalid, "answer: id has at most 256 bytes and no control characters");

@@ -97,6 +97,8 @@ TEST_F(FeedbackService, RefusesAnswersThatAreNotSound) {
             "-2 answer: actor, address and way hold no control characters");
   EXPECT_EQ(with([](auto& a) { a.id = text("a\nb"); }),
             "-2 answer: id has at most 256 bytes and no control characters");
+  EXPECT_EQ(with([](auto& a) { a.ticket_url = text("javascript:alert(1)"); }),
+            "-2 answer: ticket_url is no http:// or https:// address");
   EXPECT_EQ(with([](auto& a) { a.lasts = -1; }), "-2 answer: a time is before 1970, or lasts less than nothing");
   EXPECT_EQ(with([](auto& a) { a.incident = {}; }),
             "-2 answer: it names no incident; give its number, a message of it, or its ticket");
