@@ -99,8 +99,8 @@ constexpr std::array attachment_parameters{
 constexpr std::array log_parameters{
     Parameter{"incident", "string", "Number or correlation id."},
     Parameter{"instance", "string", "The notifier's instance."},
-    Parameter{"status", "string", "Of the attempt.", "SENT FAILED RETRYING DEAD SHADOW SUPPRESSED"}, limit_parameter,
-    after_parameter};
+    Parameter{"status", "string", "Of the attempt.", "SENT DELIVERED FAILED RETRYING DEAD SHADOW SUPPRESSED"},
+    limit_parameter, after_parameter};
 
 constexpr Parameter filter_parameter{
     "filter", "string", "A matcher: label=\"value\", also != =~ !~; all given must match.", {}, {}, true};

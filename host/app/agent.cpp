@@ -132,6 +132,7 @@ struct Agent::Impl {
   std::unique_ptr<Fellows> fellows;
   std::unique_ptr<DecidingLease> lease;
   std::unique_ptr<Backend> backend;
+  std::unique_ptr<Feedback> feedback;
   std::unique_ptr<api::Server> server;
   // What changes the configuration runs one at a time.
   std::mutex changing;
@@ -267,6 +268,9 @@ base::Result<void> Agent::Impl::make_pipeline() {
   TRY(const auto problems, pipeline->start(all_rules(), std::move(restored)));
   for (const auto& problem : problems) telemetry::log_error("rules", problem.rule + ": " + problem.error.message());
   port->set_pipeline(pipeline.get());
+  feedback = std::make_unique<Feedback>(Feedback::Parts{
+      pipeline.get(), &clock, [this] { return configuration.routing(); }, [this] { return lease->decider(); }});
+  port->set_feedback(feedback.get());
   tell_crashes();
   return {};
 }
@@ -484,6 +488,7 @@ void Agent::Impl::stop() {
       },
       [this] {
         if (port) port->set_pipeline(nullptr);
+        if (port) port->set_feedback(nullptr);
       },
       [this] {
         if (fleet) fleet->stop();
@@ -688,8 +693,9 @@ AgentTotals Agent::totals() {
                         });
   totals.incidents = count([&](const auto& q) { return kept.incidents(q); }, storage::IncidentQuery{},
                            [](const auto&) { return true; });
-  totals.notifications = count([&](const auto& q) { return kept.attempts(q); }, storage::LogQuery{},
-                               [](const auto& attempt) { return attempt.status == "SENT"; });
+  totals.notifications =
+      count([&](const auto& q) { return kept.attempts(q); }, storage::LogQuery{},
+            [](const auto& attempt) { return attempt.status == "SENT" || attempt.status == "DELIVERED"; });
   for (const auto& channel : impl_->pipeline->channel_status()) totals.pending += channel.queued + channel.in_flight;
   return totals;
 }

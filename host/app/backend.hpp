@@ -118,7 +118,6 @@ class Backend final : public api::Backend {
   base::Result<std::string> correlation_of(const std::string& id);
   /// Decides; an incident that the desk has let go of is taken back from the store first.
   base::Result<model::Incident> decide(const std::string& id, const pipeline::Pipeline::Decide& decide);
-  base::Result<incidents::Known> known(const std::string& id);
   base::Result<void> adopt(const std::string& id);
   base::Result<model::Delivery> trial(const std::string& instance, const std::string& to);
 

@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 
+#include "app/adoption.hpp"
 #include "app/backend.hpp"
 #include "base/id.hpp"
 
@@ -47,37 +48,16 @@ base::Result<api::IncidentView> Backend::incident(const std::string& id) {
   return view;
 }
 
-base::Result<incidents::Known> Backend::known(const std::string& id) {
-  TRY(auto found, parts_.pipeline->store().restore_incident(id));
-  if (found.incidents.empty()) return base::fail(base::Fault::not_found, "there is no incident " + id);
-  incidents::Known known;
-  known.incidents = std::move(found.incidents);
-  known.incident_alerts = std::move(found.incident_alerts);
-  known.ladders = std::move(found.ladders);
-  known.tickets = std::move(found.tickets);
-  return known;
-}
-
 base::Result<void> Backend::adopt(const std::string& id) {
-  TRY(const auto kept, known(id));
+  TRY(const auto kept, known_incident(parts_.pipeline->store(), id));
   return parts_.pipeline->decide([kept](incidents::Desk& desk, base::Time at) -> base::Result<model::Changes> {
     desk.adopt(kept, at);
     return model::Changes{};
   });
 }
 
-/// One that the desk let go of is handed back in the decision's own call: what is decided meanwhile may let it go
-/// again.
 base::Result<model::Incident> Backend::decide(const std::string& id, const pipeline::Pipeline::Decide& decide) {
-  auto decided = parts_.pipeline->decide(decide);
-  if (!decided && decided.error().fault() == base::Fault::not_found) {
-    TRY(const auto kept, known(id));
-    decided = parts_.pipeline->decide([kept, decide](incidents::Desk& desk, base::Time at) {
-      desk.adopt(kept, at);
-      return decide(desk, at);
-    });
-  }
-  if (!decided) return base::fail(decided.error());
+  TRY_VOID(decide_adopting(*parts_.pipeline, id, decide));
   TRY(auto found, parts_.pipeline->store().incident(id));
   if (!found) return base::fail(base::Fault::not_found, "there is no incident " + id);
   return std::move(*found);

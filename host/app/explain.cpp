@@ -225,10 +225,12 @@ class Search {
     TRY(auto retrying, store_.attempts(log));
     std::erase_if(retrying.items, [&](const auto& attempt) { return !keys.contains(attempt.delivery_key); });
     if (retrying.items.empty()) return {};
-    log.status = "SENT";
     log.from = std::ranges::min(retrying.items, {}, &model::Attempt::sent_at).sent_at;
-    TRY(const auto sent, store_.attempts(log));
-    for (const auto& attempt : sent.items) arrived.insert(attempt.delivery_key);
+    for (const char* status : {"SENT", "DELIVERED"}) {
+      log.status = status;
+      TRY(const auto sent, store_.attempts(log));
+      for (const auto& attempt : sent.items) arrived.insert(attempt.delivery_key);
+    }
     // Newest first: one row for each message.
     for (auto& attempt : retrying.items) {
       if (arrived.insert(attempt.delivery_key).second) facts_.retrying.push_back(std::move(attempt));

@@ -46,4 +46,16 @@ base::Result<void> AgentPort::kv_put(const std::string& instance, const std::str
   return pipeline->keep(std::move(changes));
 }
 
+base::Result<void> AgentPort::receipt(const std::string& instance, model::Receipt receipt) {
+  auto* feedback = feedback_.load(std::memory_order_acquire);
+  if (!feedback) return base::fail(base::Fault::unavailable, "the agent is starting or stopping");
+  return feedback->receipt(instance, std::move(receipt));
+}
+
+base::Result<model::Answered> AgentPort::answer(const std::string& instance, model::Answer answer) {
+  auto* feedback = feedback_.load(std::memory_order_acquire);
+  if (!feedback) return base::fail(base::Fault::unavailable, "the agent is starting or stopping");
+  return feedback->answer(instance, std::move(answer));
+}
+
 }  // namespace tocsin::app

@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "app/feedback.hpp"
 #include "pipeline/pipeline.hpp"
 #include "plugin_host/session.hpp"
 #include "telemetry/metrics.hpp"
@@ -28,6 +29,8 @@ class AgentPort : public plugin_host::Port {
   };
   explicit AgentPort(Parts parts) : parts_(std::move(parts)) {}
   void set_pipeline(pipeline::Pipeline* pipeline) { pipeline_.store(pipeline, std::memory_order_release); }
+  /// As the pipeline: before, and after it was taken away, receipts and answers are refused with RETRY.
+  void set_feedback(Feedback* feedback) { feedback_.store(feedback, std::memory_order_release); }
 
   const base::Clock& clock() const override { return *parts_.clock; }
   model::SeriesTable& series() override { return *parts_.series; }
@@ -38,6 +41,8 @@ class AgentPort : public plugin_host::Port {
               double value) override;
   base::Result<std::optional<std::string>> kv_get(const std::string& instance, const std::string& key) override;
   base::Result<void> kv_put(const std::string& instance, const std::string& key, std::string value) override;
+  base::Result<void> receipt(const std::string& instance, model::Receipt receipt) override;
+  base::Result<model::Answered> answer(const std::string& instance, model::Answer answer) override;
   runtime::Reactor& reactor() override { return *parts_.reactor; }
   runtime::Executor& pool() override { return *parts_.pool; }
   void hangs(const plugin_host::Hang& hang) override {
@@ -50,6 +55,7 @@ class AgentPort : public plugin_host::Port {
  private:
   Parts parts_;
   std::atomic<pipeline::Pipeline*> pipeline_{nullptr};
+  std::atomic<Feedback*> feedback_{nullptr};
 };
 
 }  // namespace tocsin::app

@@ -140,6 +140,8 @@ struct Desk::Impl {
   base::Time next_hours(const Case& c, base::Time at) const;
   void look_again_at(Case& c, base::Time then);
   void ladder_delivery_ended(Case& c, const model::Delivery& delivery, base::Time now);
+  void ladder_message_lost(Case& c, const std::string& key, base::Time now);
+  void pass_on(Case& c, const std::string& what, base::Time now);
 
   // --- held_back.cpp -------------------------------------------------------------------------------------------------
   std::unique_ptr<Holds> make_holds() const;

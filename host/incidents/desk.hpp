@@ -141,6 +141,14 @@ class Desk {
   /// A delivery ended: sent, or dead. Resolved members leave their group only after a success; a ladder step none of
   /// whose sends can succeed passes on at once.
   model::Changes on_delivery(const model::Delivery& delivery, base::Time now);
+  /// A message that was sent will never arrive: its provider says so. A step of the ladder that thereby reached nobody
+  /// passes on at once; `who` and `detail` are for the timeline.
+  model::Changes on_lost(const std::string& correlation_id, const std::string& key, const std::string& who,
+                         const std::string& detail, base::Time now);
+  /// The whole incident as text, to the contact's phone (SMS) and mailbox, where it has them and a notifier takes them.
+  base::Result<model::Changes> tell_details(const std::string& id, const std::string& contact, base::Time now);
+  /// What a tracker says its ticket is now.
+  base::Result<model::Changes> ticket_is(const std::string& id, model::TicketRef ticket, base::Time now);
   /// The tracker has a ticket.
   model::Changes on_ticket(const model::TicketRef& ticket, base::Time now);
 

@@ -304,13 +304,25 @@ void Desk::Impl::ladder_delivery_ended(Case& c, const model::Delivery& delivery,
     return;
   }
   climb.hopes.erase(delivery.key);
-  if (!climb.hopes.empty() || climb.reached || !climb.running()) return;
-  const model::Ladder& row = climb.row;
+  if (climb.hopes.empty() && !climb.reached) pass_on(c, "could be sent", now);
+}
+
+/// What was sent stays among the hopes: with the last of them gone the step reached nobody after all.
+void Desk::Impl::ladder_message_lost(Case& c, const std::string& key, base::Time now) {
+  Climb& climb = c.climb;
+  if (climb.hopes.erase(key) == 0 || !climb.hopes.empty()) return;
+  climb.reached = false;
+  pass_on(c, "arrived", now);
+}
+
+void Desk::Impl::pass_on(Case& c, const std::string& what, base::Time now) {
+  if (!c.climb.running()) return;
+  const model::Ladder& row = c.climb.row;
   const bool last = row.next_step >= row.steps.size();
   if (spent(row) || (last && rounds_left(row))) return;
   if (c.incident.snoozed_until != base::no_time) return schedule(c, c.incident.snoozed_until);
   log(c, now, "tocsin", "escalated", "", "",
-      "no message of step " + std::to_string(row.next_step) + " could be sent: passed on");
+      "no message of step " + std::to_string(row.next_step) + " " + what + ": passed on");
   take_steps(c, now);
 }
 

@@ -24,6 +24,7 @@ void for_each_list(A& a, B& b, Each each) {
   each(a.attachments, b.attachments);
   each(a.deliveries, b.deliveries);
   each(a.attempts, b.attempts);
+  each(a.receipts, b.receipts);
   each(a.provider_refs, b.provider_refs);
   each(a.tickets, b.tickets);
   each(a.dead_letters, b.dead_letters);

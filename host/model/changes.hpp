@@ -8,6 +8,7 @@
 
 #include "model/attachment.hpp"
 #include "model/delivery.hpp"
+#include "model/feedback.hpp"
 #include "model/heartbeat.hpp"
 #include "model/rule_row.hpp"
 #include "model/silence.hpp"
@@ -26,6 +27,7 @@ struct Changes {
   std::vector<Attachment> attachments;  ///< append; a key that is there already is left alone
   std::vector<Delivery> deliveries;  ///< upsert by key; a new key that exists already is left alone unless it changed
   std::vector<Attempt> attempts;
+  std::vector<Receipt> receipts;  ///< taken into rows of the notification log that say SENT; others stay as they are
   std::vector<ProviderRef> provider_refs;
   std::vector<TicketRef> tickets;
   std::vector<DeadLetter> dead_letters;

@@ -51,7 +51,7 @@ struct Delivery {
 /// A row of notification_log: one attempt.
 struct Attempt {
   std::string delivery_key, correlation_id, instance, type, recipient;
-  std::string status;  ///< SENT, FAILED, RETRYING, DEAD, SHADOW
+  std::string status;  ///< SENT, FAILED, RETRYING, DEAD, SHADOW; by a receipt DELIVERED
   base::Time sent_at{}, delivered_at{};
   std::string provider_id, error;
   std::uint32_t attempt = 1;

@@ -116,10 +116,21 @@ tsn_status kv_remove(const tsn_host* host, tsn_instance instance, tsn_str key, t
   return with(host, instance, err, [&](InstanceCore& core) { return core.kv_remove(key, err); });
 }
 
+tsn_status receipt(const tsn_host* host, tsn_instance instance, const tsn_receipt* in, tsn_err* err) noexcept {
+  return with(host, instance, err, [&](InstanceCore& core) { return core.receipt(in, err); });
+}
+
+tsn_status answer(const tsn_host* host, tsn_instance instance, const tsn_answer* in, tsn_answered* out,
+                  tsn_err* err) noexcept {
+  return with(host, instance, err, [&](InstanceCore& core) { return core.answer(in, out, err); });
+}
+
 const void* service(const tsn_host* host, tsn_instance instance, tsn_str id) noexcept {
   static const tsn_kv_v1 kv{sizeof(tsn_kv_v1), 0, &kv_get, &kv_put, &kv_remove};
+  static const tsn_feedback_v1 feedback{sizeof(tsn_feedback_v1), 0, &receipt, &answer};
   if (core_of(host, instance) == nullptr || !sound(id)) return nullptr;
-  return view(id) == "tsn.kv/1" ? &kv : nullptr;
+  if (view(id) == "tsn.kv/1") return &kv;
+  return view(id) == "tsn.feedback/1" ? &feedback : nullptr;
 }
 
 }  // namespace

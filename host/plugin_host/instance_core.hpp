@@ -96,6 +96,9 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   tsn_status kv_get(tsn_str key, tsn_out* value, tsn_err* err);
   tsn_status kv_put(tsn_str key, tsn_bytes value, tsn_err* err);
   tsn_status kv_remove(tsn_str key, tsn_err* err);
+  // feedback.cpp
+  tsn_status receipt(const tsn_receipt* in, tsn_err* err);
+  tsn_status answer(const tsn_answer* in, tsn_answered* out, tsn_err* err);
 
  private:
   static constexpr std::chrono::seconds patience{10};

@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "base/value.hpp"
 #include "model/delivery.hpp"
+#include "model/feedback.hpp"
 #include "model/plugin.hpp"
 #include "model/rule.hpp"
 #include "model/series_table.hpp"
@@ -54,6 +55,9 @@ class Port {
                       const model::Labels& labels, double value) = 0;
   virtual base::Result<std::optional<std::string>> kv_get(const std::string& instance, const std::string& key) = 0;
   virtual base::Result<void> kv_put(const std::string& instance, const std::string& key, std::string value) = 0;
+  /// Return when what they say is durable. Checked before (feedback.hpp). Fault::unavailable: later (TSN_RETRY).
+  virtual base::Result<void> receipt(const std::string& instance, model::Receipt receipt);
+  virtual base::Result<model::Answered> answer(const std::string& instance, model::Answer answer);
   virtual runtime::Reactor& reactor() = 0;
   virtual runtime::Executor& pool() = 0;
   /// Told by the watch over calls, on its thread; not to block. came_back() follows if the call returns after all.

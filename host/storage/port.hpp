@@ -73,6 +73,7 @@ struct LogQuery {
   std::string correlation_id, instance, status;
   base::Time from{}, to{};
   Page page;
+  std::string key = {}, provider_id = {};  ///< of one message
 };
 
 /// Which verdicts. A row is asked for when its labels match `matchers`, or when it is about one of `fingerprints` (a

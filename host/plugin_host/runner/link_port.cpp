@@ -184,4 +184,29 @@ Result<void> LinkPort::kv_put(const std::string& instance, const std::string& ke
   return read_outcome(in);
 }
 
+Result<void> LinkPort::receipt(const std::string& instance, model::Receipt receipt) {
+  Writer content;
+  content(receipt);
+  std::string answer;
+  if (link_.call(Kind::receipt, number_of(instance), link_.next_id(), {content.bytes}, never, answer) !=
+      Link::End::answered)
+    return fail(Fault::cancelled, "the agent is gone");
+  Reader in(answer);
+  return read_outcome(in);
+}
+
+Result<model::Answered> LinkPort::answer(const std::string& instance, model::Answer given) {
+  Writer content;
+  content(given);
+  std::string answer;
+  if (link_.call(Kind::person_answer, number_of(instance), link_.next_id(), {content.bytes}, never, answer) !=
+      Link::End::answered)
+    return fail(Fault::cancelled, "the agent is gone");
+  Reader in(answer);
+  TRY_VOID(read_outcome(in));
+  model::Answered became;
+  in(became);
+  return became;
+}
+
 }  // namespace tocsin::plugin_host::runner

@@ -48,6 +48,8 @@ class LinkPort final : public Port {
               double value) override;
   base::Result<std::optional<std::string>> kv_get(const std::string& instance, const std::string& key) override;
   base::Result<void> kv_put(const std::string& instance, const std::string& key, std::string value) override;
+  base::Result<void> receipt(const std::string& instance, model::Receipt receipt) override;
+  base::Result<model::Answered> answer(const std::string& instance, model::Answer answer) override;
   runtime::Reactor& reactor() override { return reactor_; }
   runtime::Executor& pool() override { return pool_; }
   void stop();

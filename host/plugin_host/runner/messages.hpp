@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 #include "base/value.hpp"
 #include "model/delivery.hpp"
+#include "model/feedback.hpp"
 #include "model/rule.hpp"
 #include "plugin_host/runner/wire.hpp"
 #include "plugin_host/session.hpp"
@@ -43,6 +44,20 @@ void fields(A& a, Delivery& x) {
   a(x.key, x.instance, x.tracker, x.kind, x.change, x.correlation_id, x.target, x.recipient, x.address, x.reason,
     x.receiver, x.group_key, x.group_labels, x.incident, x.alerts, x.title, x.text, x.note, x.note_author, x.shadow,
     x.state, x.attempts, x.outcome_unknown, x.created_at, x.next_attempt_at, x.deadline, x.last_error);
+}
+
+template <class A>
+void fields(A& a, Receipt& x) {
+  a(x.state, x.key, x.provider_id, x.detail, x.at);
+}
+template <class A>
+void fields(A& a, Answer& x) {
+  a(x.kind, x.whole_service, x.status, x.id, x.incident, x.key, x.provider_id, x.ticket, x.ticket_url, x.ticket_status,
+    x.address, x.actor, x.way, x.text, x.lasts, x.at);
+}
+template <class A>
+void fields(A& a, Answered& x) {
+  a(x.status, x.number, x.changed, x.text);
 }
 
 }  // namespace tocsin::model

@@ -158,6 +158,8 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   void on_reject(std::string_view content);
   void on_metric_name(Process& process, std::string_view content);
   void on_key_value(Process& process, const Frame& frame, std::string_view content);
+  void on_receipt(Process& process, const Frame& frame, std::string_view content);
+  void on_person_answer(Process& process, const Frame& frame, std::string_view content);
   void on_add_input(Process& process, const Frame& frame, std::string_view content);
 
   const Parts parts_;

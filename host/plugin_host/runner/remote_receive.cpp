@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "plugin_host/abi_text.hpp"
+#include "plugin_host/feedback.hpp"
 #include "plugin_host/metric_name.hpp"
 #include "plugin_host/runner/remote_instance.hpp"
 
@@ -39,6 +40,10 @@ void RemoteInstance::receive(Process& process, const Frame& frame, std::string_v
     case Kind::kv_get:
     case Kind::kv_put:
       return on_key_value(process, frame, content);
+    case Kind::receipt:
+      return on_receipt(process, frame, content);
+    case Kind::person_answer:
+      return on_person_answer(process, frame, content);
     case Kind::add_input:
       return on_add_input(process, frame, content);
     default:
@@ -145,6 +150,44 @@ void RemoteInstance::on_key_value(Process& process, const Frame& frame, std::str
       answer(std::uint8_t{0});
       if (!put) answer(static_cast<std::uint8_t>(got->has_value()), got->value_or(""));
     }
+    process->link().answer(frame, answer.bytes);
+  });
+}
+
+/// Waits for what is durable, which the reading thread may not.
+void RemoteInstance::on_receipt(Process& process, const Frame& frame, std::string_view content) {
+  Reader in(content);
+  model::Receipt receipt;
+  in(receipt);
+  const bool good = in.good();
+  port_.pool().post([self = shared_from_this(), process = process.shared_from_this(), frame, good,
+                     receipt = std::move(receipt)]() mutable {
+    base::Result<void> taken = good ? check_receipt(receipt) : base::fail(base::Fault::invalid, "a broken receipt");
+    if (taken) taken = self->port_.receipt(self->name(), std::move(receipt));
+    Writer answer;
+    if (taken)
+      answer(std::uint8_t{0});
+    else
+      write_failure(answer, taken.error());
+    process->link().answer(frame, answer.bytes);
+  });
+}
+
+void RemoteInstance::on_person_answer(Process& process, const Frame& frame, std::string_view content) {
+  Reader in(content);
+  model::Answer given;
+  in(given);
+  const bool good = in.good();
+  port_.pool().post([self = shared_from_this(), process = process.shared_from_this(), frame, good,
+                     given = std::move(given)]() mutable {
+    base::Result<void> sound = good ? check_answer(given) : base::fail(base::Fault::invalid, "a broken answer");
+    base::Result<model::Answered> became =
+        sound ? self->port_.answer(self->name(), std::move(given)) : base::fail(sound.error());
+    Writer answer;
+    if (became)
+      answer(std::uint8_t{0}, *became);
+    else
+      write_failure(answer, became.error());
     process->link().answer(frame, answer.bytes);
   });
 }

@@ -281,6 +281,25 @@ model::Rule rule_above(double limit) {
   return rule;
 }
 
+TEST_F(Isolated, AnswersAndReceiptsOfAPluginArrive) {
+  auto echo = make("echo");
+  EXPECT_EQ(request(*echo, "answer").body, "1042 acknowledged by first");
+  ASSERT_EQ(port.answers.size(), 1u);
+  EXPECT_EQ(port.answers[0].incident, "1042");
+  EXPECT_EQ(port.answers[0].address, "+966500000001");
+  EXPECT_EQ(port.answers[0].way, "SMS reply");
+  ASSERT_EQ(port.receipts.size(), 1u);
+  EXPECT_EQ(port.receipts[0].instance, echo->name());
+  EXPECT_EQ(port.receipts[0].key, "k-1");
+  EXPECT_EQ(port.receipts[0].detail, "UNDELIV");
+}
+
+TEST_F(Isolated, AnAnswerThatIsRefusedSaysWhy) {
+  port.refusal = base::Error(base::Fault::not_found, "there is no incident 1042");
+  auto echo = make("echo");
+  EXPECT_EQ(request(*echo, "answer").body, "there is no incident 1042");
+}
+
 TEST_F(Isolated, DetectorJudgesItsRows) {
   auto judge = make("judge");
   Rows rows({1, 7, 3, 9});

@@ -59,6 +59,8 @@ enum class Kind : std::uint16_t {
   metric_name,  ///< what a slot of the shared metrics is called
   kv_get,
   kv_put,
+  receipt,
+  person_answer,
   add_input,  ///< during compile and evaluate; id is that of the call it belongs to
 };
 

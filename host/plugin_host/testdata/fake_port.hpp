@@ -81,6 +81,19 @@ class FakePort final : public Port {
     kv[instance + "/" + key] = std::move(value);
     return {};
   }
+  base::Result<void> receipt(const std::string& instance, model::Receipt one) override {
+    std::lock_guard lock(mutex);
+    one.instance = instance;
+    receipts.push_back(std::move(one));
+    if (refusal) return base::fail(*refusal);
+    return {};
+  }
+  base::Result<model::Answered> answer(const std::string&, model::Answer one) override {
+    std::lock_guard lock(mutex);
+    answers.push_back(std::move(one));
+    if (refusal) return base::fail(*refusal);
+    return answered;
+  }
   runtime::Reactor& reactor() override { return reactor_; }
   runtime::Executor& pool() override { return pool_; }
 
@@ -102,6 +115,10 @@ class FakePort final : public Port {
   std::vector<std::string> lines;
   std::map<std::string, double> metrics;
   std::map<std::string, std::string> kv;
+  std::vector<model::Receipt> receipts;
+  std::vector<model::Answer> answers;
+  model::Answered answered{model::IncidentStatus::acknowledged, 1042, true, "1042 acknowledged by first"};
+  std::optional<base::Error> refusal;  ///< of receipts and answers
 
  private:
   runtime::Pool pool_{"test-pool", 3};

@@ -76,7 +76,7 @@ struct Teller {
   }
 };
 
-/// Echoes a request's body; "crash" ends it.
+/// Echoes a request's body; "crash" ends it; "answer" acknowledges, and echoes what that is answered with.
 struct Echo {
   static constexpr auto id = "echo", version = "1.0.0", doc = "Echoes";
   static constexpr tsn::Route routes[] = {{"POST", "/echo", "echoes"}};
@@ -84,8 +84,21 @@ struct Echo {
 
   tsn::Status handle(const tsn::Request& request, tsn::Response& response) {
     if (request.body() == "crash") crash();
+    if (request.body() == "answer") return answer(response);
     response.header("x-path", request.path());
     response.body(request.body());
+    return tsn::ok;
+  }
+  tsn::Status answer(tsn::Response& response) {
+    tsn::PersonAnswer given;
+    given.id = "reply-1";
+    given.incident = "1042";
+    given.address = "+966500000001";
+    given.way = "SMS reply";
+    tsn::Answered became;
+    const auto taken = ctx.feedback().answer(given, &became);
+    const auto told = ctx.feedback().receipt({.state = TSN_RECEIPT_FAILED, .key = "k-1", .detail = "UNDELIV"});
+    response.body(taken && told ? became.text : std::string(taken ? told.text() : taken.text()));
     return tsn::ok;
   }
 };

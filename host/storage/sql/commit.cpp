@@ -97,6 +97,7 @@ class Writer {
     TRY_VOID(each(c.dead_letters_replayed, &Writer::replayed));
     TRY_VOID(each(c.deliveries, &Writer::delivery));
     TRY_VOID(each(c.attempts, &Writer::attempt));
+    TRY_VOID(each(c.receipts, &Writer::receipt));
     TRY_VOID(each(c.provider_refs, &Writer::provider_ref));
     TRY_VOID(each(c.tickets, &Writer::ticket));
     TRY_VOID(each(c.dead_letters, &Writer::dead_letter));
@@ -317,6 +318,28 @@ class Writer {
         {agent_, text_param(a.correlation_id), a.delivery_key, a.instance, text_param(a.type), text_param(a.recipient),
          a.status, number(a.attempt), time_param(a.sent_at), time_param(a.delivered_at), text_param(a.provider_id),
          text_param(a.error)});
+  }
+
+  /// Only a row that says SENT takes one: what was final before stays.
+  Result<void> receipt(const model::Receipt& r) {
+    using model::ReceiptState;
+    const bool failed = r.state == ReceiptState::failed;
+    const std::string_view status = failed ? "FAILED" : r.state == ReceiptState::delivered ? "DELIVERED" : "SENT";
+    std::string set = "UPDATE notification_log SET status = $1";
+    std::vector<Param> params{status};
+    const auto next = [&](Param value) {
+      params.push_back(std::move(value));
+      return "$" + std::to_string(params.size());
+    };
+    if (r.state == ReceiptState::delivered) set += ", delivered_at = " + next(time_param(r.at));
+    if (failed) set += ", delivered_at = NULL";
+    if (failed || !r.detail.empty()) set += ", error_message = " + next(text_param(r.detail));
+    set += " WHERE status = 'SENT' AND ";
+    set += r.key.empty() ? "provider_id = " + next(std::string_view(r.provider_id))
+                         : "delivery_key = " + next(std::string_view(r.key));
+    if (!r.instance.empty()) set += " AND instance = " + next(std::string_view(r.instance));
+    TRY_VOID(t_.run(set, params));
+    return {};
   }
 
   Result<void> provider_ref(const model::ProviderRef& r) {

@@ -42,6 +42,8 @@ Result<Listed<model::Attempt>> SqlStore::attempts(const LogQuery& query) {
   if (!query.correlation_id.empty()) q.where("correlation_id = ?", std::string_view(query.correlation_id));
   if (!query.instance.empty()) q.where("instance = ?", std::string_view(query.instance));
   if (!query.status.empty()) q.where("status = ?", std::string_view(query.status));
+  if (!query.key.empty()) q.where("delivery_key = ?", std::string_view(query.key));
+  if (!query.provider_id.empty()) q.where("provider_id = ?", std::string_view(query.provider_id));
   between(q, "sent_at", query.from, query.to);
   return ask_page<model::Attempt>(*database_, q, query.page,
                                   [](const Row& row) -> Result<model::Attempt> { return read_attempt(row); });
