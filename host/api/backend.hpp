@@ -21,6 +21,7 @@
 #include "model/matcher.hpp"
 #include "model/plugin.hpp"
 #include "model/received_alert.hpp"
+#include "model/rotation.hpp"
 #include "model/rule.hpp"
 #include "model/silence.hpp"
 
@@ -91,6 +92,19 @@ struct SilenceView {
   bool holds = false;  ///< active, and not between two recurrences
   base::Time until{};  ///< when `holds` changes; no_time: not known, or never
 };
+/// Who is on call over [since, until).
+struct OncallSpan {
+  std::string contact;      ///< empty: nobody
+  std::string by;           ///< "shift", "override", "fallback", "nobody"
+  std::string override_id;  ///< of the override that says so
+  base::Time since{}, until{};
+};
+struct OncallView {
+  std::string rotation;
+  OncallSpan now, next;
+  std::vector<model::OncallOverride> overrides;  ///< that hold then or later
+};
+
 /// What a silence would mean now.
 struct SilencePreview {
   std::vector<model::Alert> alerts;  ///< firing ones that it means
@@ -211,6 +225,14 @@ class Backend {
   virtual base::Result<std::vector<SilenceView>> silence_views(const model::Matchers& filter) = 0;
   virtual base::Result<SilenceView> silence_view(const std::string& id) = 0;
   virtual base::Result<SilencePreview> preview_silence(const model::Silence& silence) = 0;
+
+  // --- who is on call ----------------------------------------------------------------------------------------------
+  virtual base::Result<std::vector<OncallView>> oncall(base::Time at) = 0;
+  /// A new one; an unset `from` is now.
+  virtual base::Result<model::OncallOverride> set_override(model::OncallOverride wanted) = 0;
+  virtual base::Result<void> remove_override(const std::string& id, const std::string& actor) = 0;
+  /// The rotation's next 90 days as iCalendar (RFC 5545).
+  virtual base::Result<std::string> oncall_calendar(const std::string& rotation) = 0;
 
   virtual std::string metrics(bool openmetrics) = 0;
   /// Empty: ready; else why not.

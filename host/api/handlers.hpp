@@ -30,6 +30,12 @@ Outcome preview_silence(Backend& backend, const Call& call);
 Outcome show_silence(Backend& backend, const Call& call);
 Outcome expire_silence(Backend& backend, const Call& call);
 
+// handlers_oncall.cpp
+Outcome show_oncall(Backend& backend, const Call& call);
+Outcome set_override(Backend& backend, const Call& call);
+Outcome remove_override(Backend& backend, const Call& call);
+Outcome export_oncall(Backend& backend, const Call& call);
+
 // handlers_incident_lists.cpp
 Outcome list_incidents(Backend& backend, const Call& call);
 Outcome export_incidents(Backend& backend, const Call& call);

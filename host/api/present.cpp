@@ -84,6 +84,32 @@ void cell(std::string& out, double value) {
 
 }  // namespace
 
+namespace {
+
+void write_members(JsonWriter& json, const OncallSpan& span) {
+  optional_text(json, "who", span.contact);
+  json.field("by", span.by).field("since", span.since).field("until", span.until);
+  optional_text(json, "override", span.override_id);
+}
+
+}  // namespace
+
+void write(JsonWriter& json, const model::OncallOverride& one) {
+  json.open_object().field("id", one.id).field("rotation", one.rotation).field("to", one.contact);
+  json.field("from", one.from).field("until", one.until).field("by", one.created_by);
+  json.field("created_at", one.created_at).close_object();
+}
+
+void write(JsonWriter& json, const OncallView& view) {
+  json.open_object().field("rotation", view.rotation);
+  write_members(json, view.now);
+  json.key("next").open_object();
+  write_members(json, view.next);
+  json.close_object().key("overrides").open_array();
+  for (const model::OncallOverride& one : view.overrides) write(json, one);
+  json.close_array().close_object();
+}
+
 void write(JsonWriter& json, const model::Labels& labels) {
   json.open_object();
   for (const auto& [name, value] : labels) json.field(name, value);

@@ -21,6 +21,8 @@ void write(JsonWriter& json, const model::Attempt& attempt);
 void write(JsonWriter& json, const model::PluginStatus& plugin);
 void write(JsonWriter& json, const model::DeadLetter& letter);
 void write(JsonWriter& json, const SilenceView& view);
+void write(JsonWriter& json, const model::OncallOverride& one);
+void write(JsonWriter& json, const OncallView& view);
 
 /// Empty text becomes null.
 void optional_text(JsonWriter& json, std::string_view name, std::string_view text);

@@ -94,6 +94,10 @@ class Backend final : public api::Backend {
   base::Result<std::vector<api::SilenceView>> silence_views(const model::Matchers& filter) override;
   base::Result<api::SilenceView> silence_view(const std::string& id) override;
   base::Result<api::SilencePreview> preview_silence(const model::Silence& silence) override;
+  base::Result<std::vector<api::OncallView>> oncall(base::Time at) override;
+  base::Result<model::OncallOverride> set_override(model::OncallOverride wanted) override;
+  base::Result<void> remove_override(const std::string& id, const std::string& actor) override;
+  base::Result<std::string> oncall_calendar(const std::string& rotation) override;
   base::Result<api::Explanation> explain(const api::ExplainQuery& query) override;
   std::vector<model::HeartbeatView> heartbeats() override { return parts_.heartbeats->list(); }
   base::Result<model::HeartbeatView> beat(model::Beat beat) override {

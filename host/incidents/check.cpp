@@ -33,8 +33,20 @@ class Check {
                did_you_mean(member, names_of(routing_.contacts)));
       }
     }
+    for (const auto& [name, rotation] : routing_.rotations) rotation_names_contacts(name, rotation);
     for (const auto& [name, contact] : routing_.contacts) {
       for (const auto& preference : contact.prefer) prefers_known(name, preference.by);
+    }
+  }
+
+  void rotation_names_contacts(const std::string& name, const model::Rotation& rotation) {
+    std::vector<std::string> named = rotation.members;
+    if (!rotation.fallback.empty()) named.push_back(rotation.fallback);
+    const std::set<std::string> once(named.begin(), named.end());
+    for (const std::string& contact : once) {
+      if (routing_.contacts.contains(contact)) continue;
+      report("rotation \"" + name + "\": there is no contact \"" + contact + "\"" +
+             did_you_mean(contact, names_of(routing_.contacts)));
     }
   }
 

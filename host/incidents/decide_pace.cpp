@@ -142,7 +142,7 @@ base::Result<model::Changes> Desk::page(const std::string& id, const std::vector
   TRY_VOID(worked_on(c, "paged about"));
   if (targets.empty()) return base::fail(Fault::invalid, "a page needs a target, such as sms:contact.first");
   for (const std::string& target : targets) {
-    const Found people = find_people(impl_->routing_, target);
+    const Found people = impl_->people_of(target, now);
     if (!people.recipients.empty()) continue;
     return base::fail(Fault::invalid, "the target \"" + target + "\" leads to nobody" +
                                           (people.problems.empty() ? "" : ": " + joined(people.problems, "; ")));

@@ -1,7 +1,7 @@
 // The desk's state and its decisions, in files by subject: alerts.cpp (alerts into incidents), groups.cpp (group
 // flushes), ladders.cpp (escalation), messages.cpp (deliveries), receiving.cpp (alerts from outside), views.cpp (what
-// is asked), verdicts.cpp (why), next.cpp (what comes), flapping.cpp and digests.cpp (dampers), decide_*.cpp (what
-// people decide), desk.cpp (restore, time). One strand.
+// is asked), verdicts.cpp (why), next.cpp (what comes), flapping.cpp and digests.cpp (dampers), duties.cpp (who is on
+// call), decide_*.cpp (what people decide), desk.cpp (restore, time). One strand.
 #pragma once
 
 #include <memory>
@@ -17,6 +17,7 @@
 #include "incidents/people.hpp"
 #include "incidents/received.hpp"
 #include "incidents/reports.hpp"
+#include "incidents/rotation.hpp"
 #include "incidents/silences.hpp"
 #include "incidents/state.hpp"
 #include "incidents/storms.hpp"
@@ -134,7 +135,7 @@ struct Desk::Impl {
                            std::vector<std::string>* routes) const;
   bool hold_step(Case& c, base::Time at);
   std::vector<StepHold> step_holds(const Case& c, const Nodes& all, base::Time at) const;
-  bool leads_further(const Case& c, const Node& node) const;
+  bool leads_further(const Case& c, const Node& node, base::Time at) const;
   bool hands_over(const Case& c, const Nodes& nodes, base::Time at) const;
   bool hand_over(Case& c, const Nodes& nodes, base::Time at);
   base::Time next_hours(const Case& c, base::Time at) const;
@@ -209,6 +210,11 @@ struct Desk::Impl {
   static std::string cause_suffix(Case& c, base::Time at);
   bool is_person(const std::string& actor, const Recipient& recipient) const;
 
+  /// With whoever is on call at that time.
+  Found people_of(const std::string& target, base::Time at) const {
+    return find_people(routing_, target, {&roster_, at});
+  }
+
   // --- silencing.cpp -------------------------------------------------------------------------------------------------
   FiringAlerts firing() const;
   void learn_silences(std::vector<model::Silence> rows, const std::vector<model::Alert>& committed, base::Time now);
@@ -238,7 +244,7 @@ struct Desk::Impl {
   void verdict_acknowledged(const Case& c, const std::string& actor, std::string text, base::Time now);
   void verdict_below_open_after(const model::Alert& alert, const Node& node, std::size_t together, base::Time now);
   void verdicts_of_joined(base::Time now);
-  std::string problems_of(const std::vector<std::string>& targets) const;
+  std::string problems_of(const std::vector<std::string>& targets, base::Time at) const;
 
   // --- next.cpp ------------------------------------------------------------------------------------------------------
   bool foresee(const Group& group, const Node& node, const Record& record, const About& about, Due& due) const;
@@ -269,7 +275,7 @@ struct Desk::Impl {
   void run_due(base::Time now);
   void learn(Known known, base::Time now);
   void learn_groups(std::vector<model::GroupState> rows, base::Time now);
-  void learn_pending(const std::vector<model::Delivery>& pending);
+  void learn_pending(const std::vector<model::Delivery>& pending, base::Time now);
   void learn_loose(const std::vector<model::Alert>& committed);
   base::Result<Case*> wanted(const std::string& id);
   base::Result<void> apply_status(Case& c, const StatusChange& change, base::Time now);
@@ -278,6 +284,7 @@ struct Desk::Impl {
 
   model::Routing routing_;
   std::unique_ptr<Tree> tree_;
+  Roster roster_;
   Silences silences_;
   std::unique_ptr<Holds> holds_;                                        ///< of routing_ and silences_
   std::map<std::string, Case> cases_;                                   ///< by correlation id

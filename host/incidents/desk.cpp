@@ -21,6 +21,7 @@ Desk::Impl::Impl(model::Routing routing)
     : routing_(std::move(routing)), tree_(std::make_unique<Tree>(routing_)), holds_(make_holds()) {
   silences_.configure(routing_.silences, routing_.severity);
   storms_.configure(routing_.storm);
+  roster_.configure(routing_);
 }
 
 model::Changes Desk::Impl::finish(base::Time now) {
@@ -205,7 +206,7 @@ void Desk::Impl::index_members(Case& c) {
 }
 
 /// What is on its way, of group flushes and of the step each ladder took last.
-void Desk::Impl::learn_pending(const std::vector<model::Delivery>& pending) {
+void Desk::Impl::learn_pending(const std::vector<model::Delivery>& pending, base::Time now) {
   for (const model::Delivery& delivery : pending) {
     if (delivery.state != model::DeliveryState::pending) continue;
     if (!delivery.group_key.empty()) expect_group_delivery(delivery);
@@ -221,7 +222,7 @@ void Desk::Impl::learn_pending(const std::vector<model::Delivery>& pending) {
     // Somebody of the step is not waited for any more: taken as reached, so the ladder waits as configured.
     std::size_t people = 0;
     for (const std::string& target : c.climb.row.steps[c.climb.row.next_step - 1]) {
-      people += find_people(routing_, target).recipients.size();
+      people += people_of(target, now).recipients.size();
     }
     c.climb.reached = c.climb.hopes.size() < people;
   }
@@ -257,9 +258,10 @@ void Desk::restore(Known known, base::Time now) {
   auto alerts = std::move(known.alerts);
   auto deliveries = std::move(known.deliveries);
   auto silences = std::move(known.silences);
+  impl_->roster_.learn(std::move(known.overrides));
   impl_->learn(std::move(known), now);
   impl_->learn_groups(std::move(groups), now);
-  impl_->learn_pending(deliveries);
+  impl_->learn_pending(deliveries, now);
   impl_->learn_gathered(deliveries, now);
   impl_->learn_loose(alerts);
   impl_->rebuild_sources();
@@ -286,6 +288,7 @@ void Desk::set_routing(model::Routing routing, base::Time now) {
   impl_->routing_ = std::move(routing);
   impl_->tree_ = std::make_unique<Tree>(impl_->routing_);
   impl_->silences_.configure(impl_->routing_.silences, impl_->routing_.severity);
+  impl_->roster_.configure(impl_->routing_);
   impl_->holds_ = impl_->make_holds();
   impl_->rebuild_sources();
   impl_->storms_.configure(impl_->routing_.storm);

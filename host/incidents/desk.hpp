@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "incidents/held.hpp"
+#include "incidents/rotation.hpp"
 #include "model/alert_view.hpp"
 #include "model/changes.hpp"
 #include "model/received_alert.hpp"
@@ -31,6 +32,7 @@ struct Known {
   /// Pending ones: what is on its way is neither told again nor forgotten when its alert resolves meanwhile.
   std::vector<model::Delivery> deliveries = {};
   std::vector<model::Silence> silences = {};
+  std::vector<model::OncallOverride> overrides = {};
 };
 
 /// What a silence would mean now.
@@ -135,6 +137,13 @@ class Desk {
   SilencePreview preview_silence(const model::Silence& silence) const;
   /// Rows that another agent of the database wrote; the newer of two with one id counts.
   void learn_silences(std::vector<model::Silence> rows, base::Time now);
+
+  // --- who is on call (duties.cpp) ---
+  /// Stands in from then on; `made` gets it with its id. Who has been told already is not told anew.
+  base::Result<model::Changes> set_override(model::OncallOverride override, base::Time now,
+                                            model::OncallOverride* made = nullptr);
+  base::Result<model::Changes> remove_override(const std::string& id, base::Time now);
+  const Roster& roster() const;
 
   /// After a commit gave new incidents their numbers.
   void numbered(const std::string& correlation_id, std::uint64_t number);

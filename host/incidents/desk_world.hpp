@@ -140,6 +140,12 @@ class FakeStore {
       else
         silences[s.id] = s;
     }
+    for (const auto& o : changes.overrides) {
+      if (o.gone)
+        overrides.erase(o.id);
+      else
+        overrides[o.id] = o;
+    }
     return fresh;
   }
   Known known() const {
@@ -152,6 +158,7 @@ class FakeStore {
     for (const auto& [id, row] : ladders) out.ladders.push_back(row);
     for (const auto& [id, row] : tickets) out.tickets.push_back(row);
     for (const auto& [id, row] : silences) out.silences.push_back(row);
+    for (const auto& [id, row] : overrides) out.overrides.push_back(row);
     for (const auto& [id, row] : alerts) {
       if (row.state == AlertState::firing || row.received) out.alerts.push_back(row);
     }
@@ -170,6 +177,7 @@ class FakeStore {
   std::map<std::string, model::Ladder> ladders;
   std::map<std::string, model::TicketRef> tickets;
   std::map<std::string, model::Silence> silences;
+  std::map<std::string, model::OncallOverride> overrides;
   std::vector<model::TimelineEntry> timeline;
   std::vector<model::Verdict> verdicts;
 

@@ -301,7 +301,7 @@ void Desk::Impl::tell_group(Group& group, const Node& node, const std::string& t
   const bool at_once = first_of_critical(record, alerts);
   base.alerts = std::move(alerts);
   record.sent = false;
-  for (const Recipient& recipient : find_people(routing_, target).recipients) {
+  for (const Recipient& recipient : people_of(target, at).recipients) {
     model::Delivery d = base;
     d.key = "g:" + hashed(group.key) + ":" + std::to_string(base::to_ns(at)) + ":" +
             hashed(target + "\n" + recipient.exact + base::hex16(content.value()));

@@ -159,13 +159,13 @@ bool Desk::Impl::hold_step(Case& c, base::Time at) {
 }
 
 /// Whether the node's ladder leads to somebody who has not been told.
-bool Desk::Impl::leads_further(const Case& c, const Node& node) const {
+bool Desk::Impl::leads_further(const Case& c, const Node& node, base::Time at) const {
   const auto untold = [&](const Recipient& recipient) {
     return std::ranges::find(c.climb.told, recipient.exact) == c.climb.told.end();
   };
   for (const model::PolicyStep& step : ladder_policy(routing_, {&node}, c.incident.severity).steps) {
     for (const std::string& target : step.notify) {
-      if (std::ranges::any_of(find_people(routing_, target).recipients, untold)) return true;
+      if (std::ranges::any_of(people_of(target, at).recipients, untold)) return true;
     }
   }
   return false;
@@ -183,7 +183,7 @@ bool Desk::Impl::hands_over(const Case& c, const Nodes& nodes, base::Time at) co
   if (row.next_step == 0 && row.round == 0)
     return open.size() != c.climb.routes.size() || !std::ranges::all_of(open, ours);
   if (std::ranges::any_of(open, ours) || std::ranges::none_of(nodes, ours)) return false;
-  return !spent(row) || std::ranges::any_of(open, [&](const Node* node) { return leads_further(c, *node); });
+  return !spent(row) || std::ranges::any_of(open, [&](const Node* node) { return leads_further(c, *node, at); });
 }
 
 bool Desk::Impl::hand_over(Case& c, const Nodes& nodes, base::Time at) {
@@ -203,8 +203,9 @@ base::Time Desk::Impl::next_hours(const Case& c, base::Time at) const {
   if (c.climb.routes.empty()) return next;
   bool further = false;
   for (const Node* node : ladder_nodes(nodes_of(c), c.incident.severity)) {
-    further = further || (!from_route(c.climb, *node) && leads_further(c, *node));
     const base::Time change = holds_->hours_change(*node->route, at);
+    const base::Time then = change == base::no_time ? at : change;
+    further = further || (!from_route(c.climb, *node) && leads_further(c, *node, then));
     if (change != base::no_time) next = next == base::no_time ? change : std::min(next, change);
   }
   return further ? next : base::no_time;

@@ -55,7 +55,7 @@ std::set<std::string> Desk::Impl::tell(Case& c, const std::vector<std::string>& 
   std::set<std::string> keys;
   const std::string cause = c.incident.correlation_id + ":" + telling.cause + cause_suffix(c, at) + ":";
   for (const std::string& target : targets) {
-    for (const Recipient& recipient : find_people(routing_, target).recipients) {
+    for (const Recipient& recipient : people_of(target, at).recipients) {
       if (is_person(telling.actor, recipient)) continue;
       Delivery d;
       d.key = cause + hashed(recipient.exact);

@@ -12,9 +12,9 @@ namespace {
 using model::Alert;
 using model::AlertState;
 
-std::vector<std::string> people_of(const model::Routing& routing, const std::string& target) {
+std::vector<std::string> names_in(const Found& found) {
   std::vector<std::string> out;
-  for (const Recipient& recipient : find_people(routing, target).recipients)
+  for (const Recipient& recipient : found.recipients)
     out.push_back(recipient.name.empty() ? recipient.instance : recipient.name);
   return out;
 }
@@ -277,7 +277,7 @@ std::vector<Due> Desk::next(const Asked& given) const {
   std::ranges::stable_sort(out, {}, when);
   if (asked.who.empty() && out.size() > asked.most) out.resize(asked.most);
   for (Due& due : out) {
-    if (!due.target.empty()) due.who = people_of(impl_->routing_, due.target);
+    if (!due.target.empty()) due.who = names_in(impl_->people_of(due.target, due.at));
   }
   if (asked.who.empty()) return out;
   std::erase_if(out, [&](const Due& due) {

@@ -40,7 +40,7 @@ std::optional<Person> parse_person(std::string_view text) {
 
 class Search {
  public:
-  explicit Search(const Routing& routing) : routing_(routing) {}
+  Search(const Routing& routing, OnCallAt when) : routing_(routing), when_(when) {}
 
   Found run(const std::string& target) {
     const std::size_t colon = target.find(':');
@@ -89,7 +89,8 @@ class Search {
     }
     auto person = parse_person(whom);
     if (!person) {
-      return problem(in_quotes(whom) + " is not a recipient: expected contact.NAME, group.NAME or #channel");
+      return problem(in_quotes(whom) +
+                     " is not a recipient: expected contact.NAME, group.NAME, rotation.NAME or #channel");
     }
     if (takes_no_person(*channel)) {
       return problem(in_quotes(instance) + " has no recipients: write \"" + instance + "\" alone");
@@ -141,8 +142,9 @@ class Search {
   std::vector<const Contact*> people(const Person& person) {
     std::vector<const Contact*> out;
     if (person.kind == "rotation") {
-      problem("rotation " + in_quotes(person.name) +
-              ": rotations are not available in this version; name a contact or a group");
+      for (const std::string& name : on_call(std::string(person.name))) {
+        if (const Contact* contact = contact_named(name)) out.push_back(contact);
+      }
     } else if (person.kind == "contact") {
       if (const Contact* contact = contact_named(std::string(person.name))) out.push_back(contact);
     } else {
@@ -157,6 +159,26 @@ class Search {
       }
     }
     return out;
+  }
+
+  /// Who has the shift at the instant that is asked about, or everybody who may have it.
+  std::vector<std::string> on_call(const std::string& rotation) {
+    const auto it = routing_.rotations.find(rotation);
+    if (it == routing_.rotations.end()) {
+      problem("there is no rotation " + in_quotes(rotation) + did_you_mean(rotation, names_of(routing_.rotations)));
+      return {};
+    }
+    if (!when_.roster) {
+      std::vector<std::string> all = it->second.members;
+      if (!it->second.fallback.empty()) all.push_back(it->second.fallback);
+      if (all.empty()) problem("rotation " + in_quotes(rotation) + " has no members");
+      return all;
+    }
+    const std::optional<OnCall> found = when_.roster->at(rotation, when_.at);
+    if (found && !found->contact.empty()) return {found->contact};
+    problem("nobody of rotation " + in_quotes(rotation) + " is on call at " + base::format_rfc3339(when_.at) +
+            ", and it has no fallback");
+    return {};
   }
 
   const Contact* contact_named(const std::string& name) {
@@ -179,6 +201,7 @@ class Search {
   void problem(std::string text) { found_.problems.push_back(std::move(text)); }
 
   const Routing& routing_;
+  const OnCallAt when_;
   Found found_;
 };
 
@@ -197,8 +220,8 @@ std::string address_of(const Contact& contact, const std::string& field) {
   return it == contact.fields.end() ? std::string() : it->second;
 }
 
-Found find_people(const Routing& routing, const std::string& target) {
-  return Search(routing).run(target);
+Found find_people(const Routing& routing, const std::string& target, OnCallAt when) {
+  return Search(routing, when).run(target);
 }
 
 }  // namespace tocsin::incidents

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "incidents/rotation.hpp"
 #include "incidents/tree.hpp"
 #include "model/routing.hpp"
 
@@ -23,9 +24,15 @@ struct Found {
   std::vector<std::string> problems;  ///< why somebody, or everybody, cannot be reached
 };
 
-/// `instance:contact.name`, `instance:group.name`, `instance:#channel`, `contact.name`, `group.name` (both by
-/// preference), or `instance` alone.
-Found find_people(const model::Routing& routing, const std::string& target);
+/// Who of a rotation is meant: whom the roster names at an instant; without a roster everybody it may ever name.
+struct OnCallAt {
+  const Roster* roster = nullptr;
+  base::Time at{};
+};
+
+/// `instance:contact.name`, `instance:group.name`, `instance:rotation.name`, `instance:#channel`, `contact.name`,
+/// `group.name`, `rotation.name` (these by preference), or `instance` alone.
+Found find_people(const model::Routing& routing, const std::string& target, OnCallAt when = {});
 
 /// A contact's field by its name; "email", "phone", "slack", or one of its own.
 std::string address_of(const model::Contact& contact, const std::string& field);

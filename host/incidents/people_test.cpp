@@ -84,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Wrong{"mail:contact.frist", "there is no contact \"frist\" (did you mean \"first\"?)"},
                       Wrong{"mail:group.platfrom", "there is no group \"platfrom\" (did you mean \"platform\"?)"},
                       Wrong{"mail:contact.manager", "contact \"manager\" has no email, which \"mail\" needs"},
-                      Wrong{"mail:rotation.payments", "rotations are not available in this version"},
+                      Wrong{"mail:rotation.payments", "there is no rotation \"payments\""},
                       Wrong{"mail:#ops", "takes no channels"}, Wrong{"mail", "needs a recipient"},
                       Wrong{"mail:someone@corp", "is not a recipient"},
                       Wrong{"hook:contact.first", "has no recipients"}, Wrong{"jira", "is a tracker"},

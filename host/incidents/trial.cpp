@@ -11,7 +11,12 @@ namespace {
 class Trying {
  public:
   Trying(const model::Routing& routing, const model::Alert& alert, base::Time at, const Judges& judges)
-      : routing_(routing), tree_(routing), alert_(alert), at_(at), judges_(judges) {}
+      : routing_(routing),
+        tree_(routing),
+        roster_(routing, judges.overrides),
+        alert_(alert),
+        at_(at),
+        judges_(judges) {}
 
   Trial run() {
     alert_.severity = out_.severity = severity_of(routing_, alert_);
@@ -74,7 +79,7 @@ class Trying {
   }
 
   void tell(const std::string& target, const std::string& step, base::Time at) {
-    Found found = find_people(routing_, target);
+    Found found = find_people(routing_, target, {&roster_, at});
     for (Recipient& recipient : found.recipients) {
       out_.messages.push_back(
           {at, step, target, std::move(recipient.instance), std::move(recipient.name), std::move(recipient.address)});
@@ -84,6 +89,7 @@ class Trying {
 
   const model::Routing& routing_;
   const Tree tree_;
+  const Roster roster_;
   model::Alert alert_;
   const base::Time at_;
   const Judges& judges_;

@@ -18,6 +18,8 @@ struct Judges {
   std::function<bool(const model::TimeInterval&, base::Time)> interval;
   /// The id of a configured silence that is active and matches; empty: none.
   std::function<std::string(const model::Alert&, base::Time)> silence;
+  /// Who stands in for whom; without them rotations go by their schedule.
+  std::vector<model::OncallOverride> overrides = {};
 };
 
 /// One message that would leave.

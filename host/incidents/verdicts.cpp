@@ -216,7 +216,7 @@ void Desk::Impl::verdict_told(Group& group, const model::Delivery& delivery, bas
 void Desk::Impl::verdict_nobody(Group& group, const std::string& target, const std::vector<Alert>& alerts,
                                 base::Time at) {
   Said said{VerdictKind::no_receiver, target};
-  said.text = "the target leads to nobody" + problems_of({target});
+  said.text = "the target leads to nobody" + problems_of({target}, at);
   verdict_of_target(group, all_of(alerts), std::move(said), at);
 }
 
@@ -255,7 +255,7 @@ void Desk::Impl::verdict_step_to_nobody(const Case& c, const std::vector<std::st
                                         base::Time at) {
   Said said{VerdictKind::no_receiver};
   for (const std::string& target : targets) said.target += (said.target.empty() ? "" : ", ") + target;
-  said.text = step + " leads to nobody, passed on" + problems_of(targets);
+  said.text = step + " leads to nobody, passed on" + problems_of(targets, at);
   verdict(c, std::move(said), at);
 }
 
@@ -308,11 +308,10 @@ void Desk::Impl::verdicts_of_joined(base::Time now) {
 }
 
 /// ": there is no contact "x"; …", or nothing.
-std::string Desk::Impl::problems_of(const std::vector<std::string>& targets) const {
+std::string Desk::Impl::problems_of(const std::vector<std::string>& targets, base::Time at) const {
   std::string out;
   for (const std::string& target : targets) {
-    for (const std::string& problem : find_people(routing_, target).problems)
-      out += (out.empty() ? ": " : "; ") + problem;
+    for (const std::string& problem : people_of(target, at).problems) out += (out.empty() ? ": " : "; ") + problem;
   }
   return out;
 }

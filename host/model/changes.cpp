@@ -32,6 +32,7 @@ void for_each_list(A& a, B& b, Each each) {
   each(a.groups, b.groups);
   each(a.ladders, b.ladders);
   each(a.silences, b.silences);
+  each(a.overrides, b.overrides);
   each(a.verdicts, b.verdicts);
   each(a.beats, b.beats);
   each(a.evaluations, b.evaluations);

@@ -10,6 +10,7 @@
 #include "model/delivery.hpp"
 #include "model/feedback.hpp"
 #include "model/heartbeat.hpp"
+#include "model/rotation.hpp"
 #include "model/rule_row.hpp"
 #include "model/silence.hpp"
 #include "model/verdict.hpp"
@@ -35,6 +36,7 @@ struct Changes {
   std::vector<GroupState> groups;
   std::vector<Ladder> ladders;
   std::vector<Silence> silences;                        ///< upsert by id
+  std::vector<OncallOverride> overrides;                ///< upsert by id
   std::vector<Verdict> verdicts;                        ///< append
   std::vector<Beat> beats;                              ///< taken into their heartbeat's row
   std::vector<RuleEvaluation> evaluations;              ///< of rules in the database: append

@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "model/inhibit.hpp"
 #include "model/matcher.hpp"
+#include "model/rotation.hpp"
 #include "model/rule.hpp"
 #include "model/silence.hpp"
 #include "model/time_interval.hpp"
@@ -112,6 +113,7 @@ struct Routing {
   std::optional<Route> root;  ///< none: no route is configured
   std::map<std::string, Contact> contacts;
   std::map<std::string, ContactGroup> groups;
+  std::map<std::string, Rotation> rotations;
   std::map<std::string, Policy> policies;
   std::map<std::string, Channel> channels;  ///< by instance
   std::vector<InhibitRule> inhibit_rules;

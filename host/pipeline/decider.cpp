@@ -15,8 +15,8 @@ constexpr std::size_t most_passed = 500;
 constexpr base::Duration passed_rest = std::chrono::milliseconds(200);
 
 incidents::Known known_of(const storage::Restored& restored) {
-  return {restored.incidents, restored.incident_alerts, restored.groups,     restored.ladders,
-          restored.tickets,   restored.alerts,          restored.deliveries, restored.silences};
+  return {restored.incidents, restored.incident_alerts, restored.groups,   restored.ladders,  restored.tickets,
+          restored.alerts,    restored.deliveries,      restored.silences, restored.overrides};
 }
 
 /// "the incident is ACKNOWLEDGED by first".

@@ -35,7 +35,8 @@ struct Restored {
   std::vector<model::Ladder> ladders;
   std::vector<model::ProviderRef> provider_refs;
   std::vector<model::TicketRef> tickets;
-  std::vector<model::Silence> silences;  ///< of all agents of the database
+  std::vector<model::Silence> silences;          ///< of all agents of the database
+  std::vector<model::OncallOverride> overrides;  ///< likewise
 };
 
 /// Cursor paging: `after` is the last answer's `next`, empty for the first page.

@@ -749,6 +749,24 @@ TEST_P(StoreContract, ASilenceThatIsGoneIsGone) {
   EXPECT_TRUE(restore().silences.empty());
 }
 
+TEST_P(StoreContract, OverridesOfWhoIsOnCallSurviveARestartForEveryAgent) {
+  model::OncallOverride o;
+  o.id = "o-1", o.rotation = "payments", o.contact = "صيانة", o.created_by = "ben";
+  o.from = now, o.until = now + hours(4), o.created_at = now - seconds(1);
+  commit(one(&Changes::overrides, o));
+  close();
+  open("other");
+  const auto rows = restore().overrides;
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].id + rows[0].rotation + rows[0].contact + rows[0].created_by, "o-1paymentsصيانةben");
+  EXPECT_EQ(rows[0].from, o.from);
+  EXPECT_EQ(rows[0].until, o.until);
+  EXPECT_EQ(rows[0].created_at, o.created_at);
+  o.gone = true;
+  commit(one(&Changes::overrides, o));
+  EXPECT_TRUE(restore().overrides.empty());
+}
+
 TEST_P(StoreContract, SaysWhoKeepsIt) {
   EXPECT_NE(store->describe().find(GetParam()), std::string::npos) << store->describe();
   const int newest = postgres() ? migrations::postgres.back().version : migrations::sqlite.back().version;

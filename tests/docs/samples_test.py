@@ -104,6 +104,12 @@ def help_of(*path):
     return frozenset(commands), frozenset(values), frozenset(flags), positionals
 
 
+@lru_cache(maxsize=None)
+def does_alone(*path):
+    """Whether a command with sub-commands does something without one."""
+    return "[SUBCOMMAND" in program(*path, "--help").stdout
+
+
 def commands_in(shell):
     """Words of each `tocsin …` in a piece of shell, also behind do, && and |."""
     for line in shell.replace("\\\n", " ").splitlines():
@@ -137,7 +143,7 @@ def wrong_use(words):
             positionals += 1
             if most is not None and positionals > most:
                 return f"tocsin {' '.join(path)} takes {most} arguments; \"{word}\" is one too many"
-    return f"tocsin {' '.join(path)} needs a sub-command" if help_of(*path)[0] else None
+    return f"tocsin {' '.join(path)} needs a sub-command" if help_of(*path)[0] and not does_alone(*path) else None
 
 
 class Samples(unittest.TestCase):

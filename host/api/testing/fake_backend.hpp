@@ -316,6 +316,31 @@ class FakeBackend : public Backend {
     alert.labels = {{"host", "n1"}};
     return SilencePreview{{alert}, 1, "it silences every firing alert (1 of 1)"};
   }
+  Result<std::vector<OncallView>> oncall(base::Time at) override {
+    OncallView view{"payments", {"first", "shift", "", at, at + std::chrono::hours(1)}, {}, {}};
+    view.next = {"second", "override", "0193-override", at + std::chrono::hours(1), at + std::chrono::hours(2)};
+    view.overrides = {an_override()};
+    return std::vector{view};
+  }
+  Result<model::OncallOverride> set_override(model::OncallOverride wanted) override {
+    std::lock_guard lock(mutex);
+    if (wanted.rotation != "payments")
+      return fail(Fault::not_found, "there is no rotation \"" + wanted.rotation + "\"");
+    last_actor = wanted.created_by;
+    wanted.id = "0193-override";
+    wanted.created_at = noon;
+    return wanted;
+  }
+  Result<void> remove_override(const std::string& id, const std::string& actor) override {
+    std::lock_guard lock(mutex);
+    last_actor = actor;
+    if (id != "0193-override") return fail(Fault::not_found, "there is no override " + id);
+    return {};
+  }
+  Result<std::string> oncall_calendar(const std::string& rotation) override {
+    if (rotation != "payments") return fail(Fault::not_found, "there is no rotation \"" + rotation + "\"");
+    return "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n";
+  }
   Result<Explanation> explain(const ExplainQuery& query) override {
     std::lock_guard lock(mutex);
     last_explain = query;
@@ -472,6 +497,12 @@ class FakeBackend : public Backend {
       return i.correlation_id == id || std::to_string(i.number) == id;
     });
     return found == incidents_.end() ? nullptr : &*found;
+  }
+  static model::OncallOverride an_override() {
+    model::OncallOverride one;
+    one.id = "0193-override", one.rotation = "payments", one.contact = "second", one.created_by = "amal";
+    one.from = noon, one.until = noon + std::chrono::hours(1), one.created_at = noon;
+    return one;
   }
   static SilenceView view_of(const model::Silence& silence) {
     const auto state = silence.state(noon);

@@ -4,6 +4,7 @@
 #include "settings/dead_mans_switches.hpp"
 #include "settings/instances.hpp"
 #include "settings/intervals.hpp"
+#include "settings/rotations.hpp"
 #include "settings/routes.hpp"
 #include "settings/rules.hpp"
 #include "settings/silences.hpp"
@@ -213,6 +214,8 @@ std::vector<Section> sections() {
       {"contact.NAME", "A person. Every further string key is an address for notifiers of one's own.",
        contact_options()},
       {"group.NAME", "People who are told together.", group_options()},
+      {"rotation.NAME", "Contacts who are on call in turn: `sms:rotation.NAME` tells whoever it is then.",
+       rotation_options()},
       {"policy.NAME", "A ladder of escalation.", policy_options()},
       {"time_interval.NAME", "Times of the week, month and year at which routes are active or mute.",
        time_interval_options()},

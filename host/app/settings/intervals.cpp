@@ -7,7 +7,7 @@
 #include "base/text.hpp"
 #include "config/schema.hpp"
 #include "settings/dates.hpp"
-#include "settings/later_sections.hpp"
+#include "settings/rotations.hpp"
 #include "settings/values.hpp"
 
 namespace tocsin::settings {

@@ -1,14 +1,13 @@
 #include "settings/routes.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include "base/text.hpp"
 #include "config/schema.hpp"
 #include "incidents/desk.hpp"
 #include "incidents/people.hpp"
 #include "settings/intervals.hpp"
-#include "settings/later_sections.hpp"
+#include "settings/rotations.hpp"
 #include "settings/silences.hpp"
 #include "settings/values.hpp"
 
@@ -21,15 +20,6 @@ using config::error_at;
 using config::warn_at;
 using model::Route;
 using model::Routing;
-
-/// `sms:rotation.payments` as a target that tells the rotation's members: `sms:group.rotation.payments`.
-std::string without_rotation(std::string target, std::set<std::string>& used) {
-  const std::size_t colon = target.find(':');
-  const std::size_t at = colon == std::string::npos ? 0 : colon + 1;
-  if (target.compare(at, 9, "rotation.") != 0) return target;
-  used.insert(target.substr(at + 9));
-  return target.insert(at, "group.");
-}
 
 // A person reads one message in two seconds, at most.
 constexpr std::uint32_t default_storm_after = 30;
@@ -45,9 +35,9 @@ class RouteReader {
     groups();
     policies();
     out_.time_intervals = read_time_intervals(root_, now_, diagnostics_);
+    out_.rotations = read_rotations(root_, out_.time_intervals, diagnostics_, now_);
     out_.inhibit_rules = read_inhibit_rules(root_, diagnostics_);
     if (const Value* route = root_.find("route")) root_route(*route);
-    rotations();
     out_.silences = read_silences(root_, diagnostics_);
     out_.shadow = agent_.shadow;
     out_.external_url = agent_.http.external_url;
@@ -126,12 +116,6 @@ class RouteReader {
     }
   }
 
-  std::vector<std::string> targets(const Value& table, std::string_view key) {
-    std::vector<std::string> list = list_of(table, key);
-    for (std::string& target : list) target = without_rotation(std::move(target), rotations_used_);
-    return list;
-  }
-
   void policies() {
     for (const Value::Member* member : named_tables(root_, "policy", diagnostics_)) {
       const Value table =
@@ -139,10 +123,10 @@ class RouteReader {
       model::Policy policy;
       policy.name = member->key;
       policy.repeat = static_cast<int>(table.find("repeat")->number());
-      policy.on_exhausted = targets(table, "on_exhausted");
+      policy.on_exhausted = list_of(table, "on_exhausted");
       if (const Value* steps = table.find("steps")) {
         for (const Value& step : *steps->array())
-          policy.steps.push_back({targets(step, "notify"), duration_of(step, "escalate_after")});
+          policy.steps.push_back({list_of(step, "notify"), duration_of(step, "escalate_after")});
       }
       out_.policies[member->key] = std::move(policy);
     }
@@ -177,7 +161,7 @@ class RouteReader {
     route.name = text_of(table, "name");
     route.continues = flag_of(table, "continue");
     route.policy = text_of(table, "policy", route.policy);
-    if (table.find("notify")) route.notify = targets(table, "notify");
+    if (table.find("notify")) route.notify = list_of(table, "notify");
     if (table.find("group_by")) route.group_by = list_of(table, "group_by");
     route.group_wait = duration_of(table, "group_wait", route.group_wait);
     route.group_interval = duration_of(table, "group_interval", route.group_interval);
@@ -292,34 +276,11 @@ class RouteReader {
     }
   }
 
-  /// Rotations as groups of all their members: until shifts are there, telling all is safer than telling nobody.
-  void rotations() {
-    const std::vector<Rotation> rotations = read_rotations(root_, diagnostics_);
-    std::vector<std::string> names;
-    for (const Rotation& rotation : rotations) {
-      names.push_back(rotation.name);
-      model::ContactGroup group{"rotation." + rotation.name, rotation.members};
-      if (group.members.empty() && !rotation.fallback.empty()) group.members.push_back(rotation.fallback);
-      out_.groups[group.name] = std::move(group);
-      warn_at(diagnostics_, rotation.place,
-              "[rotation." + rotation.name + "] shifts are not available in this version: " +
-                  (rotations_used_.contains(rotation.name) ? "all of its members are told" : "it is not used yet"));
-    }
-    for (const std::string& used : rotations_used_) {
-      if (std::ranges::find(names, used) == names.end()) {
-        error_at(diagnostics_, root_.place,
-                 "a target names rotation." + used + ", and there is no [rotation." + used + "]" +
-                     config::did_you_mean(used, names));
-      }
-    }
-  }
-
   const Value& root_;
   const Agent& agent_;
   Diagnostics& diagnostics_;
   base::Time now_;
   Routing out_;
-  std::set<std::string> rotations_used_;
 };
 
 /// Where the thing stands that a finding of check_routing() begins with: `policy "x" …`, `route "x" …`.
@@ -351,15 +312,6 @@ base::Place place_of_finding(const Value& root, const std::string& finding) {
   return fallback;
 }
 
-/// Rotations are groups inside (see without_rotation()); people read what they wrote.
-void say_rotation(std::string& finding) {
-  for (auto [inside, written] : {std::pair("group.rotation.", "rotation."), {"group \"rotation.", "rotation \""}}) {
-    for (std::size_t at; (at = finding.find(inside)) != std::string::npos;) {
-      finding.replace(at, std::string_view(inside).size(), written);
-    }
-  }
-}
-
 }  // namespace
 
 Routing read_routing(const Value& root, const Agent& agent, Diagnostics& diagnostics, base::Time now) {
@@ -382,7 +334,6 @@ void check_routes(const Value& root, const Routing& routing, const std::vector<I
   for (std::string& finding : incidents::check_routing(routing)) {
     // A preference for a notifier that is not there is skipped; a tier that reaches nobody is the rest's matter too.
     const bool soft = waiting || finding.starts_with("contact ") || finding.find("the tiers ") != std::string::npos;
-    say_rotation(finding);
     const base::Place place = place_of_finding(root, finding);
     if (soft)
       warn_at(diagnostics, place, std::move(finding));

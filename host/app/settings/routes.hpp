@@ -1,4 +1,4 @@
-// Routes, people, ladders, and the sections around them that this version only checks.
+// Routes, people and ladders, and the sections around them.
 #pragma once
 
 #include <map>
@@ -22,8 +22,8 @@ std::span<const base::Option> group_options();
 std::span<const base::Option> policy_options();
 
 /// [severity] [route] [contact.*] [group.*] [rotation.*] [policy.*] [time_interval.*] [[inhibit_rules]] [silence.*].
-/// Channels are left empty. Until rotations are there, `x:rotation.N` tells all of the rotation's members. `now` is for
-/// the warning that an interval's dates end soon; no_time: not asked.
+/// Channels are left empty. `now` is for the warnings that an interval's dates end soon and that a rotation has not
+/// begun; no_time: not asked.
 model::Routing read_routing(const base::Value& root, const Agent& agent, config::Diagnostics& diagnostics,
                             base::Time now = base::no_time);
 

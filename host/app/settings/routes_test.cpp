@@ -64,17 +64,25 @@ INSTANTIATE_TEST_SUITE_P(
               "(one of LOW MEDIUM HIGH CRITICAL)\n"},
         Wrong{"OpenAfter", "[route]\nopen_after = { within = '5m' }",
               "agent.toml:2:14: error: [route] open_after: needs \"alerts\": How many.\n"},
-        Wrong{"Rotation", "[contact.a]\nemail='a@b'\n[rotation.r]\nmembers = ['a']\nshift = '1w'",
-              "agent.toml:3:11: warning: [rotation.r] shifts are not available in this version: it is not used yet\n"},
+        Wrong{"Rotation", "[contact.a]\nemail='a@b'\n[rotation.r]\nmembers = ['a']\nhandover = 'someday 9:00'",
+              "agent.toml:5:12: error: [rotation.r] handover: \"someday 9:00\" has no time of day; write it as \"sun "
+              "09:00\", or \"09:00\" for every day\n"},
+        Wrong{"RotationMembers", "[rotation.r]\nmembers = []",
+              "agent.toml:2:11: error: [rotation.r] members: names nobody; give at least one contact\n"},
+        Wrong{"RotationActive", "[contact.a]\nemail='a@b'\n[rotation.r]\nmembers = ['a']\nactive = 'days'",
+              "agent.toml:5:10: error: [rotation.r] active: there is no [time_interval.days]\n"},
+        Wrong{"RotationWithoutFallback",
+              "[contact.a]\nemail='a@b'\n[rotation.r]\nmembers = ['a']\nactive = 'days'\n[time_interval.days]\ntimes "
+              "= ['09:00-17:00']",
+              "agent.toml:5:10: warning: [rotation.r] active: outside days it yields nobody, and it has no fallback: "
+              "whoever is to be told then is not\n"},
         Wrong{"RotationMissing",
               "[route]\nnotify = ['mail:rotation.paymets']\n[contact.a]\nemail='a@b'\n[rotation.payments]\nmembers = "
               "['a']\n[notifier.mail]\nplugin='email'\nurl='smtp://h'",
-              "agent.toml:1:1: error: a target names rotation.paymets, and there is no [rotation.paymets]; did you "
-              "mean \"payments\"?\n"
               "agent.toml:1:1: error: route \"root\" notify: target \"mail:rotation.paymets\" leads to nobody: there "
-              "is no rotation \"paymets\" (did you mean \"rotation.payments\"?)\n"
-              "agent.toml:5:11: warning: [rotation.payments] shifts are not available in this version: it is not used "
-              "yet\n"},
+              "is no rotation \"paymets\" (did you mean \"payments\"?)\n"},
+        Wrong{"RotationMember", "[contact.first]\nemail='a@b'\n[rotation.r]\nmembers = ['frist']",
+              "agent.toml:3:11: error: rotation \"r\": there is no contact \"frist\" (did you mean \"first\"?)\n"},
         Wrong{"TimeInterval", "[time_interval.x]\nweekday = ['monday']",
               "agent.toml:2:1: error: [time_interval.x] unknown key \"weekday\"; did you mean \"weekdays\"?\n"},
         Wrong{"TimeIntervalUnknown",
@@ -122,6 +130,11 @@ prefer = [ { by = "mail" }, { by = "terminal", after = "2m" } ]
 members = ["first"]
 [rotation.payments]
 members = ["first"]
+shift = "12h"
+handover = "sun 09:00"
+zone = "Asia/Riyadh"
+starts = "2026-01-04"
+fallback = "first"
 [policy.platform]
 repeat = -1
 steps = [ { notify = ["mail:rotation.payments"], escalate_after = "5m" }, { notify = ["terminal"] } ]
@@ -172,14 +185,15 @@ TEST_F(Trial, PeopleAndLaddersAreTyped) {
   EXPECT_EQ(routing.reopen_window, std::chrono::minutes(3));
 }
 
-TEST_F(Trial, ARotationTellsAllItsMembersUntilShiftsAreThere) {
+TEST_F(Trial, ARotationIsTyped) {
   const Loaded loaded = load(people);
   EXPECT_EQ(loaded.routing.policies.at("platform").steps.at(0).notify,
-            std::vector<std::string>{"mail:group.rotation.payments"});
-  EXPECT_EQ(loaded.routing.groups.at("rotation.payments").members, std::vector<std::string>{"first"});
-  EXPECT_NE(
-      says(loaded).find("[rotation.payments] shifts are not available in this version: all of its members are told"),
-      std::string::npos);
+            std::vector<std::string>{"mail:rotation.payments"});
+  const model::Rotation& rotation = loaded.routing.rotations.at("payments");
+  EXPECT_EQ(rotation.members, std::vector<std::string>{"first"});
+  EXPECT_EQ(rotation.shift, std::chrono::hours(12));
+  EXPECT_EQ(rotation.handover + rotation.zone + rotation.starts + rotation.fallback,
+            "sun 09:00Asia/Riyadh2026-01-04first");
 }
 
 TEST_F(Trial, OutsideSeveritiesAreMappedWithoutCase) {

@@ -5,7 +5,7 @@
 
 #include "config/schema.hpp"
 #include "incidents/silences.hpp"
-#include "settings/later_sections.hpp"
+#include "settings/rotations.hpp"
 #include "settings/values.hpp"
 
 namespace tocsin::settings {

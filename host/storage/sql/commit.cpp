@@ -104,6 +104,7 @@ class Writer {
     TRY_VOID(each(c.groups, &Writer::group));
     TRY_VOID(each(c.ladders, &Writer::ladder));
     TRY_VOID(each(c.silences, &Writer::silence));
+    TRY_VOID(each(c.overrides, &Writer::override_));
     TRY_VOID(each(c.verdicts, &Writer::verdict));
     TRY_VOID(each(c.beats, &Writer::beat));
     TRY_VOID(each(c.evaluations, &Writer::evaluation));
@@ -404,6 +405,15 @@ class Writer {
         "excluded.updated_at, body = excluded.body WHERE excluded.updated_at >= silences.updated_at",
         {s.id, agent_, s.created_by, s.comment, matchers, time_param(s.starts_at), time_param(s.ends_at),
          text_param(s.ended_by), time_param(s.updated_at), json::of(s)});
+  }
+  Result<void> override_(const model::OncallOverride& o) {
+    if (o.gone) return run("DELETE FROM oncall_overrides WHERE id = $1", {o.id});
+    return run(
+        "INSERT INTO oncall_overrides (id, agent, rotation, contact, starts_at, ends_at, created_by, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET rotation = excluded.rotation, "
+        "contact = excluded.contact, starts_at = excluded.starts_at, ends_at = excluded.ends_at, created_by = "
+        "excluded.created_by, created_at = excluded.created_at",
+        {o.id, agent_, o.rotation, o.contact, o.from, o.until, o.created_by, o.created_at});
   }
   Result<void> verdict(const model::Verdict& v) {
     const std::string fingerprint = v.fingerprint == 0 ? std::string() : base::hex16(v.fingerprint);

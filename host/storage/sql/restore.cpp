@@ -71,6 +71,23 @@ Result<void> load_silences(Transaction& t, std::string_view agent, std::vector<m
       out);
 }
 
+/// Of all agents.
+Result<void> load_overrides(Transaction& t, std::vector<model::OncallOverride>& out) {
+  return load(
+      t, "SELECT id, rotation, contact, starts_at, ends_at, created_by, created_at FROM oncall_overrides ORDER BY id",
+      {},
+      [](const Row& row) -> Result<model::OncallOverride> {
+        return model::OncallOverride{std::string(row.text(0)),
+                                     std::string(row.text(1)),
+                                     std::string(row.text(2)),
+                                     row.time(3),
+                                     row.time(4),
+                                     row.time(6),
+                                     std::string(row.text(5))};
+      },
+      out);
+}
+
 }  // namespace
 
 Result<Restored> SqlStore::restore(base::Time now) {
@@ -106,6 +123,7 @@ Result<Restored> SqlStore::restore(base::Time now) {
       [](const Row& row) { return json::ladder(row.text(0)); }, out.ladders));
   TRY_VOID(load_told(*t, owner, out));
   TRY_VOID(load_silences(*t, owner, out.silences));
+  TRY_VOID(load_overrides(*t, out.overrides));
   return out;
 }
 
