@@ -124,8 +124,7 @@ typedef struct tsn_value {
 enum {                       /* tsn_option.flags */
   TSN_OPT_REQUIRED = 1u,
   TSN_OPT_SECRET = 2u,       /* env:, file: and store: are resolved by the host; the value is never shown */
-  TSN_OPT_RELOADABLE = 4u,   /* reconfigure() accepts a change of it */
-  TSN_OPT_PATH = 8u          /* a string that names a file; a relative one is taken from the configuration file's folder */
+  TSN_OPT_RELOADABLE = 4u    /* reconfigure() accepts a change of it */
 };
 
 /* One option of a type, declared once: validation, `tsn_value` defaults, samples and reference pages come from it. */
@@ -451,7 +450,7 @@ typedef struct tsn_upsert {
   const tsn_incident* incident; /* ticket_key is empty while no ticket is known */
   tsn_str note;                 /* the comment to add; empty: none */
   tsn_str note_author;
-  tsn_str owner_email;          /* of the incident's owner, where the owner is a contact that has one */
+  tsn_str owner_email;          /* of the incident's owner; empty: none is known, or this host does not say */
 } tsn_upsert;
 
 /* Written by upsert(), or passed to complete() as `result`. */
@@ -557,7 +556,7 @@ typedef struct tsn_request {
   tsn_str user;          /* authenticated user or token name; empty: none */
   const tsn_label* headers; /* names in lower case */
   tsn_bytes body;
-  tsn_str certificate;   /* subject of the client's certificate, verified against client_ca; empty: it showed none */
+  tsn_str certificate;   /* subject of the client's certificate, verified against client_ca; empty: none, or this host does not say */
 } tsn_request;
 
 /* Passed in by the host, filled through its functions while handle() runs, or later before complete(). [any] */

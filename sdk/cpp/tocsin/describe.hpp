@@ -24,7 +24,6 @@ enum Type : tsn_value_type {
 inline constexpr std::uint32_t required = TSN_OPT_REQUIRED;
 inline constexpr std::uint32_t secret = TSN_OPT_SECRET;          ///< env:, file:, store:; never shown
 inline constexpr std::uint32_t reloadable = TSN_OPT_RELOADABLE;  ///< reconfigure() accepts a change of it
-inline constexpr std::uint32_t path = TSN_OPT_PATH;  ///< names a file; a relative one is beside the configuration file
 
 /// One option, declared once. `fallback`, `min` and `max` are TOML text: `"end"` with its quotes, `5`, `"30s"`, `[]`.
 struct Option {

@@ -17,7 +17,7 @@ class Request {
   std::string_view query() const noexcept { return view(from_.query); }
   std::string_view remote() const noexcept { return view(from_.remote); }
   std::string_view user() const noexcept { return view(from_.user); }  ///< empty: not authenticated
-  /// Subject of the client's certificate, verified against [http] tls.client_ca; empty: it showed none.
+  /// Subject of the client's certificate, verified against [http] tls.client_ca; empty: none, or the host does not say.
   std::string_view certificate() const noexcept { return view(from_.certificate); }
   std::string_view body() const noexcept { return view(from_.body); }
   std::uint32_t body_padding() const noexcept { return from_.body_padding; }

@@ -106,7 +106,7 @@ struct Upsert {
   bool outcome_unknown = false;  ///< search before you create
   Incident incident;             ///< ticket_key is empty while no ticket is known
   std::string_view note, note_author;
-  std::string_view owner_email = {};  ///< where the incident's owner is a contact that has one
+  std::string_view owner_email = {};  ///< of the owner; empty: none is known, or the host does not say
 };
 
 namespace detail {
