@@ -3,7 +3,9 @@
 the agent's process and through one in its own, and over a kill -9."""
 import json
 import shutil
+import unittest
 
+from postgres_test import BIN, Postgres
 from world import BUILD, Case, call, main, signal_of, until
 
 CONFIG = """
@@ -96,6 +98,38 @@ class Feedback(Case):
         self.assertEqual(status, 503)
         self.assertIn("not in the notification log yet", text)
         self.assertEqual(self.back("sing"), (409, "answer: its kind is one that this host does not know"))
+
+
+@unittest.skipUnless(BIN, "skipped: PostgreSQL's server is not installed (package postgresql)")
+class FeedbackInAFleet(Case):
+    def member(self, db, name):
+        storage = f"""
+[storage]
+url = "postgres://postgres@127.0.0.1:{db.port}/postgres"
+password = "file:{{dir}}/db_password"
+"""
+        agent = self.agent(storage + CONFIG % "none", files={"db_password": "database password\n"})
+        agent.config.write_text(agent.config.read_text().replace('"test-agent"', f'"{name}"'))
+        shutil.copy(BUILD / "tests" / "feedback" / "answerer.so", agent.plugins)
+        return agent.start()
+
+    def test_receipts_are_taken_anywhere_and_answers_where_it_is_decided(self):
+        db = Postgres()
+        self.addCleanup(db.cleanup)
+        db.start()
+        a, b = self.member(db, "agent-a"), self.member(db, "agent-b")
+        a.push([signal_of("etl.run", loader="L1", status="FAILED")])
+        log = lambda: [r["status"] for r in b.items("/api/v1/notifications/log")]
+        until(lambda: log() == ["SENT"], what="sent")
+        back = lambda agent, what: call("POST", f"{agent.url}/answerer/{what}/p-966500000001/m-1", b"966500000001")
+        refused = back(b, "acknowledge")
+        self.assertEqual(refused.status, 503)
+        self.assertIn("another agent decides", refused.body.decode())
+        self.assertEqual(b.incidents()[0]["status"], "OPEN")
+        self.assertEqual(back(b, "delivered").status, 200)
+        self.assertEqual(log(), ["DELIVERED"])
+        self.assertEqual(back(a, "acknowledge").status, 200)
+        self.assertEqual(b.incidents()[0]["acknowledged_by"], "first")
 
 
 if __name__ == "__main__":
