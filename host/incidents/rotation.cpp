@@ -76,7 +76,7 @@ base::Result<std::int64_t> start_of(const std::string& text) {
   return tocsin_plugins::floor_div(whole_seconds(*day), day_seconds);
 }
 
-bool same(const OnCall& a, const OnCall& b) {
+bool same_turn(const OnCall& a, const OnCall& b) {
   return a.contact == b.contact && a.by == b.by && a.override_id == b.override_id &&
          (a.by != OnCall::By::shift || a.shift == b.shift);
 }
@@ -217,12 +217,12 @@ std::optional<OnCall> Roster::at(std::string_view rotation, base::Time t) const 
   OnCall out = piece(found->second, rotation, t);
   for (int i = 0; i < most_merged; ++i) {
     const OnCall next = piece(found->second, rotation, out.until);
-    if (!same(out, next)) break;
+    if (!same_turn(out, next)) break;
     out.until = next.until;
   }
   for (int i = 0; i < most_merged && out.since != base::no_time; ++i) {
     const OnCall before = piece(found->second, rotation, out.since - base::Duration(1));
-    if (!same(out, before)) break;
+    if (!same_turn(out, before)) break;
     out.since = before.since;
   }
   return out;

@@ -10,7 +10,7 @@
 namespace tocsin::incidents::testing {
 namespace {
 
-base::Time instant(const std::string& text) {
+base::Time utc_time(const std::string& text) {
   return base::parse_rfc3339(text).value();
 }
 
@@ -29,13 +29,13 @@ class OnCallRoster : public ::testing::Test {
   /// "first 2026-01-05T08:00:00Z/2026-01-12T08:00:00Z".
   std::string at(const std::string& text) {
     if (roster_.rotations().empty()) build();
-    const OnCall one = roster_.at("payments", instant(text)).value();
+    const OnCall one = roster_.at("payments", utc_time(text)).value();
     return (one.contact.empty() ? "-" : one.contact) + " " + base::format_rfc3339(one.since) + "/" +
            base::format_rfc3339(one.until);
   }
   std::string who(const std::string& text) {
     if (roster_.rotations().empty()) build();
-    return roster_.at("payments", instant(text)).value().contact;
+    return roster_.at("payments", utc_time(text)).value().contact;
   }
   void build() {
     model::Routing r = routing();
@@ -47,8 +47,8 @@ class OnCallRoster : public ::testing::Test {
                        const std::string& now = "2026-01-01T00:00:00Z") {
     if (roster_.rotations().empty()) build();
     model::OncallOverride o;
-    o.rotation = "payments", o.contact = contact, o.from = instant(from), o.until = instant(until);
-    const auto made = roster_.add(o, instant(now), rows_);
+    o.rotation = "payments", o.contact = contact, o.from = utc_time(from), o.until = utc_time(until);
+    const auto made = roster_.add(o, utc_time(now), rows_);
     return made ? made->id : made.error().message();
   }
 
@@ -115,13 +115,13 @@ TEST_F(OnCallRoster, CoversEveryInstantOfAYearWithoutGapOrOverlap) {
   rotation_.shift = std::chrono::hours(1);
   rotation_.handover = "00:30";
   build();
-  base::Time t = instant("2026-01-06T00:00:00Z");
-  for (const OnCall& one : roster_.between("payments", t, instant("2026-12-31T00:00:00Z"))) {
+  base::Time t = utc_time("2026-01-06T00:00:00Z");
+  for (const OnCall& one : roster_.between("payments", t, utc_time("2026-12-31T00:00:00Z"))) {
     ASSERT_LT(one.since, one.until);
     ASSERT_TRUE(one.since <= t && t < one.until) << base::format_rfc3339(one.since);
     t = one.until;
   }
-  EXPECT_GE(t, instant("2026-12-31T00:00:00Z"));
+  EXPECT_GE(t, utc_time("2026-12-31T00:00:00Z"));
 }
 
 TEST_F(OnCallRoster, FallsBackOutsideItsHoursAndBeforeItsStart) {
@@ -204,8 +204,8 @@ INSTANTIATE_TEST_SUITE_P(All, WrongRotation,
 TEST_F(OnCallRoster, WritesACalendarThatFoldsAndEscapes) {
   rotation_.members = {"a, b; c\\d", std::string(40, 'x') + "صيانةصيانةصيانةصيانة"};
   build();
-  const auto shifts = roster_.between("payments", instant("2026-01-06T00:00:00Z"), instant("2026-01-13T00:00:00Z"));
-  const std::string text = oncall_calendar("payments", shifts, instant("2026-01-06T00:00:00Z"));
+  const auto shifts = roster_.between("payments", utc_time("2026-01-06T00:00:00Z"), utc_time("2026-01-13T00:00:00Z"));
+  const std::string text = oncall_calendar("payments", shifts, utc_time("2026-01-06T00:00:00Z"));
   EXPECT_TRUE(text.starts_with("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n"));
   EXPECT_TRUE(text.ends_with("END:VCALENDAR\r\n"));
   EXPECT_NE(text.find("DTSTART:20260105T080000Z\r\nDTEND:20260112T080000Z\r\n"), std::string::npos) << text;
@@ -222,7 +222,7 @@ TEST_F(OnCallRoster, LeadsATargetToWhoeverIsOnCallThen) {
   const Roster roster(r);
   const auto reached = [&](const std::string& target, const std::string& when) {
     std::string out;
-    const Found found = find_people(r, target, {&roster, instant(when)});
+    const Found found = find_people(r, target, {&roster, utc_time(when)});
     for (const Recipient& one : found.recipients) out += one.exact + " ";
     for (const std::string& problem : found.problems) out += problem;
     return out;

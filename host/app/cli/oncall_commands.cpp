@@ -36,7 +36,7 @@ std::string oncall_instant(const std::string& text, const std::string& zone, con
 }
 
 /// "first", "manager (override)", "nobody".
-std::string person(const json& span) {
+std::string on_duty(const json& span) {
   const std::string who = cell(span, "who"), by = cell(span, "by");
   if (who == "-") return "nobody";
   return by == "shift" ? who : who + " (" + by + ")";
@@ -49,8 +49,8 @@ void print_oncall(const json& items) {
   }
   std::vector<std::vector<std::string>> rows{{"ROTATION", "ON CALL", "SINCE", "UNTIL", "NEXT"}};
   for (const json& item : items) {
-    rows.push_back({cell(item, "rotation"), person(item), cell(item, "since"), cell(item, "until"),
-                    person(item.value("next", json::object()))});
+    rows.push_back({cell(item, "rotation"), on_duty(item), cell(item, "since"), cell(item, "until"),
+                    on_duty(item.value("next", json::object()))});
   }
   print_table(rows);
   std::vector<std::vector<std::string>> overrides{{"OVERRIDE", "ROTATION", "TO", "FROM", "UNTIL", "BY"}};
