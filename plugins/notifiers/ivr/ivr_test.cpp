@@ -96,6 +96,21 @@ TEST_F(PlacedCall, AnAnswerThatIsRefusedDoesNotHoldTheStateBack) {
   EXPECT_EQ(host.timers(), 0u);
 }
 
+TEST_F(PlacedCall, WhatCannotBeTakenNowIsToldLater) {
+  bool busy = true;
+  host.on_answer([&](const auto&) {
+    Answer answer;
+    answer.status = busy ? TSN_RETRY : TSN_OK;
+    return answer;
+  });
+  start();
+  EXPECT_EQ(says({{"id", "c1"}, {"digits", "1"}}), 503u);
+  busy = false;
+  host.advance(1min);  // nobody said it again
+  EXPECT_EQ(host.answers().back().id, "c1:1");
+  EXPECT_EQ(host.timers(), 0u);
+}
+
 TEST_F(PlacedCall, IsMadeAgainWhenNobodyAnswers) {
   start();
   says({{"id", "c1"}, {"status", "no-answer"}});
