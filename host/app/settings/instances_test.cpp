@@ -98,11 +98,6 @@ INSTANTIATE_TEST_SUITE_P(
               "agent.toml:2:8: error: [source.http] auth: is not enforced in this version; take it out, and listen on "
               "loopback or give [http] tls with client_ca\n"
               "agent.toml:2:19: error: [source.http] auth.bearer: the environment variable T is not set\n"},
-        Wrong{"FallbackLater",
-              "[route]\nnotify = ['terminal']\n[notifier.terminal]\nfallback = 'screen'\n[notifier.screen]\nplugin = "
-              "'terminal'",
-              "agent.toml:4:12: warning: [notifier.terminal] fallback: is not available in this version; what this "
-              "notifier gives up becomes a dead letter\n"},
         Wrong{"SameName",
               "[route]\nnotify = ['jira']\n[notifier.jira]\nplugin = 'terminal'\n[tracker.jira]\nproject = 'X'",
               "agent.toml:5:1: error: [tracker.jira] has the name of [notifier.jira]; notifiers and trackers need "
