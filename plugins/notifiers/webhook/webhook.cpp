@@ -1,5 +1,5 @@
+#include "alertmanager_payload/payload.hpp"
 #include "http_client/http_client.hpp"
-#include "payload.hpp"
 #include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins {

@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "payload.hpp"
+#include "alertmanager_payload/payload.hpp"
 #include "tocsin/testing/fake_host.hpp"
 
 namespace {

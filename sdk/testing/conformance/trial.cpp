@@ -70,7 +70,10 @@ Value config_for(const Subject& subject, const tsn_type& type, bool secrets) {
     const auto option = detail::read_element(type.options, type.option_stride, i);
     const std::string key(view(option.key));
     const bool secret = (option.flags & TSN_OPT_SECRET) != 0, there = made.find(key) != nullptr;
-    if (secret ? secrets || there || (option.flags & TSN_OPT_REQUIRED) : !there && (option.flags & TSN_OPT_REQUIRED))
+    // A default that leads to a service on the internet: the check must not call it.
+    const bool outside = option.type == TSN_STRING && view(option.fallback).starts_with("\"https://");
+    if (secret ? secrets || there || (option.flags & TSN_OPT_REQUIRED)
+               : !there && (outside || (option.flags & TSN_OPT_REQUIRED)))
       made.set(key, made_up(option));
   }
   try {

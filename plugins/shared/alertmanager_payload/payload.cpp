@@ -1,4 +1,4 @@
-#include "payload.hpp"
+#include "alertmanager_payload/payload.hpp"
 
 #include <algorithm>
 #include <ctime>

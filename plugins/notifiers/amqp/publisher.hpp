@@ -1,0 +1,61 @@
+// One connection with one channel in confirm mode (AMQP 0-9-1, and RabbitMQ's extensions "Publisher Confirms" and
+// "Negative Acknowledgements"). One message is on its way at a time. Not for several threads at once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "address.hpp"
+#include "tocsin/plugin.hpp"
+
+struct amqp_connection_state_t_;
+
+namespace tocsin_plugins {
+
+struct AmqpSettings {
+  AmqpAddress address;
+  std::string password, exchange, ca_file;
+  bool declare = true;
+  std::string section;  ///< "[notifier.amqp]", for messages
+};
+
+struct AmqpMessage {
+  std::string_view routing_key, message_id, body;
+  std::int64_t seconds = 0;  ///< since 1970
+};
+
+class AmqpPublisher {
+ public:
+  using Until = std::chrono::steady_clock::time_point;
+
+  explicit AmqpPublisher(AmqpSettings settings) : settings_(std::move(settings)) {}
+  ~AmqpPublisher() { drop(); }
+  AmqpPublisher(const AmqpPublisher&) = delete;
+
+  /// ok: the broker has confirmed the message; `returned` then says that no queue takes it. TSN_UNKNOWN: it was sent,
+  /// and no confirm came. Any other failure: the broker does not have it. Connects where there is no connection.
+  tsn::Status publish(const AmqpMessage& message, Until until, bool& returned);
+  /// Sends a heartbeat when one is due, and notices that the broker has gone. Never waits.
+  void keep_alive();
+  bool connected() const { return line_ != nullptr; }
+  /// Says goodbye, for at most a second.
+  void close();
+
+ private:
+  tsn::Status open(Until until);
+  tsn::Status reach(Until until);
+  tsn::Status log_in();
+  tsn::Status prepare_channel();
+  tsn::Status await_room(Until until);
+  tsn::Status await_confirm(Until until, bool& returned);
+  tsn::Status broken(const std::string& what, int error, bool sent = false);
+  void drop();
+
+  AmqpSettings settings_;
+  amqp_connection_state_t_* line_ = nullptr;
+  std::uint64_t published_ = 0;  ///< on this channel; the tag of the last message
+};
+
+}  // namespace tocsin_plugins
