@@ -34,8 +34,8 @@ struct Wanted {
   base::Duration every{};    ///< 0: the kind's default
   base::Duration timeout{};  ///< 0: 30 s
   std::vector<model::Limit> limits;
-  std::string fallback;      ///< a notifier's: the instance that takes over; empty: none
-  model::Labels labels;      ///< the agent's and the instance's
+  std::string fallback;  ///< a notifier's: the instance that takes over; empty: none
+  model::Labels labels;  ///< the agent's and the instance's
   std::uint32_t max_series = 100'000;
   settings::Isolation isolation;
   base::Value options;

@@ -12,8 +12,8 @@
 #include "base/value.hpp"
 #include "config/document.hpp"
 #include "model/labels.hpp"
-#include "model/plugin.hpp"
 #include "model/limit.hpp"
+#include "model/plugin.hpp"
 #include "model/routing.hpp"
 #include "settings/agent.hpp"
 
