@@ -16,6 +16,7 @@ plugin = "webhook"
 url = "%s/second"
 %s
 [route]
+group_by = ["alertname", "loader"]
 policy = "duty"
 [policy.duty]
 steps = [ { notify = ["first"], escalate_after = "1h" } ]
@@ -84,7 +85,7 @@ class FailOver(Case):
                    lambda _: (503, {}, b"down") if state["down"] else (200, {}, b""))
         self.fail("SALES")
         until(lambda: self.first.requests, what="the first attempt")
-        self.a.cli("incident", "ack", "1", "--by", "first", check=0)
+        self.a.cli("incident", "ack", "1", check=0)
         state["down"] = False
         attempts = len(self.first.requests) + len(self.second.requests)
         self.fail("CARDS")
