@@ -104,8 +104,8 @@ const tsn_message* AbiValues::message(const Message& from) {
 }
 
 const tsn_upsert* AbiValues::upsert(const Upsert& from) {
-  upsert_ = {sizeof(tsn_upsert),      from.change,    str(from.key),        from.attempt, from.outcome_unknown,
-             incident(from.incident), str(from.note), str(from.note_author)};
+  upsert_ = {sizeof(tsn_upsert),      from.change,    str(from.key),         from.attempt,         from.outcome_unknown,
+             incident(from.incident), str(from.note), str(from.note_author), str(from.owner_email)};
   return &upsert_;
 }
 

@@ -203,7 +203,7 @@ class Samples(unittest.TestCase):
                 wrong = unacceptable(check(text)[1])
                 if path.parents[1].name == "notifiers":  # a notifier needs a route: by itself, or to a person
                     name = re.search(r"^\[notifier\.(\w+)\]", text, re.M)[1]
-                    people = "\n[contact.first]\nemail = 'first@example.com'\nslack = 'U0000001'\n"
+                    people = "\n[contact.first]\nemail = 'first@example.com'\nslack = 'U0000001'\nphone = '+966500000001'\n"
                     tries = [unacceptable(check(f'{text}{people}[route]\nnotify = ["{name}{to}"]\n')[1]) for to in ("", ":contact.first")]
                     wrong = min(tries, key=len)
                 self.assertEqual(wrong, [])
