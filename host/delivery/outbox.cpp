@@ -51,6 +51,11 @@ std::string ref_key(const std::string& instance, const std::string& recipient, c
   return instance + "\n" + recipient + "\n" + correlation_id;
 }
 
+/// Nothing goes out before its next trial is due.
+bool shut(const runtime::Breaker& breaker, base::Time now) {
+  return breaker.state() == runtime::Breaker::State::open && breaker.retry_at() > now;
+}
+
 /// Whose messages are counted together. A trial message is sent when a person asks for it.
 std::string paced(const Channel& channel, const Delivery& delivery) {
   return channel.type() + "\n" + (delivery.recipient.empty() ? delivery.address : delivery.recipient);
@@ -217,7 +222,7 @@ bool Outbox::Impl::start(Instance& to, Item& item, base::Time now) {
   }
   const std::size_t limit = item.delivery.tracker ? 1 : std::max<std::size_t>(settings.in_flight_per_instance, 1);
   if (!to.channel || to.busy >= limit) return false;
-  if (to.breaker.state() == runtime::Breaker::State::open && to.breaker.retry_at() > now) {
+  if (shut(to.breaker, now)) {
     if (Instance* other = who_takes_over(to, item, now)) {
       to.queue.begin(item);
       hand_over(to, item, *other, {});
@@ -357,12 +362,15 @@ void Outbox::Impl::withdraw(const std::string& correlation_id, const std::string
   };
   model::Changes changes;
   for (auto& [name, to] : instances) {
-    for (Delivery& delivery : to->queue.take_out(correlation_id, of_its_ladder)) {
+    auto taken = to->queue.take_out(correlation_id, of_its_ladder);
+    if (taken.empty()) continue;
+    for (Delivery& delivery : taken) {
       queued_keys.erase(delivery.key);
       delivery.state = DeliveryState::suppressed;
       delivery.last_error = "not sent: " + why;
       changes.deliveries.push_back(std::move(delivery));
     }
+    pump(*to);  // what stood behind them may go
   }
   if (!changes.deliveries.empty()) commit(std::move(changes), {});
 }
@@ -387,9 +395,7 @@ Instance* Outbox::Impl::who_takes_over(const Instance& from, const Item& item, b
   const auto other = instances.find(name);
   if (name.empty() || stopping || other == instances.end() || !other->second->channel) return nullptr;
   if (item.delivery.deadline != base::no_time && item.delivery.deadline <= now) return nullptr;
-  const auto& breaker = other->second->breaker;
-  const bool shut = breaker.state() == runtime::Breaker::State::open && breaker.retry_at() > now;
-  return shut ? nullptr : other->second.get();
+  return shut(other->second->breaker, now) ? nullptr : other->second.get();
 }
 
 /// The item leaves the queue of `from` under the same key. What was tried before is kept with it before it is sent
@@ -467,8 +473,7 @@ void Outbox::Impl::wake_for(const Instance& to, base::Time now) {
   if (stopping) return;
   if (auto due = to.queue.next_due()) wake(*due);
   if (auto expiry = to.queue.next_expiry(); expiry && *expiry > now) wake(*expiry);
-  const bool open = to.breaker.state() == runtime::Breaker::State::open;
-  if (open && to.queue.size() > 0 && to.breaker.retry_at() > now) wake(to.breaker.retry_at());
+  if (to.queue.size() > 0 && shut(to.breaker, now)) wake(to.breaker.retry_at());
 }
 
 /// One timer serves everything; it is set again only for something earlier.
@@ -546,10 +551,7 @@ void Outbox::enqueue(std::vector<model::Delivery> deliveries) {
 }
 
 void Outbox::withdraw(const std::string& correlation_id, const std::string& why) {
-  impl_->post([correlation_id, why](Impl& my) {
-    my.withdraw(correlation_id, why);
-    for (auto& [name, to] : my.instances) my.pump(*to);
-  });
+  impl_->post([correlation_id, why](Impl& my) { my.withdraw(correlation_id, why); });
 }
 
 void Outbox::stop(base::Duration limit) {
