@@ -1,5 +1,5 @@
-// SHA-256 (FIPS 180-4) and HMAC with it (RFC 2104), for the signatures of callbacks. Small and slow enough to be
-// written here: the plugins link no cryptographic library, and a body is a few hundred bytes.
+// SHA-256, HMAC with it (RFC 2104), base64 and a comparison in constant time, for the signatures of callbacks:
+// OpenSSL's.
 #pragma once
 
 #include <string>
