@@ -100,6 +100,8 @@ const tsn_message* AbiValues::message(const Message& from) {
               sizeof(tsn_label)};
   }
   out.group = &group_;
+  for (const auto& action : from.actions) actions_.push_back({action.kind, 0, str(action.text), str(action.href)});
+  out.actions = actions_.data(), out.action_count = count(actions_), out.action_stride = sizeof(tsn_action);
   return &out;
 }
 

@@ -23,6 +23,7 @@ class AbiValues {
   std::deque<std::vector<tsn_label>> labels_;
   std::vector<tsn_alert> alerts_;
   std::vector<tsn_link> links_;
+  std::vector<tsn_action> actions_;
   std::vector<tsn_timeline_entry> timeline_;
   std::vector<tsn_attachment> attachments_;
   tsn_incident incident_{};

@@ -211,9 +211,19 @@ struct FakeHost::Calls {
   static const void* service(const tsn_host* host, tsn_instance, tsn_str id) {
     if (!of(host).has_services) return nullptr;
     if (view(id) == "tsn.kv/1") return &of(host).kv_service;
+    if (view(id) == "tsn.exchanges/1") return &of(host).exchanges_service;
     return view(id) == "tsn.feedback/1" ? &of(host).feedback_service : nullptr;
   }
 
+  static tsn_status log_exchange(const tsn_host* host, tsn_instance, const tsn_exchange* in, tsn_err* err) {
+    const auto from = detail::read_struct(in);
+    const std::lock_guard lock(of(host).mutex);
+    if (of(host).host_answer) return refuse(err, of(host).host_answer, "refused by the test");
+    of(host).exchanges.push_back({from.incoming != 0, text(from.correlation_id), text(from.ticket), text(from.method),
+                                  text(from.target), text(from.request), text(from.response), text(from.error),
+                                  from.status, from.at, from.took});
+    return TSN_OK;
+  }
   static tsn_status receipt(const tsn_host* host, tsn_instance, const tsn_receipt* in, tsn_err* err) {
     const auto from = detail::read_struct(in);
     const std::lock_guard lock(of(host).mutex);
@@ -293,6 +303,7 @@ const tsn_plugin* load_library(const std::string& path) {
 FakeHost::FakeHost(const tsn_plugin* plugin) : state_(std::make_unique<State>(plugin)) {
   state_->kv_service = {sizeof(tsn_kv_v1), 0, &Calls::kv_get, &Calls::kv_put, &Calls::kv_remove};
   state_->feedback_service = {sizeof(tsn_feedback_v1), 0, &Calls::receipt, &Calls::answer};
+  state_->exchanges_service = {sizeof(tsn_exchanges_v1), 0, &Calls::log_exchange};
   state_->table = {sizeof(tsn_host),     TSN_ABI_VERSION,  state_.get(),     &Calls::now,      &Calls::log,
                    &Calls::series,       &Calls::submit,   &Calls::reject,   &Calls::complete, &Calls::spawn,
                    &Calls::join,         &Calls::stopping, &Calls::watch_fd, &Calls::unwatch,  &Calls::timer,
@@ -474,6 +485,10 @@ std::vector<GivenReceipt> FakeHost::receipts() const {
 std::vector<GivenAnswer> FakeHost::answers() const {
   const std::lock_guard lock(state_->mutex);
   return state_->answers;
+}
+std::vector<GivenExchange> FakeHost::exchanges() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->exchanges;
 }
 void FakeHost::on_answer(std::function<Answer(const GivenAnswer&)> decide) {
   const std::lock_guard lock(state_->mutex);

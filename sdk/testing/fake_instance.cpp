@@ -225,6 +225,32 @@ Answer FakeInstance::upsert(const Upsert& change, std::chrono::nanoseconds time)
   return finish(begin_upsert(change, time));
 }
 
+Answer FakeInstance::sync(std::chrono::nanoseconds time) {
+  Answer missing;
+  missing.status = TSN_UNSUPPORTED;
+  if (!type_.tracker || !type_.tracker->sync) return missing;
+  tsn_err err;
+  const auto status = call_fenced(*host_.state_, "sync", err,
+                                  [&](tsn_err* to) { return type_.tracker->sync(self_, deadline(time), to); });
+  return answer_of("sync", status, err);
+}
+
+Answer FakeInstance::probe(std::string& report, const Upsert* dry_run, std::chrono::nanoseconds time) {
+  Answer missing;
+  missing.status = TSN_UNSUPPORTED;
+  if (!type_.probe) return missing;
+  AbiValues values;
+  const tsn_upsert* change = dry_run ? values.upsert(*dry_run) : nullptr;
+  report.assign(std::size_t{64} << 10, '\0');
+  tsn_out out{report.data(), static_cast<std::uint32_t>(report.size()), 0};
+  tsn_err err;
+  const auto status = call_fenced(*host_.state_, "probe", err,
+                                  [&](tsn_err* to) { return type_.probe(self_, change, deadline(time), &out, to); });
+  if (out.n > out.cap) host_.state_->report("lying_lengths", "the report is longer than its buffer");
+  report.resize(std::min(out.n, out.cap));
+  return answer_of("probe", status, err);
+}
+
 Answer FakeInstance::handle(const HttpRequest& request, std::chrono::nanoseconds time) {
   const auto token = new_token();
   auto& call = *static_cast<FakeHost::State::Call*>(call_of(token));

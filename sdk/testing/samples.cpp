@@ -70,6 +70,8 @@ Message sample_message() {
   group.external_url = "https://tocsin.example.com";
   group.labels = labels({{"alertname", "loader_failing"}});
   made.group = group;
+  made.actions = {{TSN_ANSWER_ACKNOWLEDGE, "Acknowledge", "https://tocsin.example.com/a/AbC.dEf_1-2"},
+                  {TSN_ANSWER_ESCALATE, "Escalate", "https://tocsin.example.com/a/AbC.dEf_1-3"}};
   return made;
 }
 

@@ -72,6 +72,7 @@ struct FakeHost::State {
   std::vector<std::unique_ptr<unsigned char[]>> other_tables;
   tsn_kv_v1 kv_service{};
   tsn_feedback_v1 feedback_service{};
+  tsn_exchanges_v1 exchanges_service{};
 
   mutable std::mutex mutex;
   mutable std::condition_variable changed;
@@ -92,6 +93,7 @@ struct FakeHost::State {
   std::map<std::string, std::string> kv;
   std::vector<GivenReceipt> receipts;
   std::vector<GivenAnswer> answers;
+  std::vector<GivenExchange> exchanges;
   std::function<Answer(const GivenAnswer&)> on_answer;
   std::map<tsn_timer, Timer> timers;
   std::map<tsn_watch, Watch> watches;

@@ -69,3 +69,11 @@ struct tsn_abi_manifest_feedback {
 };
 EXPORT extern const struct tsn_abi_manifest_feedback tsn_abi_manifest_feedback;
 const struct tsn_abi_manifest_feedback tsn_abi_manifest_feedback = {0};
+
+struct tsn_abi_manifest_tickets {
+  const tsn_action* action;
+  const tsn_exchange* exchange;
+  const tsn_exchanges_v1* exchanges;
+};
+EXPORT extern const struct tsn_abi_manifest_tickets tsn_abi_manifest_tickets;
+const struct tsn_abi_manifest_tickets tsn_abi_manifest_tickets = {0};

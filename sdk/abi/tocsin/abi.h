@@ -392,6 +392,28 @@ enum {
   TSN_MSG_TEST = 4      /* `tocsin notify test` */
 };
 
+typedef uint32_t tsn_answer_kind;
+enum {
+  TSN_ANSWER_ACKNOWLEDGE = 1, /* stops the ladder; of an acknowledged incident: it changes nothing and is told so */
+  TSN_ANSWER_ESCALATE = 2,    /* takes the next step of the ladder now */
+  TSN_ANSWER_RESOLVE = 3,     /* `text`: the notes */
+  TSN_ANSWER_NOTE = 4,        /* `text` */
+  TSN_ANSWER_DETAILS = 5,     /* sends the whole incident to the one who asks, by SMS and email where they have them */
+  TSN_ANSWER_STATUS = 6,      /* `status`, where it is a valid step; `text`: notes or reason */
+  TSN_ANSWER_ASSIGN = 7,      /* `text`: the new owner; empty: nobody */
+  TSN_ANSWER_SNOOZE = 8,      /* for `lasts` */
+  TSN_ANSWER_TICKET = 9       /* nothing but what `ticket`, `ticket_url` and `ticket_status` say */
+};
+
+/* What this recipient may do about the incident by opening a link. The address is signed for the recipient, the incident
+ * and the kind, and expires; opening it changes nothing, it shows a page with a button. */
+typedef struct tsn_action {
+  tsn_answer_kind kind;
+  uint32_t reserved;
+  tsn_str text; /* "Acknowledge" */
+  tsn_str href;
+} tsn_action;
+
 typedef struct tsn_recipient {
   tsn_str target;  /* as written: "mail:group.platform", "slack:#ops", "hook" */
   tsn_str name;    /* the contact's name, or the channel; empty: the instance has no recipients */
@@ -421,6 +443,8 @@ typedef struct tsn_message {
   const tsn_incident* incident;
   const tsn_group* group;
   tsn_bytes provider_id;    /* what an earlier deliver of the same incident and recipient returned */
+  const tsn_action* actions; /* none without external_url, or where nothing can be done any more */
+  uint32_t action_count, action_stride;
 } tsn_message;
 
 /* Written by deliver(), or passed to complete() as `result`. */
@@ -482,19 +506,6 @@ typedef struct tsn_receipt {
   int64_t at;            /* when it became so; 0: now */
 } tsn_receipt;
 
-typedef uint32_t tsn_answer_kind;
-enum {
-  TSN_ANSWER_ACKNOWLEDGE = 1, /* stops the ladder; of an acknowledged incident: it changes nothing and is told so */
-  TSN_ANSWER_ESCALATE = 2,    /* takes the next step of the ladder now */
-  TSN_ANSWER_RESOLVE = 3,     /* `text`: the notes */
-  TSN_ANSWER_NOTE = 4,        /* `text` */
-  TSN_ANSWER_DETAILS = 5,     /* sends the whole incident to the one who asks, by SMS and email where they have them */
-  TSN_ANSWER_STATUS = 6,      /* `status`, where it is a valid step; `text`: notes or reason */
-  TSN_ANSWER_ASSIGN = 7,      /* `text`: the new owner; empty: nobody */
-  TSN_ANSWER_SNOOZE = 8,      /* for `lasts` */
-  TSN_ANSWER_TICKET = 9       /* nothing but what `ticket`, `ticket_url` and `ticket_status` say */
-};
-
 enum { /* tsn_answer.flags */
   TSN_ANSWER_WHOLE_SERVICE = 1u /* the same for every open incident of the named one's service */
 };
@@ -537,6 +548,33 @@ typedef struct tsn_feedback_v1 {
   tsn_status (*receipt)(const tsn_host*, tsn_instance, const tsn_receipt*, tsn_err*);
   tsn_status (*answer)(const tsn_host*, tsn_instance, const tsn_answer*, tsn_answered* out, tsn_err*);
 } tsn_feedback_v1;
+
+/* ---- what a tracker says and hears ------------------------------------------------------------------------------- */
+
+/* One call to the other system, or one of its calls here. For jira_sync_log: secrets are masked before it is handed over,
+ * and the host cuts request and response to 16 KiB. */
+typedef struct tsn_exchange {
+  uint32_t size;
+  uint32_t incoming;       /* 1: a webhook's or a poll's news; 0: a call of ours */
+  tsn_str correlation_id;  /* of the incident; empty: not about one */
+  tsn_str ticket;          /* key; empty: none yet */
+  tsn_str method;          /* "POST" */
+  tsn_str target;          /* path and query, "/rest/api/3/issue" */
+  tsn_str request, response;
+  tsn_str error;           /* what became of it where it failed; empty: it did not */
+  uint32_t status;         /* of HTTP; 0: no answer */
+  uint32_t reserved;
+  int64_t at;              /* when it began; 0: now */
+  int64_t took;            /* nanoseconds */
+} tsn_exchange;
+
+/* Service "tsn.exchanges/1". log() returns before the entry is durable and refuses with TSN_RETRY where too many wait: an
+ * entry may be lost, the work it tells of goes on. [any] */
+typedef struct tsn_exchanges_v1 {
+  uint32_t size;
+  uint32_t reserved;
+  tsn_status (*log)(const tsn_host*, tsn_instance, const tsn_exchange*, tsn_err*);
+} tsn_exchanges_v1;
 
 /* ---- HTTP routes ------------------------------------------------------------------------------------------------- */
 
@@ -706,6 +744,8 @@ typedef struct tsn_tracker_vtable {
   uint32_t features;
   /* [seq] Brings the ticket in step with the incident. result of complete(): tsn_ticket. */
   tsn_status (*upsert)(void* self, tsn_token, const tsn_upsert*, int64_t deadline, tsn_ticket* out, tsn_err*);
+  /* [seq] Fetches what changed on the other side, now instead of at the next poll. Null: it cannot be asked. */
+  tsn_status (*sync)(void* self, int64_t deadline, tsn_err*);
 } tsn_tracker_vtable;
 
 /* Optional capability: HTTP requests under the agent's listener. */
@@ -769,6 +809,12 @@ typedef struct tsn_type {
   const tsn_notifier_vtable* notifier;
   const tsn_tracker_vtable* tracker;
   const tsn_routes_vtable* routes;
+
+  /* [seq] Looks outside once and changes nothing there: can it sign in, is there what the configuration names? For `tocsin
+   * check --online`, on an instance that was created and not started. The report is lines, each beginning with "error: ",
+   * "warning: " or "ok: ". `dry_run`, trackers only: report what upsert() would send for it; else null. TSN_OK where
+   * the report says what is wrong; another status where it could not look at all. Null: it cannot look. */
+  tsn_status (*probe)(void* self, const tsn_upsert* dry_run, int64_t deadline, tsn_out* report, tsn_err*);
 } tsn_type;
 
 typedef struct tsn_plugin {

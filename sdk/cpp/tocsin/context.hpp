@@ -184,6 +184,16 @@ class Feedback {
   const tsn_feedback_v1* service_ = nullptr;
 };
 
+/// One call to another system, or one of its calls here; see tsn_exchange. Secrets are masked already.
+struct Exchange {
+  bool incoming = false;
+  std::string_view correlation_id = {}, ticket = {}, method = {}, target = {};
+  std::string_view request = {}, response = {}, error = {};
+  std::uint32_t status = 0;  ///< of HTTP; 0: no answer
+  Time at = 0;               ///< 0: now
+  std::chrono::nanoseconds took{0};
+};
+
 class Context {
  public:
   Context() : session_(detail::current) {
@@ -274,6 +284,28 @@ class Context {
   // --- services ---
   Kv kv() const { return Kv(session_); }
   Feedback feedback() const { return Feedback(session_); }
+  /// Into jira_sync_log by "tsn.exchanges/1"; TSN_UNSUPPORTED where the host has none. The entry may be lost: what it
+  /// tells of goes on whatever this returns. [any]
+  Status log_exchange(const Exchange& in) const {
+    const auto* log = service<tsn_exchanges_v1>("tsn.exchanges/1");
+    if (!log) return unsupported("this host has no tsn.exchanges/1");
+    const tsn_exchange out{sizeof(tsn_exchange),
+                           std::uint32_t{in.incoming},
+                           str(in.correlation_id),
+                           str(in.ticket),
+                           str(in.method),
+                           str(in.target),
+                           str(in.request),
+                           str(in.response),
+                           str(in.error),
+                           in.status,
+                           0,
+                           in.at,
+                           in.took.count()};
+    tsn_err err = detail::empty_err();
+    const auto status = log->log(session_->host, session_->instance, &out, &err);
+    return status == TSN_OK ? Status(ok) : Status(status, err);
+  }
   /// A versioned service of the host, null when it has none.
   template <class Service>
   const Service* service(std::string_view id) const noexcept {

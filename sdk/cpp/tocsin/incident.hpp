@@ -86,6 +86,12 @@ struct Recipient {
   std::string_view address;  ///< what this notifier needs
 };
 
+/// What the recipient may do by opening a link; see tsn_action.
+struct Action {
+  tsn_answer_kind kind = TSN_ANSWER_ACKNOWLEDGE;
+  std::string_view text, href;
+};
+
 struct Message {
   tsn_message_kind kind = TSN_MSG_FIRING;
   std::string_view key;  ///< idempotency key: the same for every attempt of one notification
@@ -94,8 +100,9 @@ struct Message {
   Recipient recipient;
   std::string_view title, text;
   Incident incident;
-  std::optional<Group> group;    ///< absent where a ladder step tells an incident
-  std::string_view provider_id;  ///< what an earlier deliver of the same incident and recipient returned
+  std::optional<Group> group;        ///< absent where a ladder step tells an incident
+  std::string_view provider_id;      ///< what an earlier deliver of the same incident and recipient returned
+  std::vector<Action> actions = {};  ///< what the recipient may do by a link
 };
 
 /// What a tracker is to bring about.
@@ -190,6 +197,14 @@ inline std::optional<Group> to_group(const tsn_group* source) {
   return Group{from.truncated_alerts, view(from.receiver), view(from.group_key), view(from.external_url),
                to_labels(from.labels, from.label_count, from.label_stride)};
 }
+inline std::vector<Action> to_actions(const tsn_message& from) {
+  std::vector<Action> out;
+  for (std::uint32_t i = 0; i < from.action_count; ++i) {
+    const auto action = read_element(from.actions, from.action_stride, i);
+    out.push_back({action.kind, view(action.text), view(action.href)});
+  }
+  return out;
+}
 inline Message to_message(const tsn_message* source) {
   const auto from = read_struct(source);
   return {from.kind,
@@ -201,7 +216,8 @@ inline Message to_message(const tsn_message* source) {
           view(from.text),
           to_incident(from.incident),
           to_group(from.group),
-          view(from.provider_id)};
+          view(from.provider_id),
+          to_actions(from)};
 }
 inline Upsert to_upsert(const tsn_upsert* source) {
   const auto from = read_struct(source);

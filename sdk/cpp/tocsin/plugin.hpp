@@ -107,7 +107,8 @@ struct Vtables {
   }();
   static constexpr tsn_tracker_vtable tracker_table = [] {
     tsn_tracker_vtable out{};
-    if constexpr (Upserts<T>) out = {sizeof out, 0, &TrackerCalls<T>::upsert};
+    if constexpr (Upserts<T>) out = {sizeof out, 0, &TrackerCalls<T>::upsert, nullptr};
+    if constexpr (Syncs<T>) out.sync = &TrackerCalls<T>::sync;
     return out;
   }();
 };
@@ -138,6 +139,7 @@ constexpr tsn_type make_type() {
   if constexpr (Cancels<T>) out.cancel = &Common<T>::cancel;
   if constexpr (Saves<T>) out.save = &Common<T>::save;
   if constexpr (Loads<T>) out.load = &Common<T>::load;
+  if constexpr (Probes<T>) out.probe = &Common<T>::probe;
   out.source = Vtables<T>::source();
   out.detector = Vtables<T>::detector();
   out.notifier = Vtables<T>::notifier();

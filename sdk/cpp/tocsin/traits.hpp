@@ -43,6 +43,15 @@ concept Upserts =
     UpsertsLater<T> || UpsertsUntil<T> || requires(T t, const Upsert& u, Ticket& out) { t.upsert(u, out); };
 
 template <class T>
+concept Syncs = requires(T t, Deadline d) { t.sync(d); };
+
+template <class T>
+concept ProbesUpserts =
+    requires(T t, const Upsert* dry_run, std::string& report, Deadline d) { t.probe(dry_run, report, d); };
+template <class T>
+concept Probes = ProbesUpserts<T> || requires(T t, std::string& report, Deadline d) { t.probe(report, d); };
+
+template <class T>
 concept HandlesLater =
     requires(T t, const Request& q, Response& p, Token& token, Deadline d) { t.handle(q, p, token, d); };
 template <class T>

@@ -115,6 +115,23 @@ struct Common {
       return ok;
     });
   }
+  static tsn_status probe(void* self, const tsn_upsert* dry_run, std::int64_t at, tsn_out* out, tsn_err* err) noexcept {
+    return sequential<T>(self, err, [&](Instance<T>& in) -> Status {
+      std::string report;
+      auto status = as_status([&] {
+        if constexpr (ProbesUpserts<T>) {
+          if (!dry_run) return in.object->probe(nullptr, report, Deadline{at});
+          const auto change = to_upsert(dry_run);
+          return in.object->probe(&change, report, Deadline{at});
+        } else {
+          return in.object->probe(report, Deadline{at});
+        }
+      });
+      out->n = static_cast<std::uint32_t>(std::min<std::size_t>(report.size(), out->cap));
+      if (out->n) std::memcpy(out->p, report.data(), out->n);
+      return status;
+    });
+  }
   static tsn_status load(void* self, tsn_bytes state, tsn_err* err) noexcept {
     return sequential<T>(self, err, [&](Instance<T>& in) { return in.object->load(view(state)); });
   }
@@ -206,6 +223,9 @@ struct TrackerCalls {
       if (status.is_ok()) write_struct(out, to_abi(ticket));
       return status;
     });
+  }
+  static tsn_status sync(void* self, std::int64_t at, tsn_err* err) noexcept {
+    return sequential<T>(self, err, [&](Instance<T>& in) { return in.object->sync(Deadline{at}); });
   }
 };
 

@@ -43,7 +43,7 @@ void check_sizes(const tsn_type& type, const std::string& id, Findings& found) {
   sized(type.source, sizeof(tsn_source_vtable), "tsn_source_vtable");
   sized(type.detector, offsetof(tsn_detector_vtable, extension), "tsn_detector_vtable");
   sized(type.notifier, offsetof(tsn_notifier_vtable, address_field), "tsn_notifier_vtable");
-  sized(type.tracker, sizeof(tsn_tracker_vtable), "tsn_tracker_vtable");
+  sized(type.tracker, offsetof(tsn_tracker_vtable, sync), "tsn_tracker_vtable");
   sized(type.routes, sizeof(tsn_routes_vtable), "tsn_routes_vtable");
 }
 

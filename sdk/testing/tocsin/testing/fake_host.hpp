@@ -89,6 +89,15 @@ struct GivenAnswer {
   Time at = 0;
 };
 
+/// What came through "tsn.exchanges/1".
+struct GivenExchange {
+  bool incoming = false;
+  std::string correlation_id, ticket, method, target, request, response, error;
+  std::uint32_t status = 0;
+  Time at = 0;
+  std::int64_t took = 0;
+};
+
 /// A breach of the contract, by the name that `tocsin plugin check` gives to it.
 struct Breach {
   const char* defect = "";
@@ -151,6 +160,7 @@ class FakeHost {
   void set_kv(const std::string& key, std::string value);
   std::vector<GivenReceipt> receipts() const;
   std::vector<GivenAnswer> answers() const;
+  std::vector<GivenExchange> exchanges() const;
   /// What answers are answered with; without it TSN_OK and the sentence "done". Called under no lock.
   void on_answer(std::function<Answer(const GivenAnswer&)> decide);
   void clear();  ///< rows, cursor, rejects and logs
@@ -191,6 +201,11 @@ class FakeInstance {
   /// Waits (really) for the token when the plugin answers PENDING.
   Answer deliver(const Message& message, std::chrono::nanoseconds time = std::chrono::seconds(10));
   Answer upsert(const Upsert& change, std::chrono::nanoseconds time = std::chrono::seconds(10));
+  /// TSN_UNSUPPORTED where the tracker has none.
+  Answer sync(std::chrono::nanoseconds time = std::chrono::seconds(10));
+  /// What it found is in `report`. TSN_UNSUPPORTED where the type has none.
+  Answer probe(std::string& report, const Upsert* dry_run = nullptr,
+               std::chrono::nanoseconds time = std::chrono::seconds(10));
   Answer handle(const HttpRequest& request, std::chrono::nanoseconds time = std::chrono::seconds(10));
 
   /// The same in two halves, for plugins that answer later: the token of a call that is pending, then its answer.
