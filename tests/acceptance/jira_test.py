@@ -2,7 +2,9 @@
 """Tickets on the real binary, against a Jira that really keeps issues: one issue per incident, whatever is lost in
 between; comments and transitions; and every request held to Jira's published contracts where these are at hand."""
 import base64
+import collections
 import json
+import random
 import re
 import threading
 import unittest
@@ -156,10 +158,11 @@ class Jira:
 
 
 class World(Case):
-    def begin(self, version=3, username="bot@corp", on_create=None, hidden_searches=0):
+    def begin(self, version=3, username="bot@corp", on_create=None, hidden_searches=0, more=""):
         self.jira = Jira(self, version, username)
         self.jira.on_create, self.jira.hidden_searches = on_create, hidden_searches
-        self.a = self.agent(CONFIG % (self.jira.url, "cloud" if version == 3 else "datacenter", username)).start()
+        config = CONFIG % (self.jira.url, "cloud" if version == 3 else "datacenter", username)
+        self.a = self.agent(config.replace("[[rule]]", more + "\n[[rule]]", 1)).start()
         return self.jira
 
     def break_loader(self, loader="DAILY SALES"):
@@ -276,6 +279,52 @@ class Tickets(World):
         labels = [label for issue in jira.issues.values() for label in issue["fields"]["labels"] if label.startswith("tocsin-")]
         self.assertEqual(len(labels), rounds * 5)
         self.assertEqual(sorted(labels), sorted("tocsin-" + i["correlation_id"] for i in self.a.incidents()))
+
+    def test_a_tracker_that_fails_in_every_way_gets_exactly_one_issue_for_each_incident(self):
+        """It times out before and after creating, drops the line, answers 429, 500 and 502, while the agent is killed."""
+        incidents, kills = (1000, 20) if FULL else (60, 2)
+        rng, before_creating = random.Random(20261126), []
+
+        def trouble(jira, keep):
+            with jira.lock:
+                kind = rng.choice(["fine"] * 12 + ["dropped", "dropped after", "late", "late after", "limit", "500", "502 after", "503"])
+                before_creating.append(kind)
+            if "after" in kind:
+                keep()
+            if kind.startswith("late"):
+                self.late.wait(3)
+            return {"fine": keep, "limit": lambda: (429, {"Retry-After": "1"}, b""), "500": lambda: fault(500, "boom"),
+                    "502 after": lambda: (502, {}, b"<html>Bad Gateway</html>"),
+                    "503": lambda: (503, {"Retry-After": "1"}, b"")}.get(kind, lambda: None)()
+        self.late = threading.Event()
+        self.addCleanup(self.late.set)
+        jira = self.begin(on_create=trouble, more='timeout = "2s"')
+        step = max(1, incidents // (kills + 1))
+        for start in range(0, incidents, step):
+            self.a.push([signal_of("etl.run", loader=f"L{i}", status="FAILED") for i in range(start, min(start + step, incidents))])
+            goal = len(before_creating) + rng.randint(1, max(1, step // 3))
+            until(lambda: len(before_creating) >= goal, 120, "creates")
+            if kills:
+                kills -= 1
+                self.a.kill()
+                self.a.start()
+        until(lambda: len(self.known()) == incidents, 1800 if FULL else 240, "a ticket for every incident")
+        labels = [label for issue in jira.issues.values() for label in issue["fields"]["labels"] if label.startswith("tocsin-")]
+        self.assertEqual(len(labels), incidents, "issues")
+        self.assertEqual(len(set(labels)), incidents, "incidents with an issue")
+        self.assertEqual({m["jira_key"] for m in self.known()}, set(jira.issues))
+        if FULL:
+            print(f"{incidents} incidents, {len(before_creating)} creates asked for, {len(jira.issues)} issues: "
+                  f"{collections.Counter(before_creating)}", flush=True)
+
+    def known(self):
+        found, after = [], ""
+        while True:
+            page = self.a.get("/api/v1/integrations/jira/mappings?limit=1000" + after).json
+            found += [m for m in page["items"] if m["jira_key"]]
+            if not page["next"]:
+                return found
+            after = "&after=" + urllib.parse.quote(page["next"])
 
     def test_a_rate_limit_is_waited_out(self):
         def limit(jira, keep):
