@@ -117,11 +117,11 @@ std::string form(const LinkView& view) {
 Reply refused_page(const LinkView& view) {
   switch (view.state) {
     case LinkView::State::expired:
-      return incident_page(
-          410, view, "This link is over.",
-          paragraph("It was good until " + time_text(view.expires) +
-                    ". A newer message about the incident has a link of its own; `tocsin incident ack " +
-                    std::to_string(view.incident.number) + "` does the same."));
+      // How the incident stands now is no business of somebody who finds an old message.
+      return plain_page(410, "This link is over.",
+                        "It was good until " + time_text(view.expires) + ". A newer message about incident #" +
+                            std::to_string(view.incident.number) + " has a link of its own; `tocsin incident ack " +
+                            std::to_string(view.incident.number) + "` does the same.");
     case LinkView::State::gone:
       return plain_page(404, "There is no such incident.", "The link is ours, but its incident is not kept any more.");
     case LinkView::State::limited: {

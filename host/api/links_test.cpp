@@ -102,6 +102,13 @@ TEST_F(Links, WhatIsNoneSaysSoWithItsOwnStatus) {
   EXPECT_EQ(backend.last_remote, "127.0.0.1");
 }
 
+TEST_F(Links, OneThatIsOverTellsNothingOfTheIncidentButItsNumber) {
+  start();
+  const RawAnswer page = ask("GET", "/a/late");
+  EXPECT_TRUE(has(page, "#1042"));
+  EXPECT_FALSE(has(page, "disk_filling"));
+}
+
 TEST_F(Links, WhatIsNotPossibleAnyMoreSaysWhy) {
   backend.link_refusal = "1042 has <no> ladder";
   start();

@@ -161,11 +161,11 @@ TEST(PhoneProvider, ACallbackNeedsSomethingToAskFor) {
 }
 
 bool lets_in(Value auth, const char* certificate) {
-  const auto table = Value::table({{"auth", auth}});
+  auto table = Value::table({{"auth", auth}});
   const CallbackAuth who(tsn::Config(table.view()));
   tsn_request request{};
   request.size = sizeof request;
-  request.certificate = {certificate, std::strlen(certificate)};
+  request.certificate = {certificate, static_cast<std::uint32_t>(std::strlen(certificate))};
   return who.admits(tsn::Request(&request));
 }
 
