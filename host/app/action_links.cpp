@@ -72,12 +72,16 @@ bool VainTries::add(std::string_view address, base::Time now) {
   return false;
 }
 
-void ActionLinks::count(std::string_view result) {
+ActionLinks::ActionLinks(Parts parts) : parts_(std::move(parts)) {
+  for (const char* result : {"done", "forged"}) count(result, 0);  // what alerts are made of is there from the start
+}
+
+void ActionLinks::count(std::string_view result, double by) {
   parts_.metrics
       ->counter("tocsin_action_links_total",
                 "Action links of messages that were opened or followed, by what came of it",
                 {{"result", std::string(result)}})
-      .add();
+      .add(by);
 }
 
 // --- the key ---------------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ class ActionLinks {
     /// Takes an answer as one that came through `instance` (Feedback::answer).
     std::function<base::Result<model::Answered>(const std::string& instance, model::Answer answer)> answer;
   };
-  explicit ActionLinks(Parts parts) : parts_(std::move(parts)) {}
+  explicit ActionLinks(Parts parts);
 
   /// For this message; `address_field`: what the notifier tells people by ("email", "phone"). The same at every
   /// attempt. None where something is amiss: a message without buttons is better than none. May wait for the store.
@@ -74,7 +74,7 @@ class ActionLinks {
   base::Result<plugin_host::Action> action(const model::Delivery& delivery, model::AnswerKind kind, model::LinkWay way);
   base::Result<api::LinkView> opened(std::string_view token, std::string_view remote, model::LinkToken& out);
   api::LinkView refused(std::string_view remote);
-  void count(std::string_view result);
+  void count(std::string_view result, double by = 1);
 
   const Parts parts_;
   std::mutex making_;  ///< held while a key is made
