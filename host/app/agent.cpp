@@ -246,11 +246,12 @@ base::Result<void> Agent::Impl::make_pipeline() {
   DecidingLease::Parts deciding;
   deciding.shared = store->shared();
   deciding.address = agent.http.advertise_url;
-  deciding.prolong = [this](auto sure_until) { return pipeline->prolong(sure_until); };
-  deciding.give_up = [this] {
-    pipeline->give_up();
-    feedback->forget_seen();
+  deciding.prolong = [this](auto sure_until) {
+    // Another agent may have decided since the lease was this one's, also one that came and went while it was paused.
+    if (!pipeline->decides()) feedback->forget_seen();
+    return pipeline->prolong(sure_until);
   };
+  deciding.give_up = [this] { pipeline->give_up(); };
   deciding.decides = [this] { return pipeline->decides(); };
   lease = std::make_unique<DecidingLease>(std::move(deciding));
   // The back end listens for ended deliveries, so it must be there before the first one can end.

@@ -53,7 +53,7 @@ class Feedback {
   /// `instance` is the plugin's full name, "notifier.sms".
   base::Result<void> receipt(const std::string& instance, model::Receipt receipt);
   base::Result<model::Answered> answer(const std::string& instance, model::Answer answer);
-  /// Another agent decides now: what it takes stands in the store, and is read there when this one decides again.
+  /// Another agent may have decided meanwhile: what it took stands in the store, and is read there again.
   void forget_seen();
 
  private:
