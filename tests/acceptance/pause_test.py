@@ -2,7 +2,9 @@
 """A maintenance pause on the real binary: nobody is told while it lasts, also over kill -9, everybody can see it, and at its
 end what is still true is told."""
 import json
+import unittest
 
+from postgres_test import BIN, Postgres
 from world import Case, main, signal_of, until
 
 CONFIG = """
@@ -97,6 +99,38 @@ class Pause(Case):
         self.assertEqual(refused.returncode, 1)
         self.assertIn("up to \"24h\"", refused.stdout + refused.stderr)
         self.assertEqual(self.a.cli("notify", "pause").returncode, 2)
+
+
+@unittest.skipUnless(BIN, "skipped: PostgreSQL's server is not installed (package postgresql)")
+class PauseInAFleet(Case):
+    def member(self, name):
+        storage = f"""
+[storage]
+url = "postgres://postgres@127.0.0.1:{self.db.port}/postgres"
+password = "file:{{dir}}/db_password"
+"""
+        agent = self.agent(storage + CONFIG % self.receiver.url, files={"db_password": "database password\n"})
+        agent.config.write_text(agent.config.read_text().replace('"test-agent"', f'"{name}"'))
+        return agent.start()
+
+    def paused(self, agent):
+        answer = agent.get("/api/v1/notifications/pause")
+        return answer.status == 200 and answer.json["paused"]
+
+    def test_it_holds_for_all_and_outlives_the_agent_that_decides(self):
+        self.receiver, self.db = self.hook(), Postgres()
+        self.addCleanup(self.db.cleanup)
+        self.db.start()
+        a, b = self.member("agent-a"), self.member("agent-b")
+        b.cli("notify", "pause", "--for", "30m", "--reason", "core upgrade", check=0)
+        self.assertTrue(self.paused(a) and self.paused(b))
+        a.kill()
+        b.push([signal_of("etl.run", loader="L1", status="FAILED")])
+        until(lambda: self.paused(b), 40, "the other one decides and is paused")
+        until(lambda: b.incidents(), 40, "an incident")
+        self.assertEqual(self.receiver.messages(), [])
+        b.cli("notify", "resume", check=0)
+        until(lambda: self.receiver.messages(), what="told after the pause")
 
 
 if __name__ == "__main__":
