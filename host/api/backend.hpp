@@ -20,6 +20,7 @@
 #include "model/heartbeat.hpp"
 #include "model/incident.hpp"
 #include "model/matcher.hpp"
+#include "model/pause.hpp"
 #include "model/plugin.hpp"
 #include "model/received_alert.hpp"
 #include "model/rotation.hpp"
@@ -104,6 +105,30 @@ struct OncallView {
   std::string rotation;
   OncallSpan now, next;
   std::vector<model::OncallOverride> overrides;  ///< that hold then or later
+};
+
+/// One message of a drill and what became of it.
+struct DrillMessage {
+  std::string who;             ///< empty: the instance has no recipients
+  std::string instance, type;  ///< "sms-main", "sms"
+  std::string reason;          ///< "ladder step 1", "fire drill"
+  std::string state;           ///< PENDING, SENT, DELIVERED, FAILED, DEAD, SUPPRESSED
+  base::Time decided_at{}, sent_at{}, delivered_at{};
+  std::string error;
+};
+struct DrillView {
+  model::Incident incident;
+  std::string state;                 ///< RUNNING, ACKNOWLEDGED, UNANSWERED (nobody did in time), ENDED (by hand)
+  base::Time ends_at{};              ///< while it runs; no_time: it is over
+  std::string acknowledged_by, way;  ///< "first", "SMS reply"
+  std::vector<DrillMessage> messages;
+};
+struct DrillWish {
+  std::string route;
+  model::Severity severity = model::Severity::high;
+  std::vector<std::string> to;
+  base::Duration wait{};
+  bool tickets = false;
 };
 
 /// What a silence would mean now.
@@ -253,6 +278,16 @@ class Backend {
   virtual base::Result<void> remove_override(const std::string& id, const std::string& actor) = 0;
   /// The rotation's next 90 days as iCalendar (RFC 5545).
   virtual base::Result<std::string> oncall_calendar(const std::string& rotation) = 0;
+
+  // --- maintenance pause and drills --------------------------------------------------------------------------------
+  /// The pause that holds now; none: notifications are not paused.
+  virtual base::Result<std::optional<model::Pause>> pause_state() { return unserved(); }
+  /// Pauses until then, or changes the pause there is; what holds now.
+  virtual base::Result<std::optional<model::Pause>> pause(model::Pause) { return unserved(); }
+  virtual base::Result<void> resume(const std::string&) { return unserved(); }
+  virtual base::Result<DrillView> start_drill(const DrillWish&, const std::string&) { return unserved(); }
+  /// By number or correlation id of its incident.
+  virtual base::Result<DrillView> drill(const std::string&) { return unserved(); }
 
   virtual std::string metrics(bool openmetrics) = 0;
   /// Empty: ready; else why not.

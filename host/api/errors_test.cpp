@@ -110,6 +110,17 @@ TEST_F(Errors, ABadBodyIsExplained) {
   problem(400, "POST", "/api/v1/dead-letters/x/replay");
 }
 
+TEST_F(Errors, APauseOrADrillThatCannotBeIsExplained) {
+  for (const char* body : {"{}", R"({"for":"25h"})", R"({"for":"soon"})", R"({"for":"30m","except_critical":"yes"})"}) {
+    problem(400, "POST", "/api/v1/notifications/pause", body);
+  }
+  problem(409, "POST", "/api/v1/notifications/resume", "{}");
+  problem(400, "POST", "/api/v1/drills", "{}");
+  problem(400, "POST", "/api/v1/drills", R"({"route":"payments","severity":"FATAL"})");
+  problem(404, "POST", "/api/v1/drills", R"({"route":"paymets"})");
+  problem(404, "GET", "/api/v1/drills/1042");
+}
+
 TEST_F(Errors, ABodyThatIsNotJsonIs415) {
   problem(415, "POST", "/api/v1/incidents", "title=x", "Content-Type: application/x-www-form-urlencoded\r\n");
 }

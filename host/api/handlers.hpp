@@ -36,6 +36,13 @@ Outcome set_override(Backend& backend, const Call& call);
 Outcome remove_override(Backend& backend, const Call& call);
 Outcome export_oncall(Backend& backend, const Call& call);
 
+// handlers_drills.cpp
+Outcome show_pause(Backend& backend, const Call& call);
+Outcome pause_notifications(Backend& backend, const Call& call);
+Outcome resume_notifications(Backend& backend, const Call& call);
+Outcome start_drill(Backend& backend, const Call& call);
+Outcome show_drill(Backend& backend, const Call& call);
+
 // handlers_incident_lists.cpp
 Outcome list_incidents(Backend& backend, const Call& call);
 Outcome export_incidents(Backend& backend, const Call& call);

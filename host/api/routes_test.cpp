@@ -71,6 +71,11 @@ const std::vector<Sample> samples{
      R"({"rotation":"payments","to":"second","until":"2026-11-21T00:00:00Z","by":"amal"})"},
     {"DELETE", "/api/v1/oncall/overrides/{id}", "/api/v1/oncall/overrides/0193-override", ""},
     {"GET", "/api/v1/oncall/{calendar}", "/api/v1/oncall/payments.ics", ""},
+    {"GET", "/api/v1/notifications/pause", "/api/v1/notifications/pause", ""},
+    {"POST", "/api/v1/notifications/pause", "/api/v1/notifications/pause", R"({"for":"30m","reason":"core upgrade"})"},
+    {"POST", "/api/v1/notifications/resume", "/api/v1/notifications/resume", R"({"by":"amal"})"},
+    {"POST", "/api/v1/drills", "/api/v1/drills", R"({"route":"payments","severity":"critical","wait":"2m"})"},
+    {"GET", "/api/v1/drills/{id}", "/api/v1/drills/1044", ""},
     {"GET", "/api/v1/notifications/log", "/api/v1/notifications/log?status=SENT", ""},
     {"POST", "/api/v1/notifications/send", "/api/v1/notifications/send", R"({"instance":"mail","to":"contact.first"})"},
     {"GET", "/api/v1/explain", "/api/v1/explain?from=-2h&match=host%3D%22n1%22&who=first", ""},
@@ -116,6 +121,30 @@ TEST_F(Routes, EachAnswersAsTheOpenApiDocumentSays) {
     }
   }
   EXPECT_EQ(asked.size(), routes().size()) << "a route has no sample here";
+}
+
+TEST_F(Routes, APauseIsWhatWasAskedFor) {
+  EXPECT_EQ(get("/api/v1/notifications/pause"),
+            R"({"paused":false,"from":null,"until":null,"by":null,"reason":null,"except_critical":false})");
+  const RawAnswer paused = ask("POST", "/api/v1/notifications/pause",
+                               R"({"for":"30m","reason":"core upgrade","except_critical":true,"by":"amal"})");
+  EXPECT_EQ(paused.body, R"({"paused":true,"from":"2026-11-20T10:00:00Z","until":"2026-11-20T10:30:00Z","by":"amal",)"
+                         R"("reason":"core upgrade","except_critical":true})");
+  EXPECT_EQ(get("/api/v1/notifications/pause"), paused.body);
+}
+
+TEST_F(Routes, ADrillIsWhatWasAskedFor) {
+  const RawAnswer answer =
+      ask("POST", "/api/v1/drills",
+          R"({"route":"payments","severity":"low","to":["sms:contact.first"],"wait":"90s","with_tracker":true})");
+  EXPECT_EQ(answer.status, 201u) << answer.body;
+  EXPECT_EQ(backend.last_drill.severity, model::Severity::low);
+  EXPECT_EQ(backend.last_drill.to, std::vector<std::string>{"sms:contact.first"});
+  EXPECT_EQ(backend.last_drill.wait, std::chrono::seconds(90));
+  EXPECT_TRUE(backend.last_drill.tickets);
+  EXPECT_EQ(ask("POST", "/api/v1/drills", R"({"route":"payments"})").status, 201u);
+  EXPECT_EQ(backend.last_drill.wait, std::chrono::minutes(10));
+  EXPECT_EQ(backend.last_drill.severity, model::Severity::high);
 }
 
 TEST_F(Routes, OneSeriesIsAnObject) {

@@ -100,6 +100,11 @@ class Backend final : public api::Backend {
   base::Result<model::OncallOverride> set_override(model::OncallOverride wanted) override;
   base::Result<void> remove_override(const std::string& id, const std::string& actor) override;
   base::Result<std::string> oncall_calendar(const std::string& rotation) override;
+  base::Result<std::optional<model::Pause>> pause_state() override;
+  base::Result<std::optional<model::Pause>> pause(model::Pause wanted) override;
+  base::Result<void> resume(const std::string& actor) override;
+  base::Result<api::DrillView> start_drill(const api::DrillWish& wish, const std::string& actor) override;
+  base::Result<api::DrillView> drill(const std::string& id) override;
   base::Result<api::Explanation> explain(const api::ExplainQuery& query) override;
   std::vector<model::HeartbeatView> heartbeats() override { return parts_.heartbeats->list(); }
   base::Result<model::HeartbeatView> beat(model::Beat beat) override {

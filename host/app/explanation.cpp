@@ -42,16 +42,20 @@ std::string by_what(const Verdict& v) {
 
 // What kept somebody from being told, the most decisive first: an answer names one reason.
 constexpr std::array by_weight = {
-    VerdictKind::failed,           VerdictKind::silenced,     VerdictKind::inhibited,   VerdictKind::muted,
-    VerdictKind::outside_active,   VerdictKind::shadow,       VerdictKind::no_receiver, VerdictKind::acknowledged,
-    VerdictKind::flapping,         VerdictKind::storm,        VerdictKind::cooldown,    VerdictKind::in_flight,
-    VerdictKind::below_open_after, VerdictKind::deduplicated, VerdictKind::group_wait,  VerdictKind::group_interval,
-    VerdictKind::repeat_interval};
+    VerdictKind::failed,      VerdictKind::paused,         VerdictKind::limited,          VerdictKind::silenced,
+    VerdictKind::inhibited,   VerdictKind::muted,          VerdictKind::outside_active,   VerdictKind::shadow,
+    VerdictKind::no_receiver, VerdictKind::acknowledged,   VerdictKind::flapping,         VerdictKind::storm,
+    VerdictKind::cooldown,    VerdictKind::in_flight,      VerdictKind::below_open_after, VerdictKind::deduplicated,
+    VerdictKind::group_wait,  VerdictKind::group_interval, VerdictKind::repeat_interval};
 
 std::string reason_of(const Verdict& v) {
   switch (v.kind) {
     case VerdictKind::failed:
       return "the message to " + whom(v) + by_what(v) + " failed at " + when(v.at) + in_brackets(v.text);
+    case VerdictKind::paused:
+      return "notifications are paused by " + v.by + until(v) + in_brackets(v.text);
+    case VerdictKind::limited:
+      return "the message to " + whom(v) + by_what(v) + " waits" + until(v) + in_brackets(v.text);
     case VerdictKind::silenced:
       return "silenced by " + v.by + until(v) + in_brackets(v.text);
     case VerdictKind::inhibited:
@@ -90,6 +94,10 @@ std::string remedy_of(const Verdict& v) {
     case VerdictKind::failed:
       return "mend the notifier of " + v.target +
              "; `tocsin dead-letter list` has the message, `tocsin dead-letter replay ID` sends it again";
+    case VerdictKind::paused:
+      return "`tocsin notify resume` ends the pause; what is still true is told then";
+    case VerdictKind::limited:
+      return "wait, or raise `limits` of the notifier of " + v.target;
     case VerdictKind::silenced:
       return "`tocsin silence query` shows the silence; `tocsin silence expire " + v.by + "` ends it";
     case VerdictKind::inhibited:

@@ -112,7 +112,11 @@ Result<void> Feedback::receipt(const std::string& instance, model::Receipt recei
   model::Changes changes;
   changes.receipts.push_back(receipt);
   const bool lost = receipt.state == model::ReceiptState::failed && !row->correlation_id.empty();
-  if (!lost) return parts_.pipeline->keep(std::move(changes));
+  const bool on_its_way = receipt.state == model::ReceiptState::on_its_way;
+  if (!lost) {
+    TRY_VOID(parts_.pipeline->keep(std::move(changes)));
+    return on_its_way ? still_wanted(row->correlation_id) : Result<void>();
+  }
   TRY_VOID(decides_here());
   const std::string who = row->recipient.empty() ? row->instance : row->instance + " to " + row->recipient;
   return parts_.pipeline->decide(
@@ -122,6 +126,17 @@ Result<void> Feedback::receipt(const std::string& instance, model::Receipt recei
         all.append(model::Changes(changes));
         return all;
       });
+}
+
+/// Of a message that its provider, or its notifier, goes on trying: refused once somebody has answered for its
+/// incident, so that nobody is called about it again.
+Result<void> Feedback::still_wanted(const std::string& correlation_id) {
+  if (correlation_id.empty()) return {};
+  TRY(const auto incident, parts_.pipeline->store().incident(correlation_id));
+  if (!incident || incident->status == model::IncidentStatus::open) return {};
+  return base::fail(Fault::conflict, "the incident is " + std::string(model::to_string(incident->status)) +
+                                         (incident->acknowledged_by.empty() ? "" : " by " + incident->acknowledged_by) +
+                                         ": nobody needs to be reached about it any more");
 }
 
 /// Newest first.

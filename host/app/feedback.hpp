@@ -50,7 +50,8 @@ class Feedback {
   };
   explicit Feedback(Parts parts) : parts_(std::move(parts)) {}
 
-  /// `instance` is the plugin's full name, "notifier.sms".
+  /// `instance` is the plugin's full name, "notifier.sms". Fault::conflict: it is kept, and nobody needs the message
+  /// any more, since somebody has answered for its incident.
   base::Result<void> receipt(const std::string& instance, model::Receipt receipt);
   base::Result<model::Answered> answer(const std::string& instance, model::Answer answer);
   /// Another agent may have decided meanwhile: what it took stands in the store, and is read there again.
@@ -70,6 +71,7 @@ class Feedback {
   base::Result<std::vector<std::string>> others_of_service(const std::string& correlation_id);
   base::Result<std::vector<model::Attempt>> attempts(const std::string& instance, const std::string& key,
                                                      const std::string& provider_id);
+  base::Result<void> still_wanted(const std::string& correlation_id);
   base::Error unknown_message(const std::string& named);
   base::Result<void> load_seen(const std::string& instance);
   base::Result<model::Changes> decide(const std::string& instance, const model::Answer& answer, const Meant& meant,

@@ -179,6 +179,23 @@ TEST_F(FeedbackPath, AFailedReceiptOfTheOnlyMessageTakesTheNextStep) {
   EXPECT_EQ(arrived, (std::vector<std::string>{"first", "second"}));
 }
 
+TEST_F(FeedbackPath, WhoIsStillBeingTriedIsSparedOnceSomebodyAnswered) {
+  const auto incident = open();
+  sent(1);
+  const model::Receipt again{model::ReceiptState::on_its_way, "", "", "p-first", "calling again", {}};
+  have(feedback->receipt("notifier.sms", again));
+  model::Answer answer;
+  answer.incident = std::to_string(incident.number);
+  answer.actor = "second";
+  have(feedback->answer("notifier.sms", answer));
+  const auto refused = feedback->receipt("notifier.sms", again);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault(), base::Fault::conflict);
+  EXPECT_NE(refused.error().message().find("ACKNOWLEDGED by second"), std::string::npos) << refused.error().message();
+  have(feedback->receipt("notifier.sms", {model::ReceiptState::delivered, "", "", "p-first", "", clock.now()}));
+  EXPECT_EQ(row("first").status, "DELIVERED") << "what became of it is taken all the same";
+}
+
 TEST_F(FeedbackPath, AnotherNotifiersMessageIsNotItsBusiness) {
   open();
   sent(1);

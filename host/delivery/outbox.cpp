@@ -124,6 +124,7 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   void end_attempt(const Flight& flight, const Outcome& outcome);
   void finish(Instance& to, Item& item, Outcome outcome, const Finished& finished);
   void withdraw(const std::string& correlation_id, const std::string& why);
+  void drop_withdrawn(Instance& to, Item& item, model::Changes changes);
   bool over_limit(Instance& to, Item& item, base::Time now);
   Instance* who_takes_over(const Instance& from, const Item& item, base::Time now);
   void hand_over(Instance& from, Item& item, Instance& to, model::Changes changes);
@@ -333,6 +334,8 @@ void Outbox::Impl::finish(Instance& to, Item& item, Outcome outcome, const Finis
   const bool ended = delivery.state == DeliveryState::shadow ||
                      settle(delivery, outcome, settings, finished.ended, item.give_up_at, ports.random());
   if (delivery.state == DeliveryState::sent) ++to.sent;
+  if (!outcome.ok && !item.withdrawn.empty() && delivery.state != DeliveryState::shadow)
+    return drop_withdrawn(to, item, record(delivery, outcome, finished));
   if (delivery.state == DeliveryState::dead) {
     if (Instance* other = who_takes_over(to, item, finished.ended)) {
       delivery.state = DeliveryState::pending;
@@ -358,10 +361,14 @@ void Outbox::Impl::finish(Instance& to, Item& item, Outcome outcome, const Finis
 void Outbox::Impl::withdraw(const std::string& correlation_id, const std::string& why) {
   const auto of_its_ladder = [](const Delivery& delivery) {
     return !delivery.tracker && delivery.kind == model::MessageKind::firing && delivery.group_key.empty() &&
-           delivery.reason.starts_with("ladder");
+           (delivery.reason.starts_with("ladder") || delivery.reason.ends_with("by preference"));
   };
   model::Changes changes;
   for (auto& [name, to] : instances) {
+    // One that is on its way just now is not tried again.
+    to->queue.each_of(correlation_id, [&](Item& item) {
+      if (item.busy && of_its_ladder(item.delivery)) item.withdrawn = why;
+    });
     auto taken = to->queue.take_out(correlation_id, of_its_ladder);
     if (taken.empty()) continue;
     for (Delivery& delivery : taken) {
@@ -375,7 +382,20 @@ void Outbox::Impl::withdraw(const std::string& correlation_id, const std::string
   if (!changes.deliveries.empty()) commit(std::move(changes), {});
 }
 
-/// One that its recipient's limit holds back sleeps until there is room; others go before it.
+/// The attempt that was under way failed, and nobody needs the message any more.
+void Outbox::Impl::drop_withdrawn(Instance& to, Item& item, model::Changes changes) {
+  const std::string why = item.withdrawn;
+  Delivery gone = to.queue.pop(item);
+  queued_keys.erase(gone.key);
+  gone.last_error = "not sent again: " + why + "; the attempt before: " + gone.last_error;
+  gone.state = DeliveryState::suppressed;
+  changes.dead_letters.clear();
+  changes.deliveries.assign(1, std::move(gone));
+  for (auto& row : changes.attempts) row.status = "FAILED";
+  commit(std::move(changes), {});
+}
+
+/// One that its recipient's limit holds back sleeps until there is room; others go before it. Said once of each.
 bool Outbox::Impl::over_limit(Instance& to, Item& item, base::Time now) {
   const auto limits = to.channel->limits();
   if (limits.empty() || !is_paced(item.delivery)) return false;
@@ -385,6 +405,11 @@ bool Outbox::Impl::over_limit(Instance& to, Item& item, base::Time now) {
   to.queue.begin(item);
   item.delivery.next_attempt_at = free;
   to.queue.again(item);
+  if (!std::exchange(item.limit_said, true)) {
+    model::Changes changes;
+    changes.verdicts.push_back(held_by_limits(item.delivery, limits, to.channel->type(), free, now));
+    commit(std::move(changes), {});
+  }
   pace.forget(now - longest_limit);
   return true;
 }

@@ -103,8 +103,8 @@ class Outbox {
   /// (instance, incident, recipient): a later message waits until the earlier one arrived or was given up. Recipients
   /// do not wait for each other, else one bad address would hold back everybody else on the ladder.
   void enqueue(std::vector<model::Delivery> deliveries);
-  /// Somebody answered for the incident: what its ladder still has to say is not sent any more, unless it is on its way
-  /// just now. `why` is kept with it.
+  /// Somebody answered for the incident: what its ladder still has to say is not sent any more; what is on its way just
+  /// now is not tried again if that fails. `why` is kept with it.
   void withdraw(const std::string& correlation_id, const std::string& why);
   /// Drains what is in flight, starts nothing new. Returns when idle or after `limit`.
   void stop(base::Duration limit);

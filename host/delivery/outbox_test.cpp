@@ -850,6 +850,21 @@ TEST_F(LimitTest, WhatIsMoreThanTheLimitWaitsAndIsNotLost) {
   EXPECT_EQ(sent_keys(), (Keys{"a", "b", "c"}));
 }
 
+TEST_F(LimitTest, WhatWaitsIsSaidOnceWithTheReasonAndTheTime) {
+  make_limited();
+  enqueue({to_first("a", high), to_first("b", high), to_first("c", high)});
+  answer_all();
+  pass(1min);
+  ASSERT_EQ(kept.verdicts.size(), 1u);
+  const model::Verdict& said = kept.verdicts[0];
+  EXPECT_EQ(model::to_string(said.kind), "limited");
+  EXPECT_EQ(said.delivery_key, "c");
+  EXPECT_EQ(said.who, "first");
+  EXPECT_EQ(said.by, "2/15m");
+  EXPECT_EQ(said.until, said.at + 15min);
+  EXPECT_NE(said.text.find("the limits of fake (2/15m) are reached"), std::string::npos) << said.text;
+}
+
 TEST_F(LimitTest, OtherRecipientsAreNotHeldByIt) {
   make_limited();
   Delivery other = to_first("c", high);
@@ -922,6 +937,33 @@ TEST_F(OutboxTest, WhatALadderStillHasToSayIsNotSentOnceSomebodyAnswered) {
   EXPECT_EQ(kept.deliveries.back().state, DeliveryState::suppressed);
   EXPECT_EQ(kept.deliveries.back().last_error, "not sent: the incident is ACKNOWLEDGED by first");
   EXPECT_TRUE(kept.dead_letters.empty());
+}
+
+TEST_F(OutboxTest, AnAttemptUnderWayWhenSomebodyAnswersIsTheLast) {
+  make();
+  enqueue({step("a")});
+  outbox->withdraw("i1", "the incident is ACKNOWLEDGED by first");
+  steps.run();
+  answer(0, failed());
+  pass(1h);
+  EXPECT_EQ(calls().size(), 1u);
+  EXPECT_EQ(kept.deliveries.back().state, DeliveryState::suppressed);
+  EXPECT_TRUE(kept.deliveries.back().last_error.starts_with("not sent again: the incident is ACKNOWLEDGED by first"))
+      << kept.deliveries.back().last_error;
+  EXPECT_EQ(kept.attempts.back().status, "FAILED");
+  EXPECT_TRUE(kept.dead_letters.empty());
+}
+
+TEST_F(OutboxTest, AFurtherWayByPreferenceIsWithdrawnToo) {
+  make();
+  settings.in_flight_per_instance = 1;
+  Delivery later = message("later");
+  later.reason = "paged by ana, by preference";
+  enqueue({step("a"), later});
+  outbox->withdraw("i1", "the incident is ACKNOWLEDGED by first");
+  steps.run();
+  answer(0, ok());
+  EXPECT_EQ(calls().size(), 1u);
 }
 
 TEST_F(OutboxTest, AnAnswerLeavesWhatIsOnItsWayAndLetsTheNextFollow) {

@@ -21,7 +21,7 @@ void Queue::add(model::Delivery delivery, std::uint64_t sequence, base::Time giv
   if (names_service(delivery)) services_.insert({delivery.recipient, delivery.incident.service_name});
   const std::string name = lane_of(delivery);
   Lane& lane = lanes_[name];
-  lane.push_back(std::make_unique<Item>(Item{std::move(delivery), sequence, give_up_at, false}));
+  lane.push_back(std::make_unique<Item>(Item{std::move(delivery), sequence, give_up_at}));
   ++size_;
   if (lane.size() == 1) offer(name, *lane.front());
 }

@@ -22,7 +22,9 @@ struct Item {
   model::Delivery delivery;
   std::uint64_t sequence = 0;
   base::Time give_up_at{};
-  bool busy = false;  ///< an attempt, or its durable intent, is under way
+  bool busy = false;        ///< an attempt, or its durable intent, is under way
+  std::string withdrawn;    ///< why it is not tried again if the attempt under way fails; empty: it is
+  bool limit_said = false;  ///< a verdict says that the limits hold it
 };
 
 /// (incident or group, recipient): its messages go one after the other.

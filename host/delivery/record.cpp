@@ -80,4 +80,34 @@ model::Changes record(const model::Delivery& delivery, const Outcome& outcome, c
   return changes;
 }
 
+model::Verdict held_by_limits(const model::Delivery& delivery, const std::vector<model::Limit>& limits,
+                              const std::string& type, base::Time free, base::Time now) {
+  model::Verdict v;
+  v.at = now;
+  v.kind = model::VerdictKind::limited;
+  v.target = delivery.target;
+  v.who = delivery.recipient;
+  v.until = free;
+  v.correlation_id = delivery.correlation_id;
+  v.route = delivery.incident.route.empty() ? delivery.receiver : delivery.incident.route;
+  v.group_key = delivery.group_key;
+  v.labels = delivery.incident.labels;
+  v.delivery_key = delivery.key;
+  v.by = model::text_of(limits);
+  v.text =
+      delivery.reason + ": the limits of " + (type.empty() ? delivery.instance : type) + " (" + v.by + ") are reached";
+  v.alerts = static_cast<std::uint32_t>(delivery.alerts.size());
+  if (delivery.alerts.size() == 1) {
+    const model::Alert& alert = delivery.alerts.front();
+    v.fingerprint = alert.fingerprint;
+    v.alert_id = alert.id;
+    v.rule = alert.rule;
+    v.labels = alert.labels;
+    return v;
+  }
+  for (const model::Alert& alert : delivery.alerts) v.fingerprints.push_back(alert.fingerprint);
+  std::ranges::sort(v.fingerprints);
+  return v;
+}
+
 }  // namespace tocsin::delivery

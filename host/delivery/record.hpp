@@ -22,4 +22,8 @@ bool settle(model::Delivery& delivery, const Outcome& outcome, const OutboxSetti
 /// The rows to keep for a delivery that settle() has judged.
 model::Changes record(const model::Delivery& delivery, const Outcome& outcome, const Finished& finished);
 
+/// That the recipient has had as many messages as the channel's limits allow, and when the next one may leave.
+model::Verdict held_by_limits(const model::Delivery& delivery, const std::vector<model::Limit>& limits,
+                              const std::string& type, base::Time free, base::Time now);
+
 }  // namespace tocsin::delivery

@@ -256,7 +256,9 @@ void Desk::Impl::join(Case& c, const Alert& alert, const Nodes& nodes, base::Tim
 
 void Desk::Impl::raise(Case& c, Severity to, const Nodes& nodes, base::Time now) {
   const Severity from = c.incident.severity;
+  const base::Time stood = stands_until(c, now);
   c.incident.severity = to;
+  shift(c, stood, stands_until(c, now));  // a pause may not hold what is CRITICAL
   c.incident.updated_at = now;
   const std::size_t colon = c.incident.group_key.rfind(':');
   c.incident.group_key = c.incident.group_key.substr(0, colon) + ":" + severity_text(to);
@@ -447,7 +449,8 @@ void Desk::Impl::forget_old(base::Time now) {
       continue;
     }
     it = ended_.erase(it);
-    if (c.climb.exists) {
+    arm_drill(c, base::no_time);
+    if (c.climb.worth_keeping()) {
       model::Ladder row;
       row.correlation_id = id;
       row.done = true;
@@ -467,6 +470,9 @@ void Desk::Impl::forget_old(base::Time now) {
 }
 
 Nodes Desk::Impl::nodes_of(const Case& c) const {
+  if (c.climb.drill.until != base::no_time) {
+    if (const Node* node = tree_->find(c.incident.route)) return {node};
+  }
   for (const auto& [fingerprint, alert] : c.members) {
     if (alert.severity == c.incident.severity) return tree_->match(alert);
   }

@@ -27,12 +27,9 @@ base::Result<void> worked_on(const Case& c, const std::string& what) {
 void Desk::Impl::set_snooze(Case& c, base::Time until, base::Time now) {
   base::Time& slot = c.incident.snoozed_until;
   if (slot == until) return;
-  if (c.climb.running()) {
-    const base::Time from = std::max(now, slot);
-    const base::Duration left = std::max(c.climb.row.next_at - from, base::Duration::zero());
-    schedule(c, (until == base::no_time ? now : until) + left);
-  }
+  const base::Time stood = stands_until(c, now);
   slot = until;
+  shift(c, stood, stands_until(c, now));
   const std::string key = "s" + c.incident.correlation_id;
   due_.erase({c.wakes_at, key});
   c.wakes_at = until;
@@ -153,6 +150,7 @@ base::Result<model::Changes> Desk::page(const std::string& id, const std::vector
   telling.note = text;
   telling.note_author = text.empty() ? std::string() : somebody(actor);
   telling.at_once = true;
+  telling.follows = true;
   impl_->log(c, now, actor, "paged", "", joined(targets), text);
   impl_->tell(c, targets, telling, now);
   c.incident.updated_at = now;

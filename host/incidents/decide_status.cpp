@@ -93,6 +93,8 @@ base::Result<void> Desk::Impl::apply_status(Case& c, const StatusChange& change,
     return {};
   }
   if (change.to == IncidentStatus::open) {
+    if (c.climb.drill.until != base::no_time)
+      return base::fail(Fault::conflict, name_of(incident) + " was a drill and is over; start another one");
     if (!incident.merged_into.empty()) {
       const Case* into = find(incident.merged_into);
       return base::fail(Fault::conflict, name_of(incident) + " was merged into " +
@@ -130,6 +132,11 @@ base::Result<void> Desk::Impl::apply_status(Case& c, const StatusChange& change,
         again ? change.notes : "");
   }
   if (again) return {};
+  // That a drill is over is told at once.
+  if (c.climb.drill.until != base::no_time) {
+    arm_drill(c, now);
+    return {};
+  }
   notice(c, "status", incident.title + ": " + status_text(change.to) + " by " + somebody(change.actor), change.actor,
          now, change.notes);
   sync_tickets(c, TicketChange::status, change.actor, change.notes, now);

@@ -1,7 +1,8 @@
 // The desk's state and its decisions, in files by subject: alerts.cpp (alerts into incidents), groups.cpp (group
 // flushes), ladders.cpp (escalation), messages.cpp (deliveries), receiving.cpp (alerts from outside), views.cpp (what
 // is asked), verdicts.cpp (why), next.cpp (what comes), flapping.cpp and digests.cpp (dampers), duties.cpp (who is on
-// call), decide_*.cpp (what people decide), desk.cpp (restore, time). One strand.
+// call), decide_*.cpp (what people decide), pausing.cpp (maintenance), follow_ups.cpp (a contact's further ways),
+// drills.cpp, desk.cpp (restore, time). One strand.
 #pragma once
 
 #include <memory>
@@ -144,6 +145,31 @@ struct Desk::Impl {
   void ladder_message_lost(Case& c, const std::string& key, base::Time now);
   void pass_on(Case& c, const std::string& what, base::Time now);
 
+  // --- pausing.cpp ---------------------------------------------------------------------------------------------------
+  const model::Pause* pause_of(model::Severity severity, base::Time at) const;
+  bool exempt_from_pause(model::Severity severity, base::Time at) const;
+  std::optional<Held> paused(model::Severity severity, base::Time at) const;
+  base::Time stands_until(const Case& c, base::Time at) const;
+  void shift(Case& c, base::Time stood, base::Time stands);
+  void set_pause(std::optional<model::Pause> to, base::Time now);
+  void shift_digests(base::Time from, base::Time to);
+  void end_pause(const std::string& actor, base::Time at);
+  bool stand_still(Case& c, base::Time at);
+  void learn_pause(const model::GroupState& row, base::Time now);
+  Said said_of_pause(const model::Delivery& message) const;
+
+  // --- follow_ups.cpp ------------------------------------------------------------------------------------------------
+  void arm_follow_ups(Case& c);
+  void forget_follow_ups(Case& c);
+  void take_follow_ups(Case& c, base::Time at);
+  void tell_follow_up(Case& c, const FollowUp& one, base::Time at);
+  bool follow_up_at_once(Case& c, base::Time now);
+
+  // --- drills.cpp ----------------------------------------------------------------------------------------------------
+  void arm_drill(Case& c, base::Time at);
+  void end_drill(Case& c, base::Time at);
+  base::Result<const Node*> drilled(const Drill& wanted, base::Time now) const;
+
   // --- held_back.cpp -------------------------------------------------------------------------------------------------
   std::unique_ptr<Holds> make_holds() const;
   void note_hold(Group& group, const std::string& target, const model::Alert& alert, const std::optional<Held>& held,
@@ -177,9 +203,10 @@ struct Desk::Impl {
   void tell_end(Case& c, const std::string& who, base::Time now);
 
   // --- digests.cpp ---------------------------------------------------------------------------------------------------
-  bool gather(model::Delivery& message, bool at_once, base::Time at);
+  bool gather(model::Delivery& message, bool at_once, base::Time at, const model::Pause* pause = nullptr);
   bool first_of_critical(const Record& record, const std::vector<model::Alert>& alerts) const;
   void send_digest(const std::string& key, base::Time at);
+  void send_gathered(model::Delivery message, base::Time at);
   void digest_ended(const model::Delivery& digest, base::Time now);
   void delivery_ended(const model::Delivery& delivery, base::Time now);
   void learn_gathered(const std::vector<model::Delivery>& pending, base::Time now);
@@ -195,7 +222,9 @@ struct Desk::Impl {
     std::string notice;       ///< kind of change, for the dedup
     bool at_once = false;     ///< in a storm too
     bool first_step = false;  ///< of a ladder's first round
+    bool follows = false;     ///< who does not answer is told by the next of the contact's preferences
   };
+  void expect_follow_ups(Case& c, const std::vector<Later>& later, const Telling& telling, base::Time at);
   std::set<std::string> tell(Case& c, const std::vector<std::string>& targets, const Telling& telling, base::Time at);
   void notify_told(Case& c, Telling telling, base::Time at);
   void notice(Case& c, const std::string& what, const std::string& text, const std::string& actor, base::Time at,
@@ -306,8 +335,10 @@ struct Desk::Impl {
   std::map<std::string, Reports> reports_;         ///< by path and fingerprint; of routes with flap damping
   std::map<std::string, base::Time> reports_due_;  ///< as they stand in due_
   Storms storms_;
+  std::optional<model::Pause> pause_;  ///< the one that lasts
   /// "g" + group key, "f" + key of reports, "d" + key of a digest, "r" (received alerts), or with a correlation id: "c"
-  /// ladder, "s" end of a snooze, "a" end of an acknowledgement, "t" tickets that are held.
+  /// ladder, "s" end of a snooze, "a" end of an acknowledgement, "t" tickets that are held, "n"
+  /// follow-ups, "x" end of a drill. "p": end of the pause.
   std::set<std::pair<base::Time, std::string>> due_;
 
   Received received_;

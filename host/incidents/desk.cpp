@@ -34,7 +34,7 @@ model::Changes Desk::Impl::finish(base::Time now) {
   }
   for (const std::string& id : touched_climbs_) {
     auto it = cases_.find(id);
-    if (it == cases_.end() || !(it->second.climb.exists || !it->second.climb.told.empty())) continue;
+    if (it == cases_.end() || !it->second.climb.worth_keeping()) continue;
     model::Ladder row = it->second.climb.to_row();
     row.correlation_id = id;
     out_.ladders.push_back(std::move(row));
@@ -74,9 +74,17 @@ void Desk::Impl::run_due(base::Time now) {
       expire_received(at);
       continue;
     }
+    if (key.front() == 'p') {
+      end_pause("tocsin", at);
+      continue;
+    }
     if (key.front() == 'd') {
       due_.erase(due_.begin());
-      send_digest(key.substr(1), at);
+      // Those of a storm that were gathered before a pause wait for its end.
+      if (pause_ && pause_->at(at) && !pause_->except_critical)
+        due_.insert({pause_->until, key});
+      else
+        send_digest(key.substr(1), at);
       continue;
     }
     if (key.front() == 'f') {
@@ -94,6 +102,10 @@ void Desk::Impl::run_due(base::Time now) {
       expire_ack(c, at);
     } else if (key.front() == 't') {
       open_held_tickets(c, at);
+    } else if (key.front() == 'n') {
+      take_follow_ups(c, at);
+    } else if (key.front() == 'x') {
+      end_drill(c, at);
     } else {
       schedule(c, base::no_time);
       take_steps(c, at);
@@ -142,6 +154,8 @@ void Desk::Impl::learn(Known known, base::Time now) {
     c.climb.row.next_at = base::no_time;
     if (next != base::no_time)
       due_.insert({c.climb.row.next_at = std::max(next, now), "c" + c.incident.correlation_id});
+    arm_follow_ups(c);
+    if (c.live() && c.climb.drill.until != base::no_time) arm_drill(c, std::max(c.climb.drill.until, now));
   }
 }
 
@@ -149,6 +163,7 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
   std::ranges::sort(rows, {}, &model::GroupState::key);
   for (model::GroupState& row : rows) {
     const auto parts = base::split(row.key, '\n');
+    if (parts.size() == 1) learn_pause(row, now);
     if (parts.size() == 2) learn_reports(row, now);
     if (parts.size() < 3 || row.gone) continue;
     const std::string key = make_group_key(std::string(parts[0]), std::string(parts[1]), !parts[2].empty());

@@ -14,6 +14,7 @@
 #include "incidents/rotation.hpp"
 #include "model/alert_view.hpp"
 #include "model/changes.hpp"
+#include "model/pause.hpp"
 #include "model/received_alert.hpp"
 #include "model/routing.hpp"
 
@@ -47,6 +48,17 @@ struct StatusChange {
   std::string actor, notes, reason;
   base::Duration lasts{};  ///< an acknowledgement's: then it expires; zero: it holds
 };
+
+/// An alarm for practice: a real incident on a real route, marked DRILL wherever it is told.
+struct Drill {
+  std::string route;  ///< name or path
+  model::Severity severity = model::Severity::high;
+  std::vector<std::string> to;  ///< targets told instead of the route's people; empty: the route's
+  base::Duration lasts = std::chrono::minutes(10);
+  bool tickets = false;  ///< trackers hear of it too
+  std::string by;
+};
+constexpr base::Duration shortest_drill = std::chrono::seconds(1), longest_drill = std::chrono::hours(24);
 
 /// Whose future is asked for; what is empty asks for everything.
 struct Asked {
@@ -137,6 +149,21 @@ class Desk {
   SilencePreview preview_silence(const model::Silence& silence) const;
   /// Rows that another agent of the database wrote; the newer of two with one id counts.
   void learn_silences(std::vector<model::Silence> rows, base::Time now);
+
+  // --- maintenance pause (pausing.cpp) ---
+  /// From now until `wanted.until`, or otherwise from now on where there is one already. Ladders stand still with the
+  /// time they have left, group flushes and messages wait; what people ask for by hand leaves.
+  base::Result<model::Changes> pause(model::Pause wanted, base::Time now);
+  /// Ends it; what is still true is told.
+  base::Result<model::Changes> resume(const std::string& actor, base::Time now);
+  std::optional<model::Pause> paused(base::Time now) const;
+  base::Time paused_until(base::Time now) const;  ///< no_time: they are not paused
+
+  // --- drills (drills.cpp) ---
+  /// Ends by itself: when somebody acknowledges it, or when its time is over. `made` gets its correlation id.
+  base::Result<model::Changes> drill(const Drill& wanted, base::Time now, std::string* made = nullptr);
+  /// When the incident ends as a drill; none: it is none.
+  std::optional<base::Time> drill_end(const std::string& id) const;
 
   // --- who is on call (duties.cpp) ---
   /// Stands in from then on; `made` gets it with its id. Who has been told already is not told anew.

@@ -84,9 +84,9 @@ std::string told_in(std::size_t messages) {
 }  // namespace
 
 /// Only what leaves counts: neither shadow nor what the dedup suppressed.
-bool Desk::Impl::gather(Delivery& message, bool at_once, base::Time at) {
+bool Desk::Impl::gather(Delivery& message, bool at_once, base::Time at, const model::Pause* pause) {
   if (message.shadow || message.state != model::DeliveryState::pending) return false;
-  if (!storms_.gather(message, at_once, at)) return false;
+  if (!storms_.gather(message, at_once, at, pause ? pause->until : base::no_time)) return false;
   due_.insert({message.next_attempt_at, "d" + message.digest});
   return true;
 }
@@ -119,9 +119,22 @@ void Desk::Impl::verdict_of_message(const Delivery& message, Said said, base::Ti
   say(about, std::move(said), at).group_key = message.group_key;
 }
 
+/// What was gathered alone leaves as it is.
+void Desk::Impl::send_gathered(Delivery message, base::Time at) {
+  storms_.ended(message.digest);
+  message.digest.clear();
+  message.next_attempt_at = at;
+  Said said{model::VerdictKind::told, message.target, message.recipient};
+  said.text = message.reason;
+  said.key = message.key;
+  verdict_of_message(message, std::move(said), at);
+  out_.deliveries.push_back(std::move(message));
+}
+
 /// One message for all that was gathered, with every alert of it.
 void Desk::Impl::send_digest(const std::string& key, base::Time at) {
   const Storms::Messages& messages = storms_.close(key);
+  if (messages.size() == 1) return send_gathered(messages.front(), at);
   const Delivery& first = messages.front();
   const std::set<std::string> incidents = incidents_in(messages);
   Delivery d;

@@ -203,10 +203,10 @@ void Desk::Impl::flush(Group& group, base::Time at) {
   if (sweep(group)) schedule(group, next);
 }
 
-// The stages, in Alertmanager's order: inhibit → active time → mute time → silence → flap damping → cooldown → dedup →
-// storm → outbox (retry) → record. What holds alerts back is filtered here, between the group's members and the
-// comparison with the record; with nothing left the record stays as it is. The end of what was told of is told also
-// while the alert is inhibited or silenced, and waits in the group while the hours forbid it.
+// The stages, in Alertmanager's order, but a pause before them: inhibit → active time → mute time → silence → flap
+// damping → cooldown → dedup → storm → outbox (retry) → record. What holds alerts back is filtered here, between the
+// group's members and the comparison with the record; with nothing left the record stays as it is. The end of what was
+// told of is told also while the alert is inhibited or silenced, and waits in the group while the hours forbid it.
 void Desk::Impl::flush_target(Group& group, const Node& node, const std::string& target, bool loose_only,
                               base::Time at) {
   Record& record = group.records[target];
@@ -225,13 +225,15 @@ void Desk::Impl::flush_target(Group& group, const Node& node, const std::string&
       continue;
     }
     const bool owed = send_resolved && owes_end(record, alert);
-    std::optional<Held> held = owed ? hours : holds_->of(alert, hours, at);
+    std::optional<Held> held = paused(severity_of(routing_, alert), at);
+    const bool pausing = held.has_value();
+    if (!held) held = owed ? hours : holds_->of(alert, hours, at);
     bool news = false;
     if (!held) held = damped(group, node, record, alert, at, news);
     if (owed || alert.state == AlertState::firing) note_hold(group, target, alert, held, at);
     if (held) {
       held_back = true;
-      if (owed || record.flapping.contains(fingerprint)) group.waiting.insert(fingerprint);
+      if (owed || pausing || record.flapping.contains(fingerprint)) group.waiting.insert(fingerprint);
       continue;
     }
     if (!news && held_by_cooldown(alert, record, at)) {
@@ -298,7 +300,7 @@ void Desk::Impl::tell_group(Group& group, const Node& node, const std::string& t
   base.deadline = at + std::max(node.route->group_interval, least_deadline);
   base::Fnv1a content;
   for (const Alert& alert : alerts) content.add(alert.id).add(model::to_string(alert.state));
-  const bool at_once = first_of_critical(record, alerts);
+  const bool at_once = first_of_critical(record, alerts) || (pause_ && pause_->at(at));
   base.alerts = std::move(alerts);
   record.sent = false;
   for (const Recipient& recipient : people_of(target, at).recipients) {

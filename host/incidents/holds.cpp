@@ -79,6 +79,8 @@ std::string text_of(const Held& held) {
       return "muted by " + held.by + until;
     case VerdictKind::silenced:
       return "silenced by " + held.by + until;
+    case VerdictKind::paused:
+      return "paused by " + held.by + until;
     case VerdictKind::flapping:
       return "held by " + held.by + until;
     default:

@@ -19,15 +19,6 @@ bool has_hours(const Node* node) {
   return !node->route->active_time_intervals.empty() || !node->route->mute_time_intervals.empty();
 }
 
-bool rounds_left(const model::Ladder& row) {
-  return row.repeat < 0 || row.round < static_cast<std::uint32_t>(row.repeat);
-}
-
-/// It has told everybody it names.
-bool spent(const model::Ladder& row) {
-  return row.next_step >= row.steps.size() && !rounds_left(row) && row.on_exhausted.empty();
-}
-
 /// Whether the ladder is from the node's route.
 bool from_route(const Climb& climb, const Node& node) {
   return std::ranges::find(climb.routes, node.route->path) != climb.routes.end();
@@ -92,10 +83,17 @@ void Desk::Impl::start_climb(Case& c, const Nodes& nodes, base::Time from, base:
   c.climb.routes = std::move(routes);
   c.climb.exists = true;
   c.climb.hopes.clear();
-  from = std::max(from, c.incident.snoozed_until);
+  from = std::max(from, stands_until(c, now));
   if (from <= now) return take_steps(c, now);
   schedule(c, from);
   if (c.incident.snoozed_until == from) return;
+  if (const auto pause = paused(c.incident.severity, now); pause && pause->until == from) {
+    Said said{pause->kind};
+    said.by = pause->by;
+    said.until = from;
+    said.text = "the ladder waits";
+    return verdict(c, std::move(said), now);
+  }
   Said said{model::VerdictKind::cooldown};
   said.until = from;
   said.text = "a re-fire within the rule's cooldown: the ladder begins when it is over";
@@ -103,6 +101,7 @@ void Desk::Impl::start_climb(Case& c, const Nodes& nodes, base::Time from, base:
 }
 
 void Desk::Impl::stop_climb(Case& c) {
+  forget_follow_ups(c);
   if (!c.climb.running()) return;
   schedule(c, base::no_time);
   c.climb.hopes.clear();
@@ -142,7 +141,7 @@ base::Time first_end(const std::vector<StepHold>& holds, base::Time at) {
 bool Desk::Impl::hold_step(Case& c, base::Time at) {
   const Nodes all = nodes_of(c);
   if (hand_over(c, all, at)) return true;
-  if (spent(c.climb.row)) return false;
+  if (c.climb.spent()) return false;
   const std::vector<StepHold> holds = step_holds(c, all, at);
   if (holds.empty()) return c.climb.held.clear(), false;
   std::string news;
@@ -184,7 +183,7 @@ bool Desk::Impl::hands_over(const Case& c, const Nodes& nodes, base::Time at) co
   if (row.next_step == 0 && row.round == 0)
     return open.size() != c.climb.routes.size() || !std::ranges::all_of(open, ours);
   if (std::ranges::any_of(open, ours) || std::ranges::none_of(nodes, ours)) return false;
-  return !spent(row) || std::ranges::any_of(open, [&](const Node* node) { return leads_further(c, *node, at); });
+  return !c.climb.spent() || std::ranges::any_of(open, [&](const Node* node) { return leads_further(c, *node, at); });
 }
 
 bool Desk::Impl::hand_over(Case& c, const Nodes& nodes, base::Time at) {
@@ -222,11 +221,11 @@ void Desk::Impl::look_again_at(Case& c, base::Time then) {
 }
 
 void Desk::Impl::take_steps(Case& c, base::Time at, const std::string& actor) {
-  if (actor == "tocsin" && hold_step(c, at)) return;
+  if (actor == "tocsin" && (stand_still(c, at) || hold_step(c, at))) return;
   model::Ladder& row = c.climb.row;
   for (;;) {
     if (row.next_step >= row.steps.size()) {
-      if (!rounds_left(row)) return exhaust(c, at, actor);
+      if (!c.climb.rounds_left()) return exhaust(c, at, actor);
       ++row.round;
       row.next_step = 0;
     }
@@ -238,6 +237,7 @@ void Desk::Impl::take_steps(Case& c, base::Time at, const std::string& actor) {
         "s" + std::to_string(row.round) + "." + std::to_string(step) + ":" + std::to_string(base::to_ns(at));
     telling.first_step = step == 0 && row.round == 0;
     telling.at_once = actor != "tocsin";
+    telling.follows = true;
     c.climb.hopes = tell(c, row.steps[step], telling, at);
     c.climb.reached = false;
     const bool silent = c.climb.hopes.empty();
@@ -251,11 +251,11 @@ void Desk::Impl::take_steps(Case& c, base::Time at, const std::string& actor) {
     const bool last = row.next_step >= row.steps.size();
     // Only the last step waits for the next round; a ladder that reaches nobody must not turn in circles.
     base::Duration wait = row.waits[step];
-    if (last && rounds_left(row))
+    if (last && c.climb.rounds_left())
       wait = std::max(wait, least_round);
     else if (silent)
       wait = base::Duration::zero();
-    if (wait > base::Duration::zero()) return schedule(c, at + wait);
+    if (wait > base::Duration::zero()) return schedule(c, stands_until(c, at) + wait);
   }
 }
 
@@ -265,6 +265,8 @@ void Desk::Impl::exhaust(Case& c, base::Time at, const std::string& actor) {
     Telling telling;
     telling.reason = "ladder exhausted";
     telling.cause = "x:" + std::to_string(base::to_ns(at));
+    telling.at_once = actor != "tocsin";
+    telling.follows = true;
     log(c, at, actor, "escalated", "", joined(targets), "the ladder is exhausted and nobody has acknowledged");
     tell(c, targets, telling, at);
   }
@@ -277,7 +279,7 @@ void Desk::Impl::resume_climb(Case& c, base::Time at) {
   if (!c.climb.exists) return;
   const model::Ladder& row = c.climb.row;
   const base::Duration wait = row.next_step > 0 ? row.waits[row.next_step - 1] : base::Duration::zero();
-  if (row.next_step < row.steps.size() || rounds_left(row)) return schedule(c, at + wait);
+  if (row.next_step < row.steps.size() || c.climb.rounds_left()) return schedule(c, stands_until(c, at) + wait);
   start_climb(c, nodes_of(c), at + std::max(wait, least_round), at);
 }
 
@@ -289,7 +291,7 @@ base::Result<void> Desk::Impl::force_step(Case& c, const std::string& actor, bas
                                                  std::to_string(c.incident.number) + " --to TARGET`");
   };
   if (!c.climb.exists || row.steps.empty()) return refuse("has no ladder");
-  if (spent(row)) return refuse("has climbed its ladder to the end");
+  if (c.climb.spent()) return refuse("has climbed its ladder to the end");
   const bool open = c.incident.status == model::IncidentStatus::open;
   wake(c, actor, "escalated by hand", now);
   stop_climb(c);
@@ -306,7 +308,7 @@ void Desk::Impl::ladder_delivery_ended(Case& c, const model::Delivery& delivery,
     return;
   }
   climb.hopes.erase(delivery.key);
-  if (climb.hopes.empty() && !climb.reached) pass_on(c, "could be sent", now);
+  if (climb.hopes.empty() && !climb.reached && !follow_up_at_once(c, now)) pass_on(c, "could be sent", now);
 }
 
 /// What was sent stays among the hopes: with the last of them gone the step reached nobody after all.
@@ -314,15 +316,15 @@ void Desk::Impl::ladder_message_lost(Case& c, const std::string& key, base::Time
   Climb& climb = c.climb;
   if (climb.hopes.erase(key) == 0 || !climb.hopes.empty()) return;
   climb.reached = false;
-  pass_on(c, "arrived", now);
+  if (!follow_up_at_once(c, now)) pass_on(c, "arrived", now);
 }
 
 void Desk::Impl::pass_on(Case& c, const std::string& what, base::Time now) {
   if (!c.climb.running()) return;
   const model::Ladder& row = c.climb.row;
   const bool last = row.next_step >= row.steps.size();
-  if (spent(row) || (last && rounds_left(row))) return;
-  if (c.incident.snoozed_until != base::no_time) return schedule(c, c.incident.snoozed_until);
+  if (c.climb.spent() || (last && c.climb.rounds_left())) return;
+  if (const base::Time until = stands_until(c, now); until > now) return schedule(c, until);
   log(c, now, "tocsin", "escalated", "", "",
       "no message of step " + std::to_string(row.next_step) + " " + what + ": passed on");
   take_steps(c, now);

@@ -55,7 +55,10 @@ std::set<std::string> Desk::Impl::tell(Case& c, const std::vector<std::string>& 
   std::set<std::string> keys;
   const std::string cause = c.incident.correlation_id + ":" + telling.cause + cause_suffix(c, at) + ":";
   for (const std::string& target : targets) {
-    for (const Recipient& recipient : people_of(target, at).recipients) {
+    const Found people = people_of(target, at);
+    if (telling.follows && c.incident.status == model::IncidentStatus::open)
+      expect_follow_ups(c, people.later, telling, at);
+    for (const Recipient& recipient : people.recipients) {
       if (is_person(telling.actor, recipient)) continue;
       Delivery d;
       d.key = cause + hashed(recipient.exact);
@@ -94,8 +97,11 @@ std::set<std::string> Desk::Impl::tell(Case& c, const std::vector<std::string>& 
       }
       const bool first = telling.kind == MessageKind::firing && (fresh || telling.first_step);
       const bool urgent = c.incident.severity == model::Severity::critical && (first || telling.notice == "severity");
-      if (gather(d, urgent || telling.at_once || !telling.actor.empty(), at))
-        verdict(c, said_of_storm(d), at);
+      const model::Pause* pause = telling.at_once ? nullptr : pause_of(c.incident.severity, at);
+      const bool at_once =
+          urgent || telling.at_once || !telling.actor.empty() || exempt_from_pause(c.incident.severity, at);
+      if (gather(d, at_once && !pause, at, pause))
+        verdict(c, pause ? said_of_pause(d) : said_of_storm(d), at);
       else
         verdict_told(c, d, again_from, at);
       out_.deliveries.push_back(std::move(d));
@@ -126,6 +132,7 @@ void Desk::Impl::notice(Case& c, const std::string& what, const std::string& tex
 void Desk::Impl::sync_tickets(Case& c, TicketChange change, const std::string& actor, const std::string& note,
                               base::Time at) {
   if (change == TicketChange::resolved) forget_held_tickets(c, at);
+  if (c.climb.drill.until != base::no_time && !c.climb.drill.tickets) return;
   for (const auto& [instance, channel] : routing_.channels) {
     if (!channel.tracker || instance == actor) continue;
     auto ticket = c.tickets.find(instance);

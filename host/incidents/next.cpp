@@ -110,7 +110,8 @@ bool Desk::Impl::foresee(const Group& group, const Node& node, const Record& rec
   std::optional<Held> why;
   for (std::size_t looks = 0; looks < most_looks && !asked.empty(); ++looks) {
     const std::optional<Held> hours = holds_->hours(route, at);
-    const auto hold_of = [&](const Alert& alert) {
+    const auto hold_of = [&](const Alert& alert) -> std::optional<Held> {
+      if (auto pause = paused(severity_of(routing_, alert), at)) return pause;
       const std::optional<Held> held =
           route.send_resolved && owes_end(record, alert) ? hours : holds_->of(alert, hours, at);
       return held ? held : damped(node, record, alert, at);
@@ -120,12 +121,13 @@ bool Desk::Impl::foresee(const Group& group, const Node& node, const Record& rec
       if (!elsewhere(alert) && !hold_of(alert)) flush.consider(alert);
     }
     base::Time over{};
-    bool free = false, counts = false;  // a report is counted that lets the first message go
+    bool free = false, counts = false, pause = false;  // a report is counted that lets the first message go
     for (const Alert* alert : asked) {
       const std::optional<Held> held = hold_of(*alert);
       free = free || !held;
       if (held && !why) why = held;
       if (held) over = earlier(over, held->until);
+      pause = pause || (held && held->kind == model::VerdictKind::paused && held->until == over);
       counts = counts || (held && held->kind == model::VerdictKind::flapping && held->until == over);
     }
     const bool tells = flush.finish(due) && free;
@@ -136,7 +138,7 @@ bool Desk::Impl::foresee(const Group& group, const Node& node, const Record& rec
     }
     base::Time next = tells ? due.at : base::no_time;
     if (tells) promised = due.at, promise = due.text;
-    if (over != base::no_time && counts && group.told_nobody()) {
+    if (over != base::no_time && (pause || (counts && group.told_nobody()))) {
       next = earlier(next, over);
     } else if (over != base::no_time) {
       next = earlier(next, tick_after(group.next_flush, route.group_interval, over - base::Duration(1)));
@@ -196,6 +198,7 @@ bool Desk::Impl::foresee(const Case& c, Due& due, std::vector<std::string>& targ
   targets = exhausted ? row.on_exhausted : row.steps[step];
   std::optional<Held> why;
   if (c.climb.look_at != base::no_time && !c.climb.held.empty()) why = c.climb.held.begin()->second;
+  if (pause_ && due.at >= pause_->until && due.at != base::no_time) why = paused(c.incident.severity, pause_->from);
   for (std::size_t looks = 0; looks < most_looks && due.at != base::no_time; ++looks) {
     if (hands_over(c, nodes, due.at)) {
       std::vector<std::string> routes;
@@ -221,19 +224,27 @@ bool Desk::Impl::foresee(const Case& c, Due& due, std::vector<std::string>& targ
 
 void Desk::Impl::next_of(const Case& c, const Asked& asked, std::vector<Due>& out) const {
   const model::Incident& incident = c.incident;
-  if (!c.climb.running() || (!asked.incident.empty() && incident.correlation_id != asked.incident)) return;
+  if (!asked.incident.empty() && incident.correlation_id != asked.incident) return;
+  if (!c.climb.running() && c.climb.follow_ups.empty()) return;
   const bool any = std::ranges::any_of(c.members, [&](const auto& member) { return concerns(asked, member.second); });
   const bool by_hand = c.members.empty() && asked.rule.empty() && model::matches(asked.matchers, incident.labels);
   if (!any && !by_hand) return;
   Due due;
   due.route = incident.route;
-  std::vector<std::string> targets;
-  if (!foresee(c, due, targets)) return;
   due.group_key = incident.group_key.substr(0, incident.group_key.rfind(':'));
   due.title = incident.title;
   due.correlation_id = incident.correlation_id;
   due.incident = incident.number;
   due.alerts = c.members.size();
+  for (const FollowUp& one : c.climb.follow_ups) {
+    due.at = one.at;
+    due.what = one.reason;
+    due.target = one.target;
+    due.text = "unless somebody acknowledges it before";
+    out.push_back(due);
+  }
+  std::vector<std::string> targets;
+  if (!c.climb.running() || !foresee(c, due, targets)) return;
   for (const std::string& target : targets) {
     out.push_back(due);
     out.back().target = target;

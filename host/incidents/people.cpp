@@ -109,10 +109,27 @@ class Search {
   void by_preference(const Person& person) {
     for (const Contact* contact : people(person)) {
       const Channel* channel = preferred(*contact);
-      if (channel)
+      if (channel) {
         add(*channel, contact->name, address_of(*contact, channel->address_field));
-      else
+        add_later(*contact, *channel);
+      } else {
         problem("contact " + in_quotes(contact->name) + " has no address that any notifier here takes");
+      }
+    }
+    std::ranges::stable_sort(found_.later, {}, &Later::after);
+  }
+
+  /// A preference without `after` is there for whoever has no earlier one.
+  void add_later(const Contact& contact, const Channel& first) {
+    for (const auto& preference : contact.prefer) {
+      if (preference.after <= base::Duration::zero()) continue;
+      const Channel* channel = usable(contact, preference.by);
+      if (!channel || channel == &first) continue;
+      const std::string exact = channel->instance + ":contact." + contact.name;
+      const auto same = [&](const Later& one) { return one.recipient.exact == exact; };
+      if (std::ranges::any_of(found_.later, same)) continue;
+      const std::string address = address_of(contact, channel->address_field);
+      found_.later.push_back({{channel->instance, contact.name, address, exact}, preference.after});
     }
   }
 

@@ -19,10 +19,20 @@ struct Recipient {
   std::string exact;    ///< the target that names just this one: "mail:contact.first"
 };
 
+/// A further way to a recipient, by the contact's `prefer`.
+struct Later {
+  Recipient recipient;
+  base::Duration after;  ///< of the first telling
+};
+
 struct Found {
   std::vector<Recipient> recipients;
+  std::vector<Later> later;           ///< who does not answer is told so too, in order of time
   std::vector<std::string> problems;  ///< why somebody, or everybody, cannot be reached
 };
+
+/// Behind the step, in the reason of a message by a later preference.
+constexpr const char* by_preference = ", by preference";
 
 /// Who of a rotation is meant: whom the roster names at an instant; without a roster everybody it may ever name.
 struct OnCallAt {
@@ -31,7 +41,8 @@ struct OnCallAt {
 };
 
 /// `instance:contact.name`, `instance:group.name`, `instance:rotation.name`, `instance:#channel`, `contact.name`,
-/// `group.name`, `rotation.name` (these by preference), or `instance` alone.
+/// `group.name`, `rotation.name` (these by preference: the first that can be, and later the others that have an
+/// `after`), or `instance` alone.
 Found find_people(const model::Routing& routing, const std::string& target, OnCallAt when = {});
 
 /// A contact's field by its name; "email", "phone", "slack", or one of its own.

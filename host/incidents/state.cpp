@@ -1,13 +1,15 @@
 #include "incidents/state.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/id.hpp"
+#include "base/text.hpp"
 
 namespace tocsin::incidents {
 namespace {
 
-constexpr base::Duration told_mark{-1}, routes_mark{-2}, owes_mark{-3};
+constexpr base::Duration told_mark{-1}, routes_mark{-2}, owes_mark{-3}, follow_mark{-4}, drill_mark{-5};
 
 /// A list that stands in the row as one more step.
 std::vector<std::string> take_marked(model::Ladder& row, base::Duration mark) {
@@ -22,6 +24,31 @@ void add_marked(model::Ladder& row, const std::vector<std::string>& list, base::
   if (list.empty()) return;
   row.steps.push_back(list);
   row.waits.push_back(mark);
+}
+
+std::string nanoseconds_of(base::Time at) {
+  return std::to_string(base::to_ns(at));
+}
+
+base::Time instant_of(std::string_view nanoseconds) {
+  std::int64_t ns = 0;
+  std::from_chars(nanoseconds.data(), nanoseconds.data() + nanoseconds.size(), ns);
+  return base::from_ns(ns);
+}
+
+/// "NS\tTARGET\tCAUSE\tREASON".
+std::string text_of(const FollowUp& one) {
+  return nanoseconds_of(one.at) + "\t" + one.target + "\t" + one.cause + "\t" + one.reason;
+}
+
+std::vector<FollowUp> follow_ups_of(const std::vector<std::string>& texts) {
+  std::vector<FollowUp> out;
+  for (const std::string& text : texts) {
+    const auto parts = base::split(text, '\t');
+    if (parts.size() != 4) continue;
+    out.push_back({instant_of(parts[0]), std::string(parts[1]), std::string(parts[3]), std::string(parts[2])});
+  }
+  return out;
 }
 
 /// Of what a record's row says; 0: nothing was told.
@@ -49,6 +76,9 @@ bool subset(const std::set<std::uint64_t>& part, const std::set<std::uint64_t>& 
 Climb Climb::from_row(model::Ladder row) {
   Climb climb;
   climb.exists = true;
+  if (const auto drill = take_marked(row, drill_mark); !drill.empty())
+    climb.drill = {instant_of(drill.front()), drill.size() > 1};
+  climb.follow_ups = follow_ups_of(take_marked(row, follow_mark));
   climb.owes_end = !take_marked(row, owes_mark).empty();
   climb.told = take_marked(row, told_mark);
   climb.routes = take_marked(row, routes_mark);
@@ -61,6 +91,14 @@ model::Ladder Climb::to_row() const {
   add_marked(out, routes, routes_mark);
   add_marked(out, told, told_mark);
   if (owes_end) add_marked(out, {"end"}, owes_mark);
+  std::vector<std::string> following;
+  for (const FollowUp& one : follow_ups) following.push_back(text_of(one));
+  add_marked(out, following, follow_mark);
+  if (drill.until != base::no_time) {
+    std::vector<std::string> what{nanoseconds_of(drill.until)};
+    if (drill.tickets) what.push_back("tickets");
+    add_marked(out, what, drill_mark);
+  }
   return out;
 }
 

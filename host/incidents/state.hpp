@@ -15,16 +15,32 @@
 
 namespace tocsin::incidents {
 
+/// A further way to somebody who was told: the next of the contact's preferences, unless somebody answers before.
+struct FollowUp {
+  base::Time at{};
+  std::string target;  ///< exact
+  std::string reason;  ///< of the delivery: "ladder step 1, by preference"
+  std::string cause;   ///< of the telling it follows, for the delivery's key
+};
+
+/// A drill: an incident that nothing is behind, which ends by itself.
+struct DrillState {
+  base::Time until{};    ///< no_time: it is none
+  bool tickets = false;  ///< trackers hear of it too
+};
+
 /// A ladder on its way, or stopped. The row is kept while the incident may still change, because it says who was told.
 /// Format: the people told stand in the row as one more step behind the others, marked by a wait of -1 ns, as exact
 /// targets ("mail:contact.first"); so a reload or a restart does not change who hears of the end. Before it, marked by
-/// -2 ns, the paths of the routes the steps came from, where hours decide which of an incident's routes escalate; and
-/// last, marked by -3 ns, that the end is owed.
+/// -2 ns, the paths of the routes the steps came from, where hours decide which of an incident's routes escalate;
+/// behind them, marked by -3 ns, that the end is owed; by -4 ns, the follow-ups; by -5 ns, that it is a drill's.
 struct Climb {
   model::Ladder row;                ///< without the marks
   std::vector<std::string> told;    ///< exact targets, in the order they were told
   std::vector<std::string> routes;  ///< paths; empty: of all the incident's routes
   bool owes_end = false;            ///< it ended while it flapped: told when it has settled
+  std::vector<FollowUp> follow_ups;
+  DrillState drill;
   bool exists = false;
   /// The step that is due is held back and looked at again then; no_time: it is not. Not kept: row.next_at is past
   /// then, so that a restart looks at once.
@@ -33,12 +49,17 @@ struct Climb {
   // Of the step taken last: deliveries that may still succeed, and whether one did. Not kept.
   std::set<std::string> hopes;
   bool reached = false;
+  base::Time follow_due{}, drill_due{};  ///< as they stand in the due list
 
   static Climb from_row(model::Ladder row);
   model::Ladder to_row() const;
   bool running() const { return exists && row.next_at != base::no_time; }
   base::Time due() const { return look_at != base::no_time ? look_at : row.next_at; }
+  bool worth_keeping() const { return exists || !told.empty() || drill.until != base::no_time; }
   void stop() { row.next_at = base::no_time; }
+  bool rounds_left() const { return row.repeat < 0 || row.round < static_cast<std::uint32_t>(row.repeat); }
+  /// It has told everybody it names.
+  bool spent() const { return row.next_step >= row.steps.size() && !rounds_left() && row.on_exhausted.empty(); }
 };
 
 /// An incident and what belongs to it.

@@ -13,10 +13,10 @@ std::string recipient_of(const model::Delivery& message) {
 
 }  // namespace
 
-bool Storms::gather(model::Delivery& message, bool at_once, base::Time at) {
+bool Storms::gather(model::Delivery& message, bool at_once, base::Time at, base::Time until) {
   const std::string recipient = recipient_of(message);
   const auto open = open_.find(recipient);
-  bool storm = open != open_.end();
+  bool storm = open != open_.end() || until != base::no_time;
   if (settings_.after > 0) {
     auto& lately = lately_[recipient];
     while (lately.size() > settings_.after) lately.pop_front();
@@ -29,7 +29,7 @@ bool Storms::gather(model::Delivery& message, bool at_once, base::Time at) {
     message.digest = first.digest;
     message.next_attempt_at = first.next_attempt_at;
   } else {
-    message.next_attempt_at = at + settings_.every;
+    message.next_attempt_at = until != base::no_time ? until : at + settings_.every;
     message.digest = "d:" + base::hex16(base::Fnv1a().add(recipient).value()) + ":" +
                      std::to_string(base::to_ns(message.next_attempt_at));
     open_[recipient] = message.digest;

@@ -22,8 +22,9 @@ class Storms {
   const model::StormDigest& settings() const { return settings_; }
 
   /// Counts it for its recipient. True: it is gathered, and has got its digest's key and instant. `at_once`: it is
-  /// counted only. While something is gathered what follows is too, so that nothing overtakes.
-  bool gather(model::Delivery& message, bool at_once, base::Time at);
+  /// counted only. While something is gathered what follows is too, so that nothing overtakes. `until`: gathered in any
+  /// case, until then; no_time: not in any case.
+  bool gather(model::Delivery& message, bool at_once, base::Time at, base::Time until = {});
   /// The digest's messages; it is on its way from now on.
   const Messages& close(const std::string& digest);
   /// What a digest that has ended told; empty: it is none.

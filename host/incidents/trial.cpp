@@ -84,7 +84,17 @@ class Trying {
       out_.messages.push_back(
           {at, step, target, std::move(recipient.instance), std::move(recipient.name), std::move(recipient.address)});
     }
+    if (step.starts_with("ladder")) later(found, target, step, at);
     for (const std::string& problem : found.problems) out_.problems.push_back(step + ", " + target + ": " + problem);
+  }
+
+  /// A contact's further ways, for whoever does not answer.
+  void later(Found& found, const std::string& target, const std::string& step, base::Time at) {
+    for (Later& one : found.later) {
+      Recipient& recipient = one.recipient;
+      out_.messages.push_back({at + one.after, step + by_preference, target, std::move(recipient.instance),
+                               std::move(recipient.name), std::move(recipient.address)});
+    }
   }
 
   const model::Routing& routing_;

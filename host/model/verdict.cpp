@@ -7,10 +7,26 @@
 namespace tocsin::model {
 namespace {
 
-constexpr std::array words = std::to_array<std::string_view>(
-    {"told", "inhibited", "outside_active", "muted", "silenced", "cooldown", "group_wait", "group_interval",
-     "repeat_interval", "in_flight", "below_open_after", "no_receiver", "shadow", "acknowledged", "deduplicated",
-     "flapping", "storm", "failed"});
+constexpr std::array words = std::to_array<std::string_view>({"told",
+                                                              "inhibited",
+                                                              "outside_active",
+                                                              "muted",
+                                                              "silenced",
+                                                              "cooldown",
+                                                              "group_wait",
+                                                              "group_interval",
+                                                              "repeat_interval",
+                                                              "in_flight",
+                                                              "below_open_after",
+                                                              "no_receiver",
+                                                              "shadow",
+                                                              "acknowledged",
+                                                              "deduplicated",
+                                                              "flapping",
+                                                              "storm",
+                                                              "failed",
+                                                              "paused",
+                                                              "limited"});
 
 }  // namespace
 

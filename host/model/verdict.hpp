@@ -31,6 +31,8 @@ enum class VerdictKind : std::uint8_t {
   flapping,          ///< held by flap damping
   storm,             ///< gathered into a digest
   failed,            ///< the delivery died; its error in `text`
+  paused,            ///< notifications are paused; by whom and why in `by`, until in `until`
+  limited,           ///< its recipient had as many messages as the limits allow; the next may leave from `until`
 };
 std::string_view to_string(VerdictKind kind);  ///< "told", "inhibited", …
 base::Result<VerdictKind> parse_verdict_kind(std::string_view text);

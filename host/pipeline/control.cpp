@@ -53,6 +53,7 @@ void Control::run() {
       const base::Time now = parts_.clock->now();
       if (const auto next = desk_->next_due(); next && *next <= now) keep(desk_->advance(now), {});
     }
+    paused_until_ = desk_ ? base::to_ns(desk_->paused_until(parts_.clock->now())) : 0;
     if (!task && queue_.closed() && queue_.size() == 0) break;
   }
   // What still waits is judged again after the start: the position does not cover it.

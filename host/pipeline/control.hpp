@@ -73,6 +73,8 @@ class Control {
   /// Runs on the strand without a decision: reload, look-ups. Null: this agent does not decide. Any thread. False:
   /// stopping, and it is dropped.
   bool post(std::function<void(incidents::Desk*)> task);
+  /// While notifications are paused here: until when; no_time: they are not. Any thread.
+  base::Time paused_until() const { return base::from_ns(paused_until_.load(std::memory_order_relaxed)); }
   /// Position through which consequences are durable: where a restart reads on. Any thread.
   std::uint64_t durable_position() const { return durable_position_.load(std::memory_order_relaxed); }
 
@@ -111,6 +113,7 @@ class Control {
   std::uint64_t position_ = 0;                ///< through which consequences are decided
   std::uint64_t kept_position_ = 0;           ///< the last one handed to the committer
   std::atomic<std::uint64_t> durable_position_{0};
+  std::atomic<std::int64_t> paused_until_{0};
   std::atomic<std::size_t> on_their_way_{0};  ///< reports handed to the committer and not answered
   // What comes back beside the queue: the committer must never wait for this strand.
   std::mutex back_mutex_;

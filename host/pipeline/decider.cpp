@@ -4,6 +4,7 @@
 #include <future>
 #include <utility>
 
+#include "base/text.hpp"
 #include "telemetry/log.hpp"
 
 namespace tocsin::pipeline {
@@ -70,7 +71,12 @@ std::unique_ptr<incidents::Desk> Decider::desk_of(const storage::Restored& resto
   std::unique_lock lock(mutex_);
   auto desk = std::make_unique<incidents::Desk>(routing_);
   lock.unlock();
-  desk->restore(known_of(restored), parts_.clock->now());
+  const base::Time now = parts_.clock->now();
+  desk->restore(known_of(restored), now);
+  if (const auto pause = desk->paused(now)) {
+    telemetry::log_warn("notify", "notifications are paused; `tocsin notify resume` ends that",
+                        {{"until", base::format_rfc3339(pause->until)}, {"by", pause->by}, {"reason", pause->reason}});
+  }
   return desk;
 }
 

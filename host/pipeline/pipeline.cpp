@@ -165,6 +165,8 @@ void Pipeline::Impl::export_metrics() {
     }
     metrics.gauge("tocsin_commit_queue_decisions", "Decisions waiting for the store")
         .set(static_cast<double>(committer.queued()));
+    metrics.gauge("tocsin_notifications_paused", "1 while a maintenance pause holds notifications back")
+        .set(control.paused_until() == base::no_time ? 0 : 1);
     metrics.gauge("tocsin_journal_bytes", "Size of the signal journal")
         .set(static_cast<double>(parts.journal->bytes()));
     metrics.gauge("tocsin_series", "Series known to the agent").set(static_cast<double>(parts.series->size()));

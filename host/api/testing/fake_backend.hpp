@@ -341,6 +341,36 @@ class FakeBackend : public Backend {
     if (rotation != "payments") return fail(Fault::not_found, "there is no rotation \"" + rotation + "\"");
     return "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n";
   }
+  Result<std::optional<model::Pause>> pause_state() override {
+    std::lock_guard lock(mutex);
+    return pause_;
+  }
+  Result<std::optional<model::Pause>> pause(model::Pause wanted) override {
+    std::lock_guard lock(mutex);
+    last_actor = wanted.by;
+    wanted.from = noon;
+    pause_ = std::move(wanted);
+    return pause_;
+  }
+  Result<void> resume(const std::string& actor) override {
+    std::lock_guard lock(mutex);
+    last_actor = actor;
+    if (!pause_) return fail(Fault::conflict, "notifications are not paused");
+    pause_.reset();
+    return {};
+  }
+  Result<DrillView> start_drill(const DrillWish& wish, const std::string& actor) override {
+    std::lock_guard lock(mutex);
+    last_actor = actor;
+    last_drill = wish;
+    if (wish.route != "payments") return fail(Fault::not_found, "there is no route \"" + wish.route + "\"");
+    return a_drill();
+  }
+  Result<DrillView> drill(const std::string& id) override {
+    if (id != "1044") return fail(Fault::not_found, "there is no drill " + id);
+    return a_drill();
+  }
+  DrillWish last_drill;
   Result<Explanation> explain(const ExplainQuery& query) override {
     std::lock_guard lock(mutex);
     last_explain = query;
@@ -523,6 +553,20 @@ class FakeBackend : public Backend {
   } last_alerts;
 
  private:
+  static DrillView a_drill() {
+    DrillView view;
+    view.incident.number = 1044;
+    view.incident.correlation_id = "0193-drill";
+    view.incident.title = "DRILL: fire drill of route payments";
+    view.incident.route = "root/payments";
+    view.incident.severity = model::Severity::high;
+    view.incident.created_at = noon;
+    view.state = "RUNNING";
+    view.ends_at = noon + std::chrono::minutes(10);
+    view.messages = {{"first", "sms", "sms", "ladder step 1", "SENT", noon, noon, {}, ""}};
+    return view;
+  }
+  std::optional<model::Pause> pause_;
   template <class Change>
   Result<model::Incident> act(const std::string& id, const std::string& actor, Change change) {
     std::lock_guard lock(mutex);

@@ -15,6 +15,7 @@
 #include "app/supervisor.hpp"
 #include "app/version.hpp"
 #include "base/text.hpp"
+#include "incidents/ladder_plan.hpp"
 #include "settings/load.hpp"
 #include "telemetry/log.hpp"
 
@@ -23,6 +24,27 @@ namespace {
 
 using nlohmann::json;
 namespace fs = std::filesystem;
+
+/// Who is told how long after the beginning, for each ladder: what a person reads before it is needed.
+void print_ladders(const std::string& file) {
+  const auto routing = read_routing(file);
+  if (!routing) return;
+  for (const auto& plan : incidents::plan_ladders(*routing)) {
+    std::cout << "\nladder " << plan.name << ", until somebody acknowledges";
+    if (plan.repeat != 0) {
+      std::cout << "; again every " << base::format_duration(plan.round)
+                << (plan.repeat < 0 ? " for ever" : ", " + std::to_string(plan.repeat) + " times");
+    }
+    std::cout << '\n';
+    std::vector<std::vector<std::string>> rows{{"AFTER", "STEP", "WHO", "BY", "TARGET"}};
+    for (const auto& one : plan.tellings) {
+      std::string who;
+      for (const auto& name : one.who) who += (who.empty() || name.empty() ? "" : ", ") + name;
+      rows.push_back({base::format_duration(one.after), one.step, who.empty() ? "-" : who, one.by, one.target});
+    }
+    print_table(rows);
+  }
+}
 
 int check(const std::string& file, bool as_json) {
   const auto diagnostics = check_configuration(file);
@@ -40,6 +62,7 @@ int check(const std::string& file, bool as_json) {
   } else {
     for (const auto& each : diagnostics) std::cout << each.text() << '\n';
     std::cout << (file.empty() ? "the embedded default" : file) << (bad ? " has errors" : " is good") << '\n';
+    if (!bad) print_ladders(file);
   }
   return bad ? exit_no : exit_done;
 }

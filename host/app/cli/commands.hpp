@@ -1,6 +1,7 @@
 // The command line: every group of commands adds itself to the tree.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ namespace tocsin::app {
 void add_incident_commands(CLI::App& app, Console& console);
 void add_silence_commands(CLI::App& app, Console& console);
 void add_oncall_commands(CLI::App& app, Console& console);
+void add_drill_commands(CLI::App& app, Console& console);     ///< fire-drill
+void add_pause_commands(CLI::App& notify, Console& console);  ///< below `notify`: pause, resume
+/// Whether notifications are paused, until when and why, in a line.
+std::string pause_line(const nlohmann::json& pause);
 void add_incident_actions(CLI::App& incident, Console& console);  ///< below `incident`: what changes one
 void add_incident_watch(CLI::App& incident, Console& console);    ///< below `incident`: watch
 void add_reader_commands(CLI::App& app,

@@ -65,6 +65,19 @@ void print_incident(const json& incident) {
   }
 }
 
+/// Who is told next if nobody acts.
+void print_next(const Console& console, const json& incident) {
+  const auto explained =
+      console.try_send("GET", "/api/v1/explain?incident=" + encode(cell(incident, "number")), json());
+  if (!explained || !explained->contains("next") || explained->at("next").empty()) return;
+  std::cout << "next:\n";
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& due : explained->at("next")) {
+    rows.push_back({"  " + cell(due, "at"), cell(due, "what"), cell(due, "target"), cell(due, "text")});
+  }
+  print_table(rows);
+}
+
 std::string filters_of(const IncidentArguments& args) {
   std::string out;
   const auto add = [&out](const char* key, const std::string& value) {
@@ -128,10 +141,12 @@ void add_show(CLI::App& group, Console& console) {
   command->add_option("incident", args->id, "number or correlation id");
   command->callback([&console, args] {
     const auto incident = console.get(incident_path(need(args->id, "incident show", "incident number")));
-    if (console.json)
+    if (console.json) {
       std::cout << incident.dump(2) << '\n';
-    else
-      print_incident(incident);
+      return;
+    }
+    print_incident(incident);
+    print_next(console, incident);
   });
 }
 

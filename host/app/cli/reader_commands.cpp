@@ -188,8 +188,9 @@ void add_rules(CLI::App& app, Console& console) {
 }
 
 void add_notify(CLI::App& app, Console& console) {
-  auto& group = *app.add_subcommand("notify", "Notifications: a trial message, and the log of what was sent");
+  auto& group = *app.add_subcommand("notify", "Notifications: a trial message, a pause, and the log of what was sent");
   group.require_subcommand(1);
+  add_pause_commands(group, console);
   add_lister(group, console, "log", "Attempts, newest first", "/api/v1/notifications/log",
              {"sent_at", "type", "recipient", "status", "incident", "error"});
   struct Arguments {
@@ -244,15 +245,22 @@ void add_status(CLI::App& app, Console& console) {
     const auto plugins = console.get_all("/api/v1/plugins", 1000);
     const auto open = console.get_all("/api/v1/incidents?status=OPEN,ACKNOWLEDGED,IN_PROGRESS", 1000);
     const auto heartbeats = console.get_all("/api/v1/heartbeats", 1000);
+    // Of a fleet whose agents are just agreeing on who decides, nobody can say.
+    const auto pause = console.try_send("GET", "/api/v1/notifications/pause", json());
     if (console.json) {
-      const json all{
-          {"version", version}, {"plugins", plugins}, {"open_incidents", open.size()}, {"heartbeats", heartbeats}};
+      const json all{{"version", version},
+                     {"plugins", plugins},
+                     {"open_incidents", open.size()},
+                     {"heartbeats", heartbeats},
+                     {"pause", pause ? *pause : json()}};
       std::cout << all.dump(2) << '\n';
       return;
     }
     for (const auto& [key, value] : version.items())
       std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
-    std::cout << "open incidents: " << open.size() << "\n\n";
+    std::cout << "open incidents: " << open.size() << '\n';
+    std::cout << (pause ? pause_line(*pause) : "whether notifications are paused: " + pause.error().message())
+              << "\n\n";
     print_items(console, plugins, {"instance", "kind", "id", "version", "state", "error"});
     if (heartbeats.empty()) return;
     std::cout << '\n';

@@ -139,9 +139,12 @@ std::span<const Option> contact_options() {
       {.key = "zone", .type = string, .doc = "A time zone such as Asia/Riyadh."},
       {.key = "prefer",
        .type = array,
-       .doc = "By which notifier first.",
+       .doc = "By which notifier first, and by which later who has not answered.",
        .children = {{.key = "by", .type = string, .required = true, .doc = "A notifier, or its plugin."},
-                    {.key = "after", .type = duration, .doc = "How long to wait before it."}}},
+                    {.key = "after",
+                     .type = duration,
+                     .max = "24h",
+                     .doc = "How long after the first telling; without it, it stands in for an earlier one."}}},
       {.key = "*", .type = string, .doc = "An address for a notifier of one's own."},
   };
   return options;

@@ -89,10 +89,9 @@ class RouteReader {
 
   void preference(model::Contact& contact, const Value& one, const std::string& where) {
     contact.prefer.push_back({text_of(one, "by"), duration_of(one, "after")});
-    if (contact.prefer.back().after.count() == 0) return;
-    warn_at(
-        diagnostics_, place_of(one, "after"),
-        where + " prefer: `after` is not available in this version; the first notifier that has an address is used");
+    if (contact.prefer.size() > 1 || contact.prefer.back().after.count() == 0) return;
+    warn_at(diagnostics_, place_of(one, "after"),
+            where + " prefer: the first way is tried at once; `after` counts for those behind it");
   }
 
   /// Any other key is an address of a notifier of one's own, unless it looks like one of ours misspelt.

@@ -55,8 +55,9 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"PreferAfter",
               "[contact.first]\nemail = 'a@b'\nprefer = [ { by = 'terminal', after = '2m' } "
               "]\n[notifier.terminal]\n[route]\nnotify = ['terminal']",
-              "agent.toml:3:39: warning: [contact.first] prefer: `after` is not available in this version; the first "
-              "notifier that has an address is used\n"},
+              "agent.toml:3:39: warning: [contact.first] prefer: the first way is tried at once; `after` counts for "
+              "those "
+              "behind it\n"},
         Wrong{"ContactType", "[contact.first]\nphone = 966",
               "agent.toml:2:9: error: [contact.first] phone: expected a string, got an integer\n"},
         Wrong{"SeverityMap", "[severity]\nmap = { page = 'CRITICLA' }",

@@ -111,6 +111,33 @@ TEST_F(PlacedCall, WhatCannotBeTakenNowIsToldLater) {
   EXPECT_EQ(host.timers(), 0u);
 }
 
+TEST_F(PlacedCall, IsNotMadeAgainOnceSomebodyAnsweredElsewhere) {
+  start();
+  says({{"id", "c1"}, {"status", "no-answer"}});
+  host.answer_everything(TSN_INVALID);
+  host.advance(60s);
+  host.answer_everything(TSN_OK);
+  host.advance(10min);
+  EXPECT_EQ(provider.requests().size(), 1u);
+  EXPECT_EQ(host.timers(), 0u);
+}
+
+TEST_F(PlacedCall, IsNotEvenDueAgainWhereSomebodyHadAnsweredBefore) {
+  start();
+  host.answer_everything(TSN_INVALID);
+  EXPECT_EQ(says({{"id", "c1"}, {"status", "no-answer"}}), 200u);
+  host.answer_everything(TSN_OK);
+  EXPECT_EQ(host.timers(), 0u);
+}
+
+TEST_F(PlacedCall, IsMadeAgainAlsoWhereTheHostCannotSayJustNow) {
+  start();
+  says({{"id", "c1"}, {"status", "no-answer"}});
+  host.answer_everything(TSN_RETRY);
+  host.advance(60s);
+  EXPECT_EQ(provider.requests().size(), 2u);
+}
+
 TEST_F(PlacedCall, IsMadeAgainWhenNobodyAnswers) {
   start();
   says({{"id", "c1"}, {"status", "no-answer"}});
@@ -121,10 +148,12 @@ TEST_F(PlacedCall, IsMadeAgainWhenNobodyAnswers) {
   says({{"id", "c3"}, {"status", "no-answer"}});
   host.advance(10min);
   const auto receipts = host.receipts();
-  ASSERT_EQ(receipts.size(), 3u);
+  ASSERT_EQ(receipts.size(), 5u);
   EXPECT_EQ(receipts[0].state, TSN_RECEIPT_ON_ITS_WAY);
   EXPECT_EQ(receipts[0].detail, "no-answer, calling again");
-  EXPECT_EQ(receipts[2].state, TSN_RECEIPT_FAILED);
+  EXPECT_EQ(receipts[1].detail, "calling again, 1 of 2: no-answer");
+  EXPECT_EQ(receipts[3].detail, "calling again, 2 of 2: busy");
+  EXPECT_EQ(receipts[4].state, TSN_RECEIPT_FAILED);
   for (const auto& receipt : receipts) EXPECT_EQ(receipt.key, std::string(ivr_message().key));
   const auto& requests = provider.requests();
   ASSERT_EQ(requests.size(), 3u);

@@ -61,6 +61,7 @@ class PhoneLine {
   bool apply_early();
   void poll(SentMessage message);
   void call_again(SentMessage message);
+  bool still_wanted(const SentMessage& message);
   void give_up(const SentMessage& message, const std::string& why);
   tsn::Time next_due();
   void arm();

@@ -147,6 +147,12 @@ PhoneLine::Told PhoneLine::tell_state(const SentMessage& message, const std::str
                                                          .provider_id = message.id,
                                                          .detail = detail,
                                                          .at = at}));
+  // Somebody answered elsewhere: it is taken, and nobody is called again.
+  if (said == TSN_RECEIPT_ON_ITS_WAY && told.status.value() == TSN_INVALID) {
+    told.final = told.again;
+    told.again = false;
+    told.status = tsn::ok;
+  }
   return told;
 }
 

@@ -124,9 +124,27 @@ void PhoneLine::poll(SentMessage message) {
   }
 }
 
+/// Somebody may have answered elsewhere since nobody picked up: then the host takes the receipt with TSN_INVALID. A
+/// host that cannot say just now has the call made.
+bool PhoneLine::still_wanted(const SentMessage& message) {
+  const auto detail =
+      "calling again, " + std::to_string(message.repeats + 1) + " of " + std::to_string(retries_) + ": " + message.word;
+  const auto status = without_service(ctx_.feedback().receipt(
+      {.state = TSN_RECEIPT_ON_ITS_WAY, .key = message.key, .provider_id = message.id, .detail = cut(detail, 200)}));
+  if (status.value() != TSN_INVALID) return true;
+  ctx_.count("calls_spared");
+  std::lock_guard lock(mutex_);
+  if (auto* found = book_.find(message.id)) {
+    found->repeat_at = 0, found->final = true, found->fields.clear();
+    book_.save();
+  }
+  return false;
+}
+
 /// Nobody answered: the same message once more, under a key of its own, so that the provider does not take it for the
 /// first one.
 void PhoneLine::call_again(SentMessage message) {
+  if (!still_wanted(message)) return;
   SentMessage next = message;
   next.repeats = message.repeats + 1;
   next.repeat_at = next.poll_at = 0, next.polls = 0, next.word.clear(), next.id.clear(), next.sent = ctx_.now();
