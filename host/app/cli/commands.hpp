@@ -17,6 +17,7 @@ namespace tocsin::app {
 void add_incident_commands(CLI::App& app, Console& console);
 void add_silence_commands(CLI::App& app, Console& console);
 void add_oncall_commands(CLI::App& app, Console& console);
+void add_jira_commands(CLI::App& app, Console& console);          ///< list, test, sync, link, unlink, log
 void add_incident_actions(CLI::App& incident, Console& console);  ///< below `incident`: what changes one
 void add_incident_watch(CLI::App& incident, Console& console);    ///< below `incident`: watch
 void add_reader_commands(CLI::App& app,
