@@ -48,6 +48,26 @@ class Amqp {
 
   void stop() { publisher_.close(); }
 
+  /// On a connection of its own; the exchange is looked up and not declared.
+  tsn::Status probe(std::string& report, tsn::Deadline deadline) {
+    const AmqpSettings with = settings(ctx_);
+    AmqpPublisher publisher(with);
+    bool there = false;
+    const auto status =
+        publisher.look(std::chrono::steady_clock::now() + std::min(timeout_, deadline.remaining()), there);
+    if (!status)
+      report = "error: " + std::string(status.text());
+    else if (there)
+      report = "ok: " + with.address.text() + " has the exchange \"" + with.exchange + "\"";
+    else if (with.declare)
+      report = "ok: " + with.address.text() + " answers; the exchange \"" + with.exchange +
+               "\" is not there yet and is declared with the first message";
+    else
+      report = "error: amqp: " + with.address.text() + " has no exchange \"" + with.exchange +
+               "\"; make it, or set declare = true in " + with.section;
+    return tsn::ok;
+  }
+
  private:
   static AmqpSettings settings(const tsn::Context& ctx) {
     const auto config = ctx.config();

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <optional>
 #include <string>
 
@@ -57,6 +59,26 @@ class Email {
                         : write_to_maildir(maildir_, mail.bytes, ctx_.now());
     if (status) delivered.provider_id = mail.thread;
     return status;
+  }
+
+  /// Signs in and sends nothing. A Maildir is looked at when it is written.
+  tsn::Status probe(std::string& report, tsn::Deadline deadline) {
+    if (!smtp_) {
+      const bool there = ::access(maildir_.c_str(), W_OK | X_OK) == 0;
+      report = there ? "ok: " + maildir_ + " can be written"
+                     : "warning: " + maildir_ + " is not there or cannot be written; the first mail makes it";
+      return tsn::ok;
+    }
+    const auto config = ctx_.config();
+    if (auto status = smtp_->look(deadline); !status) {
+      report = "error: " + std::string(status.text());
+      return tsn::ok;
+    }
+    const bool clear = config.str("starttls", "required") == "never" && config.str("url").starts_with("smtp://");
+    report = "ok: " + smtp_->place() + (clear ? " answers, in the clear" : " answers over TLS");
+    if (!config.str("username").empty())
+      report += ", and takes " + cut(one_line(config.str("username")), 40) + " and its password";
+    return tsn::ok;
   }
 
  private:
