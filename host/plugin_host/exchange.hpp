@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/option.hpp"
+#include "base/result.hpp"
 #include "base/value.hpp"
 #include "model/ticket.hpp"
 
@@ -22,6 +23,7 @@ class Secrets {
   void learn(const base::Value& config, const std::vector<base::Option>& options);
   /// With "***" in place of each of them, also as JSON would write it.
   std::string masked(std::string_view text) const;
+  base::Error masked(const base::Error& error) const { return base::Error(error.fault(), masked(error.message())); }
 
  private:
   void take(const base::Value& value, const std::vector<base::Option>& options, bool secret);

@@ -48,7 +48,7 @@ base::Result<void> InstanceCore::sync(base::Time deadline) {
     return type_.tracker.sync(self_, base::to_ns(deadline), &e);
   });
   if (status == TSN_OK) return {};
-  return base::fail(error(status, err, "sync"));
+  return base::fail(secrets_.masked(error(status, err, "sync")));
 }
 
 base::Result<std::string> InstanceCore::probe(const model::Delivery* dry_run, const std::string& external_url,
@@ -66,7 +66,7 @@ base::Result<std::string> InstanceCore::probe(const model::Delivery* dry_run, co
   // TSN_RETRY with a length: the report is longer than there is room for; what fits is enough to read.
   const bool cut = status == TSN_RETRY && out.n > most_report;
   const bool failed = status != TSN_OK && !cut;
-  if (failed && out.n == 0) return base::fail(error(status, err, "probe"));
+  if (failed && out.n == 0) return base::fail(secrets_.masked(error(status, err, "probe")));
   report.resize(std::min(out.n, most_report));
   // It saw something before it failed: both are worth reading.
   if (failed) report += "\nerror: " + text_of(err);

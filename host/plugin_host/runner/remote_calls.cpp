@@ -70,7 +70,8 @@ Result<void> RemoteInstance::sync(base::Time deadline) {
   const Answered answer = ask(*process, Kind::sync, {content.bytes}, left + parts_.limits.grace, "sync");
   if (answer.end != Link::End::answered) return fail(died(*process, "sync"));
   Reader in(answer.content);
-  return read_outcome(in);
+  const auto done = read_outcome(in);
+  return done ? done : fail(secrets_.masked(done.error()));
 }
 
 Result<std::string> RemoteInstance::probe(const model::Delivery* dry_run, const std::string& external_url,
@@ -88,7 +89,7 @@ Result<std::string> RemoteInstance::probe(const model::Delivery* dry_run, const 
   const Answered answer = ask(*process, Kind::probe, {content.bytes}, parts.left + parts_.limits.grace, "probe");
   if (answer.end != Link::End::answered) return fail(died(*process, "probe"));
   Reader in(answer.content);
-  TRY_VOID(read_outcome(in));
+  if (const auto looked = read_outcome(in); !looked) return fail(secrets_.masked(looked.error()));
   const std::string_view report = in.text();
   if (!in.good()) return fail(Fault::corrupt, name() + ": the runner's report cannot be read");
   return secrets_.masked(report.substr(0, 128 * 1024));
