@@ -87,11 +87,7 @@ void look(const std::string& config_file, const std::string& name, const Hear& h
   telemetry::Metrics metrics;
   runtime::Pool pool("pool", 2);
   OnlinePort port({&clock, &series, nullptr, &metrics, &setup.reactor, &pool});
-  // What a runner died of is in the answer to the call it died in.
-  InstanceFactory factory(
-      {.port = &port,
-       .crashes = nullptr,
-       .listeners = {[](const plugin_host::runner::Death&) {}, [](const plugin_host::runner::Poison&) {}}});
+  InstanceFactory factory({.port = &port});
   plugin_host::InstanceSettings settings;
   settings.name = name;
   settings.type = wanted->plugin;
