@@ -110,6 +110,7 @@ struct Asked {
       {.key = "does", .type = tsn::string, .fallback = "\"\"", .doc = "crash, hang"},
       {.key = "token", .flags = tsn::secret, .doc = "never shown"}};
   tsn::Context ctx;
+  const std::string does{ctx.config().str("does")}, token{ctx.config().str("token")};
 
   tsn::Status upsert(const tsn::Upsert& change, tsn::Ticket& out, tsn::Deadline) {
     out.key = "OPS-1";
@@ -117,18 +118,18 @@ struct Asked {
     return tsn::ok;
   }
   tsn::Status sync(tsn::Deadline) {
-    if (ctx.config().str("does") == "crash") crash();
+    if (does == "crash") crash();
+    const std::string target = "/search?token=" + token;
     tsn::Exchange call;
     call.method = "GET";
-    call.target = "/search?token=" + std::string(ctx.config().str("token"));
+    call.target = target;
     call.status = 200;
     return ctx.log_exchange(call);
   }
   tsn::Status probe(const tsn::Upsert* dry_run, std::string& report, tsn::Deadline) {
-    if (ctx.config().str("does") == "crash") crash();
-    if (ctx.config().str("does") == "hang") hang();
-    report = dry_run ? "ok: POST " + std::string(dry_run->incident.title)
-                     : "error: 401 for " + std::string(ctx.config().str("token"));
+    if (does == "crash") crash();
+    if (does == "hang") hang();
+    report = dry_run ? "ok: POST " + std::string(dry_run->incident.title) : "error: 401 for " + token;
     return tsn::ok;
   }
 };

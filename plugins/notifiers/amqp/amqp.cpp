@@ -30,7 +30,10 @@ class Amqp {
   static constexpr const char* needs[] = {"network"};
   static constexpr std::uint32_t features = tsn::no_recipient;
 
-  Amqp() : publisher_(settings(ctx_)), timeout_(ctx_.config().duration("timeout", std::chrono::seconds(10))) {}
+  Amqp()
+      : settings_(settings(ctx_)),
+        publisher_(settings_),
+        timeout_(ctx_.config().duration("timeout", std::chrono::seconds(10))) {}
 
   tsn::Status deliver(const tsn::Message& message, tsn::Delivered& delivered, tsn::Deadline deadline) {
     const auto until = std::chrono::steady_clock::now() + std::min(timeout_, deadline.remaining());
@@ -50,21 +53,20 @@ class Amqp {
 
   /// On a connection of its own; the exchange is looked up and not declared.
   tsn::Status probe(std::string& report, tsn::Deadline deadline) {
-    const AmqpSettings with = settings(ctx_);
-    AmqpPublisher publisher(with);
+    AmqpPublisher publisher(settings_);
     bool there = false;
     const auto status =
         publisher.look(std::chrono::steady_clock::now() + std::min(timeout_, deadline.remaining()), there);
     if (!status)
       report = "error: " + std::string(status.text());
     else if (there)
-      report = "ok: " + with.address.text() + " has the exchange \"" + with.exchange + "\"";
-    else if (with.declare)
-      report = "ok: " + with.address.text() + " answers; the exchange \"" + with.exchange +
+      report = "ok: " + settings_.address.text() + " has the exchange \"" + settings_.exchange + "\"";
+    else if (settings_.declare)
+      report = "ok: " + settings_.address.text() + " answers; the exchange \"" + settings_.exchange +
                "\" is not there yet and is declared with the first message";
     else
-      report = "error: amqp: " + with.address.text() + " has no exchange \"" + with.exchange +
-               "\"; make it, or set declare = true in " + with.section;
+      report = "error: amqp: " + settings_.address.text() + " has no exchange \"" + settings_.exchange +
+               "\"; make it, or set declare = true in " + settings_.section;
     return tsn::ok;
   }
 
@@ -101,6 +103,7 @@ class Amqp {
   }
 
   tsn::Context ctx_;
+  const AmqpSettings settings_;
   AmqpPublisher publisher_;
   std::chrono::nanoseconds timeout_;
   bool watched_ = false, warned_ = false;

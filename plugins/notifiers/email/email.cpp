@@ -42,7 +42,12 @@ class Email {
     if (url.starts_with("maildir:/")) {
       maildir_ = url.substr(8);
     } else if (url.starts_with("smtp://") || url.starts_with("smtps://")) {
-      smtp_.emplace(smtp_settings(config, url));
+      const SmtpSettings settings = smtp_settings(config, url);
+      smtp_.emplace(settings);
+      const bool clear = !settings.starttls && url.starts_with("smtp://");
+      looks_like_ = smtp_->place() + (clear ? " answers, in the clear" : " answers over TLS");
+      if (!settings.username.empty())
+        looks_like_ += ", and takes " + cut(one_line(settings.username), 40) + " and its password";
     } else {
       throw tsn::Failure(tsn::invalid("url: expected smtp://host:port, smtps://host:port or maildir:/path"));
     }
@@ -69,15 +74,10 @@ class Email {
                      : "warning: " + maildir_ + " is not there or cannot be written; the first mail makes it";
       return tsn::ok;
     }
-    const auto config = ctx_.config();
-    if (auto status = smtp_->look(deadline); !status) {
+    if (auto status = smtp_->look(deadline); !status)
       report = "error: " + std::string(status.text());
-      return tsn::ok;
-    }
-    const bool clear = config.str("starttls", "required") == "never" && config.str("url").starts_with("smtp://");
-    report = "ok: " + smtp_->place() + (clear ? " answers, in the clear" : " answers over TLS");
-    if (!config.str("username").empty())
-      report += ", and takes " + cut(one_line(config.str("username")), 40) + " and its password";
+    else
+      report = "ok: " + looks_like_;
     return tsn::ok;
   }
 
@@ -115,6 +115,7 @@ class Email {
   tsn::Context ctx_;
   MailStyle style_;
   std::string maildir_;
+  std::string looks_like_;  ///< what probe() says of a server that takes it
   std::optional<SmtpClient> smtp_;
 };
 
