@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 
+#include "base/base64.hpp"
 #include "base/text.hpp"
 #include "plugin_host/instance_core.hpp"
 
@@ -54,6 +55,8 @@ std::string head_of(tsn_str s) {
 void Secrets::learn(const base::Value& config, const std::vector<base::Option>& options) {
   std::lock_guard lock(mutex_);
   if (config.table() == nullptr) return;
+  const base::Value* username = config.find("username");
+  username_ = username != nullptr && username->string() != nullptr ? *username->string() : std::string();
   for (const base::Value::Member& member : *config.table()) {
     const auto option = std::ranges::find(options, member.key, &base::Option::key);
     if (option != options.end()) take(member.value, option->children, option->secret);
@@ -80,9 +83,13 @@ void Secrets::take(const base::Value& value, const std::vector<base::Option>& op
 void Secrets::add(const std::string& value) {
   if (value.size() < least_secret) return;
   const std::string quoted = base::json_quote(value);
-  for (const std::string& form : {value, quoted.substr(1, quoted.size() - 2)}) {
-    if (std::ranges::find(values_, form) == values_.end()) values_.push_back(form);
-  }
+  add_form(value);
+  add_form(quoted.substr(1, quoted.size() - 2));
+  if (!username_.empty()) add_form(base::to_base64(username_ + ":" + value));
+}
+
+void Secrets::add_form(std::string form) {
+  if (std::ranges::find(values_, form) == values_.end()) values_.push_back(std::move(form));
 }
 
 std::string Secrets::masked(std::string_view text) const {

@@ -115,6 +115,17 @@ TEST(KeptSecrets, OfAnEarlierConfigurationStaySecret) {
   EXPECT_EQ(secrets.masked("first-token second-token"), "*** ***");
 }
 
+TEST(KeptSecrets, AreMaskedInBasicAuthenticationToo) {
+  base::Option token;
+  token.key = "token", token.secret = true;
+  base::Value config;
+  config.set("username", base::Value("bot@corp"));
+  config.set("token", base::Value("s3cret"));
+  Secrets secrets;
+  secrets.learn(config, {token});
+  EXPECT_EQ(secrets.masked("Authorization: Basic Ym90QGNvcnA6czNjcmV0"), "Authorization: Basic ***");
+}
+
 TEST(KeptSecrets, TooShortToBeOneMaskNothing) {
   base::Option token;
   token.key = "token", token.secret = true;

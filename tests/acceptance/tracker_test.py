@@ -16,7 +16,6 @@ token = "s3cret-t0ken"
 email = "first@corp"
 [route]
 group_by = ["alertname", "loader"]
-notify = []
 [[rule]]
 name = "loader_failed"
 severity = "HIGH"

@@ -12,7 +12,7 @@ struct Keeper {
   static constexpr auto id = "keeper", version = "1.0.0", doc = "Keeps tickets in memory; for tests";
   static constexpr tsn::Option options[] = {
       {.key = "token", .flags = tsn::required | tsn::secret, .doc = "Never shown"},
-      {.key = "does", .fallback = "\"\"", .choices = "|crash|hang|refuse", .doc = "When it looks or is asked to sync"},
+      {.key = "does", .fallback = "\"\"", .doc = "crash, hang, refuse: when it looks or is asked to sync"},
   };
   tsn::Context ctx;
   const std::string token{ctx.config().str("token")}, does{ctx.config().str("does")};
