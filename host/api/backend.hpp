@@ -26,6 +26,7 @@
 #include "model/rotation.hpp"
 #include "model/rule.hpp"
 #include "model/silence.hpp"
+#include "model/ticket.hpp"
 
 namespace tocsin::api {
 
@@ -150,6 +151,20 @@ struct ExplainQuery {
   model::Matchers matchers;
   std::string rule, incident, who;
 };
+/// What came of asking a tracker for what changed on its other side.
+struct TrackerAsked {
+  std::string instance;
+  bool synced = false;
+  std::string error;  ///< why not
+};
+struct TrackerSync {
+  std::vector<TrackerAsked> trackers;
+  std::size_t queued = 0;  ///< incidents of which something is on its way now
+};
+/// What a tracker would send for an incident now: lines that begin with "error: ", "warning: " or "ok: ".
+struct TicketTrial {
+  std::string instance, report;
+};
 /// One thing that happened: a verdict, an alert's change, a source's failure, an attempt that will be repeated.
 struct ExplainEntry {
   base::Time at{}, until{};
@@ -248,6 +263,19 @@ class Backend {
   virtual base::Result<Listed<model::DeadLetter>> dead_letters(const Page& page) = 0;
   virtual base::Result<void> replay_dead_letter(std::uint64_t id) = 0;
   virtual base::Result<std::vector<model::TicketRef>> tickets() = 0;
+  /// `instance` empty: the only tracker there is.
+  virtual base::Result<model::TicketRef> link_ticket(const std::string& incident, model::TicketRef wanted,
+                                                     const std::string& actor) = 0;
+  virtual base::Result<model::TicketRef> open_ticket(const std::string& incident, const std::string& instance,
+                                                     const std::string& actor) = 0;
+  virtual base::Result<model::TicketRef> unlink_ticket(const std::string& incident, const std::string& instance,
+                                                       const std::string& actor) = 0;
+  /// `instance` empty: every tracker, here and in try_ticket().
+  virtual base::Result<TrackerSync> sync_trackers(const std::string& instance) = 0;
+  virtual base::Result<std::vector<TicketTrial>> try_ticket(const std::string& incident,
+                                                            const std::string& instance) = 0;
+  /// `incident` empty: all.
+  virtual base::Result<Listed<model::Exchange>> exchanges(const std::string& incident, const Page& page) = 0;
   /// Who was or was not told, why, and what comes next.
   virtual base::Result<Explanation> explain(const ExplainQuery& query) = 0;
   virtual std::vector<model::HeartbeatView> heartbeats() = 0;

@@ -69,7 +69,14 @@ Outcome list_notifications(Backend& backend, const Call& call);
 Outcome send_notification(Backend& backend, const Call& call);
 Outcome list_dead_letters(Backend& backend, const Call& call);
 Outcome replay_dead_letter(Backend& backend, const Call& call);
+
+// handlers_tickets.cpp
 Outcome list_jira_mappings(Backend& backend, const Call& call);
+Outcome link_ticket(Backend& backend, const Call& call);
+Outcome unlink_ticket(Backend& backend, const Call& call);
+Outcome sync_trackers(Backend& backend, const Call& call);
+Outcome try_ticket(Backend& backend, const Call& call);
+Outcome list_exchanges(Backend& backend, const Call& call);
 
 // handlers_explain.cpp
 Outcome explain(Backend& backend, const Call& call);

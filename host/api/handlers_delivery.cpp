@@ -1,27 +1,10 @@
-// Notifications, dead letters, tickets.
+// Notifications and dead letters.
 #include <charconv>
 
 #include "api/handlers.hpp"
 #include "api/present.hpp"
 
 namespace tocsin::api::handlers {
-namespace {
-
-/// {incident_id, correlation_id, jira_key, jira_url, status, synced_at}; incident_id is the short number.
-void write_mapping(JsonWriter& json, Backend& backend, const model::TicketRef& ticket) {
-  base::Result<IncidentView> view = backend.incident(ticket.correlation_id);
-  json.open_object().key("incident_id");
-  if (view && view->incident.number != 0)
-    json.integer(view->incident.number);
-  else
-    json.null();
-  json.field("correlation_id", ticket.correlation_id).field("instance", ticket.instance);
-  json.field("jira_key", ticket.key).field("jira_url", ticket.url).field("status", ticket.status);
-  json.field("synced_at", ticket.synced_at).close_object();
-}
-
-}  // namespace
-
 Outcome list_notifications(Backend& backend, const Call& call) {
   CHECKED(Page page, call.query.page());
   const Query& q = call.query;
@@ -53,23 +36,6 @@ Outcome replay_dead_letter(Backend& backend, const Call& call) {
   }
   TRY_VOID(backend.replay_dead_letter(id));
   return json_reply("{\"replayed\":" + std::to_string(id) + "}");
-}
-
-Outcome list_jira_mappings(Backend& backend, const Call& call) {
-  CHECKED(Page page, call.query.page());
-  TRY(std::vector<model::TicketRef> all, backend.tickets());
-  CHECKED(Listed<model::TicketRef> listed, slice(std::move(all), page));
-  std::string out;
-  JsonWriter json(out);
-  json.open_object().key("items").open_array();
-  for (const model::TicketRef& ticket : listed.items) write_mapping(json, backend, ticket);
-  json.close_array().key("next");
-  if (listed.next.empty())
-    json.null();
-  else
-    json.text(listed.next);
-  json.close_object();
-  return json_reply(std::move(out));
 }
 
 }  // namespace tocsin::api::handlers

@@ -267,6 +267,24 @@ void write(JsonWriter& json, const model::DeadLetter& d) {
   json.field("attempts", d.delivery.attempts).close_object();
 }
 
+void write(JsonWriter& json, const model::Exchange& e) {
+  json.open_object().field("id", e.id).field("at", e.at).field("direction", model::to_string(e.direction));
+  json.field("instance", e.instance).field("correlation_id", e.correlation_id).key("incident_id");
+  if (e.incident != 0)
+    json.integer(e.incident);
+  else
+    json.null();
+  json.field("jira_key", e.ticket).field("method", e.method).field("target", e.target).key("http_status");
+  if (e.http_status != 0)
+    json.integer(e.http_status);
+  else
+    json.null();
+  json.field("took_ms", static_cast<double>(e.took.count()) / 1e6);
+  json.field("request", e.request).field("response", e.response);
+  optional_text(json, "error", e.error);
+  json.field("status", e.status).field("intent", e.intent).close_object();
+}
+
 void optional_text(JsonWriter& json, std::string_view name, std::string_view text) {
   if (text.empty())
     json.key(name).null();

@@ -25,6 +25,7 @@ void write(JsonWriter& json, const model::OncallOverride& one);
 void write(JsonWriter& json, const OncallView& view);
 void write(JsonWriter& json, const std::optional<model::Pause>& pause);
 void write(JsonWriter& json, const DrillView& view);
+void write(JsonWriter& json, const model::Exchange& exchange);
 
 /// Empty text becomes null.
 void optional_text(JsonWriter& json, std::string_view name, std::string_view text);

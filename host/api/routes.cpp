@@ -105,6 +105,10 @@ constexpr std::array log_parameters{
     Parameter{"status", "string", "Of the attempt.", "SENT DELIVERED FAILED RETRYING DEAD SHADOW SUPPRESSED"},
     limit_parameter, after_parameter};
 
+constexpr std::array exchange_parameters{Parameter{"incident", "string", "Number or correlation id."}, limit_parameter,
+                                         after_parameter};
+constexpr std::array unlink_parameters{Parameter{"instance", "string", "The tracker; not needed where there is one."}};
+
 constexpr Parameter filter_parameter{
     "filter", "string", "A matcher: label=\"value\", also != =~ !~; all given must match.", {}, {}, true};
 constexpr Parameter receiver_parameter{"receiver", "string",
@@ -532,6 +536,41 @@ constexpr std::array table{
           {},
           200,
           "text/html"},
+    Route{"POST",
+          "/api/v1/integrations/jira/mappings",
+          "An issue that is there is the incident's; or, with new, another is opened",
+          h::link_ticket,
+          route_decider,
+          {},
+          "NewMapping",
+          "Mapping"},
+    Route{"DELETE", "/api/v1/integrations/jira/mappings/{incident}",
+          "The incident has no issue, and none is opened until asked for", h::unlink_ticket, route_decider,
+          unlink_parameters, "By", "Mapping"},
+    Route{"POST",
+          "/api/v1/integrations/jira/sync",
+          "Fetch what changed in the trackers and send what is owed to them",
+          h::sync_trackers,
+          route_decider,
+          {},
+          "NewTrackerSync",
+          "TrackerSync"},
+    Route{"POST",
+          "/api/v1/integrations/jira/test",
+          "What would be sent for an incident now; nothing is",
+          h::try_ticket,
+          route_decider,
+          {},
+          "NewTicketTrial",
+          "TicketTrial"},
+    Route{"GET",
+          "/api/v1/integrations/jira/log",
+          "Calls to the trackers, their calls here, and what mappings became; newest first",
+          h::list_exchanges,
+          0,
+          exchange_parameters,
+          {},
+          "ExchangeList"},
     // Alertmanager's API, where [source.alertmanager] is configured.
     Route{"GET", "/api/v2/status", "Alertmanager: status", h::am_status, route_lenient, {}, {}, "AmStatus"},
     Route{"GET",

@@ -84,6 +84,13 @@ const std::vector<Sample> samples{
     {"GET", "/api/v1/integrations/jira/mappings", "/api/v1/integrations/jira/mappings", ""},
     {"GET", "/a/{token}", "/a/good", ""},
     {"POST", "/a/{token}", "/a/good", ""},
+    {"POST", "/api/v1/integrations/jira/mappings", "/api/v1/integrations/jira/mappings",
+     R"({"incident":1042,"jira_key":"OPS-7","jira_url":"https://jira.corp/browse/OPS-7","by":"ana"})"},
+    {"DELETE", "/api/v1/integrations/jira/mappings/{incident}", "/api/v1/integrations/jira/mappings/1042?instance=jira",
+     ""},
+    {"POST", "/api/v1/integrations/jira/sync", "/api/v1/integrations/jira/sync", R"({"instance":"jira"})"},
+    {"POST", "/api/v1/integrations/jira/test", "/api/v1/integrations/jira/test", R"({"incident":1042})"},
+    {"GET", "/api/v1/integrations/jira/log", "/api/v1/integrations/jira/log?incident=1042", ""},
     {"GET", "/api/v2/status", "/api/v2/status", ""},
     {"GET", "/api/v2/receivers", "/api/v2/receivers", ""},
     {"GET", "/api/v2/alerts", "/api/v2/alerts?active=true&foo=bar", ""},
@@ -479,7 +486,31 @@ TEST_F(Routes, JiraMappingsCarryTheIncidentsNumber) {
   EXPECT_EQ(
       get("/api/v1/integrations/jira/mappings"),
       R"({"items":[{"incident_id":1042,"correlation_id":"0193-first","instance":"","jira_key":"OPS-1",)"
-      R"("jira_url":"https://jira.corp/browse/OPS-1","status":"","synced_at":"2026-11-20T10:00:00Z"}],"next":null})");
+      R"("jira_url":"https://jira.corp/browse/OPS-1","status":"","intent":"","synced_at":"2026-11-20T10:00:00Z"}],)"
+      R"("next":null})");
+}
+
+TEST_F(Routes, AnIssueIsLinkedByItsKeyOrAskedForAnew) {
+  const std::string path = "/api/v1/integrations/jira/mappings";
+  const base::Value linked = json(ask("POST", path, R"({"incident":"1042","jira_key":"OPS-7","by":"ana"})").body);
+  EXPECT_EQ(text(linked, "jira_key") + text(linked, "intent") + backend.last_actor, "OPS-7linkedana");
+  EXPECT_EQ(text(json(ask("POST", path, R"({"incident":1042,"new":true})").body), "intent"), "create");
+  EXPECT_EQ(ask("POST", path, R"({"incident":1042})").status, 400u);
+  EXPECT_EQ(ask("POST", path, R"({"incident":1042,"jira_key":"OPS-7","new":true})").status, 400u);
+  EXPECT_EQ(ask("POST", path, R"({"incident":1042,"new":"yes"})").status, 400u);
+  EXPECT_EQ(ask("POST", path, R"({"jira_key":"OPS-7"})").status, 400u);
+  backend.fault = base::Fault::conflict;
+  EXPECT_EQ(ask("POST", path, R"({"incident":1042,"jira_key":"OPS-7"})").status, 409u);
+}
+
+TEST_F(Routes, SyncSaysWhichTrackerFailedAndATrialWhetherItIsGood) {
+  EXPECT_EQ(ask("POST", "/api/v1/integrations/jira/sync", "").body,
+            R"({"trackers":[{"instance":"jira","synced":true,"error":null},)"
+            R"({"instance":"other","synced":false,"error":"401"}],"queued":2})");
+  EXPECT_EQ(ask("POST", "/api/v1/integrations/jira/sync", R"({"instance":"none"})").status, 404u);
+  EXPECT_EQ(ask("POST", "/api/v1/integrations/jira/test", R"({"incident":1042})").body,
+            R"({"trackers":[{"instance":"jira","lines":["ok: POST /rest/api/3/issue",)"
+            R"("error: no priority \"Top\""]}],"ok":false})");
 }
 
 TEST_F(Routes, MetricsSpeakOpenMetricsWhereAskedFor) {

@@ -14,12 +14,14 @@
 #include "app/crash_book.hpp"
 #include "app/data_lock.hpp"
 #include "app/deciding_lease.hpp"
+#include "app/exchange_log.hpp"
 #include "app/fellows.hpp"
 #include "app/heartbeat_watch.hpp"
 #include "app/instance_factory.hpp"
 #include "app/plugin_metrics.hpp"
 #include "app/port.hpp"
 #include "app/row_rule_loop.hpp"
+#include "app/tracker_desk.hpp"
 #include "app/version.hpp"
 #include "app/watchdog.hpp"
 #include "base/text.hpp"
@@ -134,6 +136,8 @@ struct Agent::Impl {
   std::unique_ptr<Watchdog> watchdog;
   std::unique_ptr<Fellows> fellows;
   std::unique_ptr<DecidingLease> lease;
+  std::unique_ptr<TrackerDesk> trackers;
+  std::unique_ptr<ExchangeLog> exchanges;
   std::unique_ptr<Backend> backend;
   std::unique_ptr<Feedback> feedback;
   std::unique_ptr<api::Server> server;
@@ -254,6 +258,12 @@ base::Result<void> Agent::Impl::make_pipeline() {
   deciding.give_up = [this] { pipeline->give_up(); };
   deciding.decides = [this] { return pipeline->decides(); };
   lease = std::make_unique<DecidingLease>(std::move(deciding));
+  trackers = std::make_unique<TrackerDesk>(TrackerDesk::Parts{&clock, pipeline.get(), fleet.get(), pool.get(),
+                                                              [this] { return configuration.routing(); },
+                                                              agent.http.external_url});
+  exchanges = std::make_unique<ExchangeLog>(*store, metrics, [this](base::Duration delay, runtime::Task task) {
+    reactor->after(delay, [this, task = std::move(task)] { pool->post(task); });
+  });
   // The back end listens for ended deliveries, so it must be there before the first one can end.
   Backend::Parts back;
   back.clock = &clock;
@@ -264,6 +274,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.metrics = &metrics;
   back.heartbeats = heartbeats.get();
   back.row_rules = row_rules.get();
+  back.trackers = trackers.get();
   back.rules = [this] { return configuration.rules(); };
   back.routing = [this] { return configuration.routing(); };
   back.reload = [this] { return reload(); };
@@ -281,6 +292,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   feedback = std::make_unique<Feedback>(Feedback::Parts{
       pipeline.get(), &clock, [this] { return configuration.routing(); }, [this] { return lease->decider(); }});
   port->set_feedback(feedback.get());
+  port->set_exchanges(exchanges.get());
   tell_crashes();
   return {};
 }
@@ -518,6 +530,10 @@ void Agent::Impl::stop() {
         if (fleet) fleet->stop();
       },
       [this] {
+        if (port) port->set_exchanges(nullptr);
+        if (exchanges) exchanges->flush();
+      },
+      [this] {
         if (detectors) detectors->stop();
       },
       [this] {
@@ -528,7 +544,7 @@ void Agent::Impl::stop() {
       },
       [this] { server.reset(), backend.reset(), fellows.reset(), row_rules.reset(), heartbeats.reset(); },
       [this] { lease.reset(), fleet.reset(), links.reset(), pipeline.reset(), watchdog.reset(), detectors.reset(); },
-      [this] { factory.reset(), port.reset(); },
+      [this] { trackers.reset(), factory.reset(), port.reset(), exchanges.reset(); },
       [this] { journal.reset(), store.reset(), lock.reset(); },
   };
   for (const auto& step : steps) {

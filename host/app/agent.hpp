@@ -59,8 +59,7 @@ class Agent {
   std::unique_ptr<Impl> impl_;
 };
 
-/// `tocsin check`: every finding of the configuration, scripts included. `online` also connects to nothing yet:
-/// instances are created, not started.
+/// `tocsin check`: every finding of the configuration, scripts included. Nothing is connected to (online_check.hpp).
 config::Diagnostics check_configuration(const std::string& config_file);
 
 /// What routing would decide by, read the same way; an error names every mistake.

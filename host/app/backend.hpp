@@ -16,6 +16,7 @@
 #include "app/fleet.hpp"
 #include "app/heartbeat_watch.hpp"
 #include "app/row_rule_loop.hpp"
+#include "app/tracker_desk.hpp"
 #include "pipeline/pipeline.hpp"
 #include "settings/load.hpp"
 #include "telemetry/metrics.hpp"
@@ -33,6 +34,7 @@ class Backend final : public api::Backend {
     telemetry::Metrics* metrics = nullptr;
     HeartbeatWatch* heartbeats = nullptr;
     RowRuleLoop* row_rules = nullptr;
+    TrackerDesk* trackers = nullptr;
     std::function<std::vector<model::SharedRule>()> rules;
     std::function<model::Routing()> routing;
     std::function<base::Result<std::vector<std::string>>()> reload;
@@ -89,6 +91,18 @@ class Backend final : public api::Backend {
   base::Result<api::Listed<model::DeadLetter>> dead_letters(const api::Page& page) override;
   base::Result<void> replay_dead_letter(std::uint64_t id) override;
   base::Result<std::vector<model::TicketRef>> tickets() override;
+  base::Result<model::TicketRef> link_ticket(const std::string& incident, model::TicketRef wanted,
+                                             const std::string& actor) override;
+  base::Result<model::TicketRef> open_ticket(const std::string& incident, const std::string& instance,
+                                             const std::string& actor) override;
+  base::Result<model::TicketRef> unlink_ticket(const std::string& incident, const std::string& instance,
+                                               const std::string& actor) override;
+  base::Result<api::TrackerSync> sync_trackers(const std::string& instance) override {
+    return parts_.trackers->sync(instance);
+  }
+  base::Result<std::vector<api::TicketTrial>> try_ticket(const std::string& incident,
+                                                         const std::string& instance) override;
+  base::Result<api::Listed<model::Exchange>> exchanges(const std::string& incident, const api::Page& page) override;
   base::Result<std::string> set_silence(model::Silence silence) override;
   base::Result<void> expire_silence(const std::string& id, const std::string& actor) override;
   base::Result<std::vector<model::Silence>> silences() override;
@@ -136,6 +150,8 @@ class Backend final : public api::Backend {
   /// Decides; an incident that the desk has let go of is taken back from the store first.
   base::Result<model::Incident> decide(const std::string& id, const pipeline::Pipeline::Decide& decide);
   base::Result<void> adopt(const std::string& id);
+  base::Result<model::TicketRef> decide_ticket(const std::string& id, const std::string& instance,
+                                               const pipeline::Pipeline::Decide& decide);
   base::Result<model::Delivery> trial(const std::string& instance, const std::string& to);
 
   Parts parts_;

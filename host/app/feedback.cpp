@@ -7,6 +7,8 @@
 #include "app/answering.hpp"
 #include "base/text.hpp"
 #include "incidents/people.hpp"
+#include "incidents/state.hpp"
+#include "model/ticket.hpp"
 #include "telemetry/log.hpp"
 
 namespace tocsin::app {
@@ -202,6 +204,22 @@ Result<std::vector<std::string>> Feedback::others_of_service(const std::string& 
   return others;
 }
 
+/// What a person linked or unlinked is not undone by what an issue says that was the incident's before.
+Result<void> Feedback::still_its_ticket(const std::string& incident, const std::string& tracker,
+                                        const std::string& key) {
+  TRY(const auto tickets, parts_.pipeline->store().tickets());
+  for (const auto& ticket : tickets) {
+    if (ticket.correlation_id != incident || ticket.instance != tracker) continue;
+    if (ticket.intent == model::ticket_unlinked) {
+      return base::fail(Fault::conflict, "the incident was unlinked from its ticket; " + key + " is not its own");
+    }
+    if (ticket.intent == incidents::ticket_linked && ticket.key != key) {
+      return base::fail(Fault::conflict, "the incident was linked to " + ticket.key + "; " + key + " is not its own");
+    }
+  }
+  return {};
+}
+
 Result<Feedback::Meant> Feedback::meant(const std::string& instance, const model::Answer& answer) {
   Meant out;
   std::string by_ticket;
@@ -228,6 +246,7 @@ Result<Feedback::Meant> Feedback::meant(const std::string& instance, const model
   if (!by_ticket.empty() && by_ticket != out.incident) {
     return base::fail(Fault::conflict, "the ticket " + answer.ticket + " is another incident's");
   }
+  if (!answer.ticket.empty()) TRY_VOID(still_its_ticket(out.incident, out.tracker, answer.ticket));
   if (answer.whole_service) {
     TRY(out.others, others_of_service(out.incident));
   }

@@ -67,6 +67,7 @@ class Feedback {
   };
   base::Result<void> decides_here() const;
   base::Result<Meant> meant(const std::string& instance, const model::Answer& answer);
+  base::Result<void> still_its_ticket(const std::string& incident, const std::string& tracker, const std::string& key);
   base::Result<std::string> incident_of_message(const std::string& instance, const model::Answer& answer);
   base::Result<std::vector<std::string>> others_of_service(const std::string& correlation_id);
   base::Result<std::vector<model::Attempt>> attempts(const std::string& instance, const std::string& key,

@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   add_silence_commands(app, console);
   add_oncall_commands(app, console);
   add_drill_commands(app, console);
+  add_jira_commands(app, console);
   add_reader_commands(app, console);
   add_explain_commands(app, console);
   add_plugin_commands(app, console);

@@ -58,4 +58,10 @@ base::Result<model::Answered> AgentPort::answer(const std::string& instance, mod
   return feedback->answer(instance, std::move(answer));
 }
 
+base::Result<void> AgentPort::exchange(const std::string& instance, model::Exchange exchange) {
+  auto* exchanges = exchanges_.load(std::memory_order_acquire);
+  if (!exchanges) return base::fail(base::Fault::unavailable, "the agent is starting or stopping");
+  return exchanges->take(instance, std::move(exchange));
+}
+
 }  // namespace tocsin::app

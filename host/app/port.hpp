@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "app/exchange_log.hpp"
 #include "app/feedback.hpp"
 #include "pipeline/pipeline.hpp"
 #include "plugin_host/session.hpp"
@@ -31,6 +32,8 @@ class AgentPort : public plugin_host::Port {
   void set_pipeline(pipeline::Pipeline* pipeline) { pipeline_.store(pipeline, std::memory_order_release); }
   /// As the pipeline: before, and after it was taken away, receipts and answers are refused with RETRY.
   void set_feedback(Feedback* feedback) { feedback_.store(feedback, std::memory_order_release); }
+  /// Likewise.
+  void set_exchanges(ExchangeLog* exchanges) { exchanges_.store(exchanges, std::memory_order_release); }
 
   const base::Clock& clock() const override { return *parts_.clock; }
   model::SeriesTable& series() override { return *parts_.series; }
@@ -43,6 +46,7 @@ class AgentPort : public plugin_host::Port {
   base::Result<void> kv_put(const std::string& instance, const std::string& key, std::string value) override;
   base::Result<void> receipt(const std::string& instance, model::Receipt receipt) override;
   base::Result<model::Answered> answer(const std::string& instance, model::Answer answer) override;
+  base::Result<void> exchange(const std::string& instance, model::Exchange exchange) override;
   runtime::Reactor& reactor() override { return *parts_.reactor; }
   runtime::Executor& pool() override { return *parts_.pool; }
   void hangs(const plugin_host::Hang& hang) override {
@@ -56,6 +60,7 @@ class AgentPort : public plugin_host::Port {
   Parts parts_;
   std::atomic<pipeline::Pipeline*> pipeline_{nullptr};
   std::atomic<Feedback*> feedback_{nullptr};
+  std::atomic<ExchangeLog*> exchanges_{nullptr};
 };
 
 }  // namespace tocsin::app

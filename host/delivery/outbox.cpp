@@ -11,6 +11,7 @@
 #include "delivery/pace.hpp"
 #include "delivery/queue.hpp"
 #include "delivery/record.hpp"
+#include "model/ticket.hpp"
 
 namespace tocsin::delivery {
 namespace {
@@ -22,6 +23,7 @@ using model::DeliveryState;
 constexpr base::Duration answer_grace = std::chrono::seconds(1);
 // How soon one that may not send looks whether it may.
 constexpr base::Duration look_again = std::chrono::seconds(1);
+constexpr const char* unlinked_text = "not sent: the incident was unlinked from its ticket";
 // Provider ids and tickets remembered at most; beyond it the oldest are forgotten (a thread begins anew).
 constexpr std::size_t most_remembered = 20'000;
 
@@ -125,6 +127,10 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   void finish(Instance& to, Item& item, Outcome outcome, const Finished& finished);
   void withdraw(const std::string& correlation_id, const std::string& why);
   void drop_withdrawn(Instance& to, Item& item, model::Changes changes);
+  void set_tickets(const std::vector<model::TicketRef>& known);
+  const model::TicketRef* ticket_of(const Delivery& delivery) const;
+  bool unlinked(const Delivery& delivery) const;
+  void drop_unlinked(Instance& to, Item& item);
   bool over_limit(Instance& to, Item& item, base::Time now);
   Instance* who_takes_over(const Instance& from, const Item& item, base::Time now);
   void hand_over(Instance& from, Item& item, Instance& to, model::Changes changes);
@@ -213,6 +219,10 @@ bool Outbox::Impl::start(Instance& to, Item& item, base::Time now) {
     wake(now + look_again);
     return false;
   }
+  if (unlinked(item.delivery)) {
+    drop_unlinked(to, item);
+    return true;
+  }
   if (item.delivery.shadow) {
     to.queue.begin(item);
     Outcome outcome;
@@ -274,11 +284,9 @@ void Outbox::Impl::send(Instance& to, Item& item, bool outcome_unknown) {
     gone.error = "notifier \"" + to.name + "\" was removed";
     return end_attempt({&to, &item, "", now, now}, gone);
   }
-  if (item.delivery.tracker && item.delivery.incident.ticket_key.empty()) {
-    if (const auto* ticket = tickets.find(ref_key(to.name, "", item.delivery.correlation_id))) {
-      item.delivery.incident.ticket_key = ticket->key;
-      item.delivery.incident.ticket_url = ticket->url;
-    }
+  if (const auto* ticket = ticket_of(item.delivery); ticket != nullptr && !ticket->key.empty()) {
+    item.delivery.incident.ticket_key = ticket->key;
+    item.delivery.incident.ticket_url = ticket->url;
   }
   auto message = std::make_shared<Delivery>(item.delivery);
   message->outcome_unknown = outcome_unknown;
@@ -454,10 +462,56 @@ void Outbox::Impl::conclude(model::Changes changes, std::shared_ptr<const Delive
   });
 }
 
+// --- tickets ---
+
+const model::TicketRef* Outbox::Impl::ticket_of(const Delivery& delivery) const {
+  return delivery.tracker ? tickets.find(ref_key(delivery.instance, "", delivery.correlation_id)) : nullptr;
+}
+
+bool Outbox::Impl::unlinked(const Delivery& delivery) const {
+  const auto* ticket = ticket_of(delivery);
+  return ticket != nullptr && ticket->intent == model::ticket_unlinked;
+}
+
+void Outbox::Impl::set_tickets(const std::vector<model::TicketRef>& known) {
+  for (const auto& ticket : known) {
+    tickets.put(ref_key(ticket.instance, "", ticket.correlation_id), ticket);
+    if (ticket.intent != model::ticket_unlinked) continue;
+    Instance& to = instance(ticket.instance);
+    model::Changes changes;
+    for (Delivery& delivery :
+         to.queue.take_out(ticket.correlation_id, [](const Delivery& delivery) { return delivery.tracker; })) {
+      queued_keys.erase(delivery.key);
+      delivery.state = DeliveryState::suppressed;
+      delivery.last_error = unlinked_text;
+      changes.deliveries.push_back(std::move(delivery));
+    }
+    if (!changes.deliveries.empty()) commit(std::move(changes), {});
+    pump(to);
+  }
+}
+
+/// It was on its way when its ticket was taken away, and would be tried again now.
+void Outbox::Impl::drop_unlinked(Instance& to, Item& item) {
+  to.queue.begin(item);
+  model::Changes changes;
+  changes.deliveries.push_back(to.queue.pop(item));
+  Delivery& gone = changes.deliveries.back();
+  queued_keys.erase(gone.key);
+  gone.state = DeliveryState::suppressed;
+  gone.last_error = unlinked_text;
+  commit(std::move(changes), {});
+}
+
 /// Changes that wait behind the one that made the ticket go to that ticket, after a restart too.
 void Outbox::Impl::learn_ticket(Instance& to, const Delivery& delivery, const Outcome& outcome,
                                 model::Changes& changes) {
   if (!outcome.ok || outcome.ticket.key.empty()) return;
+  // A person took the ticket away, or put another in its place, while this was on its way.
+  const auto* known = ticket_of(delivery);
+  const bool other = known != nullptr && !known->key.empty() && known->key != outcome.ticket.key &&
+                     known->key != delivery.incident.ticket_key;
+  if (other || unlinked(delivery)) return;
   tickets.put(ref_key(to.name, "", delivery.correlation_id), outcome.ticket);
   to.queue.each_of(delivery.correlation_id, [&](Item& waiting) {
     if (waiting.delivery.key == delivery.key || !waiting.delivery.incident.ticket_key.empty()) return;
@@ -557,6 +611,10 @@ void Outbox::set_channel(const std::string& instance, std::shared_ptr<Channel> c
     if (to.busy == 0) to.breaker = runtime::Breaker(my.settings.breaker);
     my.pump(to);
   });
+}
+
+void Outbox::set_tickets(std::vector<model::TicketRef> tickets) {
+  impl_->post([tickets = std::move(tickets)](Impl& my) { my.set_tickets(tickets); });
 }
 
 void Outbox::set_provider_refs(std::vector<model::ProviderRef> refs) {

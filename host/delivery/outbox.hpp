@@ -96,6 +96,9 @@ class Outbox {
   /// A channel came, changed or went (null). Deliveries to an instance that is not there wait.
   void set_channel(const std::string& instance, std::shared_ptr<Channel> channel);
   void set_provider_refs(std::vector<model::ProviderRef> refs);
+  /// What is known of tickets, as it was committed: a change goes to the ticket that its incident has when it leaves.
+  /// Of what a person unlinked (model::ticket_unlinked) nothing is sent any more.
+  void set_tickets(std::vector<model::TicketRef> tickets);
   /// What counts towards the limits. Limits look back at most `longest_limit`.
   void set_sent(std::vector<SentBefore> sent);
   static constexpr base::Duration longest_limit = std::chrono::hours(24);

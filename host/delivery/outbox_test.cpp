@@ -548,6 +548,55 @@ TEST_F(OutboxTest, NamesTheNewTicketToTheChangesThatWaitedForIt) {
   EXPECT_EQ(kept.tickets[0].key, "OPS-1");
 }
 
+TEST_F(OutboxTest, SendsAChangeToTheTicketThatAPersonLinked) {
+  make();
+  enqueue({ticket("t")});
+  answer(0, failed(), "jira");
+  outbox->set_tickets({{"i1", "jira", "OPS-7", "https://j/OPS-7", "", "linked", {}}});
+  pass(2s);
+  EXPECT_EQ(calls("jira").at(1).delivery.incident.ticket_key, "OPS-7");
+  Outcome late = ok();
+  late.ticket = {"i1", "jira", "OPS-1", "", "Open", "", {}};
+  enqueue({ticket("u")});
+  answer(1, late, "jira");
+  EXPECT_EQ(calls("jira").at(2).delivery.incident.ticket_key, "OPS-1") << "moved: it was asked for OPS-7";
+}
+
+TEST_F(OutboxTest, AnAnswerForAnotherTicketThanTheLinkedOneIsNotLearnt) {
+  make();
+  enqueue({ticket("t")});
+  outbox->set_tickets({{"i1", "jira", "OPS-7", "", "", "linked", {}}});
+  steps.run();
+  Outcome late = ok();
+  late.ticket = {"i1", "jira", "OPS-1", "", "Open", "", {}};
+  enqueue({ticket("u")});
+  answer(0, late, "jira");
+  EXPECT_EQ(calls("jira").at(1).delivery.incident.ticket_key, "OPS-7");
+}
+
+TEST_F(OutboxTest, SendsNothingToATicketThatWasUnlinked) {
+  make();
+  enqueue({ticket("t"), ticket("u")});
+  outbox->set_tickets({{"i1", "jira", "", "", "", "unlinked", {}}});
+  steps.run();
+  answer(0, failed(), "jira");
+  pass(1h);
+  EXPECT_EQ(calls("jira").size(), 1u);
+  enqueue({ticket("v"), ticket("other", "i2")});
+  ASSERT_EQ(calls("jira").size(), 2u) << "others go on";
+  EXPECT_EQ(calls("jira")[1].delivery.correlation_id, "i2");
+  std::size_t suppressed = 0;
+  for (const auto& d : kept.deliveries) suppressed += d.state == DeliveryState::suppressed;
+  EXPECT_EQ(suppressed, 3u);
+}
+
+TEST_F(OutboxTest, GoesOnWithATicketThatIsAskedForAgain) {
+  make();
+  outbox->set_tickets({{"i1", "jira", "", "", "", "unlinked", {}}, {"i1", "jira", "", "", "", "create", {}}});
+  enqueue({ticket("t")});
+  EXPECT_EQ(calls("jira").size(), 1u);
+}
+
 TEST_F(OutboxTest, NamesTheTicketAlsoToAChangeDecidedBeforeItWasKnown) {
   make();
   enqueue({ticket("t")});

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "incidents/decisions.hpp"
+#include "model/ticket.hpp"
 
 namespace tocsin::incidents {
 namespace {
@@ -88,6 +89,10 @@ base::Result<model::Changes> Desk::ticket_is(const std::string& id, model::Ticke
   TRY(Case * c, impl_->wanted(id));
   const auto known = c->tickets.find(ticket.instance);
   if (known != c->tickets.end()) {
+    const bool other = !ticket.key.empty() && ticket.key != known->second.key;
+    if (known->second.intent == model::ticket_unlinked || (known->second.intent == ticket_linked && other)) {
+      return model::Changes{};  // a person took that ticket away meanwhile
+    }
     if (ticket.key.empty()) ticket.key = known->second.key;
     if (ticket.url.empty()) ticket.url = known->second.url;
     if (ticket.status.empty()) ticket.status = known->second.status;
@@ -97,7 +102,6 @@ base::Result<model::Changes> Desk::ticket_is(const std::string& id, model::Ticke
                       name_of(c->incident) + " has no ticket of " + base::json_quote(ticket.instance));
   }
   ticket.correlation_id = c->incident.correlation_id;
-  ticket.intent.clear();
   ticket.synced_at = now;
   const bool shown = c->incident.ticket_key == ticket.key && c->incident.ticket_url != ticket.url;
   if (shown) {

@@ -231,6 +231,22 @@ struct Desk::Impl {
               const std::string& note = "");
   void sync_tickets(Case& c, TicketChange change, const std::string& actor, const std::string& note, base::Time at);
   // tickets.cpp
+  void sync_ticket(Case& c, const model::Channel& tracker, TicketChange change, const std::string& actor,
+                   const std::string& note, base::Time at);
+  void ask_for_ticket(Case& c, const std::string& instance, bool search_first, const std::string& actor,
+                      const std::string& note, base::Time at);
+  model::Delivery ticket_delivery(Case& c, const std::string& instance, TicketChange what, const std::string& actor,
+                                  const std::string& note, base::Time at) const;
+  std::string mailbox_of(const std::string& owner) const;
+  // decide_tickets.cpp
+  base::Result<const model::Channel*> tracker_named(const std::string& instance) const;
+  base::Result<std::string> ticket_of(const Case& c, const std::string& instance) const;
+  base::Result<void> check_free(const Case& c, const model::TicketRef& wanted) const;
+  std::string address_like_others(const std::string& instance, const std::string& key) const;
+  void show_ticket(Case& c, const std::string& instead_of, base::Time now);
+  void tell_where_it_stands(Case& c, const model::Channel& tracker, const std::string& actor, base::Time now);
+  bool owe_again(const model::DeadLetter& letter, std::set<std::pair<std::string, std::string>>& behind,
+                 base::Time now);
   std::optional<Held> ticket_hold(const Case& c, base::Time at) const;
   bool hold_ticket(Case& c, const std::string& instance, base::Time at);
   void forget_held_tickets(Case& c, base::Time at);
@@ -369,6 +385,8 @@ std::string somebody(const std::string& actor);
 std::string until_text(base::Time until);
 /// 16 hex digits.
 std::string hashed(std::string_view text);
+/// "[HIGH] title: description", of one that ended "[RESOLVED] title: notes".
+std::string summary(const model::Incident& incident, model::MessageKind kind);
 std::string joined(const std::vector<std::string>& words, std::string_view between = ", ");
 /// Those of an incident made by hand; trims its tags.
 base::Result<void> check_tags_and_links(model::Incident& incident);

@@ -384,8 +384,10 @@ model::Changes Desk::on_ticket(const model::TicketRef& ticket, base::Time now) {
   const bool same = known.key == ticket.key && known.url == ticket.url && known.status == ticket.status;
   if (same) return {};
   const bool another = known.key != ticket.key;
+  // What a person linked stays marked so, whatever is learnt of it.
+  const std::string mark = known.intent == ticket_linked ? known.intent : std::string();
   known = ticket;
-  known.intent.clear();
+  known.intent = mark;
   if (known.synced_at == base::no_time) known.synced_at = now;
   impl_->out_.tickets.push_back(known);
   if (another) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -187,6 +188,29 @@ class Desk {
   base::Result<model::Changes> ticket_is(const std::string& id, model::TicketRef ticket, base::Time now);
   /// The tracker has a ticket.
   model::Changes on_ticket(const model::TicketRef& ticket, base::Time now);
+  /// The same as the answer to a delivery. One that was sent for another ticket than the incident has now (a person
+  /// linked or unlinked it meanwhile) changes nothing, and what the delivery's end keeps is put right.
+  model::Changes on_ticket(const model::Delivery& delivery, const model::TicketRef& ticket, base::Time now);
+
+  // --- tickets by hand (decide_tickets.cpp); `instance` empty: the only tracker there is ---
+  /// The ticket that exists under `wanted.key` is the incident's from now on, and is told where the incident stands.
+  /// Fault::conflict: another open incident has it.
+  base::Result<model::Changes> link_ticket(const std::string& id, model::TicketRef wanted, const std::string& actor,
+                                           base::Time now);
+  /// The incident has no ticket from now on, and none is opened until open_ticket() or link_ticket().
+  base::Result<model::Changes> unlink_ticket(const std::string& id, const std::string& instance,
+                                             const std::string& actor, base::Time now);
+  /// A person asks for a ticket: whatever the severity, held back or not.
+  base::Result<model::Changes> open_ticket(const std::string& id, const std::string& instance, const std::string& actor,
+                                           base::Time now);
+  /// What is owed to these trackers is told again: tickets that live incidents lack, and what was given up (`dead`,
+  /// newest first, whose letters count as replayed). `incidents`: of how many something is on its way now.
+  model::Changes bring_tickets_in_step(const std::set<std::string>& trackers,
+                                       const std::vector<model::DeadLetter>& dead, base::Time now,
+                                       std::size_t* incidents = nullptr);
+  /// What the tracker would be told of the incident now; decides nothing. `last_error`: why it is not told by itself.
+  base::Result<model::Delivery> ticket_preview(const std::string& id, const std::string& instance,
+                                               base::Time now) const;
 
   /// What fires now, the agent's own and received ones, in order of their fingerprints.
   std::vector<model::AlertView> alerts(const model::AlertFilter& filter, base::Time now) const;

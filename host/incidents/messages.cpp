@@ -15,6 +15,8 @@ std::string nanoseconds(base::Time t) {
   return std::to_string(base::to_ns(t));
 }
 
+}  // namespace
+
 std::string summary(const model::Incident& incident, MessageKind kind) {
   const std::string word = kind == MessageKind::resolved ? "RESOLVED" : severity_text(incident.severity);
   std::string text = "[" + word + "] " + incident.title;
@@ -25,8 +27,6 @@ std::string summary(const model::Incident& incident, MessageKind kind) {
   }
   return text;
 }
-
-}  // namespace
 
 std::string hashed(std::string_view text) {
   return base::hex16(base::Fnv1a().add(text).value());
@@ -127,59 +127,6 @@ void Desk::Impl::notice(Case& c, const std::string& what, const std::string& tex
   if (what != "severity") telling.dedup = notice_dedup;  // a rise always passes
   telling.notice = what;
   notify_told(c, std::move(telling), at);
-}
-
-void Desk::Impl::sync_tickets(Case& c, TicketChange change, const std::string& actor, const std::string& note,
-                              base::Time at) {
-  if (change == TicketChange::resolved) forget_held_tickets(c, at);
-  if (c.climb.drill.until != base::no_time && !c.climb.drill.tickets) return;
-  for (const auto& [instance, channel] : routing_.channels) {
-    if (!channel.tracker || instance == actor) continue;
-    auto ticket = c.tickets.find(instance);
-    TicketChange what = change;
-    const bool asked = ticket != c.tickets.end() && ticket->second.intent != ticket_held;
-    if (!asked || !engaged(ticket->second)) {
-      // A ticket is opened while the incident is worked on, never because it ended.
-      const std::vector<model::Severity> usual = {model::Severity::critical, model::Severity::high};
-      const auto& open_for = channel.open_for.empty() ? usual : channel.open_for;
-      const bool due = std::ranges::find(open_for, c.incident.severity) != open_for.end();
-      const bool begins =
-          change == TicketChange::opened || change == TicketChange::reopened || change == TicketChange::updated;
-      if (!due || !begins || !c.live() || hold_ticket(c, instance, at)) continue;
-      what = TicketChange::opened;
-    } else if (change == TicketChange::opened) {
-      continue;
-    }
-    Delivery d;
-    d.instance = d.target = instance;
-    d.tracker = true;
-    d.change = static_cast<std::uint32_t>(what);
-    d.kind = what == TicketChange::opened     ? MessageKind::firing
-             : what == TicketChange::resolved ? MessageKind::resolved
-                                              : MessageKind::update;
-    d.correlation_id = c.incident.correlation_id;
-    d.key = d.correlation_id + ":t" + std::to_string(d.change) + ":" + nanoseconds(at) + cause_suffix(c, at) + ":" +
-            hashed(instance);
-    d.reason = "ticket";
-    d.incident = c.incident;
-    d.incident.ticket_key = asked ? ticket->second.key : "";
-    d.incident.ticket_url = asked ? ticket->second.url : "";
-    d.alerts = c.alerts();
-    d.title = c.incident.title;
-    d.text = summary(c.incident, d.kind);
-    d.note = note;
-    d.note_author = note.empty() ? std::string() : actor;
-    d.shadow = c.incident.shadow;
-    d.created_at = d.next_attempt_at = at;
-    if (what == TicketChange::opened) {
-      // An earlier create that was given up may have succeeded all the same: search before another.
-      d.outcome_unknown = asked;
-      model::TicketRef& ref = c.tickets[instance];
-      ref = {d.correlation_id, instance, "", "", "", "create", at};
-      if (!d.shadow) out_.tickets.push_back(ref);
-    }
-    out_.deliveries.push_back(std::move(d));
-  }
 }
 
 }  // namespace tocsin::incidents

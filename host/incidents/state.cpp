@@ -113,7 +113,7 @@ std::vector<model::Alert> Case::alerts() const {
 }
 
 bool engaged(const model::TicketRef& ticket) {
-  return !ticket.key.empty() || (!ticket.intent.empty() && ticket.intent != ticket_held);
+  return !ticket.key.empty() || ticket.intent == "create";
 }
 
 std::vector<model::GroupState> Group::take_rows(bool gone) {

@@ -84,6 +84,8 @@ struct Case {
 
 /// Its opening waits until what holds its incident's alerts back is over.
 constexpr const char* ticket_held = "held";
+/// A person linked it: answers that name another ticket of the tracker are not the incident's.
+constexpr const char* ticket_linked = "linked";
 /// A ticket exists or is on its way.
 bool engaged(const model::TicketRef& ticket);
 

@@ -29,8 +29,8 @@ struct Delivery {
   std::string correlation_id;  ///< incident; empty: a group flush without an incident
   std::string target;          ///< as written
   std::string recipient;       ///< name
-  std::string address;
-  std::string reason;  ///< "ladder step 1", "group flush", "ticket", "test"
+  std::string address;         ///< the recipient's; a tracker's: the mailbox of the incident's owner
+  std::string reason;          ///< "ladder step 1", "group flush", "ticket", "test"
   // Group flush (Alertmanager's view); empty group_key: none.
   std::string receiver, group_key;
   Labels group_labels;
@@ -64,7 +64,7 @@ struct ProviderRef {
 
 struct TicketRef {
   std::string correlation_id, instance, key, url, status;
-  std::string intent;  ///< "create" is on its way, "held" waits with its alerts; empty: settled
+  std::string intent;  ///< "create" is on its way, "held" waits with its alerts, ticket_unlinked; empty: settled
   base::Time synced_at{};
 };
 

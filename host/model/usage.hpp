@@ -29,8 +29,10 @@ enum class Function : std::uint8_t {
   evaluate,
   callback,
   cancel,
+  sync,
+  probe,
 };
-inline constexpr std::size_t functions = 15;
+inline constexpr std::size_t functions = 17;
 std::string_view to_string(Function function);
 
 inline constexpr std::uint64_t evaluate_sampled = 64;

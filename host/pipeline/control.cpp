@@ -266,6 +266,7 @@ void Control::committed(const storage::CommitResult& result, model::Changes& cha
       if (incident.status != model::IncidentStatus::open) parts_.answered(incident);
     }
   }
+  if (parts_.tickets && !changes.tickets.empty()) parts_.tickets(changes.tickets);
   std::vector<model::Delivery> fresh;
   for (std::size_t i = out; i < changes.deliveries.size(); ++i) {
     auto& delivery = changes.deliveries[i];

@@ -42,6 +42,9 @@ class Control {
     std::function<void()> lost;
     /// An incident that somebody answered for, as it was committed. May be null.
     std::function<void(const model::Incident&)> answered = {};
+    /// Mappings of incidents to tickets, as they were committed; before the deliveries of the same decision are sent.
+    /// May be null.
+    std::function<void(std::vector<model::TicketRef>)> tickets = {};
   };
   explicit Control(Parts parts);
   ~Control();

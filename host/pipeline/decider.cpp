@@ -87,6 +87,7 @@ void Decider::send_pending(storage::Restored& restored) {
   const auto routing = routing_;
   lock.unlock();
   to->set_sent(sent_lately(*parts_.store, routing, parts_.clock->now()));
+  to->set_tickets(restored.tickets);
   to->enqueue(pending_of(restored));
   // Who answered just before the agent ended is not woken by what was still to be sent.
   for (const auto& incident : restored.incidents) {
@@ -238,7 +239,7 @@ void Decider::conclude(model::Changes changes, const model::Delivery& delivery, 
       std::move(changes),
       [delivery, outcome](incidents::Desk& desk, base::Time now) -> base::Result<model::Changes> {
         auto decided = desk.on_delivery(delivery, now);
-        if (!outcome.ticket.key.empty()) decided.append(desk.on_ticket(outcome.ticket, now));
+        if (!outcome.ticket.key.empty()) decided.append(desk.on_ticket(delivery, outcome.ticket, now));
         return decided;
       },
       std::move(done));
@@ -251,6 +252,10 @@ void Decider::send(std::vector<model::Delivery> deliveries) {
 
 void Decider::answered(const model::Incident& incident) {
   outbox()->withdraw(incident.correlation_id, answer_of(incident));
+}
+
+void Decider::tickets_are(std::vector<model::TicketRef> tickets) {
+  outbox()->set_tickets(std::move(tickets));
 }
 
 void Decider::set_routing(model::Routing routing) {

@@ -57,6 +57,8 @@ class Decider {
   /// What the incident's ladder still has to say is not sent any more.
   void answered(const model::Incident& incident);
   void send(std::vector<model::Delivery> deliveries);
+  /// Mappings as they were committed.
+  void tickets_are(std::vector<model::TicketRef> tickets);
   void set_routing(model::Routing routing);
   void set_channel(const std::string& instance, std::shared_ptr<delivery::Channel> channel);
   std::vector<delivery::InstanceStatus> status() const;

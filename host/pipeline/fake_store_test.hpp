@@ -131,6 +131,10 @@ class FakeStore final : public storage::Store, public storage::SharedStore {
     return none<std::optional<model::DeadLetter>>();
   }
   Result<std::vector<model::TicketRef>> tickets() override { return none<std::vector<model::TicketRef>>(); }
+  Result<void> append_exchanges(const std::vector<model::Exchange>&) override { return {}; }
+  Result<storage::Listed<model::Exchange>> exchanges(const storage::ExchangeQuery&) override {
+    return none<storage::Listed<model::Exchange>>();
+  }
   Result<std::vector<model::Silence>> silences() override { return none<std::vector<model::Silence>>(); }
   Result<storage::Listed<model::Verdict>> verdicts(const storage::VerdictQuery&) override {
     return none<storage::Listed<model::Verdict>>();

@@ -103,6 +103,7 @@ Control::Parts Pipeline::Impl::control_parts() {
   out.shards = settings.shards;
   if (parts.store->shared()) out.agent = settings.agent;
   out.send = [this](auto deliveries) { decider.send(std::move(deliveries)); };
+  out.tickets = [this](auto tickets) { decider.tickets_are(std::move(tickets)); };
   out.answered = [this](const auto& incident) { decider.answered(incident); };
   out.lost = [this] { decider.give_up(); };
   return out;

@@ -112,9 +112,10 @@ Seat* claim_seat() {
 }
 
 const char* to_string(EntryPoint entry) {
-  static constexpr const char* words[] = {
-      "none",   "create", "start",  "stop",    "destroy", "reconfigure", "cancel",   "pull", "deliver", "upsert",
-      "handle", "load",   "unload", "compile", "release", "evaluate",    "callback", "save", "load",    "thread"};
+  static constexpr const char* words[] = {"none",   "create",  "start",   "stop",     "destroy",  "reconfigure",
+                                          "cancel", "pull",    "deliver", "upsert",   "handle",   "load",
+                                          "unload", "compile", "release", "evaluate", "callback", "save",
+                                          "load",   "thread",  "sync",    "probe"};
   auto i = static_cast<std::size_t>(entry);
   return i < std::size(words) ? words[i] : "call";
 }

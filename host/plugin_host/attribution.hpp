@@ -34,7 +34,9 @@ enum class EntryPoint : std::uint8_t {
   callback,
   save,
   restore,
-  thread
+  thread,
+  sync,
+  probe
 };
 /// Async-signal-safe.
 const char* to_string(EntryPoint entry);

@@ -156,6 +156,7 @@ void DeliveryView::fill_upsert() {
   upsert_.incident = &incident_;
   upsert_.note = str(delivery_.note);
   upsert_.note_author = str(delivery_.note_author);
+  upsert_.owner_email = str(delivery_.address);
 }
 
 }  // namespace tocsin::plugin_host

@@ -125,11 +125,17 @@ tsn_status answer(const tsn_host* host, tsn_instance instance, const tsn_answer*
   return with(host, instance, err, [&](InstanceCore& core) { return core.answer(in, out, err); });
 }
 
+tsn_status log_exchange(const tsn_host* host, tsn_instance instance, const tsn_exchange* in, tsn_err* err) noexcept {
+  return with(host, instance, err, [&](InstanceCore& core) { return core.log_exchange(in, err); });
+}
+
 const void* service(const tsn_host* host, tsn_instance instance, tsn_str id) noexcept {
   static const tsn_kv_v1 kv{sizeof(tsn_kv_v1), 0, &kv_get, &kv_put, &kv_remove};
   static const tsn_feedback_v1 feedback{sizeof(tsn_feedback_v1), 0, &receipt, &answer};
+  static const tsn_exchanges_v1 exchanges{sizeof(tsn_exchanges_v1), 0, &log_exchange};
   if (core_of(host, instance) == nullptr || !sound(id)) return nullptr;
   if (view(id) == "tsn.kv/1") return &kv;
+  if (view(id) == "tsn.exchanges/1") return &exchanges;
   return view(id) == "tsn.feedback/1" ? &feedback : nullptr;
 }
 

@@ -46,7 +46,9 @@ InstanceCore::InstanceCore(std::shared_ptr<Library> library, const LibraryType& 
       tokens_(number << 12),
       threads_(number << 12, *mark_),
       strand_(port.pool()),
-      callbacks_(port.reactor(), number << 12) {}
+      callbacks_(port.reactor(), number << 12) {
+  secrets_.learn(settings_.config, type_.description.options);
+}
 
 Result<std::shared_ptr<Instance>> Instance::create(std::shared_ptr<Library> library, InstanceSettings settings,
                                                    Port& port) {
@@ -238,6 +240,7 @@ Result<void> InstanceCore::load(std::string_view state) {
 
 Result<bool> InstanceCore::reconfigure(const base::Value& config) {
   if (type_.table.reconfigure == nullptr) return false;
+  secrets_.learn(config, type_.description.options);
   Outcome taken = life_call(EntryPoint::reconfigure, [this, config](tsn_err& e) {
     ValueView view(config);
     return accepts_calls() ? type_.table.reconfigure(self_, view.root(), &e)
@@ -313,6 +316,10 @@ Function InstanceCore::function_of(EntryPoint entry) {
       return Function::upsert;
     case EntryPoint::handle:
       return Function::handle;
+    case EntryPoint::sync:
+      return Function::sync;
+    case EntryPoint::probe:
+      return Function::probe;
     case EntryPoint::load:
       return Function::script;
     case EntryPoint::compile:

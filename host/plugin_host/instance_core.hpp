@@ -27,6 +27,7 @@
 #include "plugin_host/attribution.hpp"
 #include "plugin_host/call_gate.hpp"
 #include "plugin_host/callbacks.hpp"
+#include "plugin_host/exchange.hpp"
 #include "plugin_host/inlet.hpp"
 #include "plugin_host/library.hpp"
 #include "plugin_host/response_box.hpp"
@@ -68,6 +69,11 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
                std::function<void(Sent)> done) override;
   void upsert(const model::Delivery& delivery, const std::string& external_url, base::Time deadline,
               std::function<void(Sent)> done) override;
+  bool syncs() const override { return type_.tracker.sync != nullptr; }
+  base::Result<void> sync(base::Time deadline) override;
+  bool probes() const override { return type_.table.probe != nullptr; }
+  base::Result<std::string> probe(const model::Delivery* dry_run, const std::string& external_url,
+                                  base::Time deadline) override;
   void handle(const Request& request, base::Time deadline, std::function<void(Response)> done) override;
 
   // --- the watch over calls (call_watch.cpp); its thread ---
@@ -99,6 +105,8 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   // feedback.cpp
   tsn_status receipt(const tsn_receipt* in, tsn_err* err);
   tsn_status answer(const tsn_answer* in, tsn_answered* out, tsn_err* err);
+  // exchange.cpp
+  tsn_status log_exchange(const tsn_exchange* in, tsn_err* err);
 
  private:
   static constexpr std::chrono::seconds patience{10};
@@ -193,6 +201,7 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   std::vector<std::shared_ptr<ResponseBox>> late_;  ///< of calls ended by force: the plugin may still write to them
 
   Account usage_;
+  Secrets secrets_;
   std::atomic<std::uint64_t> violations_{0};
 };
 

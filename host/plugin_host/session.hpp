@@ -19,6 +19,7 @@
 #include "model/rule.hpp"
 #include "model/series_table.hpp"
 #include "model/signal.hpp"
+#include "model/ticket.hpp"
 #include "model/usage.hpp"
 #include "plugin_host/trust.hpp"
 #include "runtime/executor.hpp"
@@ -58,6 +59,8 @@ class Port {
   /// Return when what they say is durable. Checked before (feedback.hpp). Fault::unavailable: later (TSN_RETRY).
   virtual base::Result<void> receipt(const std::string& instance, model::Receipt receipt);
   virtual base::Result<model::Answered> answer(const std::string& instance, model::Answer answer);
+  /// Queues it for the store and does not wait; masked and cut before (exchange.hpp). Fault::exhausted: too many wait.
+  virtual base::Result<void> exchange(const std::string& instance, model::Exchange exchange);
   virtual runtime::Reactor& reactor() = 0;
   virtual runtime::Executor& pool() = 0;
   /// Told by the watch over calls, on its thread; not to block. came_back() follows if the call returns after all.
@@ -181,6 +184,16 @@ class Instance {
                        base::Time deadline, std::function<void(Sent)> done) = 0;
   virtual void upsert(const model::Delivery& delivery, const std::string& external_url, base::Time deadline,
                       std::function<void(Sent)> done) = 0;
+  virtual bool syncs() const { return false; }  ///< a tracker that can be asked to
+  /// Fetches what changed on the other side. Blocks, at most a second beyond `deadline` where the plugin keeps to it.
+  virtual base::Result<void> sync(base::Time deadline);
+
+  // --- a look outside ---
+  virtual bool probes() const { return false; }
+  /// Looks outside once and changes nothing there; blocks likewise. Lines that begin with "error: ", "warning: " or
+  /// "ok: ". `dry_run`, trackers only: what upsert() would send for it; else null. May be asked before start().
+  virtual base::Result<std::string> probe(const model::Delivery* dry_run, const std::string& external_url,
+                                          base::Time deadline);
 
   // --- routes ---
   struct Request {

@@ -14,6 +14,7 @@
 #include "model/changes.hpp"
 #include "model/series_table.hpp"
 #include "model/signal.hpp"
+#include "model/ticket.hpp"
 #include "storage/shared.hpp"
 
 namespace tocsin::storage {
@@ -75,6 +76,11 @@ struct LogQuery {
   base::Time from{}, to{};
   Page page;
   std::string key = {}, provider_id = {};  ///< of one message
+};
+
+struct ExchangeQuery {
+  std::string correlation_id;  ///< empty: of all, and of none
+  Page page = {};
 };
 
 /// Which verdicts. A row is asked for when its labels match `matchers`, or when it is about one of `fingerprints` (a
@@ -169,6 +175,11 @@ class Store {
   virtual base::Result<Listed<model::DeadLetter>> dead_letters(const Page& page) = 0;
   virtual base::Result<std::optional<model::DeadLetter>> dead_letter(std::uint64_t id) = 0;
   virtual base::Result<std::vector<model::TicketRef>> tickets() = 0;
+  /// Rows of jira_sync_log beside the mappings' own, which commit() writes: all in one transaction. A log, not a
+  /// decision: no agent of several is asked whether it may.
+  virtual base::Result<void> append_exchanges(const std::vector<model::Exchange>& exchanges) = 0;
+  /// Newest first, mappings' rows among them.
+  virtual base::Result<Listed<model::Exchange>> exchanges(const ExchangeQuery& query) = 0;
   /// Of all agents of the database, as restore() gives them.
   virtual base::Result<std::vector<model::Silence>> silences() = 0;
   /// Newest first. A page may be short of its limit and still have a `next`: one call reads through a bounded number of

@@ -4,6 +4,7 @@
 #include <climits>
 #include <cstddef>
 
+#include "base/text.hpp"
 #include "plugin_host/runner/evaluation.hpp"
 #include "plugin_host/runner/remote_instance.hpp"
 #include "target.hpp"
@@ -33,6 +34,12 @@ class NullPort final : public Port {
   }
   base::Result<void> kv_put(const std::string&, const std::string& key, std::string value) override {
     require(!key.empty() && key.size() <= 256 && value.size() <= 64 * 1024, "an entry has a bounded size");
+    return {};
+  }
+  base::Result<void> exchange(const std::string&, model::Exchange exchange) override {
+    for (const std::string* text : {&exchange.request, &exchange.response, &exchange.target, &exchange.error}) {
+      require(text->size() <= 16 * 1024 && base::valid_utf8(*text), "what is kept of a call is text of bounded size");
+    }
     return {};
   }
   runtime::Reactor& reactor() override { return reactor_; }

@@ -268,6 +268,44 @@ class FakeBackend : public Backend {
     ticket.synced_at = noon;
     return std::vector<model::TicketRef>{ticket};
   }
+  Result<model::TicketRef> link_ticket(const std::string& incident, model::TicketRef wanted,
+                                       const std::string& actor) override {
+    std::lock_guard lock(mutex);
+    if (fault) return fail(*fault, "link_ticket was told to fail");
+    last_actor = actor;
+    wanted.correlation_id = incident == "1042" ? "0193-first" : incident;
+    wanted.intent = "linked";
+    wanted.synced_at = noon;
+    return wanted;
+  }
+  Result<model::TicketRef> open_ticket(const std::string&, const std::string&, const std::string& actor) override {
+    last_actor = actor;
+    return model::TicketRef{"0193-first", "jira", "", "", "", "create", noon};
+  }
+  Result<model::TicketRef> unlink_ticket(const std::string&, const std::string& instance,
+                                         const std::string& actor) override {
+    last_actor = actor;
+    return model::TicketRef{"0193-first", instance.empty() ? "jira" : instance, "", "", "", "unlinked", noon};
+  }
+  Result<TrackerSync> sync_trackers(const std::string& instance) override {
+    if (instance == "none") return fail(Fault::not_found, "there is no [tracker.none]");
+    return TrackerSync{{{"jira", true, ""}, {"other", false, "401"}}, 2};
+  }
+  Result<std::vector<TicketTrial>> try_ticket(const std::string&, const std::string&) override {
+    return std::vector<TicketTrial>{{"jira", "ok: POST /rest/api/3/issue\nerror: no priority \"Top\"\n"}};
+  }
+  Result<Listed<model::Exchange>> exchanges(const std::string& incident, const Page& page) override {
+    model::Exchange e;
+    e.id = 9;
+    e.instance = "jira";
+    e.correlation_id = incident;
+    e.method = "POST";
+    e.target = "/rest/api/3/issue";
+    e.http_status = 201;
+    e.took = std::chrono::milliseconds(12);
+    e.at = noon;
+    return Listed<model::Exchange>{{e}, page.after.empty() ? "9" : ""};
+  }
   Result<std::string> set_silence(model::Silence silence) override {
     std::lock_guard lock(mutex);
     if (fault) return fail(*fault, "set_silence was told to fail");

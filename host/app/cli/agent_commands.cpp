@@ -11,6 +11,7 @@
 #include "app/agent.hpp"
 #include "app/cli/commands.hpp"
 #include "app/demo.hpp"
+#include "app/online_check.hpp"
 #include "app/replay.hpp"
 #include "app/supervisor.hpp"
 #include "app/version.hpp"
@@ -46,9 +47,33 @@ void print_ladders(const std::string& file) {
   }
 }
 
-int check(const std::string& file, bool as_json) {
+struct CheckArguments {
+  std::string config;
+  bool online = false, verbose = false;
+};
+
+/// What cannot be checked is said only to whoever wants to read it all.
+void print_online(const std::vector<OnlineFinding>& found, bool verbose) {
+  for (const auto& each : found) {
+    if (!each.asked && !verbose) continue;
+    std::cout << '[' << each.instance << "]\n";
+    if (!each.asked) std::cout << "  cannot be checked online\n";
+    for (const auto& line : each.lines) std::cout << "  " << line << '\n';
+  }
+}
+
+json json_of(const OnlineFinding& found) {
+  return {{"instance", found.instance}, {"checked", found.asked}, {"lines", found.lines}};
+}
+
+int check(const CheckArguments& args, bool as_json) {
+  const std::string file = config_or_default(args.config);
   const auto diagnostics = check_configuration(file);
-  const bool bad = config::has_errors(diagnostics);
+  bool bad = config::has_errors(diagnostics);
+  std::vector<OnlineFinding> online;
+  // Of a configuration with errors nothing can be made.
+  if (args.online && !bad) online = check_online(file);
+  for (const auto& each : online) bad = bad || !each.good();
   if (as_json) {
     json items = json::array();
     for (const auto& each : diagnostics) {
@@ -58,9 +83,15 @@ int check(const std::string& file, bool as_json) {
                        {"column", each.place.column},
                        {"message", each.message}});
     }
-    std::cout << json{{"ok", !bad}, {"findings", items}}.dump(2) << '\n';
+    json out{{"ok", !bad}, {"findings", items}};
+    if (args.online) {
+      out["online"] = json::array();
+      for (const auto& each : online) out["online"].push_back(json_of(each));
+    }
+    std::cout << out.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
   } else {
     for (const auto& each : diagnostics) std::cout << each.text() << '\n';
+    print_online(online, args.verbose);
     std::cout << (file.empty() ? "the embedded default" : file) << (bad ? " has errors" : " is good") << '\n';
     if (!bad) print_ladders(file);
   }
@@ -250,10 +281,13 @@ void add_agent_commands(CLI::App& app, Console& console) {
         args->no_supervisor ? run(file, nullptr) : supervise([&](WorkerState& state) { return run(file, &state); });
   });
 
+  auto checking = std::make_shared<CheckArguments>();
   auto* check_command = app.add_subcommand("check", "Find every mistake in a configuration");
-  add_config(check_command);
-  check_command->callback(
-      [&console, args] { console.exit_code = check(config_or_default(args->config), console.json); });
+  check_command->add_option("-c,--config", checking->config, "agent.toml; without one the embedded default");
+  check_command->add_flag("--online", checking->online,
+                          "also ask each source, notifier and tracker whether it could work: signs in, sends nothing");
+  check_command->add_flag("--verbose", checking->verbose, "with --online: name those that cannot be asked, too");
+  check_command->callback([&console, checking] { console.exit_code = check(*checking, console.json); });
 
   auto* reload =
       app.add_subcommand("reload", "Apply the configuration files of the running agent, whole or not at all");

@@ -22,6 +22,7 @@ void add_drill_commands(CLI::App& app, Console& console);     ///< fire-drill
 void add_pause_commands(CLI::App& notify, Console& console);  ///< below `notify`: pause, resume
 /// Whether notifications are paused, until when and why, in a line.
 std::string pause_line(const nlohmann::json& pause);
+void add_jira_commands(CLI::App& app, Console& console);          ///< list, test, sync, link, unlink, log
 void add_incident_actions(CLI::App& incident, Console& console);  ///< below `incident`: what changes one
 void add_incident_watch(CLI::App& incident, Console& console);    ///< below `incident`: watch
 void add_reader_commands(CLI::App& app,

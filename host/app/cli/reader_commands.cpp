@@ -1,4 +1,4 @@
-// tocsin status, series, signal, rule, alert, notify, dead-letter, jira: what the agent knows, asked over its API.
+// tocsin status, series, signal, rule, alert, notify, dead-letter: what the agent knows, asked over its API.
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <iostream>
@@ -285,10 +285,6 @@ void add_reader_commands(CLI::App& app, Console& console) {
   add_lister(alert, console, "history", "Alerts that were", "/api/v1/alerts/history", members);
   add_notify(app, console);
   add_dead_letters(app, console);
-  auto& jira = *app.add_subcommand("jira", "Tickets of incidents");
-  jira.require_subcommand(1);
-  add_lister(jira, console, "list", "Which incident has which ticket", "/api/v1/integrations/jira/mappings",
-             {"incident_id", "jira_key", "status", "synced_at", "jira_url"});
 }
 
 }  // namespace tocsin::app

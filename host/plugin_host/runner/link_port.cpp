@@ -209,4 +209,12 @@ Result<model::Answered> LinkPort::answer(const std::string& instance, model::Ans
   return became;
 }
 
+/// Not answered: a plugin need not wait for a log, and the agent counts what it has no room for.
+Result<void> LinkPort::exchange(const std::string& instance, model::Exchange exchange) {
+  Writer content;
+  content(exchange);
+  link_.send(Kind::exchange, number_of(instance), 0, {content.bytes});
+  return {};
+}
+
 }  // namespace tocsin::plugin_host::runner

@@ -50,6 +50,7 @@ class LinkPort final : public Port {
   base::Result<void> kv_put(const std::string& instance, const std::string& key, std::string value) override;
   base::Result<void> receipt(const std::string& instance, model::Receipt receipt) override;
   base::Result<model::Answered> answer(const std::string& instance, model::Answer answer) override;
+  base::Result<void> exchange(const std::string& instance, model::Exchange exchange) override;
   runtime::Reactor& reactor() override { return reactor_; }
   runtime::Executor& pool() override { return pool_; }
   void stop();

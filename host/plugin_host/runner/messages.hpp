@@ -9,6 +9,7 @@
 #include "model/delivery.hpp"
 #include "model/feedback.hpp"
 #include "model/rule.hpp"
+#include "model/ticket.hpp"
 #include "plugin_host/runner/wire.hpp"
 #include "plugin_host/session.hpp"
 
@@ -54,6 +55,11 @@ template <class A>
 void fields(A& a, Answer& x) {
   a(x.kind, x.whole_service, x.status, x.id, x.incident, x.key, x.provider_id, x.ticket, x.ticket_url, x.ticket_status,
     x.address, x.actor, x.way, x.text, x.lasts, x.at);
+}
+template <class A>
+void fields(A& a, Exchange& x) {
+  a(x.direction, x.correlation_id, x.ticket, x.method, x.target, x.request, x.response, x.error, x.http_status, x.took,
+    x.at);
 }
 template <class A>
 void fields(A& a, Answered& x) {
@@ -115,6 +121,18 @@ struct DeliverParts {
 template <class A>
 void fields(A& a, DeliverParts& x) {
   a(x.delivery, x.provider_id, x.external_url, x.actions, x.left);
+}
+
+/// A probe, with or without a change to report on.
+struct ProbeParts {
+  bool dry_run = false;
+  model::Delivery delivery;
+  std::string external_url;
+  base::Duration left{};
+};
+template <class A>
+void fields(A& a, ProbeParts& x) {
+  a(x.dry_run, x.delivery, x.external_url, x.left);
 }
 
 struct HandleParts {

@@ -60,6 +60,41 @@ Result<bool> RemoteInstance::pull(base::Time deadline) {
   }
 }
 
+Result<void> RemoteInstance::sync(base::Time deadline) {
+  if (!syncs()) return Instance::sync(deadline);
+  const base::Duration left = std::max(deadline - port_.clock().now(), base::Duration(0));
+  auto process = up(std::chrono::steady_clock::now() + std::min(left, parts_.limits.control));
+  if (!process) return fail(Fault::unavailable, name() + ": its runner is not there");
+  Writer content;
+  content(left);
+  const Answered answer = ask(*process, Kind::sync, {content.bytes}, left + parts_.limits.grace, "sync");
+  if (answer.end != Link::End::answered) return fail(died(*process, "sync"));
+  Reader in(answer.content);
+  const auto done = read_outcome(in);
+  return done ? done : fail(secrets_.masked(done.error()));
+}
+
+Result<std::string> RemoteInstance::probe(const model::Delivery* dry_run, const std::string& external_url,
+                                          base::Time deadline) {
+  if (!probes()) return Instance::probe(dry_run, external_url, deadline);
+  ProbeParts parts;
+  parts.dry_run = dry_run != nullptr;
+  if (dry_run != nullptr) parts.delivery = *dry_run;
+  parts.external_url = external_url;
+  parts.left = std::max(deadline - port_.clock().now(), base::Duration(0));
+  auto process = up(std::chrono::steady_clock::now() + std::min(parts.left, parts_.limits.control));
+  if (!process) return fail(Fault::unavailable, name() + ": its runner is not there");
+  Writer content;
+  content(parts);
+  const Answered answer = ask(*process, Kind::probe, {content.bytes}, parts.left + parts_.limits.grace, "probe");
+  if (answer.end != Link::End::answered) return fail(died(*process, "probe"));
+  Reader in(answer.content);
+  if (const auto looked = read_outcome(in); !looked) return fail(secrets_.masked(looked.error()));
+  const std::string_view report = in.text();
+  if (!in.good()) return fail(Fault::corrupt, name() + ": the runner's report cannot be read");
+  return secrets_.masked(report.substr(0, 128 * 1024));
+}
+
 Result<std::vector<ScriptRule>> RemoteInstance::read_script(Process& process, const std::string& file,
                                                             std::string_view text) {
   Writer content;

@@ -35,6 +35,10 @@ Function function_of(Kind kind) {
       return Function::script;
     case Kind::evaluate:
       return Function::evaluate;
+    case Kind::sync:
+      return Function::sync;
+    case Kind::probe:
+      return Function::probe;
     default:
       return Function::compile;
   }
@@ -52,7 +56,9 @@ RemoteInstance::RemoteInstance(Parts parts)
       port_(*parts_.port),
       number_(next_instance_number()),
       inlet_(parts_.settings, parts_.type.id, port_, number_),
-      config_(parts_.settings.config) {}
+      config_(parts_.settings.config) {
+  secrets_.learn(config_, parts_.type.options);
+}
 
 std::shared_ptr<Process> RemoteInstance::up(SteadyTime deadline) {
   std::unique_lock lock(mutex_);
@@ -118,7 +124,10 @@ Result<void> RemoteInstance::make(Process& process) {
   Writer content;
   content(create);
   TRY(const std::string answer, control_of(process, Kind::create, {content.bytes}, "create"));
-  polled_ = Reader(answer).value<std::uint8_t>() != 0;
+  Reader in(answer);
+  polled_ = in.value<std::uint8_t>() != 0;
+  syncs_ = in.value<std::uint8_t>() != 0;
+  probes_ = in.value<std::uint8_t>() != 0;
   return {};
 }
 
@@ -279,6 +288,7 @@ Result<bool> RemoteInstance::reconfigure(const base::Value& config) {
   std::lock_guard life(life_);
   Writer content;
   content(config);
+  secrets_.learn(config, parts_.type.options);
   TRY(const std::string answer, control(Kind::reconfigure, {content.bytes}, "reconfigure"));
   if (Reader(answer).value<std::uint8_t>() == 0) return false;
   config_ = config;

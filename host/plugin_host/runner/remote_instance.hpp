@@ -19,6 +19,7 @@
 #include <string>
 
 #include "plugin_host/accounting.hpp"
+#include "plugin_host/exchange.hpp"
 #include "plugin_host/inlet.hpp"
 #include "plugin_host/runner/cell.hpp"
 #include "plugin_host/runner/messages.hpp"
@@ -87,6 +88,11 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
                std::function<void(Sent)> done) override;
   void upsert(const model::Delivery& delivery, const std::string& external_url, base::Time deadline,
               std::function<void(Sent)> done) override;
+  bool syncs() const override { return syncs_; }
+  base::Result<void> sync(base::Time deadline) override;
+  bool probes() const override { return probes_; }
+  base::Result<std::string> probe(const model::Delivery* dry_run, const std::string& external_url,
+                                  base::Time deadline) override;
   void handle(const Request& request, base::Time deadline, std::function<void(Response)> done) override;
 
  private:
@@ -160,13 +166,15 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   void on_key_value(Process& process, const Frame& frame, std::string_view content);
   void on_receipt(Process& process, const Frame& frame, std::string_view content);
   void on_person_answer(Process& process, const Frame& frame, std::string_view content);
+  void on_exchange(std::string_view content);
   void on_add_input(Process& process, const Frame& frame, std::string_view content);
 
   const Parts parts_;
   Port& port_;
   const std::uint32_t number_;
   AgentInlet inlet_;
-  std::atomic<bool> polled_{false};
+  std::atomic<bool> polled_{false}, syncs_{false}, probes_{false};
+  Secrets secrets_;
   Account usage_;
 
   std::mutex life_;  ///< create, start, stop, come_up, one at a time

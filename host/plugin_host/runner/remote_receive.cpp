@@ -44,6 +44,8 @@ void RemoteInstance::receive(Process& process, const Frame& frame, std::string_v
       return on_receipt(process, frame, content);
     case Kind::person_answer:
       return on_person_answer(process, frame, content);
+    case Kind::exchange:
+      return on_exchange(content);
     case Kind::add_input:
       return on_add_input(process, frame, content);
     default:
@@ -190,6 +192,18 @@ void RemoteInstance::on_person_answer(Process& process, const Frame& frame, std:
       write_failure(answer, became.error());
     process->link().answer(frame, answer.bytes);
   });
+}
+
+/// The port queues it: nothing is waited for. Where it has no room the entry is lost, and counted there.
+void RemoteInstance::on_exchange(std::string_view content) {
+  Reader in(content);
+  model::Exchange exchange;
+  in(exchange);
+  const bool known_direction =
+      exchange.direction == model::ExchangeDirection::out || exchange.direction == model::ExchangeDirection::in;
+  if (!in.good() || !known_direction || exchange.took < base::Duration::zero() || base::to_ns(exchange.at) < 0) return;
+  make_keepable(exchange, secrets_);
+  static_cast<void>(port_.exchange(name(), std::move(exchange)));
 }
 
 void RemoteInstance::on_add_input(Process& process, const Frame& frame, std::string_view content) {

@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <future>
+#include <thread>
 
 #include "plugin_host/runner/runners.hpp"
 #include "plugin_host/testdata/fake_port.hpp"
@@ -320,6 +321,56 @@ TEST_F(Isolated, AnAnswerThatIsRefusedSaysWhy) {
   port.refusal = base::Error(base::Fault::not_found, "there is no incident 1042");
   auto echo = make("echo");
   EXPECT_EQ(request(*echo, "answer").body, "there is no incident 1042");
+}
+
+TEST_F(Isolated, TrackerIsAskedInItsRunner) {
+  base::Value config;
+  config.set("token", "s3cr3t-value");
+  auto instance = make("asked", config);
+  ASSERT_TRUE(instance->syncs() && instance->probes());
+  ASSERT_TRUE(instance->sync(soon()));
+  EXPECT_EQ(instance->probe(nullptr, "", soon()).value_or(""), "error: 401 for ***");
+  model::Delivery change;
+  change.incident.title = "disk full";
+  EXPECT_EQ(instance->probe(&change, "", soon()).value_or(""), "ok: POST disk full");
+  // What is logged comes beside the answers, at most a moment later.
+  const auto end = std::chrono::steady_clock::now() + patience;
+  for (bool there = false; !there && std::chrono::steady_clock::now() < end; std::this_thread::yield()) {
+    std::lock_guard lock(port.mutex);
+    there = !port.exchanges.empty();
+  }
+  std::lock_guard lock(port.mutex);
+  ASSERT_EQ(port.exchanges.size(), 1u);
+  EXPECT_EQ(port.exchanges[0].instance, instance->name());
+  EXPECT_EQ(port.exchanges[0].target, "/search?token=***");
+  EXPECT_EQ(port.exchanges[0].http_status, 200u);
+}
+
+TEST_F(Isolated, TrackerIsToldTheOwnersMailbox) {
+  auto instance = make("asked");
+  auto promise = std::make_shared<std::promise<Instance::Sent>>();
+  model::Delivery change;
+  change.tracker = true;
+  change.address = "first@corp";
+  instance->upsert(change, "", soon(), [promise](Instance::Sent sent) { promise->set_value(std::move(sent)); });
+  EXPECT_EQ(promise->get_future().get().ticket_status, "first@corp");
+}
+
+TEST_F(Isolated, ALookThatKillsItsRunnerIsAnError) {
+  base::Value config;
+  config.set("does", "crash");
+  auto instance = make("asked", config);
+  const auto report = instance->probe(nullptr, "", soon());
+  ASSERT_FALSE(report);
+  EXPECT_NE(report.error().message().find("died in probe"), std::string::npos) << report.error().message();
+  EXPECT_FALSE(instance->sync(soon()));
+}
+
+TEST_F(Isolated, ALookThatHangsEndsItsRunnerAndNotTheCaller) {
+  base::Value config;
+  config.set("does", "hang");
+  auto instance = make("asked", config);
+  EXPECT_FALSE(instance->probe(nullptr, "", soon(std::chrono::milliseconds(50))));
 }
 
 TEST_F(Isolated, DetectorJudgesItsRows) {

@@ -107,6 +107,9 @@ void Server::dispatch(const Frame& frame, std::string_view content) {
       return later(frame, content, &Server::send);
     case Kind::handle:
       return later(frame, content, &Server::handle);
+    case Kind::sync:
+    case Kind::probe:
+      return later(frame, content, &Server::look);
     default:
       return later(frame, content, &Server::control);
   }
@@ -157,7 +160,7 @@ void Server::create(const Frame& frame, std::string_view content) {
                               std::make_unique<LinkInlet>(link_, frame.instance));
   Writer out = outcome(made);
   if (made) {
-    out(static_cast<std::uint8_t>((*made)->polled()));
+    out((*made)->polled(), (*made)->syncs(), (*made)->probes());
     std::lock_guard lock(mutex_);
     instances_[frame.instance] = *made;
   }
@@ -287,6 +290,23 @@ void Server::send(const Frame& frame, std::string_view content) {
                 std::move(done));
   else
     at->upsert(parts.delivery, parts.external_url, deadline, std::move(done));
+}
+
+void Server::look(const Frame& frame, std::string_view content) {
+  auto at = instance(frame.instance);
+  Reader in(content);
+  if (static_cast<Kind>(frame.kind) == Kind::sync) {
+    base::Duration left{};
+    in(left);
+    return link_.answer(frame, outcome(at->sync(port_.clock().now() + left)).bytes);
+  }
+  ProbeParts parts;
+  in(parts);
+  const auto report =
+      at->probe(parts.dry_run ? &parts.delivery : nullptr, parts.external_url, port_.clock().now() + parts.left);
+  Writer out = outcome(report);
+  if (report) out(*report);
+  link_.answer(frame, out.bytes);
 }
 
 void Server::handle(const Frame& frame, std::string_view content) {

@@ -41,6 +41,7 @@ class Server {
   void compile(const Frame& frame, std::string_view content);
   void evaluate(const Frame& frame, std::string_view content);
   void send(const Frame& frame, std::string_view content);
+  void look(const Frame& frame, std::string_view content);
   void handle(const Frame& frame, std::string_view content);
 
   Link& link_;

@@ -49,6 +49,8 @@ enum class Kind : std::uint16_t {
   deliver,  ///< answered by `done`, later
   upsert,   ///< answered by `done`, later
   handle,   ///< answered by `done`, later
+  sync,
+  probe,
   // Runner → agent.
   answer = 64,  ///< to a call whose answer does not fit into its slot
   done,         ///< what came of a deliver, upsert or handle; id is the call's
@@ -62,6 +64,7 @@ enum class Kind : std::uint16_t {
   receipt,
   person_answer,
   add_input,  ///< during compile and evaluate; id is that of the call it belongs to
+  exchange,   ///< not answered
 };
 
 template <class T>

@@ -94,6 +94,13 @@ class FakePort final : public Port {
     if (refusal) return base::fail(*refusal);
     return answered;
   }
+  base::Result<void> exchange(const std::string& instance, model::Exchange one) override {
+    std::lock_guard lock(mutex);
+    one.instance = instance;
+    exchanges.push_back(std::move(one));
+    if (refusal) return base::fail(*refusal);
+    return {};
+  }
   runtime::Reactor& reactor() override { return reactor_; }
   runtime::Executor& pool() override { return pool_; }
 
@@ -117,6 +124,7 @@ class FakePort final : public Port {
   std::map<std::string, std::string> kv;
   std::vector<model::Receipt> receipts;
   std::vector<model::Answer> answers;
+  std::vector<model::Exchange> exchanges;
   model::Answered answered{model::IncidentStatus::acknowledged, 1042, true, "1042 acknowledged by first"};
   std::optional<base::Error> refusal;  ///< of receipts and answers
 

@@ -109,6 +109,37 @@ struct Echo {
   }
 };
 
+/// A tracker that says what it was asked; the option `does` makes it crash or hang when it looks.
+struct Asked {
+  static constexpr auto id = "asked", version = "1.0.0", doc = "Is asked";
+  static constexpr tsn::Option options[] = {
+      {.key = "does", .type = tsn::string, .fallback = "\"\"", .doc = "crash, hang"},
+      {.key = "token", .flags = tsn::secret, .doc = "never shown"}};
+  tsn::Context ctx;
+  const std::string does{ctx.config().str("does")}, token{ctx.config().str("token")};
+
+  tsn::Status upsert(const tsn::Upsert& change, tsn::Ticket& out, tsn::Deadline) {
+    out.key = "OPS-1";
+    out.status = change.owner_email;
+    return tsn::ok;
+  }
+  tsn::Status sync(tsn::Deadline) {
+    if (does == "crash") crash();
+    const std::string target = "/search?token=" + token;
+    tsn::Exchange call;
+    call.method = "GET";
+    call.target = target;
+    call.status = 200;
+    return ctx.log_exchange(call);
+  }
+  tsn::Status probe(const tsn::Upsert* dry_run, std::string& report, tsn::Deadline) {
+    if (does == "crash") crash();
+    if (does == "hang") hang();
+    report = dry_run ? "ok: POST " + std::string(dry_run->incident.title) : "error: 401 for " + token;
+    return tsn::ok;
+  }
+};
+
 /// Fires above the limit of its rule; a cell of 666 ends it. Scripts of one rule: the text is its name.
 struct Judge {
   static constexpr auto id = "judge", version = "1.0.0", doc = "Judges";
@@ -190,4 +221,4 @@ struct Networked : Probe<Networked> {
 
 }  // namespace
 
-TOCSIN_PLUGIN(Counter, Teller, Echo, Judge, Bare, Networked)
+TOCSIN_PLUGIN(Counter, Teller, Echo, Asked, Judge, Bare, Networked)

@@ -95,12 +95,22 @@ static tsn_status evaluate(void* self, void* program, const tsn_rows* rows, tsn_
   return w->evaluate ? w->evaluate(w, program, rows, out, err) : TSN_OK;
 }
 
+static tsn_status sync(void* self, int64_t deadline, tsn_err* err) {
+  wire* w = self;
+  return w->sync ? w->sync(w, deadline, err) : TSN_OK;
+}
+static tsn_status probe(void* self, const tsn_upsert* dry_run, int64_t deadline, tsn_out* report, tsn_err* err) {
+  wire* w = self;
+  report->n = 0;
+  return w->probe ? w->probe(w, dry_run, deadline, report, err) : TSN_OK;
+}
+
 static const tsn_source_vtable source = {.size = sizeof source, .features = TSN_SOURCE_REPLAYS, .pull = pull};
 static const tsn_detector_vtable detector = {
     .size = sizeof detector, .load = load, .compile = compile, .evaluate = evaluate, .extension = ".wire"};
 static const tsn_notifier_vtable notifier = {
     .size = sizeof notifier, .features = TSN_NOTIFIER_CHANNELS, .deliver = deliver, .address_field = TEXT("email")};
-static const tsn_tracker_vtable tracker = {.size = sizeof tracker, .upsert = upsert};
+static const tsn_tracker_vtable tracker = {.size = sizeof tracker, .upsert = upsert, .sync = sync};
 static const tsn_route paths[] = {{TEXT("POST"), TEXT("/wire/*"), TEXT("in")}};
 static const tsn_routes_vtable routes = {
     .size = sizeof routes, .routes = paths, .route_count = 1, .route_stride = sizeof paths[0], .handle = handle};
@@ -121,7 +131,8 @@ static const tsn_type type = {.size = sizeof type,
                               .detector = &detector,
                               .notifier = &notifier,
                               .tracker = &tracker,
-                              .routes = &routes};
+                              .routes = &routes,
+                              .probe = probe};
 static const tsn_type* const types[] = {&type};
 static const tsn_plugin plugin = {.size = sizeof plugin, .abi = TSN_ABI_VERSION, .types = types, .type_count = 1};
 

@@ -26,6 +26,8 @@ typedef struct wire {
   tsn_status (*handle)(struct wire*, tsn_token, const tsn_request*, tsn_response*, tsn_err*);
   tsn_status (*load)(struct wire*, tsn_str file, tsn_str text, const tsn_rule_sink*, tsn_err*);
   tsn_status (*compile)(struct wire*, const tsn_rule*, const tsn_inputs*, void** program, tsn_err*);
+  tsn_status (*sync)(struct wire*, int64_t deadline, tsn_err*);
+  tsn_status (*probe)(struct wire*, const tsn_upsert* dry_run, int64_t deadline, tsn_out* report, tsn_err*);
   tsn_status (*evaluate)(struct wire*, void* program, const tsn_rows*, tsn_verdicts*, tsn_err*);
 } wire;
 #ifdef __cplusplus

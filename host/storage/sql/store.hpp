@@ -72,6 +72,8 @@ class SqlStore final : public Store {
   base::Result<Listed<model::DeadLetter>> dead_letters(const Page& page) override;
   base::Result<std::optional<model::DeadLetter>> dead_letter(std::uint64_t id) override;
   base::Result<std::vector<model::TicketRef>> tickets() override;
+  base::Result<void> append_exchanges(const std::vector<model::Exchange>& exchanges) override;
+  base::Result<Listed<model::Exchange>> exchanges(const ExchangeQuery& query) override;
   base::Result<std::vector<model::Silence>> silences() override;
   base::Result<Listed<model::Verdict>> verdicts(const VerdictQuery& query) override;
   base::Result<std::optional<std::string>> kv(const std::string& key) override;

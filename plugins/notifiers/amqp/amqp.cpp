@@ -30,7 +30,10 @@ class Amqp {
   static constexpr const char* needs[] = {"network"};
   static constexpr std::uint32_t features = tsn::no_recipient;
 
-  Amqp() : publisher_(settings(ctx_)), timeout_(ctx_.config().duration("timeout", std::chrono::seconds(10))) {}
+  Amqp()
+      : settings_(settings(ctx_)),
+        publisher_(settings_),
+        timeout_(ctx_.config().duration("timeout", std::chrono::seconds(10))) {}
 
   tsn::Status deliver(const tsn::Message& message, tsn::Delivered& delivered, tsn::Deadline deadline) {
     const auto until = std::chrono::steady_clock::now() + std::min(timeout_, deadline.remaining());
@@ -47,6 +50,25 @@ class Amqp {
   }
 
   void stop() { publisher_.close(); }
+
+  /// On a connection of its own; the exchange is looked up and not declared.
+  tsn::Status probe(std::string& report, tsn::Deadline deadline) {
+    AmqpPublisher publisher(settings_);
+    bool there = false;
+    const auto status =
+        publisher.look(std::chrono::steady_clock::now() + std::min(timeout_, deadline.remaining()), there);
+    if (!status)
+      report = "error: " + std::string(status.text());
+    else if (there)
+      report = "ok: " + settings_.address.text() + " has the exchange \"" + settings_.exchange + "\"";
+    else if (settings_.declare)
+      report = "ok: " + settings_.address.text() + " answers; the exchange \"" + settings_.exchange +
+               "\" is not there yet and is declared with the first message";
+    else
+      report = "error: amqp: " + settings_.address.text() + " has no exchange \"" + settings_.exchange +
+               "\"; make it, or set declare = true in " + settings_.section;
+    return tsn::ok;
+  }
 
  private:
   static AmqpSettings settings(const tsn::Context& ctx) {
@@ -81,6 +103,7 @@ class Amqp {
   }
 
   tsn::Context ctx_;
+  const AmqpSettings settings_;
   AmqpPublisher publisher_;
   std::chrono::nanoseconds timeout_;
   bool watched_ = false, warned_ = false;

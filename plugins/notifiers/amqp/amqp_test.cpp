@@ -151,6 +151,18 @@ TEST(Amqp, ABrokerThatIsNotThereCannotHaveTheMessage) {
   EXPECT_NE(answer.text.find("127.0.0.1:9"), std::string::npos) << answer.text;
 }
 
+TEST(Amqp, ALookSaysWhatIsWrongAndNoPassword) {
+  FakeHost host;
+  SilentBroker silent("");
+  for (const std::string& url : {std::string("amqp://127.0.0.1:9"), silent.url()}) {
+    auto amqp = host.create({}, Value::table({{"url", url}, {"password", "s3cret"}, {"timeout", "200ms"}}));
+    std::string report;
+    EXPECT_EQ(amqp->probe(report).status, TSN_OK);
+    EXPECT_TRUE(report.starts_with("error: amqp: ")) << report;
+    EXPECT_EQ(report.find("s3cret"), std::string::npos);
+  }
+}
+
 TEST(Amqp, ABrokerThatSaysNothingIsGivenUpInTime) {
   SilentBroker broker("");
   EXPECT_EQ(published(broker.url(), "200ms").status, TSN_FAILED);

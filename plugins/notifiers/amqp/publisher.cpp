@@ -155,6 +155,28 @@ tsn::Status AmqpPublisher::open(Until until) {
   return prepare_channel();
 }
 
+tsn::Status AmqpPublisher::look(Until until, bool& there) {
+  there = false;
+  if (auto status = reach(until); !status) return status;
+  if (auto status = log_in(); !status) return status;
+  amqp_channel_open(line_, the_channel);
+  auto reply = amqp_get_rpc_reply(line_);
+  if (reply.reply_type == AMQP_RESPONSE_NORMAL) {
+    // Passive: an exchange that is not there closes the channel with 404, and is not made.
+    amqp_exchange_declare(line_, the_channel, bytes(settings_.exchange), bytes("topic"), 1, 1, 0, 0, amqp_empty_table);
+    reply = amqp_get_rpc_reply(line_);
+  }
+  there = reply.reply_type == AMQP_RESPONSE_NORMAL;
+  if (there) return close(), tsn::Status(tsn::ok);
+  if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION)
+    return broken("looking up the exchange failed at", reply.library_error);
+  const Closed closed = closed_by(reply.reply);
+  close();
+  if (closed.code == AMQP_NOT_FOUND) return tsn::ok;
+  return tsn::fail("amqp: the exchange: " + closed.text + "; check exchange of " + settings_.section)
+      .with_code(closed.code);
+}
+
 /// A broker that is out of memory or disk stops reading; the library would then wait without end. The kernel is told to
 /// give the line up, and nothing is begun while it has no room.
 tsn::Status AmqpPublisher::await_room(Until until) {

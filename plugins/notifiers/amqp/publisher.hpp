@@ -40,6 +40,8 @@ class AmqpPublisher {
   /// Sends a heartbeat when one is due, and notices that the broker has gone. Never waits.
   void keep_alive();
   bool connected() const { return line_ != nullptr; }
+  /// Connects, signs in and looks the exchange up without making it, then says goodbye. `there`: it exists.
+  tsn::Status look(Until until, bool& there);
   /// Says goodbye, for at most a second.
   void close();
 

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <optional>
 #include <string>
 
@@ -40,7 +42,12 @@ class Email {
     if (url.starts_with("maildir:/")) {
       maildir_ = url.substr(8);
     } else if (url.starts_with("smtp://") || url.starts_with("smtps://")) {
-      smtp_.emplace(smtp_settings(config, url));
+      const SmtpSettings settings = smtp_settings(config, url);
+      smtp_.emplace(settings);
+      const bool clear = !settings.starttls && url.starts_with("smtp://");
+      looks_like_ = smtp_->place() + (clear ? " answers, in the clear" : " answers over TLS");
+      if (!settings.username.empty())
+        looks_like_ += ", and takes " + cut(one_line(settings.username), 40) + " and its password";
     } else {
       throw tsn::Failure(tsn::invalid("url: expected smtp://host:port, smtps://host:port or maildir:/path"));
     }
@@ -57,6 +64,21 @@ class Email {
                         : write_to_maildir(maildir_, mail.bytes, ctx_.now());
     if (status) delivered.provider_id = mail.thread;
     return status;
+  }
+
+  /// Signs in and sends nothing. A Maildir is looked at when it is written.
+  tsn::Status probe(std::string& report, tsn::Deadline deadline) {
+    if (!smtp_) {
+      const bool there = ::access(maildir_.c_str(), W_OK | X_OK) == 0;
+      report = there ? "ok: " + maildir_ + " can be written"
+                     : "warning: " + maildir_ + " is not there or cannot be written; the first mail makes it";
+      return tsn::ok;
+    }
+    if (auto status = smtp_->look(deadline); !status)
+      report = "error: " + std::string(status.text());
+    else
+      report = "ok: " + looks_like_;
+    return tsn::ok;
   }
 
  private:
@@ -93,6 +115,7 @@ class Email {
   tsn::Context ctx_;
   MailStyle style_;
   std::string maildir_;
+  std::string looks_like_;  ///< what probe() says of a server that takes it
   std::optional<SmtpClient> smtp_;
 };
 

@@ -140,6 +140,21 @@ tsn::Status SmtpClient::send(const std::string& from, const std::string& to, con
   return impl_->judge(code, talk, place_, to);
 }
 
+tsn::Status SmtpClient::look(tsn::Deadline deadline) {
+  CURL* curl = impl_->curl;
+  const std::string nothing;
+  SmtpTalk talk;
+  talk.mail = &nothing;
+  talk.give_up = SmtpTalk::Clock::now() + std::chrono::milliseconds(deadline.milliseconds());
+  impl_->prepare(talk, deadline);
+  curl_easy_setopt(curl, CURLOPT_UPLOAD, 0L);
+  curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+  curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "NOOP");
+  const CURLcode code = curl_easy_perform(curl);
+  curl_easy_reset(curl);
+  return code == CURLE_OK ? tsn::Status(tsn::ok) : impl_->judge(code, talk, place_, {});
+}
+
 tsn::Status SmtpClient::Impl::judge(CURLcode code, const SmtpTalk& talk, const std::string& place,
                                     const std::string& to) const {
   if (talk.accepted) return tsn::ok;

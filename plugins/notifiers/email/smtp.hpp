@@ -31,6 +31,9 @@ class SmtpClient {
   /// whole and the answer is lost. The code is the SMTP reply's. No text holds the password or a reply to it.
   tsn::Status send(const std::string& from, const std::string& to, const std::string& mail, tsn::Deadline deadline);
 
+  /// Connects, secures the line, authenticates, says NOOP and QUIT: nothing is sent to anybody.
+  tsn::Status look(tsn::Deadline deadline);
+
   /// "host:port", with the port that the scheme implies.
   const std::string& place() const { return place_; }
 

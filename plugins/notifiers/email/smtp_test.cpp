@@ -122,6 +122,30 @@ TEST_F(Smtp, DeliversAndGivesTheThreadAsProviderId) {
   EXPECT_NE(server.heard().find("\r\nMessage-ID: " + answer.delivered.provider_id + "\r\n"), std::string::npos);
 }
 
+TEST_F(Smtp, LooksWithoutAMail) {
+  ScriptedServer server;
+  auto mail = host.create({}, config(server.place()).set("username", "tocsin").set("password", "hunter2"), "mail");
+  std::string report;
+  EXPECT_EQ(mail->probe(report).status, TSN_OK);
+  EXPECT_EQ(report, "ok: " + server.place() + " answers, in the clear, and takes tocsin and its password");
+  const std::string heard = server.heard();
+  for (const char* said : {"AUTH ", "NOOP", "QUIT"}) EXPECT_NE(heard.find(said), std::string::npos) << said;
+  for (const char* unsaid : {"MAIL", "RCPT", "DATA"}) EXPECT_EQ(heard.find(unsaid), std::string::npos) << unsaid;
+}
+
+TEST_F(Smtp, SaysWhatALookFound) {
+  ScriptedServer server(Script{{"secret", "535 5.7.8 no"}, {"AUTH", "535 5.7.8 no"}});
+  auto mail = host.create({}, config(server.place()).set("username", "tocsin").set("password", "hunter2"), "mail");
+  std::string report;
+  EXPECT_EQ(mail->probe(report).status, TSN_OK);
+  EXPECT_TRUE(report.starts_with("error: email: 535 authentication failed")) << report;
+  EXPECT_EQ(report.find("hunter2"), std::string::npos);
+  server.heard();
+  mail = host.create({}, config("127.0.0.1:9"), "mail");
+  EXPECT_EQ(mail->probe(report).status, TSN_OK);
+  EXPECT_TRUE(report.starts_with("error: email: 127.0.0.1:9")) << report;
+}
+
 TEST_F(Smtp, AFourHundredAnswerIsWorthARetryAtEveryStep) {
   for (const char* verb : {"MAIL", "RCPT", "DATA", "."}) {
     ScriptedServer server(Script{{verb, "451 4.7.1 try later"}});

@@ -3,6 +3,7 @@
 
 #include "blocks.hpp"
 #include "http_client/http_client.hpp"
+#include "look.hpp"
 #include "tocsin/plugin.hpp"
 #include "verdict.hpp"
 
@@ -55,6 +56,12 @@ class Slack {
   tsn::Status deliver(const tsn::Message& message, tsn::Delivered& delivered, tsn::Deadline deadline) {
     if (auto status = start(); !status) return status;
     return webhook_url_.empty() ? post_message(message, delivered, deadline) : post_to_webhook(message, deadline);
+  }
+
+  tsn::Status probe(std::string& report, tsn::Deadline deadline) {
+    if (auto status = start(); !status) return status;
+    report = look_at_slack(client_, {api_url_, token_, webhook_url_, section_}, deadline);
+    return tsn::ok;
   }
 
  private:
