@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "phone/auth.hpp"
-#include "phone/digest.hpp"
+#include "digest/digest.hpp"
 #include "phone/fill.hpp"
 #include "phone/provider.hpp"
 #include "phone/verdict.hpp"
