@@ -82,9 +82,11 @@ class Jira:
         with self.lock:
             if route == ("POST /search/jql" if self.version == 3 else "POST /search"):
                 return self.search(body)
+            if route == "GET /myself":
+                return ok({"accountId": "bot", "name": "bot", "displayName": "Tocsin"})
             if route == "GET /field":
                 return ok([{"id": "summary", "name": "Summary"}, {"id": "customfield_10042", "name": "Correlation ID"}])
-            found = re.fullmatch(r"(GET|POST) /issue/(OPS-\d+)(/comment|/transitions|)", route)
+            found = re.fullmatch(r"(GET|POST|PUT) /issue/(OPS-\d+)(/comment|/transitions|)", route)
             if not found or found[2] not in self.issues:
                 return fault(404, "Issue does not exist or you do not have permission to see it.")
             return self.of_issue(found[1], self.issues[found[2]], found[3], body)
@@ -120,6 +122,9 @@ class Jira:
         return isinstance(value, dict) and (value.get("type"), value.get("version")) == ("doc", 1)
 
     def search(self, body):
+        if "updated >= -" in body["jql"]:
+            found = [{"key": i["key"], "fields": {"updated": str(i.get("version"))}} for i in self.issues.values()]
+            return ok({"issues": found, "isLast": True, "total": len(found)})
         wanted = re.fullmatch(r'project = "OPS" AND labels = "(tocsin-[^"]+)"', body["jql"])
         if not wanted:
             return fault(400, "Error in the JQL Query")
@@ -129,6 +134,9 @@ class Jira:
         return ok({"issues": [i for i in self.issues.values() if wanted[1] in i["fields"]["labels"]], "isLast": True})
 
     def of_issue(self, method, issue, what, body):
+        if what == "" and method == "PUT":
+            issue["fields"].update(body["fields"])
+            return ok(None, 204)
         if what == "":
             return ok(issue)
         if what == "/comment" and method == "GET":
