@@ -102,9 +102,11 @@ void add_comment(const json& comment, tsn::Time since, const std::string& ticket
   event.text = shortened(text, most_event_text);
   event.at = created;
   event.author = account_of(member(comment, {"author"}));
+  const auto edit = event.id + ":" + std::to_string(updated / 1'000'000);
   const bool edited = created != 0 && updated > created + 1'000'000'000;
-  if (created < since && edited) {
-    event.id += ":" + std::to_string(updated / 1'000'000);
+  if (edited && created >= since) event.also = edit;
+  if (edited && created < since) {
+    event.id = edit;
     event.at = updated;
     if (const auto by = account_of(member(comment, {"updateAuthor"})); by.known()) event.author = by;
   }
@@ -181,6 +183,7 @@ Hook hook_of(const json& body) {
 json json_of_event(const Event& event) {
   return {{"kind", static_cast<int>(event.kind)},
           {"id", event.id},
+          {"also", event.also},
           {"ticket", event.ticket},
           {"author", json_of_account(event.author)},
           {"at", event.at},
@@ -202,6 +205,7 @@ std::optional<Event> event_of_json(const json& from) {
   out.ticket = text_at(from, {"ticket"});
   if (kind < 0 || kind > 2 || out.id.empty() || !is_issue_key(out.ticket)) return std::nullopt;
   out.kind = static_cast<EventKind>(kind);
+  out.also = text_at(from, {"also"});
   out.author = account_of(member(from, {"author"}));
   out.at = number_at(from, {"at"});
   out.from = text_at(from, {"from"});

@@ -18,6 +18,9 @@ struct Event {
   /// Jira's own, so that an event has the same on every way it comes: "changelog:10023", "changelog:10023:assignee",
   /// "comment:10001", "comment:10001:1795169100000" for an edit.
   std::string id;
+  /// Of a comment that was edited soon after it was made: the edit's id. Who met the comment before is told of the
+  /// edit, who did not gets the comment as it is now; either is then done with both.
+  std::string also;
   std::string ticket;  ///< the issue's key
   Account author;
   tsn::Time at = 0;  ///< by Jira's clock; 0: it does not say

@@ -40,12 +40,13 @@ std::string who_did(const Event& event) {
 
 bool Incoming::take(const std::vector<Event>& events, tsn::Deadline deadline) {
   bool all = true;
-  for (const auto& event : events) {
+  for (auto event : events) {
+    if (p_.seen.contains(event.id) && !event.also.empty()) event.id = std::exchange(event.also, "");
     if (p_.seen.contains(event.id)) continue;
     // Behind one of the same ticket that waits, so that their order stays.
     auto status = p_.inbox.holds(event.ticket) ? tsn::retry_later("an earlier event waits") : apply(event, deadline);
     if (status) {
-      p_.seen.add(event.id);
+      done_with(event);
       continue;
     }
     const auto now = p_.ctx.now();
@@ -56,6 +57,11 @@ bool Incoming::take(const std::vector<Event>& events, tsn::Deadline deadline) {
   }
   p_.seen.save();
   return all;
+}
+
+void Incoming::done_with(const Event& event) {
+  p_.seen.add(event.id);
+  if (!event.also.empty()) p_.seen.add(event.also);
 }
 
 void Incoming::drain(tsn::Deadline deadline) {
@@ -72,7 +78,7 @@ void Incoming::drain(tsn::Deadline deadline) {
     }
     if (!status)
       p_.ctx.warn(entry.event.ticket + ": " + entry.event.id + " is given up after a week: " + status.text());
-    p_.seen.add(entry.event.id);
+    done_with(entry.event);
     p_.seen.save();
     p_.inbox.done(entry.slot);
   }

@@ -40,6 +40,7 @@ class Incoming {
   void drain(tsn::Deadline deadline);
 
  private:
+  void done_with(const Event& event);
   /// ok: it is done with, taken or refused for good. Else it is to be tried again.
   tsn::Status apply(const Event& event, tsn::Deadline deadline);
   tsn::Status follow(const Event& event, tsn::Deadline deadline);

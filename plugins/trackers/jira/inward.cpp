@@ -101,8 +101,10 @@ void Inward::poll_now() {
 
 tsn::Status Inward::sync(tsn::Deadline deadline) {
   incoming_.drain(deadline);
-  while (!poll_.run(deadline))
-    if (deadline.expired()) return tsn::timed_out("jira: not everything was read in time; the next poll goes on");
+  bool whole = poll_.run(deadline);
+  while (!whole && !deadline.expired()) whole = poll_.run(deadline);
+  arm();  // for what the host wants to be told later
+  if (!whole) return tsn::timed_out("jira: not everything was read in time; the next poll goes on");
   return tsn::ok;
 }
 

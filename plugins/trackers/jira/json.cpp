@@ -40,7 +40,10 @@ std::string id_at(const json& from, std::initializer_list<const char*> path) {
   const auto& value = member(from, path);
   std::string text;
   if (value.is_string()) text = value.get<std::string>();
-  if (value.is_number_unsigned()) text = std::to_string(value.get<std::uint64_t>());
+  if (value.is_number_unsigned())
+    text = std::to_string(value.get<std::uint64_t>());
+  else if (value.is_number_integer() && value.get<std::int64_t>() >= 0)
+    text = std::to_string(value.get<std::int64_t>());
   const bool fine = text.size() <= 64 && std::ranges::all_of(text, [](unsigned char c) {
                       return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == ':';
                     });

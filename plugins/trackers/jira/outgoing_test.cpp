@@ -103,7 +103,7 @@ TEST_F(JiraOutgoing, AnOwnerWithoutAnAccountIsSaidOnceAndLeftOut) {
 
 TEST_F(JiraOutgoing, AnAddressThatTwoHaveIsNobodys) {
   jira.twice = {"nora@corp.example"};
-  jira.instead = [this](const JiraStub::Call& call) -> std::optional<JiraStub::Answer> {
+  jira.instead = [](const JiraStub::Call& call) -> std::optional<JiraStub::Answer> {
     if (!call.is("GET", "/user/search")) return std::nullopt;  // addresses are hidden on Cloud
     return JiraStub::Answer{200, {{{"accountId", "a"}}, {{"accountId", "b"}}}};
   };
