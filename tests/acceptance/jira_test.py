@@ -34,6 +34,7 @@ resolve_transition = "Done"
 search_settle = "1s"
 fields = { "Correlation ID" = "{{incident.correlation_id}}", customfield_10050 = { value = "{{labels.loader}}" } }
 status = { ACKNOWLEDGED = "in progress" }
+users = { nora = "n-1" }
 [[rule]]
 name = "loader_failed"
 severity = "HIGH"
@@ -84,9 +85,11 @@ class Jira:
         with self.lock:
             if route == ("POST /search/jql" if self.version == 3 else "POST /search"):
                 return self.search(body)
+            if route == "GET /myself":
+                return ok({"accountId": "bot", "name": "bot", "displayName": "Tocsin"})
             if route == "GET /field":
                 return ok([{"id": "summary", "name": "Summary"}, {"id": "customfield_10042", "name": "Correlation ID"}])
-            found = re.fullmatch(r"(GET|POST) /issue/(OPS-\d+)(/comment|/transitions|)", route)
+            found = re.fullmatch(r"(GET|POST|PUT) /issue/(OPS-\d+)(/comment|/transitions|/assignee|)", route)
             if not found or found[2] not in self.issues:
                 return fault(404, "Issue does not exist or you do not have permission to see it.")
             return self.of_issue(found[1], self.issues[found[2]], found[3], body)
@@ -122,6 +125,9 @@ class Jira:
         return isinstance(value, dict) and (value.get("type"), value.get("version")) == ("doc", 1)
 
     def search(self, body):
+        if "updated >= -" in body["jql"]:
+            found = [{"key": i["key"], "fields": {"updated": str(i.get("version"))}} for i in self.issues.values()]
+            return ok({"issues": found, "isLast": True, "total": len(found)})
         wanted = re.fullmatch(r'project = "OPS" AND labels = "(tocsin-[^"]+)"', body["jql"])
         if not wanted:
             return fault(400, "Error in the JQL Query")
@@ -131,6 +137,12 @@ class Jira:
         return ok({"issues": [i for i in self.issues.values() if wanted[1] in i["fields"]["labels"]], "isLast": True})
 
     def of_issue(self, method, issue, what, body):
+        if what == "/assignee":
+            issue["fields"]["assignee"] = body
+            return ok(None, 204)
+        if what == "" and method == "PUT":
+            issue["fields"].update(body["fields"])
+            return ok(None, 204)
         if what == "":
             return ok(issue)
         if what == "/comment" and method == "GET":
@@ -382,19 +394,23 @@ class Contracts(World):
     """What the agent really sends, against the published descriptions; each right request beside a wrong twin."""
 
     OPERATIONS = {"/issue": "/issue", "/comment": "/issue/{issueIdOrKey}/comment", "/transitions": "/issue/{issueIdOrKey}/transitions",
-                  "/search/jql": "/search/jql", "/search": "/search"}
+                  "/search/jql": "/search/jql", "/search": "/search", "/assignee": "/issue/{issueIdOrKey}/assignee"}
 
     @staticmethod
     def load(*path):
         return json.loads(SHARED.joinpath("contracts", *path).read_text())
 
+    @staticmethod
+    def method(ending):
+        return "PUT" if ending == "/assignee" else "POST"
+
     def validator(self, spec, version, ending):
         path = f"/rest/api/{version}{self.OPERATIONS[ending]}"
-        schema = spec["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        schema = spec["paths"][path][self.method(ending).lower()]["requestBody"]["content"]["application/json"]["schema"]
         return jsonschema.Draft4Validator({"allOf": [schema], "components": spec["components"]})
 
     def run_through(self, version, username):
-        """One of each request: create, lost; search; comment; transition."""
+        """One of each request: create, lost; search, also for changes; comment; assignee; transition."""
         def create_and_drop(jira, keep):
             jira.on_create = None
             keep()
@@ -402,6 +418,9 @@ class Contracts(World):
         number = self.break_loader()
         self.ticket()
         self.a.cli("incident", "note", number, "a note\nof two lines", check=0)
+        self.a.cli("incident", "assign", number, "nora", check=0)
+        until(lambda: jira.sent("PUT", "/assignee"), what="assignee in Jira")
+        until(lambda: any("updated >=" in r[3]["jql"] for r in jira.requests if r[1].endswith(("/search", "/jql"))), what="poll")
         self.a.cli("incident", "resolve", number, "--notes", "made room", check=0)
         until(lambda: jira.status() == "Done", what="resolved in Jira")
         self.a.stop()
@@ -410,8 +429,8 @@ class Contracts(World):
     def check(self, spec, version, jira, twins):
         for ending, wrongs in twins.items():
             validator = self.validator(spec, version, ending)
-            requests = jira.sent("POST", ending)
-            self.assertTrue(requests, f"no POST …{ending} was sent")
+            requests = jira.sent(self.method(ending), ending)
+            self.assertTrue(requests, f"no {self.method(ending)} …{ending} was sent")
             for _, path, _, body in requests:
                 self.assertIsNone(next(validator.iter_errors(body), None), f"{path} {body}")
                 for wrong in wrongs:
@@ -425,7 +444,8 @@ class Contracts(World):
             "/issue": [lambda b: {**b, "fields": list(b["fields"])}],
             "/comment": [lambda b: [b]],
             "/transitions": [lambda b: {"transition": b["transition"]["id"]}],
-            "/search/jql": [lambda b: {**b, "maxResults": "many"}, lambda b: {**b, "startAt": 0}]})
+            "/search/jql": [lambda b: {**b, "maxResults": "many"}, lambda b: {**b, "startAt": 0}],
+            "/assignee": [lambda b: {"account": "n-1"}]})
         adf = jsonschema.Draft4Validator(self.load("jira-cloud", "adf-v1.full.schema.json"))
         documents = [jira.sent("POST", "/issue")[0][3]["fields"]["description"]] + [r[3]["body"] for r in jira.sent("POST", "/comment")]
         self.assertGreaterEqual(len(documents), 3)
@@ -443,7 +463,8 @@ class Contracts(World):
             "/issue": [lambda b: {**b, "fields": list(b["fields"])}],
             "/comment": [lambda b: {"body": {"type": "doc", "version": 1, "content": []}}],
             "/transitions": [lambda b: {"transition": b["transition"]["id"]}],
-            "/search": [lambda b: {**b, "maxResults": "many"}]})
+            "/search": [lambda b: {**b, "maxResults": "many"}],
+            "/assignee": [lambda b: {"name": 1}]})
 
 
 if __name__ == "__main__":

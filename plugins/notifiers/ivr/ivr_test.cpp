@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "phone/digest.hpp"
+#include "digest/digest.hpp"
 #include "phone/scripted_provider.hpp"
 #include "speech.hpp"
 #include "tocsin/testing/fake_host.hpp"

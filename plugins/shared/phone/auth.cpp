@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "phone/digest.hpp"
+#include "digest/digest.hpp"
 #include "phone/provider.hpp"
 
 namespace tocsin_plugins {

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "phone/auth.hpp"
-#include "phone/digest.hpp"
+#include "digest/digest.hpp"
 #include "phone/fill.hpp"
 #include "phone/provider.hpp"
 #include "phone/verdict.hpp"

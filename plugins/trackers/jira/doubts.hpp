@@ -8,32 +8,32 @@
 #pragma once
 
 #include <chrono>
-#include <map>
 #include <string>
 #include <string_view>
 
-#include "tocsin/context.hpp"
+#include "state.hpp"
 
 namespace tocsin_plugins::jira {
 
+/// `what` is created: an incident by its correlation id, or a collecting issue by its label.
 class Doubts {
  public:
-  explicit Doubts(tsn::Context ctx) : ctx_(ctx) {}
+  Doubts(tsn::Context ctx, State& state) : ctx_(ctx), state_(state) {}
 
   /// A create may have happened.
-  void raise(std::string_view correlation_id);
+  void raise(std::string_view what);
   /// raise() was called and neither settle() nor clear() since.
-  bool any(std::string_view correlation_id) const;
+  bool any(std::string_view what) const;
   /// A search just found nothing. The time to wait before the next one counts; 0: it is proven that there is no issue.
-  std::chrono::nanoseconds found_nothing(std::string_view correlation_id, std::chrono::nanoseconds settle);
-  void clear(std::string_view correlation_id);
+  std::chrono::nanoseconds found_nothing(std::string_view what, std::chrono::nanoseconds settle);
+  void clear(std::string_view what);
 
  private:
-  std::string get(std::string_view correlation_id) const;
-  void put(std::string_view correlation_id, std::string value);
+  std::string get(std::string_view what) const;
+  void put(std::string_view what, std::string value);
 
   tsn::Context ctx_;
-  std::map<std::string, std::string> memory_;  ///< where the host keeps no state
+  State& state_;
 };
 
 }  // namespace tocsin_plugins::jira

@@ -165,6 +165,13 @@ std::string mark_of(std::string_view key) {
                     std::snprintf(text, sizeof text, "ref%016llx", static_cast<unsigned long long>(hash)))};
 }
 
+bool ends_in_mark(std::string_view text) {
+  while (!text.empty() && static_cast<unsigned char>(text.back()) <= 0x20) text.remove_suffix(1);
+  if (text.size() < 20) return false;
+  const auto mark = text.substr(text.size() - 20);
+  return mark.starts_with(" ref") && mark.find_first_not_of("0123456789abcdef", 4) == mark.npos;
+}
+
 Document comment_of(const tsn::Upsert& change) {
   Document out;
   out.paragraph(change.note, 14'000);  // doubled at most by escapes, so that the mark has room
@@ -186,6 +193,34 @@ nlohmann::json fields_of(const tsn::Incident& incident, const Project& project, 
   if (priority != project.priority.end() && !priority->second.empty())
     fields["priority"] = {{"name", priority->second}};
   return fields;
+}
+
+nlohmann::json collecting_fields(const tsn::Incident& incident, const Project& project, bool cloud,
+                                 const std::string& label, std::uint64_t most) {
+  Document text;
+  text.paragraph(
+      "More than " + std::to_string(most) +
+      " incidents would have got an issue of their own in this project. Those beyond stand in the comments below.");
+  text.paragraph("When this issue is done, they are resolved; anything else is done in Tocsin, for each of them.");
+  auto fields = fields_of(incident, project, cloud);
+  fields["summary"] = "Further incidents in " + project.key + " (" + label.substr(label.rfind('-') + 1) + ")";
+  fields["labels"] = {"auto-detected", "etl-monitoring", label};
+  for (const auto& extra : project.labels) fields["labels"].push_back(as_label(extra));
+  fields["description"] = cloud ? text.adf() : nlohmann::json(text.wiki());
+  return fields;
+}
+
+Document collected_comment(const tsn::Upsert& change) {
+  const auto& incident = change.incident;
+  Document out;
+  Line line{{"#" + std::to_string(incident.number), std::string(incident.url)}};
+  line.push_back({" " + summary_of(incident) + ": " + std::string(tsn::status_name(incident.status))});
+  out.paragraph(std::move(line));
+  const bool opened = change.change == TSN_CHANGE_OPENED || change.change == TSN_CHANGE_UPDATED;
+  out.paragraph(opened ? incident.description : change.note, 14'000);
+  const std::string who = change.note_author.empty() ? "Tocsin" : std::string(change.note_author);
+  out.paragraph(Line{{who + " " + mark_of(change.key)}});
+  return out;
 }
 
 }  // namespace tocsin_plugins::jira

@@ -26,10 +26,18 @@ Document description_of(const tsn::Incident& incident);
 
 /// A mark that is the same for every attempt of one change, and with overwhelming likelihood of no other.
 std::string mark_of(std::string_view key);
+/// Text that ends in such a mark: a comment of ours.
+bool ends_in_mark(std::string_view text);
 /// The note with its author, and the mark, by which an earlier attempt's comment is recognised.
 Document comment_of(const tsn::Upsert& change);
 
 /// `fields` of POST issue, but for the configured ones, whose display names are not resolved here.
 nlohmann::json fields_of(const tsn::Incident& incident, const Project& project, bool cloud);
+
+/// The same of the issue that takes what is beyond max_new in one window: `label` finds it again.
+nlohmann::json collecting_fields(const tsn::Incident& incident, const Project& project, bool cloud,
+                                 const std::string& label, std::uint64_t most);
+/// An incident in a collecting issue: which, what it is now, the note, and the mark.
+Document collected_comment(const tsn::Upsert& change);
 
 }  // namespace tocsin_plugins::jira

@@ -1,6 +1,7 @@
 #include "settings.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include "placeholders.hpp"
 
@@ -111,6 +112,45 @@ std::string api_url_of(const tsn::Config& config) {
   return url;
 }
 
+MaxNew max_new_of(std::string_view text) {
+  if (text.empty()) return {};
+  MaxNew out;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), out.most);
+  const std::string_view unit(rest, static_cast<std::size_t>(text.data() + text.size() - rest));
+  if (unit == "/m") out.window = std::chrono::minutes(1);
+  if (unit == "/h") out.window = std::chrono::hours(1);
+  if (unit == "/d") out.window = std::chrono::hours(24);
+  if (error != std::errc() || out.most == 0 || out.most > 1000 || out.window.count() == 0)
+    refuse("max_new: \"" + std::string(text) +
+           "\": expected a number from 1 to 1000 and /m, /h or /d, such as \"20/h\"");
+  return out;
+}
+
+void read_webhook(const tsn::Config& table, Settings& out) {
+  if (!table) return;
+  for (std::uint32_t i = 0; i < table.count(); ++i) {
+    if (table.key(i) != "path" && table.key(i) != "secret")
+      refuse("webhook: unknown key \"" + std::string(table.key(i)) + "\"" + at_line(table) + "; one of path secret");
+  }
+  out.webhook_path = table.str("path");
+  out.webhook_secret = table.str("secret");
+  if (!out.webhook_path.starts_with('/'))
+    refuse("webhook.path" + at_line(table) + ": expected a path, such as \"/api/v1/integrations/jira/webhook\"");
+  if (out.webhook_secret.empty())
+    refuse("webhook.secret" + at_line(table) +
+           ": it is empty; write the secret that the webhook in Jira has, as \"env:NAME\"");
+}
+
+std::map<std::string, std::string> users_of(const tsn::Config& table) {
+  std::map<std::string, std::string> out;
+  for (std::uint32_t i = 0; i < table.count(); ++i) {
+    const std::string account(table.at(i).as_str());
+    if (account.empty()) refuse("users: \"" + std::string(table.key(i)) + "\" has no account" + at_line(table));
+    out[std::string(table.key(i))] = account;
+  }
+  return out;
+}
+
 }  // namespace
 
 Settings read_settings(const tsn::Config& config) {
@@ -121,6 +161,12 @@ Settings read_settings(const tsn::Config& config) {
   out.token = config.str("token");
   out.reopen_duration = config.duration("reopen_duration", std::chrono::hours(24));
   out.search_settle = config.duration("search_settle", std::chrono::seconds(5));
+  out.poll = config.duration("poll", std::chrono::seconds(60));
+  if (out.poll.count() != 0 && out.poll < std::chrono::seconds(5))
+    refuse("poll: expected at least \"5s\", or \"0s\" to look for nothing");
+  read_webhook(config.table("webhook"), out);
+  out.users = users_of(config.table("users"));
+  out.max_new = max_new_of(config.str("max_new"));
   std::string no_proxy;
   for (const auto& host : config.strings("no_proxy")) no_proxy += (no_proxy.empty() ? "" : ",") + host;
   out.http = {std::string(config.str("ca_file")), std::string(config.str("proxy_url")), no_proxy};
@@ -137,6 +183,13 @@ Settings read_settings(const tsn::Config& config) {
     out.projects.push_back(std::move(project));
   }
   out.projects.push_back(std::move(section));
+  return out;
+}
+
+std::vector<std::string> project_keys(const Settings& settings) {
+  std::vector<std::string> out;
+  for (const auto& project : settings.projects)
+    if (std::ranges::find(out, project.key) == out.end()) out.push_back(project.key);
   return out;
 }
 

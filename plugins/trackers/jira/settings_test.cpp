@@ -109,4 +109,34 @@ TEST_F(JiraSettings, RefusesWhatItCannotKeep) {
   refused("\"matcher\"");
 }
 
+TEST_F(JiraSettings, ReadsTheWayBack) {
+  config.set("poll", std::chrono::nanoseconds(std::chrono::seconds(30))).set("max_new", "20/h");
+  config.set("users", Value::table({{"nora", "5c5f"}}));
+  config.set("webhook", Value::table({{"path", "/hook"}, {"secret", "s"}}));
+  const auto settings = read();
+  EXPECT_EQ(settings.poll, std::chrono::seconds(30));
+  EXPECT_EQ(settings.max_new.most, 20u);
+  EXPECT_EQ(settings.max_new.window, std::chrono::hours(1));
+  EXPECT_EQ(settings.users.at("nora"), "5c5f");
+  EXPECT_EQ(settings.webhook_path + settings.webhook_secret, "/hooks");
+}
+
+TEST_F(JiraSettings, RefusesAWayBackThatIsNone) {
+  config.set("poll", std::chrono::nanoseconds(std::chrono::seconds(1)));
+  refused("at least \"5s\"");
+  config.set("poll", Value()).set("webhook", Value::table({{"path", "/hook"}}));
+  refused("webhook.secret");
+  config.set("webhook", Value::table({{"path", "hook"}, {"secret", "s"}}));
+  refused("webhook.path");
+  config.set("webhook", Value::table({{"path", "/hook"}, {"secrte", "s"}}));
+  refused("\"secrte\"");
+  config.set("webhook", Value()).set("users", Value::table({{"nora", ""}}));
+  refused("\"nora\" has no account");
+  config.set("users", Value());
+  for (const char* wrong : {"20", "0/h", "20/y", "x/h", "-1/h", "5000/h"}) {
+    config.set("max_new", wrong);
+    refused("such as \"20/h\"");
+  }
+}
+
 }  // namespace

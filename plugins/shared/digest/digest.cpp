@@ -1,4 +1,4 @@
-#include "phone/digest.hpp"
+#include "digest/digest.hpp"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
