@@ -81,7 +81,7 @@ tsn::Deadline deadline_of(lua_State* lua, const AdapterScript& script) {
   if (lua_isnumber(lua, -1)) {
     const double seconds = lua_tonumber(lua, -1);
     if (!(seconds > 0 && seconds <= 3600)) luaL_error(lua, "http.request: timeout is in seconds, more than 0");
-    deadline.at = std::min(deadline.at, script.ctx().now() + static_cast<tsn::Time>(seconds * 1e9));
+    deadline.at = std::min(deadline.at, tsn::now() + static_cast<tsn::Time>(seconds * 1e9));
   } else if (!lua_isnil(lua, -1)) {
     luaL_error(lua, "http.request: timeout is a number of seconds");
   }

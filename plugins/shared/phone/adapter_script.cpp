@@ -102,13 +102,9 @@ tsn::Status AdapterScript::call(const char* function, const std::function<int(lu
                      status.retry_after_ms());
 }
 
-tsn::Status AdapterScript::raised(lua_State* lua) const {
+tsn::Status AdapterScript::raised(lua_State* lua) {
   const int top = lua_gettop(lua);
-  if (lua_type(lua, top) == LUA_TSTRING) {
-    std::size_t size = 0;
-    const char* text = lua_tolstring(lua, top, &size);
-    return tsn::fail(std::string(text, size));
-  }
+  if (lua_type(lua, top) == LUA_TSTRING) return tsn::fail(lua_.take_error());
   if (lua_type(lua, top) != LUA_TTABLE)
     return tsn::fail(file_ + ": raised a " + luaL_typename(lua, top) + "; expected a text or a table with message");
   auto message = text_member(lua, top, "message");

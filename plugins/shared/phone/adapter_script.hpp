@@ -56,7 +56,7 @@ class AdapterScript {
 
  private:
   void push_function(lua_State* lua, const char* name) const;
-  tsn::Status raised(lua_State* lua) const;
+  tsn::Status raised(lua_State* lua);
   std::string named(std::string error) const;
 
   const tsn::Context& ctx_;

@@ -42,7 +42,7 @@ struct AdapterTest : testing::Test {
     }
     return "it was taken";
   }
-  tsn::Deadline soon() { return {host.now() + tsn::Time(5'000'000'000)}; }
+  static tsn::Deadline soon() { return {tsn::now() + tsn::Time(5'000'000'000)}; }
   /// What send returned as the id, or the status and text.
   std::string sent(const NamedTexts& fields = {{"recipient", "+966500000001"}, {"text", "disk full"}}) {
     std::string id;
@@ -105,7 +105,7 @@ TEST_F(AdapterTest, WhatItRaisesIsJudged) {
     sent();
     EXPECT_EQ(status.value(), expected) << body;
     EXPECT_TRUE(status.text().starts_with("/etc/tocsin/adapters/modem.lua:")) << status.text();
-    if (expected == TSN_RETRY) EXPECT_EQ(status.retry_after_ms(), 5000u);
+    EXPECT_EQ(status.retry_after_ms(), expected == TSN_RETRY ? 5000u : 0u) << body;
   }
   load("function send()\n  error('no line')\nend");
   EXPECT_EQ(sent(), "/etc/tocsin/adapters/modem.lua:2: no line");
@@ -124,7 +124,7 @@ TEST_F(AdapterTest, ALostAnswerMayHaveArrived) {
 TEST_F(AdapterTest, NothingIsRequestedAfterTheDeadline) {
   load("function send() http.request{ url = 'http://127.0.0.1:1/' } end");
   std::string id;
-  status = adapter->send({}, tsn::Deadline{host.now()}, id);
+  status = adapter->send({}, tsn::Deadline{tsn::now()}, id);
   EXPECT_NE(status.text().find("no time is left"), std::string::npos) << status.text();
 }
 
@@ -146,7 +146,8 @@ TEST_F(AdapterTest, ReachesNothingElse) {
 
 TEST_F(AdapterTest, KeepsWhatItRemembersBetweenCalls) {
   load("local session\nfunction send() session = (session or 0) + 1 return session end");
-  EXPECT_EQ(sent() + sent(), "12");
+  EXPECT_EQ(sent(), "1");
+  EXPECT_EQ(sent(), "2");
 }
 
 TEST_F(AdapterTest, HasToolsForSignatures) {
@@ -166,7 +167,7 @@ TEST_F(AdapterTest, JsonGoesBothWays) {
             R"({"a":[1,2.5,"x",true,null,{}],"b":[]})");
   EXPECT_NE(value("json.decode('{')").find("json.decode: not JSON"), std::string::npos);
   EXPECT_NE(value("json.decode(('['):rep(100))").find("not JSON, or nested deeper"), std::string::npos);
-  EXPECT_NE(value("json.encode(print)").find("nil"), std::string::npos);
+  EXPECT_EQ(value("json.encode(nil)"), "null");
   EXPECT_NE(value("json.encode(type)").find("has no JSON"), std::string::npos);
   EXPECT_NE(value("(function() local t = {} t.t = t return json.encode(t) end)()").find("a table within itself"),
             std::string::npos);
