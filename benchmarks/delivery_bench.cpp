@@ -1,8 +1,8 @@
 // From firing to the provider's socket: delivery_bench PROGRAM [--alerts N]
-// The real agent on SQLite, grouping off (group_wait 0s): a value is pushed, a threshold rule fires, a ladder's first step
-// tells by `sms` or `webhook`. Measured from the first byte of the push to the first byte at the provider, so detection and the
-// incident's commit are in it. Baseline of the same run: the message's own request, sent to the same provider directly, on a
-// connection of its own. One JSON object a line.
+// The real agent on SQLite, grouping off (group_wait 0s): a value is pushed, a threshold rule fires, a ladder's first
+// step tells by `sms` or `webhook`. Measured from the first byte of the push to the first byte at the provider, so
+// detection and the incident's commit are in it. Baseline of the same run: the message's own request, sent to the same
+// provider directly, on a connection of its own. One JSON object a line.
 #include <atomic>
 #include <cstring>
 #include <map>
@@ -71,8 +71,11 @@ struct Sample {
 
 void print(const char* name, Sample sample) {
   std::sort(sample.ms.begin(), sample.ms.end());
-  if (sample.ms.empty()) return void(std::printf("{\"test\":\"firing_to_socket\",\"case\":\"%s\",\"arrived\":0}\n", name));
-  const auto at = [&](double q) { return sample.ms[static_cast<std::size_t>(static_cast<double>(sample.ms.size() - 1) * q)]; };
+  if (sample.ms.empty())
+    return void(std::printf("{\"test\":\"firing_to_socket\",\"case\":\"%s\",\"arrived\":0}\n", name));
+  const auto at = [&](double q) {
+    return sample.ms[static_cast<std::size_t>(static_cast<double>(sample.ms.size() - 1) * q)];
+  };
   std::printf(
       "{\"test\":\"firing_to_socket\",\"case\":\"%s\",\"alerts\":%zu,\"arrived\":%zu,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
       "\"max_ms\":%.3f}\n",
@@ -87,11 +90,12 @@ Sample through_agent(const std::string& program, const std::string& notifier, co
   const std::string url = "http://127.0.0.1:" + std::to_string(provider.port);
   std::string config = notifier;
   for (std::size_t at; (at = config.find("URL")) != config.npos;) config.replace(at, 3, url);
-  Agent agent(program, "[source.http]\n" + config +
-                           "[contact.first]\nphone = \"+966500000001\"\n[policy.duty]\nsteps = [ { notify = [\"" + target +
-                           "\"], escalate_after = \"1h\" } ]\n[route]\nstorm_after = 0\ngroup_by = [\"aid\"]\ngroup_wait = "
-                           "\"0s\"\npolicy = \"duty\"\n[[rule]]\nname = \"hot\"\nseverity = \"HIGH\"\nsignal = "
-                           "'cpu_user'\nby = [\"aid\"]\nop = \">\"\nthreshold = 95\nmessage = \"aid={{aid}}.\"\n");
+  Agent agent(program,
+              "[source.http]\n" + config +
+                  "[contact.first]\nphone = \"+966500000001\"\n[policy.duty]\nsteps = [ { notify = [\"" + target +
+                  "\"], escalate_after = \"1h\" } ]\n[route]\nstorm_after = 0\ngroup_by = [\"aid\"]\ngroup_wait = "
+                  "\"0s\"\npolicy = \"duty\"\n[[rule]]\nname = \"hot\"\nseverity = \"HIGH\"\nsignal = "
+                  "'cpu_user'\nby = [\"aid\"]\nop = \">\"\nthreshold = 95\nmessage = \"aid={{aid}}.\"\n");
   const int line = dial(agent.port());
   std::string buffer;
   std::map<int, Clock::time_point> sent;
@@ -106,7 +110,8 @@ Sample through_agent(const std::string& program, const std::string& notifier, co
     receive(line, buffer);
     std::this_thread::sleep_until(begin + pause_between);
   }
-  for (const auto end = Clock::now() + std::chrono::seconds(10); provider.seen().size() < sent.size() && Clock::now() < end;)
+  for (const auto end = Clock::now() + std::chrono::seconds(10);
+       provider.seen().size() < sent.size() && Clock::now() < end;)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   close(line);
   Sample out{{}, sent.size()};
@@ -145,5 +150,6 @@ int main(int argc, char** argv) {
                              "[notifier.sms]\nlimits = []\n[notifier.sms.send]\nurl = \"URL/send\"\nbody = '{\"to\": "
                              "\"{{recipient}}\", \"text\": \"{{text}}\"}'\nid = \"/id\"\n",
                              "sms:contact.first", alerts));
-  print("webhook", through_agent(argv[1], "[notifier.hook]\nplugin = \"webhook\"\nurl = \"URL/hook\"\n", "hook", alerts));
+  print("webhook",
+        through_agent(argv[1], "[notifier.hook]\nplugin = \"webhook\"\nurl = \"URL/hook\"\n", "hook", alerts));
 }

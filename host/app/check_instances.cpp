@@ -94,7 +94,9 @@ config::Diagnostics check_instances(const Configuration& configuration, Instance
     config::Diagnostic finding;
     const auto section = configuration.section(wanted);
     finding.place = section.place;
-    finding.message = "[" + wanted.full() + "] " + made.error().message();
+    std::string said = made.error().message();
+    if (const auto call = wanted.full() + ": create: "; said.starts_with(call)) said.erase(0, call.size());
+    finding.message = "[" + wanted.full() + "] " + said;
     if (!place_in_script(finding, script)) place_at_option(finding, section);
     findings.push_back(std::move(finding));
   }

@@ -19,8 +19,8 @@ std::string bytes_of_answer(const std::string& answer) {
   if (answer.empty() || answer.starts_with("HTTP/")) return answer;
   const auto headers = answer.find("\r\n");
   const auto more = headers == answer.npos ? std::string() : answer.substr(4, headers - 2);
-  const auto body = headers == answer.npos ? answer.substr(std::min<std::size_t>(4, answer.size()))
-                                           : answer.substr(headers + 2);
+  const auto body =
+      headers == answer.npos ? answer.substr(std::min<std::size_t>(4, answer.size())) : answer.substr(headers + 2);
   return "HTTP/1.1 " + answer.substr(0, 3) + " X\r\nConnection: close\r\n" + more +
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }

@@ -109,7 +109,7 @@ class Check(Case):
 
     def test_a_script_is_read_by_check(self):
         files = {"modem_key": "k\n", "adapters/modem.lua": "\nfunction send(\n"}
-        self.assertRegex(self.findings(CONFIG % {"more": ""}, files), r"adapters/modem\.lua:\d+:1: error: .*<name> expected")
+        self.assertRegex(self.findings(CONFIG % {"more": ""}, files), r"adapters/modem\.lua:3:1: error: \[notifier\.sms\] <name> or '\.\.\.' expected near <eof>")
         files["adapters/modem.lua"] = "function sent() end"
         self.assertIn("expected a function send(message)", self.findings(CONFIG % {"more": ""}, files))
 
@@ -125,11 +125,11 @@ url = "https://m.corp/sms"
 body = '{"to": "{{recipient}}", "text": "{{text}}"}'
 id = "/id"
 """
-        cases = [("sms", "permanant = [400]", r"agent\.toml:15:13: error: \[notifier\.phone\] .*\"send\.permanant\".*did you mean \"permanent\"\?"),
+        cases = [("sms", "permanant = [400]", r"agent\.toml:\d+:13: error: \[notifier\.phone\] .*\"send\.permanant\".*did you mean \"permanent\"\?"),
                  ("sms", 'headers = { X = "{{txt}}" }', r"\{\{recipient\}\}.*not \{\{txt\}\}"),
-                 ("sms", "ok = [20]", r"agent\.toml:15:7: error: .*\"send\.ok\[0\]\".*an HTTP status"),
-                 ("ivr", '[notifier.phone.status]\nurl = "https://m.corp/{{id}}"\nstate = "state"', r"agent\.toml:17:9: error: .*a JSON Pointer"),
-                 ("ivr", '[notifier.phone.callback]\npath = "cb"\nid = "/id"', r"begins? with /"),
+                 ("sms", "ok = [20]", r"agent\.toml:\d+:7: error: .*\"send\.ok\[0\]\".*an HTTP status"),
+                 ("ivr", '[notifier.phone.status]\nurl = "https://m.corp/{{id}}"\nstate = "state"', r"agent\.toml:\d+:9: error: .*a JSON Pointer"),
+                 ("ivr", '[notifier.phone.callback]\npath = "cb"\nid = "/id"', r"begins with \"?/"),
                  ("sms", '[notifier.phone.reply]\npath = "/cb"\nauth = { type = "bearer", token = "x" }\nfrm = "/from"', r"did you mean \"from\"\?")]
         for kind, more, expected in cases:
             with self.subTest(more):

@@ -29,6 +29,8 @@ SHIPPED = {p.parent.name for p in SOURCE.glob("plugins/*/*/CMakeLists.txt")}
 SHELL = ("sh", "bash", "console")
 # What a sample of a guide must not be answered with.
 REFUSED = re.compile(r"not available in this version|which this version cannot|no plugin offers")
+# What every secret is: some are addresses.
+SECRET = "https://example.com/x"
 FENCE = re.compile(r"^(?P<mark><!-- fragment\b.*?-->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 
 
@@ -59,10 +61,10 @@ def check(text, files=None):
     """The exit code and findings of `tocsin check` on a configuration, its secrets filled in."""
     with tempfile.TemporaryDirectory(prefix="tocsin-docs-") as folder:
         folder = Path(folder)
-        env = {name: "x" for name in re.findall(r"env:(\w+)", text) + re.findall(r"\$\{(\w+)\}", text)}
+        env = {name: SECRET for name in re.findall(r"env:(\w+)", text) + re.findall(r"\$\{(\w+)\}", text)}
 
         def secret(match):
-            (folder / "secret").write_text("x\n")
+            (folder / "secret").write_text(SECRET + "\n")
             return f"file:{folder}/secret"
 
         text = re.sub(r'file:/[^"}\s]+', secret, text)

@@ -1,5 +1,6 @@
 // links: tocsin_phone Tocsin::testing
-// libFuzzer target for what a provider says to a Lua adapter: JSON and forms become tables and texts again, whatever came.
+// libFuzzer target for what a provider says to a Lua adapter: JSON and forms become tables and texts again, whatever
+// came.
 #include "phone/lua_adapter.hpp"
 #include "target.hpp"
 #include "tocsin/testing/fake_host.hpp"

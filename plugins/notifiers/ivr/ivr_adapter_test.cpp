@@ -31,11 +31,10 @@ struct ScriptedCall : testing::Test {
 
   void SetUp() override {
     const auto auth = Value::table({{"type", "bearer"}, {"token", "t"}});
-    ivr = host.create(
-        {}, Value::table({{"adapter", "adapters/calls.lua"},
-                          {"adapter_text", "local exchange = '" + exchange.url() + "'" + exchange_script},
-                          {"retries", 1},
-                          {"callback", Value::table({{"path", "/callbacks/ivr"}, {"auth", auth}})}}));
+    ivr = host.create({}, Value::table({{"adapter", "adapters/calls.lua"},
+                                        {"adapter_text", "local exchange = '" + exchange.url() + "'" + exchange_script},
+                                        {"retries", 1},
+                                        {"callback", Value::table({{"path", "/callbacks/ivr"}, {"auth", auth}})}}));
     message.recipient = {"ivr:contact.first", "first", "+966500000001"};
     ASSERT_EQ(ivr->start().status, TSN_OK);
     const auto answer = ivr->deliver(message);

@@ -15,8 +15,8 @@ using namespace tocsin_plugins;
 using nlohmann::json;
 using tsn::Value;
 using tsn::testing::FakeHost;
-using tsn::testing::ScriptedServer;
 using tsn::testing::sample_message;
+using tsn::testing::ScriptedServer;
 
 constexpr auto pager_key = "0123456789abcdef0123456789abcdef";
 

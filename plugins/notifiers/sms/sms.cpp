@@ -7,7 +7,8 @@ namespace tocsin_plugins {
 
 class Sms {
  public:
-  static constexpr auto id = "sms", version = "1.0.0", doc = "SMS through a provider of your own, described in TOML or Lua";
+  static constexpr auto id = "sms", version = "1.0.0",
+                        doc = "SMS through a provider of your own, described in TOML or Lua";
   static constexpr tsn::Option options[] = {
       {.key = "send",
        .type = tsn::table,

@@ -61,7 +61,8 @@ tsn::testing::Answer called_back(tsn::testing::FakeInstance& sms, const std::str
 }
 
 TEST(SmsAdapter, SendsAndAsksUntilTheEndIsKnown) {
-  ScriptedProvider gateway({R"(200 {"id": "m/1"})", R"(200 {"state": "QUEUED"})", "500 ", R"(200 {"state": "DELIVERED"})"});
+  ScriptedProvider gateway(
+      {R"(200 {"id": "m/1"})", R"(200 {"state": "QUEUED"})", "500 ", R"(200 {"state": "DELIVERED"})"});
   FakeHost host;
   auto sms = host.create({}, by_script(gateway_script(gateway.url())));
   ASSERT_EQ(sms->start().status, TSN_OK);
@@ -148,7 +149,8 @@ TEST(SmsAdapter, IsRefusedWhereItCannotWork) {
   EXPECT_NE(refused(by_script("function send(")).find("modem.lua:1: "), std::string::npos);
   EXPECT_NE(refused(by_script("x = 1")).find("expected a function send(message)"), std::string::npos);
   auto config = by_script(send);
-  EXPECT_NE(refused(config).find("option \"callback.id\""), std::string::npos) << "without callback() it takes pointers";
+  EXPECT_NE(refused(config).find("option \"callback.id\""), std::string::npos)
+      << "without callback() it takes pointers";
   config = by_script(send + "function callback() end");
   EXPECT_EQ(refused(config), "it was taken");
   config.set("send", Value::table({{"url", "https://m.corp"}}));
@@ -161,7 +163,8 @@ TEST(SmsAdapter, IsRefusedWhereItCannotWork) {
 TEST(Sms, NamesTheKeyThatWasMeant) {
   FakeHost host;
   try {
-    host.create({}, Value::table({{"send", Value::table({{"url", "https://m.corp"}, {"permanant", Value::array({400})}})}}));
+    host.create(
+        {}, Value::table({{"send", Value::table({{"url", "https://m.corp"}, {"permanant", Value::array({400})}})}}));
     FAIL();
   } catch (const tsn::Failure& failure) {
     EXPECT_NE(std::string(failure.what()).find("did you mean \"permanent\"?"), std::string::npos) << failure.what();

@@ -34,7 +34,8 @@ TEST(Webhook, PostsThePayloadWithHeadersAndIdempotencyKey) {
 TEST(Webhook, ShowsNameAndPassword) {
   FakeHost host;
   ScriptedServer server({"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"});
-  auto instance = host.create({}, Value::table({{"url", server.url(hook_path)}, {"username", "am"}, {"password", "pw"}}));
+  auto instance =
+      host.create({}, Value::table({{"url", server.url(hook_path)}, {"username", "am"}, {"password", "pw"}}));
   EXPECT_EQ(instance->deliver(tsn::testing::sample_message()).status, TSN_OK);
   EXPECT_NE(server.request().find("Authorization: Basic YW06cHc="), std::string::npos);
 }

@@ -236,9 +236,14 @@ void add_adapter_functions(lua_State* lua, LuaSandbox& sandbox) {
   constexpr luaL_Reg http[] = {{"request", http_request}, {nullptr, nullptr}};
   constexpr luaL_Reg form[] = {{"encode", form_encode}, {"decode", form_decode}, {nullptr, nullptr}};
   constexpr luaL_Reg log[] = {{"info", log_info}, {"warn", log_warn}, {nullptr, nullptr}};
-  constexpr luaL_Reg alone[] = {{"secret", secret}, {"hmac_sha256", hmac_sha256}, {"sha256", sha256_hex},
-                                {"base64", base64}, {"url_encode", url_encode},   {"now", now},
-                                {"utc", utc},       {nullptr, nullptr}};
+  constexpr luaL_Reg alone[] = {{"secret", secret},
+                                {"hmac_sha256", hmac_sha256},
+                                {"sha256", sha256_hex},
+                                {"base64", base64},
+                                {"url_encode", url_encode},
+                                {"now", now},
+                                {"utc", utc},
+                                {nullptr, nullptr}};
   add_library(lua, globals, "http", http);
   add_library(lua, globals, "form", form);
   add_library(lua, globals, "log", log);

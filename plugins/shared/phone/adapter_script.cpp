@@ -126,7 +126,8 @@ std::string AdapterScript::named(std::string error) const {
 std::string AdapterScript::masked(std::string text) const {
   for (const auto& [name, secret] : secrets_) {
     if (secret.empty()) continue;
-    for (auto at = text.find(secret); at != text.npos; at = text.find(secret, at + 3)) text.replace(at, secret.size(), "***");
+    for (auto at = text.find(secret); at != text.npos; at = text.find(secret, at + 3))
+      text.replace(at, secret.size(), "***");
   }
   return text;
 }

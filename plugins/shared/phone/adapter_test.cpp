@@ -72,19 +72,24 @@ TEST_F(AdapterTest, GetsTheIncidentAsATable) {
   message.actions = {{TSN_ANSWER_ACKNOWLEDGE, "Acknowledge", "https://tocsin.corp/a/x"}};
   auto fields = adapter_fields(message);
   fields.emplace_back("text", "t");
-  load("function send(m) return m.kind .. ' ' .. m.incident.number .. ' ' .. m.incident.severity .. ' ' .. m.ack_url .. ' ' .. "
-       "tostring(m.incident.labels ~= nil) .. ' ' .. tostring(m['incident.number']) end");
+  load(
+      "function send(m) return m.kind .. ' ' .. m.incident.number .. ' ' .. m.incident.severity .. ' ' .. m.ack_url .. "
+      "' ' .. "
+      "tostring(m.incident.labels ~= nil) .. ' ' .. tostring(m['incident.number']) end");
   EXPECT_EQ(sent(fields), "firing 1042 HIGH https://tocsin.corp/a/x true nil");
 }
 
 TEST_F(AdapterTest, MakesTheRequestsItDescribes) {
   ScriptedProvider provider({"202 X-Ref: r9\r\n{\"messages\": [{\"id\": \"m-7\"}]}"});
-  load("function send(m)\n"
-       "  local answer = http.request{ method = 'POST', url = '" + provider.url() + "/sms', timeout = 3,\n"
-       "    headers = { Authorization = 'Bearer ' .. secret('token'), ['Content-Type'] = 'application/json' },\n"
-       "    body = json.encode{ to = m.recipient, text = m.text, tags = json.array{} } }\n"
-       "  return answer.status .. ' ' .. json.decode(answer.body).messages[1].id .. ' ' .. answer.headers['x-ref']\n"
-       "end");
+  load(
+      "function send(m)\n"
+      "  local answer = http.request{ method = 'POST', url = '" +
+      provider.url() +
+      "/sms', timeout = 3,\n"
+      "    headers = { Authorization = 'Bearer ' .. secret('token'), ['Content-Type'] = 'application/json' },\n"
+      "    body = json.encode{ to = m.recipient, text = m.text, tags = json.array{} } }\n"
+      "  return answer.status .. ' ' .. json.decode(answer.body).messages[1].id .. ' ' .. answer.headers['x-ref']\n"
+      "end");
   EXPECT_EQ(sent(), "202 m-7 r9");
   const auto& request = provider.requests().at(0);
   EXPECT_TRUE(request.starts_with("POST /sms HTTP/1.1\r\n")) << request;
@@ -134,13 +139,15 @@ TEST_F(AdapterTest, HasBudgets) {
   load("function send() local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end end", false,
        {.memory = 1u << 20, .instructions = 100'000'000});
   EXPECT_NE(sent().find("memory budget"), std::string::npos) << status.text();
-  load("function send() for i = 1, 30 do pcall(http.request, { url = 'http://127.0.0.1:1/' }) end http.request{ url = "
-       "'http://127.0.0.1:1/' } end");
+  load(
+      "function send() for i = 1, 30 do pcall(http.request, { url = 'http://127.0.0.1:1/' }) end http.request{ url = "
+      "'http://127.0.0.1:1/' } end");
   EXPECT_NE(sent().find("more than 20 requests"), std::string::npos) << status.text();
 }
 
 TEST_F(AdapterTest, ReachesNothingElse) {
-  for (const char* name : {"io", "os", "package", "require", "debug", "dofile", "load", "loadstring", "sleep", "coroutine"})
+  for (const char* name :
+       {"io", "os", "package", "require", "debug", "dofile", "load", "loadstring", "sleep", "coroutine"})
     EXPECT_EQ(value(name), "nil") << name;
 }
 
@@ -182,11 +189,13 @@ TEST_F(AdapterTest, SecretsAreNeverShown) {
 }
 
 TEST_F(AdapterTest, WhatIsWrongIsNamedByFileAndLine) {
-  EXPECT_TRUE(refused("x = 1\nfunction send(").starts_with("/etc/tocsin/adapters/modem.lua:2: ")) << refused("function send(");
+  EXPECT_TRUE(refused("x = 1\nfunction send(").starts_with("/etc/tocsin/adapters/modem.lua:2: "))
+      << refused("function send(");
   EXPECT_TRUE(refused("\nerror('at once')").starts_with("/etc/tocsin/adapters/modem.lua:2: at once"));
   EXPECT_EQ(refused("function status() end"),
             "/etc/tocsin/adapters/modem.lua: expected a function send(message) that returns the id");
-  EXPECT_NE(refused("http.request{ url = 'http://127.0.0.1/' }").find("only within send and status"), std::string::npos);
+  EXPECT_NE(refused("http.request{ url = 'http://127.0.0.1/' }").find("only within send and status"),
+            std::string::npos);
 }
 
 TEST_F(AdapterTest, TellsTheStateInFourWords) {

@@ -44,8 +44,7 @@ Provider PhoneLine::provider_of(const tsn::Config& config, const LineKind& kind,
 }
 
 tsn::Status PhoneLine::start() {
-  if (!can_send())
-    return tsn::invalid(std::string(kind_.name) + ": set url in [notifier." + ctx_.name() + ".send]");
+  if (!can_send()) return tsn::invalid(std::string(kind_.name) + ": set url in [notifier." + ctx_.name() + ".send]");
   {
     std::lock_guard lock(mutex_);
     stopped_ = false;

@@ -88,8 +88,9 @@ void PhoneLine::take_word(EarlyWord word, tsn::Response& response) {
 void PhoneLine::handle_reply(const tsn::Request& request, tsn::Response& response) {
   const auto& table = *provider_.reply;
   const Document body(request.body(), request.header("content-type"));
-  take_reply({body.at(table.id).value_or(""), "", "", body.at(table.from).value_or(""), body.at(table.text).value_or("")},
-             response);
+  take_reply(
+      {body.at(table.id).value_or(""), "", "", body.at(table.from).value_or(""), body.at(table.text).value_or("")},
+      response);
 }
 
 void PhoneLine::take_reply(const CalledBack& reply, tsn::Response& response) {

@@ -16,8 +16,7 @@ AdapterSettings adapter_settings(const tsn::Config& config) {
     config["adapter"].wrong("a host that reads the script: this one handed over its path alone");
   out.text = config.str("adapter_text");
   const auto secrets = config.table("secrets");
-  for (std::uint32_t i = 0; i < secrets.count(); ++i)
-    out.secrets.emplace_back(secrets.key(i), secrets.at(i).as_str());
+  for (std::uint32_t i = 0; i < secrets.count(); ++i) out.secrets.emplace_back(secrets.key(i), secrets.at(i).as_str());
   return out;
 }
 
@@ -44,7 +43,8 @@ void push_field(lua_State* lua, const std::string& key, const std::string& value
 void push_fields(lua_State* lua, const NamedTexts& fields, std::string_view prefix, std::string_view but) {
   lua_newtable(lua);
   for (const auto& [key, value] : fields)
-    if (key.starts_with(prefix) && !(!but.empty() && key.starts_with(but))) push_field(lua, key.substr(prefix.size()), value);
+    if (key.starts_with(prefix) && !(!but.empty() && key.starts_with(but)))
+      push_field(lua, key.substr(prefix.size()), value);
 }
 
 int push_message(lua_State* lua, const NamedTexts& fields) {
@@ -76,7 +76,8 @@ std::string member_text(lua_State* lua, int table, const char* key) {
 /// request.headers[NAME], in any case.
 int header_of_request(lua_State* lua) {
   std::string name = luaL_checkstring(lua, 2);
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
   const auto* request = AdapterScript::of(lua).request;
   const auto value = request ? request->header(name) : std::string_view();
   if (value.empty()) return 0;
@@ -146,7 +147,8 @@ tsn::Status LuaAdapter::status(const std::string& id, tsn::Deadline deadline, st
 /// The state at `index` of the stack.
 tsn::Status LuaAdapter::state_in(lua_State* lua, int index, std::string& state) const {
   state = text_at(lua, index);
-  const bool known = state == "delivered" || state == "failed" || state == "pending" || (calls_ && state == "no_answer");
+  const bool known =
+      state == "delivered" || state == "failed" || state == "pending" || (calls_ && state == "no_answer");
   if (known) return tsn::ok;
   const std::string got = lua_isstring(lua, index) ? "\"" + cut(one_line(state), 40) + "\"" : luaL_typename(lua, index);
   return tsn::fail("returned the state " + got + "; expected \"delivered\", \"failed\", \"pending\"" +

@@ -159,8 +159,8 @@ CallbackTable callback_at(const tsn::Config& table, bool calls) {
 
 ReplyTable reply_at(const tsn::Config& table) {
   only_keys(table, {"path", "auth", "from", "text", "id"});
-  ReplyTable out{path_at(table), needed_pointer(table, "from"), needed_pointer(table, "text"),
-                 pointer_at(table, "id"), CallbackAuth(table)};
+  ReplyTable out{path_at(table), needed_pointer(table, "from"), needed_pointer(table, "text"), pointer_at(table, "id"),
+                 CallbackAuth(table)};
   return out;
 }
 

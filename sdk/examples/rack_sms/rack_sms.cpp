@@ -1,5 +1,5 @@
-// SMS by a modem server in the rack that speaks lines over TCP: "SEND +15550100 disk full" is answered "OK m-17", "STATE
-// m-17" is answered "QUEUED", "DELIVERED" or "LOST". It may also POST "m-17 DELIVERED" to /callbacks/rack_sms.
+// SMS by a modem server in the rack that speaks lines over TCP: "SEND +15550100 disk full" is answered "OK m-17",
+// "STATE m-17" is answered "QUEUED", "DELIVERED" or "LOST". It may also POST "m-17 DELIVERED" to /callbacks/rack_sms.
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -42,7 +42,8 @@ class RackSms {
     std::string answer;
     const auto asked = ask("SEND " + std::string(message.recipient.address) + " " + text, deadline, answer);
     if (!asked) return asked;
-    if (answer.starts_with("BUSY")) return tsn::retry_later("rack_sms: " + server_ + " is busy", std::chrono::seconds(10));
+    if (answer.starts_with("BUSY"))
+      return tsn::retry_later("rack_sms: " + server_ + " is busy", std::chrono::seconds(10));
     if (!answer.starts_with("OK ")) return tsn::invalid("rack_sms: " + server_ + " refused the message: " + answer);
     delivered.provider_id = answer.substr(3);
     std::lock_guard lock(mutex_);
