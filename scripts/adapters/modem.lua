@@ -7,7 +7,7 @@ local function call(method, path, body)
   local answer = http.request {
     method = method, url = gateway .. path, body = text, timeout = 8,
     headers = {
-      ["Content-Type"] = "application/json", ["X-Key"] = secret("key_id"), ["X-Time"] = time,
+      ["Content-Type"] = "application/json", ["X-Client"] = "tocsin", ["X-Time"] = time,
       ["X-Signature"] = hmac_sha256(secret("key"), method .. path .. time .. text),
     },
   }

@@ -135,6 +135,23 @@ TEST_F(CalledSms, WhatSaysNothingIsTakenAndWhatCannotBeReadIsRefused) {
   EXPECT_TRUE(host.receipts().empty());
 }
 
+TEST(SmsAdapter, WithoutACallbackFunctionPointersReadTheProvidersWords) {
+  ScriptedProvider gateway({R"(200 {"id": "m1"})"});
+  FakeHost host;
+  auto config =
+      by_script("function send() return json.decode(http.request{ url = '" + gateway.url() + "' }.body).id end");
+  config.set("callback", Value::table({{"path", "/callbacks/sms"},
+                                       {"auth", Value::table({{"type", "bearer"}, {"token", "cb-s3cret"}})},
+                                       {"id", "/id"},
+                                       {"state", "/status"}}));
+  auto sms = host.create({}, config);
+  ASSERT_EQ(sms->start().status, TSN_OK);
+  ASSERT_EQ(sms->deliver(to_first()).status, TSN_OK);
+  EXPECT_EQ(called_back(*sms, R"({"id": "m1", "status": "DELIVRD"})").response.status, 200u);
+  ASSERT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.receipts()[0].state, TSN_RECEIPT_DELIVERED);
+}
+
 TEST(SmsAdapter, IsRefusedWhereItCannotWork) {
   const auto refused = [](Value config) {
     FakeHost host;

@@ -39,7 +39,8 @@ PhoneLine::PhoneLine(const tsn::Context& ctx, LineKind kind)
       book_(ctx) {}
 
 Provider PhoneLine::provider_of(const tsn::Config& config, const LineKind& kind, const LuaAdapter* adapter) {
-  if (adapter) return read_adapter_provider(config, kind.calls, adapter->has_status(), adapter->has_callback());
+  if (adapter)
+    return read_adapter_provider(config, kind.words, kind.calls, adapter->has_status(), adapter->has_callback());
   return read_provider(config, kind.words, kind.calls);
 }
 

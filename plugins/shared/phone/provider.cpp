@@ -235,15 +235,21 @@ Provider read_provider(const tsn::Config& config, const Words& defaults, bool ca
   return out;
 }
 
-Provider read_adapter_provider(const tsn::Config& config, bool calls, bool asks, bool reads) {
+Provider read_adapter_provider(const tsn::Config& config, const Words& defaults, bool calls, bool asks, bool reads) {
   Provider out;
-  out.words = {{"delivered"}, {"failed"}, {}, true};
-  if (calls) out.words.no_answer = {"no_answer"};
   const auto send = config.table("send"), status = config.table("status"), callback = config.table("callback");
   if (send.count()) send.wrong("no table: the adapter sends; take out either");
   if (status.count() && !asks) status.wrong("no table: the adapter has no function status(id)");
   only_keys(status, {"every"});
   if (asks) out.status = StatusTable{{}, {}, every_at(status)};
+  if (!reads && callback.count()) {
+    out.words = defaults;
+    read_words(callback, calls, out.words);
+  }
+  out.words.with_detail = true;
+  out.words.delivered.emplace_back("delivered");
+  out.words.failed.emplace_back("failed");
+  if (calls) out.words.no_answer.emplace_back("no_answer");
   const auto reply = calls ? tsn::Config() : config.table("reply");
   if (!reads) {
     if (callback.count()) out.callback = callback_at(callback, calls);

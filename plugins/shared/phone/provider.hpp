@@ -60,8 +60,8 @@ struct Provider {
 /// Throws a Failure that names the key.
 Provider read_provider(const tsn::Config& config, const Words& defaults, bool calls);
 /// The same beside an adapter: no requests, but paths, credentials and how often to ask. `asks`: the script has status;
-/// `reads`: it has callback, so that no JSON Pointers are needed.
-Provider read_adapter_provider(const tsn::Config& config, bool calls, bool asks, bool reads);
+/// `reads`: it has callback, so that no JSON Pointers are needed; without it the provider's words come from callbacks.
+Provider read_adapter_provider(const tsn::Config& config, const Words& defaults, bool calls, bool asks, bool reads);
 
 /// Throws at the first key of `table` that is none of `known`, and names the nearest.
 void only_keys(const tsn::Config& table, std::initializer_list<std::string_view> known);
