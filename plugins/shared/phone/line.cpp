@@ -16,6 +16,12 @@ HttpSettings settings_of(const tsn::Config& config) {
   return {std::string(config.str("ca_file")), std::string(config.str("proxy_url")), no_proxy};
 }
 
+/// What a call made again does without: the book has 60 KiB for all calls that are on their way.
+bool too_long_to_keep(std::string_view name) {
+  return name == "incident.description" || name == "incident.impact" || name == "incident.suggestion" ||
+         name.starts_with("incident.labels.");
+}
+
 Fields fields_of(const tsn::Message& message, std::string text) {
   return {{"recipient", std::string(message.recipient.address)},
           {"text", std::move(text)},
@@ -123,7 +129,10 @@ tsn::Status PhoneLine::send(const tsn::Message& message, std::string text, tsn::
   delivered.provider_id = sent.id;
   if (sent.id.empty() || (!provider_.status && !provider_.callback)) return tsn::ok;
   sent.key = message.key, sent.address = message.recipient.address, sent.sent = ctx_.now();
-  if (retries_ > 0) sent.fields = std::move(fields);
+  if (retries_ > 0) {
+    std::erase_if(fields, [](const auto& field) { return too_long_to_keep(field.first); });
+    sent.fields = std::move(fields);
+  }
   note(std::move(sent));
   return tsn::ok;
 }
