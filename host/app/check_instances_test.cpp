@@ -8,8 +8,8 @@ namespace {
 /// Where the finding of `message` is put, and what it then says.
 std::string placed(const std::string& message) {
   config::Diagnostics unimportant;
-  const auto root = config::parse_toml(
-      "[send]\nurl = 'x'\nok = [200, 20]\n[callback]\nauth = { type = 'hmac' }\n", "agent.toml", {}, unimportant);
+  const auto root = config::parse_toml("[send]\nurl = 'x'\nok = [200, 20]\n[callback]\nauth = { type = 'hmac' }\n",
+                                       "agent.toml", {}, unimportant);
   config::Diagnostic finding;
   finding.message = message;
   place_at_option(finding, *root);
