@@ -172,7 +172,7 @@ TEST_F(Scrape, LeavesSeriesWithTimestampsOfTheirOwnAlone) {
 }
 
 TEST_F(Scrape, CountsWhatItDoesNotTake) {
-  host_.max_series = 5;
+  host_.max_series = 6;
   begin(Value::table({{"drop", Value::array({Value("go_*")})}}));
   auto rows = scrape_of("a NaN\nb +Inf\nc 1\nc 2\ngo_x 1\ngo_y 2\n");
   EXPECT_EQ(rows["c"].value, 1);

@@ -86,6 +86,7 @@ void Target::fetch(tsn::Deadline deadline) {
 
 void Target::write(tsn::Batch& out, tsn::Time now) {
   ++scrape_;
+  name_own_series();
   if (is_up()) parse();
   if (is_up()) write_samples(out, now);
   end_missing(out, now);
@@ -94,6 +95,15 @@ void Target::write(tsn::Batch& out, tsn::Time now) {
   tell_of_refusals();
   samples_.clear();
   answer_ = {};
+}
+
+/// Before the target's, so that they have their place where the limit of series is near.
+void Target::name_own_series() {
+  if (sample_count_.handle != 0) return;
+  views_.assign(own_labels_.begin(), own_labels_.end());
+  up_ = ctx_.series("up", views_);
+  duration_ = ctx_.series("scrape.duration", views_);
+  sample_count_ = ctx_.series("scrape.samples", views_);
 }
 
 /// The whole text before any of it counts: half a text would end the series of the other half.
@@ -188,10 +198,9 @@ void Target::end_missing(tsn::Batch& out, tsn::Time now) {
 }
 
 void Target::tell_of_itself(tsn::Batch& out, tsn::Time now) {
-  views_.assign(own_labels_.begin(), own_labels_.end());
-  out.push(now, ctx_.series("up", views_), is_up() ? 1 : 0);
-  out.push(now, ctx_.series("scrape.duration", views_), seconds_);
-  out.push(now, ctx_.series("scrape.samples", views_), static_cast<double>(samples_.size()));
+  out.push(now, up_, is_up() ? 1 : 0);
+  out.push(now, duration_, seconds_);
+  out.push(now, sample_count_, static_cast<double>(samples_.size()));
 }
 
 void Target::tell_of_change() {

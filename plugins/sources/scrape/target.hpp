@@ -57,6 +57,7 @@ class Target {
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
   };
 
+  void name_own_series();
   bool parse();
   bool wanted(std::string_view name) const;
   void write_samples(tsn::Batch& out, tsn::Time now);
@@ -78,6 +79,7 @@ class Target {
   bool was_up_ = true, told_ = false;
   double seconds_ = 0;
   std::uint64_t scrape_ = 0;
+  tsn::Series up_, duration_, sample_count_;
   std::vector<Sample> samples_;
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> known_;  ///< by the series' text
   SampleCounts counts_;
