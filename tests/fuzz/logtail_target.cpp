@@ -6,13 +6,14 @@
 #include <cmath>
 
 #include "checkpoint.hpp"
-#include "pattern.hpp"
+#include "log_match/pattern.hpp"
 #include "row_writer.hpp"
 #include "target.hpp"
-#include "text.hpp"
 #include "tocsin/testing/fake_host.hpp"
+#include "utf8/utf8.hpp"
 
 using namespace tocsin_plugins::logtail;
+using namespace tocsin_plugins::log_match;
 using namespace tsn::testing;
 using fuzz::require;
 
@@ -62,7 +63,7 @@ void lines(fuzz::Input& input, const char* configuration) {
     require(row.ts > 0, "a row has a time");
     require(row.text.size() <= RowWriter::most_text, "a text is cut");
     std::string scratch;
-    require(clean(row.text, scratch).data() == row.text.data(), "a text is UTF-8 without NUL");
+    require(tocsin_plugins::utf8::clean(row.text, scratch).data() == row.text.data(), "a text is UTF-8 without NUL");
   }
   const RowCounts counts = writer->take_counts();
   require(counts.matched + counts.unmatched == count, "every line is counted");
@@ -71,7 +72,7 @@ void lines(fuzz::Input& input, const char* configuration) {
 
 void pattern(fuzz::Input& input) {
   std::string scratch;
-  const std::string text(clean(input.line().substr(0, 64), scratch));
+  const std::string text(tocsin_plugins::utf8::clean(input.line().substr(0, 64), scratch));
   std::optional<Pattern> made;
   try {
     made.emplace(text, "p");
@@ -84,7 +85,7 @@ void pattern(fuzz::Input& input) {
   const re2::RE2 plain(translate_groups(text), quiet);
   require(plain.ok(), "a pattern that is taken is one");
   while (input.left() > 0) {
-    const std::string line(clean(input.line(), scratch));
+    const std::string line(tocsin_plugins::utf8::clean(input.line(), scratch));
     require(made->find(line) == re2::RE2::PartialMatch(line, plain), "no line is lost to the literal");
   }
 }

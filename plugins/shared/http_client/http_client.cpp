@@ -9,17 +9,20 @@
 namespace tocsin_plugins {
 namespace {
 
-constexpr std::size_t most_body = 4u << 20;
-
 // curl_global_init is not thread-safe in 7.88 without care; every plugin that links this does it once.
 void init_once() {
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
 }
 
+struct BodyTaker {
+  std::string& body;
+  const std::size_t most;
+};
+
 std::size_t take_body(char* data, std::size_t size, std::size_t count, void* to) {
-  auto& body = static_cast<HttpAnswer*>(to)->body;
-  if (body.size() + size * count > most_body) return 0;
+  const auto& [body, most] = *static_cast<BodyTaker*>(to);
+  if (body.size() + size * count > most) return 0;
   body.append(data, size * count);
   return size * count;
 }
@@ -73,6 +76,8 @@ std::string remedy(CURLcode code) {
       return "; ca_file is not a readable PEM file";
     case CURLE_URL_MALFORMAT:
       return "; check url";
+    case CURLE_WRITE_ERROR:
+      return "; the answer is longer than is taken";
     default:
       return "";
   }
@@ -118,7 +123,9 @@ tsn::Status HttpClient::perform(const HttpRequest& request, tsn::Deadline deadli
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, deadline.milliseconds());
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, std::min(deadline.milliseconds(), 10'000L));
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+  BodyTaker taker{answer.body, request.most_body};
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &taker);
+  if (request.compressed) curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answer);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, impl_->error);

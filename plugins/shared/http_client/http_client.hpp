@@ -25,11 +25,14 @@ struct HttpRequest {
   /// Sent at most once: on a connection of its own. On a kept one that the other side cuts before a byte of the answer,
   /// libcurl sends again by itself, although the request may have been carried out.
   bool once = false;
+  /// Asks for a compressed answer; what counts against most_body is what it unpacks to.
+  bool compressed = false;
+  std::size_t most_body = 4u << 20;  ///< bytes of the answer; more is an error
 };
 
 struct HttpAnswer {
   long status = 0;
-  std::string body;                            ///< at most 4 MiB; more is an error
+  std::string body;
   std::map<std::string, std::string> headers;  ///< names in lower case
 
   /// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); 0: none.

@@ -69,14 +69,12 @@ TEST_F(AdapterTest, ReturnsTheProvidersId) {
 
 TEST_F(AdapterTest, GetsTheIncidentAsATable) {
   auto message = sample_message();
-  message.actions = {{TSN_ANSWER_ACKNOWLEDGE, "Acknowledge", "https://tocsin.corp/a/x"}};
   auto fields = adapter_fields(message);
   fields.emplace_back("text", "t");
   load(
-      "function send(m) return m.kind .. ' ' .. m.incident.number .. ' ' .. m.incident.severity .. ' ' .. m.ack_url .. "
-      "' ' .. "
+      "function send(m) return m.kind .. ' ' .. m.incident.number .. ' ' .. m.incident.severity .. ' ' .. "
       "tostring(m.incident.labels ~= nil) .. ' ' .. tostring(m['incident.number']) end");
-  EXPECT_EQ(sent(fields), "firing 1042 HIGH https://tocsin.corp/a/x true nil");
+  EXPECT_EQ(sent(fields), "firing 1042 HIGH true nil");
 }
 
 TEST_F(AdapterTest, MakesTheRequestsItDescribes) {

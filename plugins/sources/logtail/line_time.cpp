@@ -1,6 +1,6 @@
 #include "line_time.hpp"
 
-#include "known_keys.hpp"
+#include "log_match/known_keys.hpp"
 
 namespace tocsin_plugins::logtail {
 
@@ -16,7 +16,7 @@ LineTime::LineTime(const tsn::Config& timestamp) : format_(make_format(timestamp
 }
 
 std::optional<TimeFormat> LineTime::make_format(const tsn::Config& timestamp) {
-  refuse_unknown_keys(timestamp, "timestamp", {"format", "zone", "pattern"});
+  log_match::refuse_unknown_keys(timestamp, "timestamp", {"format", "zone", "pattern"});
   const auto name = timestamp.str("format", "auto");
   if (name == "none") return std::nullopt;
   std::string error;

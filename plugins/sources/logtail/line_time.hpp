@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "pattern.hpp"
+#include "log_match/pattern.hpp"
 #include "timestamp/time_format.hpp"
 #include "tocsin/plugin.hpp"
 
@@ -21,7 +21,7 @@ class LineTime {
   static std::optional<TimeFormat> make_format(const tsn::Config& timestamp);
 
   std::optional<TimeFormat> format_;  ///< none: lines are stamped when they are read
-  std::optional<Pattern> where_;
+  std::optional<log_match::Pattern> where_;
   int group_ = 0;
 };
 

@@ -1,6 +1,5 @@
-// The parts that need no host: patterns, text, globs, checkpoints, lines of a file.
+// The parts that need no host: globs, checkpoints, lines of a file.
 #include <gtest/gtest.h>
-#include <re2/re2.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -9,105 +8,10 @@
 
 #include "checkpoint.hpp"
 #include "glob.hpp"
-#include "pattern.hpp"
-#include "text.hpp"
 #include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins::logtail {
 namespace {
-
-TEST(Pattern, TakesNamedGroupsInBothSpellings) {
-  for (const char* text : {R"(from (?<ip>\S+) as (?<user>\w+))", R"(from (?P<ip>\S+) as (?P<user>\w+))"}) {
-    Pattern pattern(text, "p");
-    ASSERT_EQ(pattern.named_groups().size(), 2u) << text;
-    ASSERT_TRUE(pattern.find("login from 10.0.0.1 as root now"));
-    EXPECT_EQ(pattern.group(pattern.named_groups()[0].index), "10.0.0.1");
-    EXPECT_EQ(pattern.group(pattern.named_groups()[1].index), "root");
-  }
-}
-TEST(Pattern, LeavesEscapesClassesAndLookBehindAlone) {
-  EXPECT_EQ(translate_groups(R"(\(?<a> [(?<b>] (?<c>x) \Q(?<d>\E)"), R"(\(?<a> [(?<b>] (?P<c>x) \Q(?<d>\E)");
-  EXPECT_EQ(translate_groups("(?<=a)(?<!b)"), "(?<=a)(?<!b)");
-}
-TEST(Pattern, SaysWhatIsWrongAndWhere) {
-  for (const char* bad : {"(", "(?<=a)b", "(?<1a>x)", "a**", R"(\1)"}) {
-    try {
-      Pattern pattern(bad, "match[3].pattern");
-      FAIL() << bad << " was taken";
-    } catch (const tsn::Failure& failure) {
-      EXPECT_EQ(failure.status().value(), TSN_INVALID);
-      EXPECT_NE(failure.status().text().find("match[3].pattern"), std::string::npos);
-    }
-  }
-}
-TEST(Pattern, GivesAnEmptyTextForAGroupThatTookNoPart) {
-  Pattern pattern("a(?<x>b)?(?<y>c)", "p");
-  ASSERT_TRUE(pattern.find("ac"));
-  EXPECT_EQ(pattern.group(1), "");
-  EXPECT_EQ(pattern.group(2), "c");
-}
-TEST(Pattern, FindsTheLiteralThatEveryMatchContains) {
-  EXPECT_EQ(required_literal(R"(Failed password for (?:invalid user )?(?<user>.*?) from (?<ip>\S+) port)"),
-            "Failed password for ");
-  EXPECT_EQ(required_literal("abc?"), "ab");
-  EXPECT_EQ(required_literal("ab|cdef"), "");
-  EXPECT_EQ(required_literal("(?i)abc"), "");
-  EXPECT_EQ(required_literal(R"(\[error\] x{0,2}y)"), "[error] ");
-  EXPECT_EQ(required_literal(R"(\x41bc\d)"), "bc");
-  EXPECT_EQ(required_literal("foo{b|c}"), "");
-  EXPECT_EQ(required_literal("(a|b)[xyz]+"), "");
-}
-TEST(Pattern, NeverLosesALineToItsLiteral) {
-  std::mt19937 random(11);
-  const char* pieces[] = {"a",      "b",     "ab",     "c?",      "b*",        "a+",      "(ab)",   "(a|b)",
-                          "(?:c)?", "[abc]", "[^a]",   R"(\w)",   R"(\.)",     ".",       "x{2}",   "a{0,1}",
-                          "|",      "^",     "$",      R"(\x61)", R"(\Qab\E)", R"(\141)", R"(\pL)", "(?<n>b)",
-                          "{",      "[]a]",  "(?i:b)", "é",       "é?"};
-  RE2::Options quiet;
-  quiet.set_log_errors(false);
-  int tried = 0;
-  for (int i = 0; i < 8'000; ++i) {
-    std::string text;
-    for (auto n = 1 + random() % 5; n > 0; --n) text += pieces[random() % std::size(pieces)];
-    const RE2 plain(translate_groups(text), quiet);
-    if (!plain.ok()) continue;
-    ++tried;
-    Pattern pattern(text, "p");
-    for (int j = 0; j < 8; ++j) {
-      std::string line;
-      for (auto n = random() % 8; n > 0; --n) line += "abcx.{B"[random() % 7];
-      if (j == 0) line += "é";
-      ASSERT_EQ(pattern.find(line), RE2::PartialMatch(line, plain)) << text << " on " << line;
-    }
-  }
-  EXPECT_GT(tried, 2000);
-}
-
-TEST(Text, LeavesGoodUtf8AsItIs) {
-  std::string scratch;
-  for (const char* good : {"", "plain ascii of more than eight bytes", "مرحبا", "é€😀", "tab\tand\x7f"}) {
-    const std::string text = good;
-    EXPECT_EQ(clean(text, scratch).data(), text.data());
-  }
-}
-TEST(Text, ReplacesEachBadByteAndNul) {
-  std::string scratch;
-  EXPECT_EQ(clean(std::string_view("a\xff"
-                                   "b\0c",
-                                   5),
-                  scratch),
-            "a\xef\xbf\xbd"
-            "b\xef\xbf\xbd"
-            "c");
-  EXPECT_EQ(clean("\xc0\x80", scratch), "\xef\xbf\xbd\xef\xbf\xbd");                  // overlong
-  EXPECT_EQ(clean("\xed\xa0\x80", scratch), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");  // a surrogate
-  EXPECT_EQ(clean("eight by\xe2\x82", scratch), "eight by\xef\xbf\xbd\xef\xbf\xbd");  // cut short
-}
-TEST(Text, IsCutBetweenCharacters) {
-  EXPECT_EQ(cut("aé", 2), "a");
-  EXPECT_EQ(cut("aé", 3), "aé");
-  EXPECT_EQ(cut("abc", 2), "ab");
-}
 
 class Directory : public ::testing::Test {
  protected:

@@ -1,9 +1,9 @@
-#include "text.hpp"
+#include "utf8/utf8.hpp"
 
 #include <cstdint>
 #include <cstring>
 
-namespace tocsin_plugins::logtail {
+namespace tocsin_plugins::utf8 {
 namespace {
 
 /// Bytes of the well-formed character at the front (Unicode 15, table 3-7); 0: there is none.
@@ -61,4 +61,4 @@ std::string_view cut(std::string_view text, std::size_t most) {
   return text.substr(0, most);
 }
 
-}  // namespace tocsin_plugins::logtail
+}  // namespace tocsin_plugins::utf8

@@ -7,7 +7,7 @@
 
 #include "tocsin/plugin.hpp"
 
-namespace tocsin_plugins::logtail {
+namespace tocsin_plugins::log_match {
 
 /// Throws tsn::Failure (invalid) for a key that is none of `known`.
 inline void refuse_unknown_keys(const tsn::Config& table, const std::string& where,
@@ -24,4 +24,4 @@ inline void refuse_unknown_keys(const tsn::Config& table, const std::string& whe
   }
 }
 
-}  // namespace tocsin_plugins::logtail
+}  // namespace tocsin_plugins::log_match

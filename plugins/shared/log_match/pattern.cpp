@@ -1,4 +1,4 @@
-#include "pattern.hpp"
+#include "log_match/pattern.hpp"
 
 #include <re2/re2.h>
 
@@ -6,7 +6,7 @@
 
 #include "tocsin/plugin.hpp"
 
-namespace tocsin_plugins::logtail {
+namespace tocsin_plugins::log_match {
 namespace {
 
 constexpr std::string_view meta = ".[]()*+?{}|^$\\";
@@ -160,4 +160,4 @@ std::string_view Pattern::group(int index) const {
   return text.data() ? std::string_view(text.data(), text.size()) : std::string_view();
 }
 
-}  // namespace tocsin_plugins::logtail
+}  // namespace tocsin_plugins::log_match

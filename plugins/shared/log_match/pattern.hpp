@@ -12,7 +12,7 @@ class RE2;
 class StringPiece;
 }  // namespace re2
 
-namespace tocsin_plugins::logtail {
+namespace tocsin_plugins::log_match {
 
 /// `(?<name>` as `(?P<name>`, which is what RE2 before 2023 knows.
 std::string translate_groups(std::string_view pattern);
@@ -47,4 +47,4 @@ class Pattern {
   int used_ = 1;  ///< groups that are asked for: up to the last named one
 };
 
-}  // namespace tocsin_plugins::logtail
+}  // namespace tocsin_plugins::log_match

@@ -1,0 +1,55 @@
+// One [[match]]: its pattern and the series that it made so far. Thread: the instance's.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "log_match/pattern.hpp"
+#include "tocsin/plugin.hpp"
+
+namespace tocsin_plugins::log_match {
+
+class Match {
+ public:
+  static constexpr std::size_t most_label = 1024;  ///< bytes of a label's value, of the ABI
+
+  Match(const tsn::Config& table, const std::string& where);
+  /// Without a pattern: every line is `signal`.
+  explicit Match(std::string_view signal);
+
+  /// The entries of the option `match`; where there are none, one that makes every line a `fallback`.
+  static std::vector<Match> read(const tsn::Config& config, std::string_view fallback);
+
+  bool has_pattern() const noexcept { return pattern_.has_value(); }
+  bool find(std::string_view line) { return !pattern_ || pattern_->find(line); }
+  /// The value of the line found last: 1, or the number in the group `value`. False: the group holds no number.
+  bool value(double& out) const;
+  /// The series of the line found last. `more`: labels of the line itself, over which the pattern's and the entry's own
+  /// win; no NUL in them.
+  tsn::Status series(const tsn::Context& ctx, std::span<const tsn::LabelView> more, tsn::Series& out);
+  const std::string& signal() const noexcept { return signal_; }
+  const std::string& value_group() const noexcept { return value_; }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+  static constexpr std::size_t most_series = 100'000;  ///< the host's own limit, by default
+  void add_static_labels(const tsn::Config& table, const std::string& where);
+
+  std::string signal_, value_;
+  std::optional<Pattern> pattern_;
+  std::vector<Pattern::Group> groups_;  ///< those that are labels
+  int value_index_ = 0;
+  std::vector<std::pair<std::string, std::string>> labels_;
+  std::unordered_map<std::string, tsn::Series, Hash, std::equal_to<>> known_;  ///< by the texts of the labels
+  std::string key_;  ///< of the line at hand; kept to allocate once
+  std::vector<tsn::LabelView> views_;
+};
+
+}  // namespace tocsin_plugins::log_match
