@@ -87,7 +87,7 @@ class LinkCase(Case):
 
     def link(self, mail, what="Acknowledge"):
         text = mail.get_body(("plain",)).get_content()
-        found = re.search(rf"^{what}: (http://\S+)$", text, re.M)
+        found = re.search(rf"^{what}: (http://\S+)\s*$", text, re.M)
         self.assertTrue(found, text)
         self.assertIn(f'<a href="{found[1]}"', mail.get_body(("html",)).get_content())
         return found[1]
