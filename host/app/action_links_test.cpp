@@ -12,9 +12,9 @@ namespace {
 using api::LinkView;
 using model::AnswerKind;
 using model::IncidentStatus;
-using testing::have;
+using feedback_world::have;
 
-class LinkPath : public testing::FeedbackPath {
+class LinkPath : public feedback_world::FeedbackPath {
  protected:
   void SetUp() override {
     FeedbackPath::SetUp();

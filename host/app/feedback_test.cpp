@@ -12,9 +12,9 @@ namespace {
 
 using model::AnswerKind;
 using model::IncidentStatus;
-using testing::FeedbackPath;
-using testing::have;
-using testing::phone_routing;
+using feedback_world::FeedbackPath;
+using feedback_world::have;
+using feedback_world::phone_routing;
 
 TEST_F(FeedbackPath, AReplyAcknowledgesInTheNameOfTheContactWithThatNumber) {
   const auto incident = open();

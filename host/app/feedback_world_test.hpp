@@ -19,7 +19,7 @@
 #include "storage/journal.hpp"
 #include "telemetry/metrics.hpp"
 
-namespace tocsin::app::testing {
+namespace tocsin::app::feedback_world {
 
 using model::AnswerKind;
 using model::IncidentStatus;
@@ -175,4 +175,4 @@ class FeedbackPath : public ::testing::Test {
   std::vector<std::string> arrived;
 };
 
-}  // namespace tocsin::app::testing
+}  // namespace tocsin::app::feedback_world

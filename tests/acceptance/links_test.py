@@ -60,6 +60,18 @@ message = "{{loader}} failed: <b>disk</b>"
 """
 
 
+SMS = """external_url = "http://127.0.0.1:{port}"
+[source.http]
+[notifier.sms.send]
+url = "%s/send"
+body = '{"text": "{{text}}", "button": "{{ack_url}}"}'
+[contact.first]
+phone = "+966500000001"
+[policy.people]
+steps = [ { notify = ["sms:contact.first"] } ]
+""" + CONFIG[CONFIG.index("[route]"):]
+
+
 class Mailbox:
     def __init__(self):
         self.mails, self.lock = [], threading.Lock()
@@ -87,7 +99,7 @@ class LinkCase(Case):
 
     def link(self, mail, what="Acknowledge"):
         text = mail.get_body(("plain",)).get_content()
-        found = re.search(rf"^{what}: (http://\S+)$", text, re.M)
+        found = re.search(rf"^{what}: (http://\S+)\s*$", text, re.M)
         self.assertTrue(found, text)
         self.assertIn(f'<a href="{found[1]}"', mail.get_body(("html",)).get_content())
         return found[1]
@@ -199,6 +211,17 @@ class Links(LinkCase):
         self.assertEqual(call("POST", link, b"x" * 5000).status, 413)
         self.assertIn("not made here, or was altered", self.a.log.read_text())
         self.assertIn('tocsin_action_links_total{result="expired"} 2', self.a.get("/metrics").body.decode())
+
+    def test_an_sms_has_its_link_in_the_text_and_for_the_provider(self):
+        provider = self.hook(lambda request: (200, {}, b"{}"))
+        agent = self.agent(SMS % provider.url).start()
+        self.fail_loader(agent)
+        message = until(lambda: provider.json_bodies(), what="an SMS")[0]
+        link = re.search(r"^Ack: (http://\S+)$", message["text"], re.M)[1]
+        self.assertEqual(message["button"], link)
+        self.assertEqual(call("POST", link, b"").status, 200)
+        self.assertEqual(agent.incidents()[0]["acknowledged_by"], "first")
+        self.assertIn("first by SMS link", {e["actor"] for e in self.timeline(agent)})
 
     def test_what_is_over_has_no_links(self):
         self.begin()
