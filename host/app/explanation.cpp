@@ -42,11 +42,11 @@ std::string by_what(const Verdict& v) {
 
 // What kept somebody from being told, the most decisive first: an answer names one reason.
 constexpr std::array by_weight = {
-    VerdictKind::failed,      VerdictKind::paused,         VerdictKind::limited,          VerdictKind::silenced,
-    VerdictKind::inhibited,   VerdictKind::muted,          VerdictKind::outside_active,   VerdictKind::shadow,
-    VerdictKind::no_receiver, VerdictKind::acknowledged,   VerdictKind::flapping,         VerdictKind::storm,
-    VerdictKind::cooldown,    VerdictKind::in_flight,      VerdictKind::below_open_after, VerdictKind::deduplicated,
-    VerdictKind::group_wait,  VerdictKind::group_interval, VerdictKind::repeat_interval};
+    VerdictKind::failed,         VerdictKind::silenced,       VerdictKind::inhibited,        VerdictKind::muted,
+    VerdictKind::outside_active, VerdictKind::paused,         VerdictKind::limited,          VerdictKind::shadow,
+    VerdictKind::no_receiver,    VerdictKind::acknowledged,   VerdictKind::flapping,         VerdictKind::storm,
+    VerdictKind::cooldown,       VerdictKind::in_flight,      VerdictKind::below_open_after, VerdictKind::deduplicated,
+    VerdictKind::group_wait,     VerdictKind::group_interval, VerdictKind::repeat_interval};
 
 std::string reason_of(const Verdict& v) {
   switch (v.kind) {
@@ -142,6 +142,9 @@ class Answer {
       if (v.kind == VerdictKind::told) told_[v.delivery_key] = v.at;
     }
     for (const model::Attempt& a : facts.retrying) retrying_[a.delivery_key] = &a;
+    for (const Verdict& v : facts.verdicts) {
+      if (v.kind == VerdictKind::limited && v.until > facts.now) limited_.insert(v.delivery_key);
+    }
   }
 
   Explanation give() {
@@ -211,7 +214,8 @@ class Answer {
     std::set<std::pair<std::string, std::string>> seen;
     std::size_t messages = 0;
     for (const Verdict& v : facts_.verdicts) {
-      if (v.kind != VerdictKind::told || !in_span(v) || !concerns(v) || failed(v) || retrying_.contains(v.delivery_key))
+      if (v.kind != VerdictKind::told || !in_span(v) || !concerns(v) || failed(v) ||
+          retrying_.contains(v.delivery_key) || limited_.contains(v.delivery_key))
         continue;
       ++messages;
       if (seen.insert({v.who, v.target}).second) told.push_back(&v);
@@ -422,6 +426,7 @@ class Answer {
   const Facts& facts_;
   std::map<std::string, base::Time> failed_, told_;  ///< when last, by key
   std::map<std::string, const model::Attempt*> retrying_;
+  std::set<std::string> limited_;  ///< keys of messages that the limits hold just now
   Explanation out_;
 };
 

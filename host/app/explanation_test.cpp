@@ -81,7 +81,7 @@ TEST_F(Explained, NamesWhatHeldItBackAndWhatToDo) {
 }
 
 TEST_F(Explained, HasAReasonAndARemedyForEachKind) {
-  for (int kind = 2; kind <= static_cast<int>(VerdictKind::failed); ++kind) {
+  for (int kind = 2; kind <= static_cast<int>(VerdictKind::limited); ++kind) {
     facts.verdicts.clear();
     model::Verdict& v = add(static_cast<VerdictKind>(kind), 1s, "sms:contact.first");
     v.by = "x";
@@ -95,6 +95,20 @@ TEST_F(Explained, HasAReasonAndARemedyForEachKind) {
       EXPECT_NE(a.remedy, "") << model::to_string(k);
     }
   }
+}
+
+TEST_F(Explained, AMessageThatTheLimitsHoldHasToldNobodyYet) {
+  const std::string key = add(VerdictKind::told, 1s, "sms:contact.first", "first").delivery_key;
+  model::Verdict& v = add(VerdictKind::limited, 1s, "sms:contact.first", "first");
+  v.delivery_key = key;
+  v.text = "the limits of sms (5/15m) are reached";
+  v.until = facts.now + 1min;
+  EXPECT_EQ(
+      answer().verdict,
+      "nobody was told: the message to first by sms:contact.first waits until 2026-11-20T05:01:00Z (the limits of "
+      "sms (5/15m) are reached)");
+  facts.now += 2min;
+  EXPECT_TRUE(answer().told) << "it has left since";
 }
 
 TEST_F(Explained, AMessageThatDiedToldNobody) {

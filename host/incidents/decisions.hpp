@@ -205,6 +205,7 @@ struct Desk::Impl {
   // --- digests.cpp ---------------------------------------------------------------------------------------------------
   bool gather(model::Delivery& message, bool at_once, base::Time at, const model::Pause* pause = nullptr);
   bool first_of_critical(const Record& record, const std::vector<model::Alert>& alerts) const;
+  void look_at_digest(const std::string& key, base::Time at);
   void send_digest(const std::string& key, base::Time at);
   void send_gathered(model::Delivery message, base::Time at);
   void digest_ended(const model::Delivery& digest, base::Time now);

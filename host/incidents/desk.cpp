@@ -80,11 +80,7 @@ void Desk::Impl::run_due(base::Time now) {
     }
     if (key.front() == 'd') {
       due_.erase(due_.begin());
-      // Those of a storm that were gathered before a pause wait for its end.
-      if (pause_ && pause_->at(at) && !pause_->except_critical)
-        due_.insert({pause_->until, key});
-      else
-        send_digest(key.substr(1), at);
+      look_at_digest(key.substr(1), at);
       continue;
     }
     if (key.front() == 'f') {

@@ -119,6 +119,14 @@ void Desk::Impl::verdict_of_message(const Delivery& message, Said said, base::Ti
   say(about, std::move(said), at).group_key = message.group_key;
 }
 
+/// One of a storm that was gathered before a pause waits for its end.
+void Desk::Impl::look_at_digest(const std::string& key, base::Time at) {
+  if (!storms_.gathers(key)) return;  // a pause moved it, and it has left
+  if (!pause_ || !pause_->at(at) || pause_->except_critical) return send_digest(key, at);
+  storms_.move(key, pause_->until);
+  due_.insert({pause_->until, "d" + key});
+}
+
 /// What was gathered alone leaves as it is.
 void Desk::Impl::send_gathered(Delivery message, base::Time at) {
   storms_.ended(message.digest);

@@ -101,6 +101,7 @@ void Desk::Impl::shift_digests(base::Time from, base::Time to) {
   for (const std::string& key : keys) {
     due_.erase({from, key});
     due_.insert({to, key});
+    storms_.move(key.substr(1), to);
   }
 }
 

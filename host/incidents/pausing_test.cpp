@@ -231,6 +231,34 @@ TEST(Pause, MessagesThatWaitSurviveARestart) {
   EXPECT_EQ(leaving(w), (Told{"first: A"}));
 }
 
+TEST(Pause, MessagesThatJoinAfterItsEndWasMovedLeaveAtItsNewEnd) {
+  for (const bool exempt : {false, true}) {
+    World w(ladder_routing());
+    w.fire(labels);
+    w.fire(Labels{{"alertname", "B"}});
+    w.deliver_all();
+    w.told();
+    const auto change = [&](base::Duration lasts) {
+      model::Pause wanted = pause_for(w, lasts);
+      wanted.except_critical = exempt;
+      ASSERT_EQ(w.act(w.desk->pause(wanted, w.now())), "");
+    };
+    change(2h);
+    ASSERT_TRUE(w.set(w.incidents()[0], IncidentStatus::acknowledged, "second"));
+    change(1h);
+    ASSERT_TRUE(w.set(w.incidents()[1], IncidentStatus::acknowledged, "second"));
+    change(3h);
+    ASSERT_TRUE(w.set(w.incidents()[1], IncidentStatus::in_progress, "second"));
+    change(1h);
+    w.pass(1h);
+    ASSERT_EQ(w.told().size(), 1u);
+    EXPECT_TRUE(w.newest().title.starts_with("2 messages in one")) << w.newest().title << ": the dedup has the third";
+    w.deliver_all();
+    w.pass(24h);
+    EXPECT_EQ(w.told(), nothing);
+  }
+}
+
 TEST(Pause, CriticalWaitsTooUnlessItIsExempt) {
   World w(ladder_routing());
   pause(w, 1h);

@@ -38,6 +38,19 @@ bool Storms::gather(model::Delivery& message, bool at_once, base::Time at, base:
   return true;
 }
 
+bool Storms::gathers(const std::string& digest) const {
+  const auto messages = gathered_.find(digest);
+  if (messages == gathered_.end() || messages->second.empty()) return false;
+  const auto open = open_.find(recipient_of(messages->second.front()));
+  return open != open_.end() && open->second == digest;
+}
+
+void Storms::move(const std::string& digest, base::Time to) {
+  const auto messages = gathered_.find(digest);
+  if (messages == gathered_.end()) return;
+  for (model::Delivery& message : messages->second) message.next_attempt_at = to;
+}
+
 const Storms::Messages& Storms::close(const std::string& digest) {
   const Messages& messages = gathered_.at(digest);
   open_.erase(recipient_of(messages.front()));

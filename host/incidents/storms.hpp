@@ -25,6 +25,10 @@ class Storms {
   /// counted only. While something is gathered what follows is too, so that nothing overtakes. `until`: gathered in any
   /// case, until then; no_time: not in any case.
   bool gather(model::Delivery& message, bool at_once, base::Time at, base::Time until = {});
+  /// It still gathers.
+  bool gathers(const std::string& digest) const;
+  /// It is due then instead; what joins it is too.
+  void move(const std::string& digest, base::Time to);
   /// The digest's messages; it is on its way from now on.
   const Messages& close(const std::string& digest);
   /// What a digest that has ended told; empty: it is none.
