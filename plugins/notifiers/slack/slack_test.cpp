@@ -1,14 +1,13 @@
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "blocks.hpp"
+#include "buttons.hpp"
+#include "scripted_slack.hpp"
+#include "state.hpp"
 #include "tocsin/testing/fake_host.hpp"
 #include "verdict.hpp"
 
@@ -37,12 +36,34 @@ void expect_text(const json& text, std::size_t most) {
   const auto value = text.at("text").get<std::string>();
   EXPECT_GE(length(value), 1u);
   EXPECT_LE(length(value), most) << value;
+  if (text.at("type") == "mrkdwn") EXPECT_EQ(text.at("verbatim"), true) << "names in it would be looked for";
   if (text.at("type") == "mrkdwn")
     for (auto at = value.find('&'); at != value.npos; at = value.find('&', at + 1)) {
       EXPECT_TRUE(value.compare(at, 5, "&amp;") == 0 || value.compare(at, 4, "&lt;") == 0 ||
                   value.compare(at, 4, "&gt;") == 0)
           << value.substr(at, 8);
     }
+}
+
+void expect_buttons(const json& elements) {
+  EXPECT_GE(elements.size(), 1u);
+  EXPECT_LE(elements.size(), 25u);
+  for (const auto& element : elements) {
+    EXPECT_LE(element.at("action_id").get<std::string>().size(), 255u);
+    EXPECT_LE(element.value("value", "").size(), 2000u);
+    EXPECT_LE(element.value("url", "").size(), 3000u);
+    if (element.at("type") == "button") expect_text(element.at("text"), 75);
+    for (const auto& option : element.value("options", json::array())) {
+      expect_text(option.at("text"), 75);
+      EXPECT_LE(option.at("value").get<std::string>().size(), 75u);
+    }
+    if (element.contains("confirm")) {
+      expect_text(element["confirm"].at("title"), 100);
+      expect_text(element["confirm"].at("text"), 300);
+      expect_text(element["confirm"].at("confirm"), 30);
+      expect_text(element["confirm"].at("deny"), 30);
+    }
+  }
 }
 
 /// Slack's limits, from its reference of each block.
@@ -65,14 +86,22 @@ void expect_within_limits(const json& body) {
     } else if (type == "context") {
       EXPECT_LE(block.at("elements").size(), 10u);
       for (const auto& element : block["elements"]) expect_text(element, 3000);
+    } else if (type == "actions") {
+      expect_buttons(block.at("elements"));
     } else {
       EXPECT_EQ(type, "divider");
     }
   }
 }
 
-json body_of(const tsn::Message& message, const SlackPlace& place = {}) {
-  return json::parse(slack_body(message, place));
+json body_of(const tsn::Message& message, Buttons buttons = Buttons::links) {
+  return json::parse(slack_body(message, {}, buttons));
+}
+/// Its block of that type; null where it has none.
+json block_in(const json& body, const std::string& type) {
+  for (const auto& block : body.at("blocks"))
+    if (block.at("type") == type) return block;
+  return nullptr;
 }
 
 TEST(SlackBlocks, TellTheWholeIncidentWithATextForNotices) {
@@ -104,7 +133,10 @@ TEST(SlackBlocks, KeepSlacksLimitsWhateverTheTexts) {
     const std::string href = "https://a.example/" + std::string(2500, 'x') + "|&<";
     incident.links.assign(60, {wide, href});
     incident.timeline.assign(90, {1, wide, wide, wide, wide, wide});
-    expect_within_limits(body_of(message));
+    message.actions.assign(40, {TSN_ANSWER_ACKNOWLEDGE, wide, "https://a.example/" + std::string(100, 'y')});
+    for (const auto buttons : {Buttons::links, Buttons::presses}) expect_within_limits(body_of(message, buttons));
+    const auto reply = json::parse(slack_reply(message, {"C1", "1.000001", {}}));
+    EXPECT_LE(length(reply.at("text").get<std::string>()), 40'000u);
   }
 }
 
@@ -136,6 +168,123 @@ TEST(SlackBlocks, CuttingSplitsNoEscapeAndNoCharacter) {
   EXPECT_EQ(mrkdwn("😀😀", 3), "😀\xe2\x80\xa6");
 }
 
+TEST(SlackBlocks, AMegabyteOfTextIsCutInGoodTime) {
+  const std::string vast(1u << 20, '<');
+  auto message = sample_message();
+  message.title = message.text = message.incident.description = message.incident.owner = vast;
+  message.incident.alerts[0].message = vast;
+  expect_within_limits(body_of(message, Buttons::presses));
+}
+
+TEST(SlackBlocks, ControlCharactersGoAndWritingFromTheRightStays) {
+  auto message = sample_message();
+  message.title = "a\x01\x1b[31mb\x7f\xff فشل التحميل 😀";
+  const auto body = body_of(message);
+  const auto title = body["blocks"][0]["text"]["text"].get<std::string>();
+  EXPECT_EQ(title, "[HIGH] a [31mb\xef\xbf\xbd فشل التحميل 😀");
+}
+
+// --- state ---
+
+std::string state_of(const tsn::Message& message) {
+  return state_block(message)["elements"][0]["text"];
+}
+
+TEST(SlackState, IsOneLineWithTheSeveritysColour) {
+  auto message = sample_message();
+  EXPECT_EQ(state_of(message), ":large_orange_circle: *HIGH*  ·  *OPEN*  ·  2 firing");
+  message.incident.severity = TSN_SEV_CRITICAL;
+  message.incident.status = TSN_INC_IN_PROGRESS;
+  message.incident.owner = "<!here>";
+  message.incident.alerts[0].firing = false;
+  EXPECT_EQ(state_of(message),
+            ":red_circle: *CRITICAL*  ·  *IN PROGRESS*  ·  owner &lt;!here&gt;  ·  1 firing, 1 resolved");
+}
+
+TEST(SlackState, OfWhatIsOverIsGreenWhateverTheMessageSays) {
+  auto message = sample_message();
+  message.kind = TSN_MSG_UPDATE;  // a note on a resolved incident
+  message.incident.status = TSN_INC_RESOLVED;
+  EXPECT_TRUE(state_of(message).starts_with(":white_check_mark: *HIGH*  ·  *RESOLVED*")) << state_of(message);
+  EXPECT_EQ(as_state(message).kind, TSN_MSG_RESOLVED);
+  message.incident.status = TSN_INC_OPEN;
+  EXPECT_EQ(as_state(message).kind, TSN_MSG_FIRING);
+}
+
+TEST(SlackState, ATestHasNone) {
+  auto message = sample_message();
+  message.kind = TSN_MSG_TEST;
+  EXPECT_TRUE(state_block(message).is_null());
+  EXPECT_TRUE(block_in(body_of(message, Buttons::presses), "actions").is_null());
+}
+
+// --- buttons ---
+
+TEST(SlackButtons, WithoutInteractionsAreTheMessagesSignedLinks) {
+  const auto elements = block_in(body_of(sample_message()), "actions")["elements"];
+  ASSERT_EQ(elements.size(), 2u);
+  EXPECT_EQ(elements[0]["text"]["text"], "Acknowledge");
+  EXPECT_EQ(elements[0]["url"], "https://tocsin.example.com/a/AbC.dEf_1-2");
+  EXPECT_FALSE(elements[0].contains("value"));
+}
+
+TEST(SlackButtons, OfAMessageWithoutLinksAreNone) {
+  auto message = sample_message();
+  message.actions.clear();
+  EXPECT_TRUE(block_in(body_of(message), "actions").is_null());
+  message.actions = {{TSN_ANSWER_ACKNOWLEDGE, "x", "javascript:alert(1)"}};
+  EXPECT_TRUE(block_in(body_of(message), "actions").is_null());
+}
+
+TEST(SlackButtons, SayWhatAPressMeansByTheirValues) {
+  const auto id = std::string(sample_message().incident.correlation_id);
+  std::vector<std::pair<tsn_answer_kind, long>> meant;
+  const auto elements = block_in(body_of(sample_message(), Buttons::presses), "actions")["elements"];
+  for (const auto& element : elements) {
+    json values = json::array();
+    if (element.contains("value")) values.push_back(element["value"]);
+    for (const auto& option : element.value("options", json::array())) values.push_back(option["value"]);
+    for (const auto& value : values) {
+      const auto meaning = meaning_of(element["action_id"].get<std::string>(), value.get<std::string>());
+      ASSERT_TRUE(meaning) << element;
+      EXPECT_EQ(meaning->incident, id);
+      meant.emplace_back(meaning->kind, meaning->lasts.count());
+    }
+    EXPECT_FALSE(element.contains("url"));
+  }
+  const decltype(meant) all = {{TSN_ANSWER_ACKNOWLEDGE, 0},
+                               {TSN_ANSWER_ESCALATE, 0},
+                               {TSN_ANSWER_RESOLVE, 0},
+                               {TSN_ANSWER_SNOOZE, 30},
+                               {TSN_ANSWER_SNOOZE, 60}};
+  EXPECT_EQ(meant, all);
+}
+
+TEST(SlackButtons, WhatCannotBeDoneHasNone) {
+  auto message = sample_message();
+  message.incident.status = TSN_INC_ACKNOWLEDGED;
+  EXPECT_EQ(block_in(body_of(message, Buttons::presses), "actions").dump().find("tocsin.acknowledge"),
+            std::string::npos);
+  message.incident.status = TSN_INC_RESOLVED;
+  EXPECT_TRUE(block_in(body_of(message, Buttons::presses), "actions").is_null());
+  message.incident.status = TSN_INC_OPEN;
+  message.incident.correlation_id = "";
+  EXPECT_TRUE(block_in(body_of(message, Buttons::presses), "actions").is_null());
+}
+
+TEST(SlackButtons, OtherActionsMeanNothing) {
+  for (const auto& [action, value] : {std::pair("tocsin.link.1", ""),
+                                      {"other", "i1"},
+                                      {"tocsin.acknowledge", ""},
+                                      {"tocsin.acknowledge", "a b"},
+                                      {"tocsin.snooze", "30"},
+                                      {"tocsin.snooze", "31 i1"},
+                                      {"tocsin.snooze", "30x i1"},
+                                      {"tocsin.snooze", "-30 i1"},
+                                      {"", ""}})
+    EXPECT_FALSE(meaning_of(action, value)) << action << " " << value;
+}
+
 // --- what the answers mean ---
 
 HttpAnswer answered(long status, std::string body, std::map<std::string, std::string> headers = {}) {
@@ -150,7 +299,7 @@ tsn::Status webhook(long status, const std::string& body, std::map<std::string, 
 }
 tsn::Status api(const std::string& body, long status = 200, std::map<std::string, std::string> headers = {}) {
   Posted posted;
-  return post_message_verdict(answered(status, body, std::move(headers)), "[notifier.slack]", 0, posted);
+  return api_verdict("chat.postMessage", answered(status, body, std::move(headers)), "[notifier.slack]", 0, posted);
 }
 
 TEST(SlackWebhook, OnlyThePlainOkIsSuccess) {
@@ -208,79 +357,25 @@ TEST(SlackApi, AnAnswerThatIsNotSlacksLeavesTheOutcomeOpen) {
   EXPECT_EQ(api("<html>", 502).value(), TSN_FAILED);
 }
 
+TEST(SlackApi, SaysWhatToDoAboutAChannelTheAppIsNotIn) {
+  EXPECT_NE(api(refused("not_in_channel")).text().find("/invite @"), std::string::npos);
+}
+
+TEST(SlackApi, HandsOnWhatSlackSaysOfABodyItRefused) {
+  const auto status = api(R"({"ok":false,"error":"invalid_blocks","response_metadata":
+    {"messages":["[ERROR] must be less than 151 characters [json-pointer:/blocks/0/text/text]"]}})");
+  EXPECT_NE(status.text().find("less than 151 characters"), std::string::npos) << status.text();
+  for (const char* odd : {R"([])", R"({"messages":[]})", R"({"messages":[7]})", R"("x")"})
+    EXPECT_EQ(api(R"({"ok":false,"error":"invalid_blocks","response_metadata":)" + std::string(odd) + "}").value(),
+              TSN_INVALID);
+}
+
 TEST(SlackApi, NamesTheScopeThatIsMissing) {
   EXPECT_NE(api(R"({"ok":false,"error":"missing_scope","needed":"chat:write"})").text().find("chat:write"),
             std::string::npos);
 }
 
 // --- the plugin on the line ---
-
-/// Gives each connection the next of its answers ("": hangs up) and keeps what came.
-class ScriptedSlack {
- public:
-  explicit ScriptedSlack(std::vector<std::string> answers) : answers_(std::move(answers)) {
-    listener_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(listen(listener_, 4), 0);
-    socklen_t size = sizeof address;
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { serve(); });
-  }
-  ~ScriptedSlack() { finish(); }
-  const std::vector<std::string>& requests() {
-    finish();
-    return requests_;
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
-
- private:
-  void finish() {
-    if (!thread_.joinable()) return;
-    shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    close(listener_);
-  }
-  void serve() {
-    for (const auto& answer : answers_) {
-      const int line = accept(listener_, nullptr, nullptr);
-      if (line < 0) return;
-      requests_.push_back(read_request(line));
-      if (!answer.empty()) {
-        const std::string bytes =
-            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(answer.size()) + "\r\n\r\n" +
-            answer;
-        EXPECT_EQ(::send(line, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
-      }
-      close(line);
-    }
-  }
-  static std::string read_request(int line) {
-    std::string request;
-    char buffer[65536];
-    for (std::size_t need = std::string::npos; request.size() < need;) {
-      const auto n = read(line, buffer, sizeof buffer);
-      if (n <= 0) break;
-      request.append(buffer, static_cast<std::size_t>(n));
-      const auto head = request.find("\r\n\r\n");
-      if (head == std::string::npos) continue;
-      need = head + 4 + std::strtoul(request.c_str() + request.find("Content-Length: ") + 16, nullptr, 10);
-    }
-    return request;
-  }
-  std::vector<std::string> answers_, requests_;
-  int listener_ = -1, port_ = 0;
-  std::thread thread_;
-};
-
-json sent_in(const std::string& request) {
-  return json::parse(request.substr(request.find("\r\n\r\n") + 4));
-}
-
-constexpr auto posted = R"({"ok":true,"channel":"C024BE91L","ts":"1503435956.000247"})";
 
 TEST(Slack, PostsToItsWebhook) {
   ScriptedSlack server({"ok"});
@@ -302,39 +397,8 @@ TEST(Slack, ALostAnswerIsAnUnknownOutcomeAndShowsNoSecret) {
   EXPECT_EQ(answer.text.find("s3cret"), std::string::npos) << answer.text;
 }
 
-TEST(Slack, LaterMessagesOfAnIncidentAreRepliesToItsFirst) {
-  ScriptedSlack server({posted, R"({"ok":true,"channel":"C024BE91L","ts":"1503435999.000001"})"});
-  FakeHost host;
-  auto slack = host.create({}, Value::table({{"token", "xoxb-s3cret"}, {"api_url", server.url() + "/api/"}}));
-  auto message = sample_message();
-  message.recipient = {"slack:#ops", "#ops", "#ops"};
-  const auto first = slack->deliver(message);
-  ASSERT_EQ(first.status, TSN_OK) << first.text;
-  EXPECT_EQ(first.delivered.provider_id, "C024BE91L:1503435956.000247");
-  message.kind = TSN_MSG_RESOLVED;
-  message.provider_id = first.delivered.provider_id;
-  EXPECT_EQ(slack->deliver(message).delivered.provider_id, first.delivered.provider_id);
-  const auto& requests = server.requests();
-  EXPECT_TRUE(requests.at(0).starts_with("POST /api/chat.postMessage HTTP/1.1\r\n"));
-  EXPECT_NE(requests[0].find("\r\nAuthorization: Bearer xoxb-s3cret\r\n"), std::string::npos);
-  EXPECT_EQ(sent_in(requests[0])["channel"], "#ops");
-  EXPECT_FALSE(sent_in(requests[0]).contains("thread_ts"));
-  EXPECT_EQ(sent_in(requests.at(1))["channel"], "C024BE91L");
-  EXPECT_EQ(sent_in(requests[1])["thread_ts"], "1503435956.000247");
-}
-
-TEST(Slack, AThreadThatIsGoneIsBegunAnew) {
-  ScriptedSlack server({R"({"ok":false,"error":"message_not_found"})", posted});
-  FakeHost host;
-  auto slack = host.create({}, Value::table({{"token", "xoxb-1"}, {"api_url", server.url()}}));
-  auto message = sample_message();
-  message.provider_id = "C1:1.000001";
-  EXPECT_EQ(slack->deliver(message).delivered.provider_id, "C024BE91L:1503435956.000247");
-  EXPECT_FALSE(sent_in(server.requests().at(1)).contains("thread_ts"));
-}
-
 TEST(Slack, WithoutAChannelOfItsOwnAMessageGoesToTheConfiguredOne) {
-  ScriptedSlack server({posted});
+  ScriptedSlack server({taken()});
   FakeHost host;
   auto slack = host.create({}, Value::table({{"token", "xoxb-1"}, {"channel", "#major"}, {"api_url", server.url()}}));
   auto message = sample_message();
