@@ -228,7 +228,10 @@ class Slack(Case):
         payload = {"type": "block_actions", "user": {"id": user, "name": "first.of.slack"}, "actions": [pressed],
                    "trigger_id": f"1.{user}.{action}", "container": {"channel_id": channel, "message_ts": POSTED["ts"]},
                    "message": {"ts": POSTED["ts"], "blocks": body["blocks"]}, "response_url": self.slack.url + "/actions/x"}
-        form = urllib.parse.urlencode({"payload": json.dumps(payload)}).encode()
+        return self.hand_over({"payload": json.dumps(payload)}, secret, at)
+
+    def hand_over(self, form, secret=SIGNING, at=None):
+        form = urllib.parse.urlencode(form).encode()
         at = str(int(time.time() if at is None else at))
         signature = "v0=" + hmac.new(secret.encode(), b"v0:" + at.encode() + b":" + form, hashlib.sha256).hexdigest()
         return call("POST", self.a.url + "/callbacks/slack", form, {
@@ -284,6 +287,23 @@ class Slack(Case):
         self.assertEqual(self.press("tocsin.resolve", body, secret="guessed"), 401)
         self.assertEqual(self.press("tocsin.resolve", body, at=time.time() - 400), 401)
         self.assertEqual(self.a.incidents()[0]["status"], "OPEN")
+
+    def test_a_command_does_the_same_by_the_number(self):
+        self.start_api(POSTED, more=INTERACTIONS)
+        self.fail_loader()
+        self.bodies()
+        number = self.a.incidents()[0]["number"]
+        self.assertEqual(self.hand_over({"command": "/tocsin", "text": f"resolve #{number} disk replaced", "user_id": "U1", "user_name": "second",
+                                         "trigger_id": "1.2", "channel_id": "C1", "response_url": self.slack.url + "/actions/x"}), 200)
+        self.assertEqual(self.a.incidents()[0]["status"], "RESOLVED")
+        self.assertIn("resolved by second", until(lambda: self.to("/actions/x"), what="an answer")[0]["text"])
+
+    def test_hostile_texts_keep_the_contract(self):
+        self.start_api(POSTED, more=INTERACTIONS)
+        for loader in ("<!here>@channel&" * 50, "\u202eفشل 😀" * 60, "`*_~|>\n" * 100):
+            self.fail_loader(loader)
+        for body in self.bodies(3):
+            self.check_contract_quietly("chat.postMessage", body)
 
     def test_a_person_who_presses_in_a_direct_message_sees_it_change(self):
         self.start_api({**POSTED, "channel": "D1"}, target='slack:contact.first"] } ]\n[contact.first]\nslack = "U0000001"\n#', more=INTERACTIONS)

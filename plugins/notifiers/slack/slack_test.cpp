@@ -36,13 +36,14 @@ void expect_text(const json& text, std::size_t most) {
   const auto value = text.at("text").get<std::string>();
   EXPECT_GE(length(value), 1u);
   EXPECT_LE(length(value), most) << value;
-  if (text.at("type") == "mrkdwn") EXPECT_EQ(text.at("verbatim"), true) << "names in it would be looked for";
-  if (text.at("type") == "mrkdwn")
+  if (text.at("type") == "mrkdwn") {
+    EXPECT_EQ(text.at("verbatim"), true) << "names in it would be looked for";
     for (auto at = value.find('&'); at != value.npos; at = value.find('&', at + 1)) {
       EXPECT_TRUE(value.compare(at, 5, "&amp;") == 0 || value.compare(at, 4, "&lt;") == 0 ||
                   value.compare(at, 4, "&gt;") == 0)
           << value.substr(at, 8);
     }
+  }
 }
 
 void expect_buttons(const json& elements) {
