@@ -25,14 +25,15 @@ class Slack {
       {.key = "interactions",
        .type = tsn::table,
        .flags = tsn::secret,
-       .doc = "Buttons under messages: path, and signing_secret of the app; users, who alone may press (member ids)"},
+       .doc = "Buttons and a slash command: path, and signing_secret of the app; users, who alone may use them (member "
+              "ids)"},
       {.key = "api_url", .fallback = "\"https://slack.com/api\"", .doc = "Base of the Web API"},
       {.key = "ca_file", .doc = "PEM file with a root certificate of your own, beside the system's"},
       {.key = "proxy_url", .doc = "Proxy for outgoing calls; default: [http] proxy_url"},
       {.key = "no_proxy", .type = tsn::array, .doc = "Hosts reached without the proxy"},
   };
   static constexpr tsn::Route routes[] = {
-      {"POST", "{interactions.path}", "What people press under messages, from Slack"},
+      {"POST", "{interactions.path}", "What people press or type, from Slack"},
   };
   static constexpr const char* needs[] = {"network"};
   static constexpr std::uint32_t features = tsn::no_recipient | tsn::channels;
