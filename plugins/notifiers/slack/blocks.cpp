@@ -130,7 +130,7 @@ std::string change_of(const tsn::Message& message, const Page& page) {
   std::string text = page.lead;
   if (!page.title.empty() && text.starts_with(page.title + ": ")) text.erase(0, page.title.size() + 2);
   if (!text.empty() && text != page.title) return text;
-  if (is_over(message)) return "Resolved";
+  if (message.kind == TSN_MSG_RESOLVED || is_over(message)) return "Resolved";
   return message.kind == TSN_MSG_FIRING ? "Still firing" : "Changed";
 }
 

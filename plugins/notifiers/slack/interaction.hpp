@@ -28,6 +28,7 @@ struct Press {
   std::string response_url;
   std::string blocks;  ///< the message's as JSON, only of a direct message; empty: none
 
+  const std::string& shown_name() const { return user_name.empty() ? user : user_name; }
   bool is_command() const { return ts.empty(); }
   bool direct() const { return channel.starts_with('D'); }
 };

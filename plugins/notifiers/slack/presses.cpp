@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr tsn::Time a_minute = 60'000'000'000, three_seconds = 3'000'000'000;
+constexpr tsn::Time a_minute = 60'000'000'000, three_seconds = 3'000'000'000, one_escalation = 30'000'000'000;
 constexpr std::chrono::milliseconds patience_of_slack(2500), for_the_way_back(50);
 constexpr std::size_t most_sentence = 2000;
 
@@ -157,24 +157,45 @@ bool Presses::may_press(const std::string& user) const {
 
 void Presses::take(const Press& press) {
   tsn::Answered became;
-  tsn::Status status = tsn::ok;
-  if (may_press(press.user)) {
-    const std::string message = press.is_command() ? std::string() : press.channel + ":" + press.ts;
-    tsn::PersonAnswer answer;
-    answer.kind = press.meaning.kind, answer.incident = press.meaning.incident, answer.lasts = press.meaning.lasts;
-    answer.id = press.id, answer.provider_id = message, answer.text = press.meaning.text;
-    answer.address = press.user, answer.actor = press.user_name.empty() ? press.user : press.user_name;
-    answer.way = press.is_command() ? "Slack command" : "Slack button";
-    status = ctx_.feedback().answer(answer, &became);
-  } else {
-    ctx_.count("interactions_not_allowed");
-    status = tsn::denied("you are not among those who may do this here; see users of interactions in [notifier." +
-                         ctx_.name() + "]");
-  }
+  const auto status = hand_in(press, became);
   if (!status) ctx_.info("a press by " + press.user + " changed nothing: " + status.text());
   const auto sentence = sentence_for(status, became);
   const auto now_is = status ? became.status : tsn_incident_status{0};
   if (!replies_.push([this, press, sentence, now_is] { tell(press, sentence, now_is); })) ctx_.count("replies_dropped");
+}
+
+tsn::Status Presses::hand_in(const Press& press, tsn::Answered& became) {
+  if (!may_press(press.user)) {
+    ctx_.count("interactions_not_allowed");
+    return tsn::denied("you are not among those who may do this here; see users of interactions in [notifier." +
+                       ctx_.name() + "]");
+  }
+  if (auto status = escalated_just_now(press); !status) return status;
+  const std::string message = press.is_command() ? std::string() : press.channel + ":" + press.ts;
+  tsn::PersonAnswer answer;
+  answer.kind = press.meaning.kind, answer.incident = press.meaning.incident, answer.lasts = press.meaning.lasts;
+  answer.id = press.id, answer.provider_id = message, answer.text = press.meaning.text;
+  answer.address = press.user, answer.actor = press.shown_name();
+  answer.way = press.is_command() ? "Slack command" : "Slack button";
+  auto status = ctx_.feedback().answer(answer, &became);
+  if (status) note_escalation(press);
+  return status;
+}
+
+tsn::Status Presses::escalated_just_now(const Press& press) const {
+  const auto at = escalations_.find(press.meaning.incident);
+  if (press.meaning.kind != TSN_ANSWER_ESCALATE || at == escalations_.end()) return tsn::ok;
+  const auto ago = ctx_.now() - at->second.at;
+  if (ago >= one_escalation) return tsn::ok;
+  return tsn::invalid(at->second.by + " escalated it " + std::to_string(ago / 1'000'000'000) +
+                      " s ago; do it again in a while if it is to go one step further");
+}
+
+void Presses::note_escalation(const Press& press) {
+  if (press.meaning.kind != TSN_ANSWER_ESCALATE) return;
+  const auto now = ctx_.now();
+  std::erase_if(escalations_, [&](const auto& each) { return now - each.second.at >= one_escalation; });
+  escalations_[press.meaning.incident] = {now, press.shown_name()};
 }
 
 /// The host tells nobody of what they did themselves, so in a direct message this is what changes it.

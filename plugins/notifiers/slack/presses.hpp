@@ -7,6 +7,7 @@
 // press waiting.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -41,6 +42,10 @@ class Presses {
   void refuse(const std::string& why, const tsn::Request& request, tsn::Response& response);
   bool may_press(const std::string& user) const;
   void take(const Press& press);
+  tsn::Status hand_in(const Press& press, tsn::Answered& became);
+  /// Two people who look at the same message both mean the same next step.
+  tsn::Status escalated_just_now(const Press& press) const;
+  void note_escalation(const Press& press);
   /// On the second thread: to the one who pressed.
   void tell(const Press& press, const std::string& sentence, tsn_incident_status status);
   void respond(const Press& press, const std::string& body);
@@ -50,7 +55,12 @@ class Presses {
   const std::string api_url_;
   HttpClient client_;  ///< of the second thread
   Errands answers_, replies_;
-  std::mutex mutex_;
+  struct Escalation {
+    tsn::Time at = 0;
+    std::string by;
+  };
+  std::map<std::string, Escalation> escalations_;  ///< by incident; of the answers' thread
+  std::mutex mutex_;                               ///< said_refused_
   tsn::Time said_refused_ = 0;
 };
 

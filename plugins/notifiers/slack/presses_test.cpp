@@ -328,6 +328,19 @@ TEST_F(Pressed, ByTwoPeopleAtOnceIsTwoAnswers) {
   EXPECT_EQ(sent_in(slack->wait_for(2).at(1))["text"], "1042 was acknowledged before");
 }
 
+TEST_F(Pressed, AnEscalationByTwoPeopleAtOnceIsOneStep) {
+  start({"ok", "ok", "ok", "ok"});
+  press(press_of("tocsin.escalate"));
+  press(press_of("tocsin.escalate", "U0000002", "second"));
+  EXPECT_EQ(host.answers().size(), 1u);
+  EXPECT_NE(sent_in(slack->wait_for(2).at(1))["text"].get<std::string>().find("first escalated it 0 s ago"),
+            std::string::npos);
+  press(press_of("tocsin.acknowledge", "U0000002", "second"));  // that is not held back
+  host.advance(std::chrono::seconds(30));
+  press(press_of("tocsin.escalate", "U0000002", "second"));
+  EXPECT_EQ(host.answers().size(), 3u);
+}
+
 TEST_F(Pressed, SlackHasIts200InTimeAlsoWhenTheHostIsSlow) {
   start({"ok"});
   std::promise<void> go;

@@ -212,6 +212,16 @@ TEST(SlackState, OfWhatIsOverIsGreenWhateverTheMessageSays) {
   EXPECT_EQ(as_state(message).kind, TSN_MSG_FIRING);
 }
 
+TEST(SlackState, AGroupWhoseAlertsAreOverLeavesItsIncidentOpen) {
+  auto message = sample_message();
+  message.kind = TSN_MSG_RESOLVED;
+  for (auto& alert : message.incident.alerts) alert.firing = false;
+  EXPECT_EQ(state_of(message), ":large_orange_circle: *HIGH*  ·  *OPEN*  ·  2 resolved");
+  EXPECT_FALSE(block_in(body_of(as_state(message), Buttons::presses), "actions").is_null());
+  message.incident.correlation_id = "";  // a flush that belongs to no incident
+  EXPECT_TRUE(state_of(message).starts_with(":white_check_mark: *HIGH*  ·  *RESOLVED*")) << state_of(message);
+}
+
 TEST(SlackState, ATestHasNone) {
   auto message = sample_message();
   message.kind = TSN_MSG_TEST;

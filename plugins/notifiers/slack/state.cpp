@@ -69,7 +69,10 @@ bool keep_buttons(json& block, tsn_incident_status status) {
 }  // namespace
 
 bool is_over(const tsn::Message& message) {
-  return message.kind == TSN_MSG_RESOLVED || has_ended(message.incident.status);
+  if (has_ended(message.incident.status)) return true;
+  // That a group's alerts are over does not end an incident that may have others.
+  const bool of_group_only = message.group && !message.incident.correlation_id.empty();
+  return message.kind == TSN_MSG_RESOLVED && !of_group_only;
 }
 
 json state_block(const tsn::Message& message) {

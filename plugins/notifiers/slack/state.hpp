@@ -9,7 +9,7 @@
 
 namespace tocsin_plugins {
 
-/// The incident has ended, or this message says that all of its alerts have.
+/// The incident has ended; or the message belongs to none, and says that all alerts have.
 bool is_over(const tsn::Message& message);
 
 /// ":red_circle: *CRITICAL* · *OPEN* · owner first · 2 firing, 1 resolved"; null where a message has no state.
