@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Slack by the real agent, against a server that answers as Slack does: a plain `ok`, 429 with Retry-After, plain words
-with a 4xx, HTTP 200 with ok:false, a lost answer. Every body that arrives is checked; where the contract folder lies
+with a 4xx, HTTP 200 with ok:false, a lost answer; and presses on buttons as Slack hands them over. Every body that arrives is checked; where the contract folder lies
 beside the project, also against Slack's schema, with wrong twins that the schema must refuse."""
 import copy
+import hashlib
+import hmac
 import json
 import threading
+import time
+import urllib.parse
 
-from world import SHARED, Case, main, signal_of, until
+from world import SHARED, Case, call, main, signal_of, until
 
 CONFIG = """
 [source.http]
@@ -32,6 +36,9 @@ links = [ { text = "Grafana", href = "https://grafana.corp.example/d/etl?var-loa
 """
 SCHEMA = SHARED / "contracts" / "slack" / "slack-requests.schema.json"
 LIMITS = {"header": 150, "section": 3000}
+SIGNING = "8f742231b10e8888abcd99"
+INTERACTIONS = 'interactions = { path = "/callbacks/slack", signing_secret = "%s" }' % SIGNING
+POSTED = {"ok": True, "channel": "C024BE91L", "ts": "1503435956.000247"}
 
 
 def validator(request):
@@ -86,8 +93,8 @@ class Slack(Case):
     def start_webhook(self, *answers):
         self.start(answers, 'webhook_url = "{url}/services/T0/B0/s3cret"')
 
-    def start_api(self, *answers, target="slack:#ops"):
-        self.start(answers, 'token = "xoxb-s3cret"\napi_url = "{url}/api"', target)
+    def start_api(self, *answers, target="slack:#ops", more=""):
+        self.start(answers, 'token = "xoxb-s3cret"\napi_url = "{url}/api"\n' + more, target)
 
     def fail_loader(self, loader="DAILY_SALES"):
         self.assertEqual(self.a.push([signal_of("etl.run", loader=loader, status="FAILED")]).status, 202)
@@ -101,9 +108,14 @@ class Slack(Case):
     def check(self, body):
         self.assertTrue(body["text"])
         self.assertNotIn("<!", body["text"])
+        if "blocks" not in body:  # a reply in a thread, or an answer to a press
+            return
         self.assertTrue(1 <= len(body["blocks"]) <= 50)
         self.assertEqual((body["blocks"][0]["type"], body["blocks"][0]["text"]["type"]), ("header", "plain_text"))
         for block in body["blocks"]:
+            if block["type"] == "actions":
+                self.assertTrue(1 <= len(block["elements"]) <= 25)
+                continue
             texts = [block["text"]] if "text" in block else block.get("fields") or block.get("elements") or []
             self.assertLessEqual(len(texts), 10)
             self.assertEqual(bool(texts), block["type"] != "divider")
@@ -178,8 +190,8 @@ class Slack(Case):
         self.bodies(2)
         self.sent()
 
-    def test_messages_of_one_incident_are_one_thread(self):
-        self.start_api({"ok": True, "channel": "C024BE91L", "ts": "1503435956.000247"}, {"ok": True, "channel": "C024BE91L", "ts": "1503435957.000001"})
+    def test_an_incident_is_one_message_that_changes_with_a_reply_for_each_change(self):
+        self.start_api(POSTED, POSTED, {**POSTED, "ts": "1503435957.000001"})
         self.fail_loader()
         first = self.bodies()[0]
         self.assertEqual((first["channel"], first.get("thread_ts")), ("#ops", None))
@@ -187,9 +199,122 @@ class Slack(Case):
         self.assertEqual(self.slack.requests[0]["path"], "/api/chat.postMessage")
         self.sent()
         self.a.cli("incident", "resolve", self.a.incidents()[0]["number"], "--notes", "done", check=0)
-        second = self.bodies(2)[1]
-        self.assertTrue(second["text"].startswith("[RESOLVED]"))
-        self.assertEqual((second["channel"], second["thread_ts"]), ("C024BE91L", "1503435956.000247"))
+        update, reply = self.bodies(3)[1:]
+        self.assertEqual([r["path"] for r in self.slack.requests[1:]], ["/api/chat.update", "/api/chat.postMessage"])
+        self.assertEqual((update["channel"], update["ts"]), ("C024BE91L", "1503435956.000247"))
+        self.assertTrue(update["text"].startswith("[RESOLVED]"))
+        self.assertIn("*RESOLVED*", json.dumps(update))
+        self.assertEqual((reply["channel"], reply["thread_ts"]), ("C024BE91L", "1503435956.000247"))
+        self.assertIn("done", reply["text"])
+        self.check_schema("chat.update", update)
+        self.check_schema("chat.postMessage", reply)
+
+    def check_schema(self, kind, body):
+        violations, why = validator(kind)
+        if not violations:
+            return print(f"slack contract ({kind}): skipped, {why}")
+        self.assertEqual(violations(body), [])
+        self.assertTrue(violations({k: v for k, v in body.items() if k != "channel"}), "the contract lets a body without channel pass")
+
+    def press(self, action, body, secret=SIGNING, user="U0000001", at=None, channel="C024BE91L"):
+        """The button of that action in `body`, pressed."""
+        elements = next(b["elements"] for b in body["blocks"] if b["type"] == "actions")
+        button = next(e for e in elements if e["action_id"] == action)
+        pressed = {"type": button["type"], "action_id": action, "action_ts": "1503435960.1"}
+        if "options" in button:
+            pressed["selected_option"] = button["options"][0]
+        else:
+            pressed["value"] = button["value"]
+        payload = {"type": "block_actions", "user": {"id": user, "name": "first.of.slack"}, "actions": [pressed],
+                   "trigger_id": f"1.{user}.{action}", "container": {"channel_id": channel, "message_ts": POSTED["ts"]},
+                   "message": {"ts": POSTED["ts"], "blocks": body["blocks"]}, "response_url": self.slack.url + "/actions/x"}
+        return self.hand_over({"payload": json.dumps(payload)}, secret, at)
+
+    def hand_over(self, form, secret=SIGNING, at=None):
+        form = urllib.parse.urlencode(form).encode()
+        at = str(int(time.time() if at is None else at))
+        signature = "v0=" + hmac.new(secret.encode(), b"v0:" + at.encode() + b":" + form, hashlib.sha256).hexdigest()
+        return call("POST", self.a.url + "/callbacks/slack", form, {
+            "Content-Type": "application/x-www-form-urlencoded", "X-Slack-Request-Timestamp": at, "X-Slack-Signature": signature}).status
+
+    def to(self, path):
+        return [json.loads(r["body"]) for r in self.slack.requests if r["path"] == path]
+
+    def test_a_press_acknowledges_in_the_name_of_the_contact_and_changes_the_message(self):
+        self.start_api(POSTED, target='slack:#ops"] } ]\n[contact.first]\nslack = "U0000001"\n#', more=INTERACTIONS)
+        self.fail_loader()
+        body = self.bodies()[0]
+        self.sent()
+        self.check_contract_quietly("chat.postMessage", body)
+        self.assertEqual(self.press("tocsin.acknowledge", body), 200)
+        incident = self.a.incidents()[0]
+        self.assertEqual((incident["status"], incident.get("acknowledged_by")), ("ACKNOWLEDGED", "first"))
+        answer = until(lambda: self.to("/actions/x"), what="an answer to the one who pressed")[0]
+        self.assertEqual(answer["response_type"], "ephemeral")
+        self.assertIn("acknowledged by first", answer["text"])
+        self.check_contract_quietly("incoming-webhook", answer)
+        update = until(lambda: self.to("/api/chat.update"), what="an update of the message")[0]
+        self.assertIn("*ACKNOWLEDGED*", json.dumps(update))
+        self.assertNotIn("tocsin.acknowledge", json.dumps(update))
+        self.check_contract_quietly("chat.update", update)
+        self.assertEqual(self.press("tocsin.acknowledge", body), 200)  # the same press, handed over twice
+        until(lambda: len(self.to("/actions/x")) == 2, what="a second answer")
+        self.assertIn("taken before", self.to("/actions/x")[1]["text"])
+        self.assertNotIn(SIGNING, self.a.log.read_text())
+
+    def check_contract_quietly(self, kind, body):
+        violations, _ = validator(kind)
+        self.assertEqual(violations(body) if violations else [], [])
+
+    def test_a_stranger_is_shown_by_name_and_a_resolved_incident_has_no_buttons(self):
+        self.start_api(POSTED, more=INTERACTIONS)
+        self.fail_loader()
+        body = self.bodies()[0]
+        self.sent()
+        self.assertEqual(self.press("tocsin.resolve", body, user="U9"), 200)
+        incident = self.a.incidents()[0]
+        self.assertEqual(incident["status"], "RESOLVED")
+        update = until(lambda: self.to("/api/chat.update"), what="an update of the message")[0]
+        self.assertNotIn('"actions"', json.dumps(update))
+        timeline = json.dumps(self.a.get(f"/api/v1/incidents/{incident['number']}/timeline").json)
+        self.assertIn("first.of.slack by Slack button", timeline)
+
+    def test_a_press_that_slack_did_not_sign_changes_nothing(self):
+        self.start_api(POSTED, more=INTERACTIONS)
+        self.fail_loader()
+        body = self.bodies()[0]
+        self.sent()
+        self.assertEqual(self.press("tocsin.resolve", body, secret="guessed"), 401)
+        self.assertEqual(self.press("tocsin.resolve", body, at=time.time() - 400), 401)
+        self.assertEqual(self.a.incidents()[0]["status"], "OPEN")
+
+    def test_a_command_does_the_same_by_the_number(self):
+        self.start_api(POSTED, more=INTERACTIONS)
+        self.fail_loader()
+        self.bodies()
+        number = self.a.incidents()[0]["number"]
+        self.assertEqual(self.hand_over({"command": "/tocsin", "text": f"resolve #{number} disk replaced", "user_id": "U1", "user_name": "second",
+                                         "trigger_id": "1.2", "channel_id": "C1", "response_url": self.slack.url + "/actions/x"}), 200)
+        self.assertEqual(self.a.incidents()[0]["status"], "RESOLVED")
+        self.assertIn("resolved by second", until(lambda: self.to("/actions/x"), what="an answer")[0]["text"])
+
+    def test_hostile_texts_keep_the_contract(self):
+        self.start_api(POSTED, more=INTERACTIONS)
+        for loader in ("<!here>@channel&" * 50, "\u202eفشل 😀" * 60, "`*_~|>\n" * 100):
+            self.fail_loader(loader)
+        for body in self.bodies(3):
+            self.check_contract_quietly("chat.postMessage", body)
+
+    def test_a_person_who_presses_in_a_direct_message_sees_it_change(self):
+        self.start_api({**POSTED, "channel": "D1"}, target='slack:contact.first"] } ]\n[contact.first]\nslack = "U0000001"\n#', more=INTERACTIONS)
+        self.fail_loader()
+        body = self.bodies()[0]
+        self.sent()
+        self.assertEqual(self.press("tocsin.acknowledge", body, channel="D1"), 200)
+        answer = until(lambda: self.to("/actions/x"), what="the message changed")[0]
+        self.assertTrue(answer["replace_original"])
+        self.assertIn("*ACKNOWLEDGED*", json.dumps(answer["blocks"]))
+        self.check_contract_quietly("incoming-webhook", answer)
 
     def test_the_web_apis_body_keeps_the_contract(self):
         self.start_api({"ok": True, "channel": "C1", "ts": "1503435956.000247"})

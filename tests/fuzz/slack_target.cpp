@@ -11,7 +11,9 @@ using fuzz::require;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
   static FakeHost host;
-  static const auto by_token = host.create("slack", from_json(R"({"token": "xoxb", "channel": "#ops"})"), "token");
+  static const auto by_token = host.create("slack", from_json(R"({"token": "xoxb", "channel": "#ops",
+    "interactions": {"path": "/slack", "signing_secret": "x"}})"),
+                                           "token");
   static const auto by_webhook = host.create("slack", from_json(R"({"webhook_url": "https://s.example/x"})"), "hook");
   const bool token = input.below(2) == 0;
   fuzz::Texts texts(input);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "buttons.hpp"
 #include "message_text/page.hpp"
+#include "state.hpp"
 
 namespace tocsin_plugins {
 namespace {
@@ -11,7 +13,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t most_header = 150, most_section = 3000, most_field = 2000, most_fields = 10;
-constexpr std::size_t most_context = 2000, most_text = 3000;
+constexpr std::size_t most_context = 2000, most_text = 3000, most_blocks = 50;
 constexpr PageLimits limits{.alerts = 10, .entries = 4, .links = 10, .text = 2500};
 
 constexpr std::string_view ellipsis = "\xe2\x80\xa6";
@@ -42,10 +44,6 @@ std::string bounded(std::string_view text, std::size_t most, Form form) {
   return out;
 }
 
-std::string plain(std::string_view text, std::size_t most) {
-  return bounded(text, most, [](std::string_view c) { return std::string(c); });
-}
-
 std::string escape(std::string_view character) {
   if (character == "&") return "&amp;";
   if (character == "<") return "&lt;";
@@ -53,8 +51,9 @@ std::string escape(std::string_view character) {
   return std::string(character);
 }
 
+/// Verbatim: Slack looks for no names in it, so that "@channel" in a label is only that.
 json mrkdwn_text(std::string text) {
-  return {{"type", "mrkdwn"}, {"text", std::move(text)}};
+  return {{"type", "mrkdwn"}, {"text", std::move(text)}, {"verbatim", true}};
 }
 json section(std::string text) {
   return {{"type", "section"}, {"text", mrkdwn_text(std::move(text))}};
@@ -126,11 +125,27 @@ void add_timeline(const Page& page, json& blocks) {
   if (!elements.empty()) blocks.push_back({{"type", "context"}, {"elements", std::move(elements)}});
 }
 
-json blocks_of(const Page& page) {
+/// What a reply tells: the message's line without the title, which stands above.
+std::string change_of(const tsn::Message& message, const Page& page) {
+  std::string text = page.lead;
+  if (!page.title.empty() && text.starts_with(page.title + ": ")) text.erase(0, page.title.size() + 2);
+  if (!text.empty() && text != page.title) return text;
+  if (message.kind == TSN_MSG_RESOLVED || is_over(message)) return "Resolved";
+  return message.kind == TSN_MSG_FIRING ? "Still firing" : "Changed";
+}
+
+std::string notice_of(const Page& page) {
+  std::string text = page.headline();
+  if (!page.lead.empty()) text += ": " + page.lead;
+  return mrkdwn(text.empty() ? "Tocsin" : text, most_text);
+}
+
+json blocks_of(const Page& page, const tsn::Message& message, Buttons buttons) {
   json blocks = json::array();
   const std::string headline = plain(page.headline(), most_header);
   blocks.push_back(
       {{"type", "header"}, {"text", {{"type", "plain_text"}, {"text", headline.empty() ? "Tocsin" : headline}}}});
+  if (auto state = state_block(message); !state.is_null()) blocks.push_back(std::move(state));
   std::string lead = page.lead;
   if (!page.description.empty()) lead += (lead.empty() ? "" : "\n") + page.description;
   if (!lead.empty()) blocks.push_back(section(mrkdwn(lead, most_section)));
@@ -138,7 +153,15 @@ json blocks_of(const Page& page) {
   add_alerts(page, blocks);
   add_links(page, blocks);
   add_timeline(page, blocks);
+  auto actions = actions_block(message, buttons);
+  // None of the above comes near: 10 alerts and a dozen more. What cannot be is not relied on for Slack's sake.
+  while (blocks.size() >= most_blocks) blocks.erase(blocks.size() - 1);
+  if (!actions.is_null()) blocks.push_back(std::move(actions));
   return blocks;
+}
+
+std::string dumped_body(const json& body) {
+  return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -147,17 +170,39 @@ std::string mrkdwn(std::string_view text, std::size_t most) {
   return bounded(text, most, escape);
 }
 
-std::string slack_body(const tsn::Message& message, const SlackPlace& place) {
+std::string plain(std::string_view text, std::size_t most) {
+  return bounded(text, most, [](std::string_view c) { return std::string(c); });
+}
+
+tsn::Message as_state(tsn::Message message) {
+  if (message.kind != TSN_MSG_TEST) message.kind = is_over(message) ? TSN_MSG_RESOLVED : TSN_MSG_FIRING;
+  return message;
+}
+
+json message_blocks(const tsn::Message& message, Buttons buttons) {
+  return blocks_of(page_of(message, limits), message, buttons);
+}
+
+std::string slack_body(const tsn::Message& message, const SlackPlace& place, Buttons buttons) {
   const Page page = page_of(message, limits);
-  std::string text = page.headline();
-  if (!page.lead.empty()) text += ": " + page.lead;
-  json body{{"text", mrkdwn(text.empty() ? "Tocsin" : text, most_text)},
-            {"blocks", blocks_of(page)},
-            {"unfurl_links", false},
-            {"unfurl_media", false}};
-  if (!place.channel.empty()) body["channel"] = place.channel;
+  json body{{"text", notice_of(page)}, {"blocks", blocks_of(page, message, buttons)}};
+  if (!place.channel.empty()) body["channel"] = place.channel, body["parse"] = "none";  // as above, of `text`
   if (!place.thread_ts.empty()) body["thread_ts"] = place.thread_ts;
-  return body.dump(-1, ' ', false, json::error_handler_t::replace);
+  if (place.ts.empty())
+    body["unfurl_links"] = body["unfurl_media"] = false;
+  else
+    body["ts"] = place.ts;
+  return dumped_body(body);
+}
+
+std::string slack_reply(const tsn::Message& message, const SlackPlace& place) {
+  const Page page = page_of(message, limits);
+  return dumped_body({{"channel", place.channel},
+                      {"thread_ts", place.thread_ts},
+                      {"text", mrkdwn(change_of(message, page), most_text)},
+                      {"parse", "none"},
+                      {"unfurl_links", false},
+                      {"unfurl_media", false}});
 }
 
 }  // namespace tocsin_plugins

@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <string>
 
+#include "api.hpp"
 #include "blocks.hpp"
 #include "http_client/http_client.hpp"
 #include "look.hpp"
+#include "presses.hpp"
+#include "threads.hpp"
 #include "tocsin/plugin.hpp"
 #include "verdict.hpp"
 
@@ -11,7 +14,8 @@ namespace tocsin_plugins {
 
 class Slack {
  public:
-  static constexpr auto id = "slack", version = "1.0.0", doc = "Slack messages by incoming webhook or chat.postMessage";
+  static constexpr auto id = "slack", version = "1.1.0",
+                        doc = "Slack messages by an app, updated in place and with buttons, or by incoming webhook";
   static constexpr tsn::Option options[] = {
       {.key = "webhook_url",
        .flags = tsn::secret,
@@ -19,10 +23,18 @@ class Slack {
       {.key = "token", .flags = tsn::secret, .doc = "Bot token with the scope chat:write; this or webhook_url"},
       {.key = "channel",
        .doc = "With token: where messages without a channel of their own go. With webhook_url: a note which one it is"},
+      {.key = "interactions",
+       .type = tsn::table,
+       .flags = tsn::secret,
+       .doc = "Buttons and a slash command: path, and signing_secret of the app; users, who alone may use them (member "
+              "ids)"},
       {.key = "api_url", .fallback = "\"https://slack.com/api\"", .doc = "Base of the Web API"},
       {.key = "ca_file", .doc = "PEM file with a root certificate of your own, beside the system's"},
       {.key = "proxy_url", .doc = "Proxy for outgoing calls; default: [http] proxy_url"},
       {.key = "no_proxy", .type = tsn::array, .doc = "Hosts reached without the proxy"},
+  };
+  static constexpr tsn::Route routes[] = {
+      {"POST", "{interactions.path}", "What people press or type, from Slack"},
   };
   static constexpr const char* needs[] = {"network"};
   static constexpr std::uint32_t features = tsn::no_recipient | tsn::channels;
@@ -34,8 +46,10 @@ class Slack {
         webhook_url_(ctx_.config().str("webhook_url")),
         token_(ctx_.config().str("token")),
         channel_(ctx_.config().str("channel")),
-        api_url_(ctx_.config().str("api_url", "https://slack.com/api")) {
-    while (api_url_.ends_with('/')) api_url_.pop_back();
+        api_url_(without_last_slash(ctx_.config().str("api_url", "https://slack.com/api"))),
+        api_(ctx_, client_, section_, api_url_, token_),
+        threads_(ctx_),
+        presses_(ctx_, read_press_settings(ctx_.config()), settings(ctx_.config()), api_url_) {
     for (const auto& [key, url] : {std::pair("webhook_url", &webhook_url_), std::pair("api_url", &api_url_)}) {
       const bool known = url->starts_with("http://") || url->starts_with("https://");
       if (!url->empty() && !known) throw tsn::Failure(tsn::invalid(std::string(key) + ": expected https://…"));
@@ -45,21 +59,24 @@ class Slack {
       throw tsn::Failure(tsn::invalid("token: holds white space or odd characters"));
   }
 
-  tsn::Status start() const {
-    if (webhook_url_.empty() == token_.empty()) {
-      return tsn::invalid("slack: set either webhook_url or token in " + section_ +
-                          (token_.empty() ? "" : ", not both"));
-    }
+  tsn::Status start() {
+    if (auto status = configured(); !status) return status;
+    presses_.start();
     return tsn::ok;
   }
+  void stop() { presses_.stop(); }
 
   tsn::Status deliver(const tsn::Message& message, tsn::Delivered& delivered, tsn::Deadline deadline) {
-    if (auto status = start(); !status) return status;
-    return webhook_url_.empty() ? post_message(message, delivered, deadline) : post_to_webhook(message, deadline);
+    if (auto status = configured(); !status) return status;
+    return webhook_url_.empty() ? tell_in_app(message, delivered, deadline) : post_to_webhook(message, deadline);
+  }
+
+  void handle(const tsn::Request& request, tsn::Response& response, tsn::Deadline deadline) {
+    presses_.handle(request, response, deadline);
   }
 
   tsn::Status probe(std::string& report, tsn::Deadline deadline) {
-    if (auto status = start(); !status) return status;
+    if (auto status = configured(); !status) return status;
     report = look_at_slack(client_, {api_url_, token_, webhook_url_, section_}, deadline);
     return tsn::ok;
   }
@@ -70,62 +87,113 @@ class Slack {
     for (const auto& host : config.strings("no_proxy")) no_proxy += (no_proxy.empty() ? "" : ",") + host;
     return {std::string(config.str("ca_file")), std::string(config.str("proxy_url")), no_proxy};
   }
+  static std::string without_last_slash(std::string_view url) {
+    while (url.ends_with('/')) url.remove_suffix(1);
+    return std::string(url);
+  }
+
+  tsn::Status configured() const {
+    if (webhook_url_.empty() != token_.empty()) return tsn::ok;
+    return tsn::invalid("slack: set either webhook_url or token in " + section_ + (token_.empty() ? "" : ", not both"));
+  }
+
+  Buttons buttons() const { return presses_.on() ? Buttons::presses : Buttons::links; }
 
   tsn::Status post_to_webhook(const tsn::Message& message, tsn::Deadline deadline) {
     HttpRequest request;
     request.url = webhook_url_;
-    request.body = slack_body(message);
+    request.body = slack_body(message, {}, buttons());
     request.headers = {"Content-Type: application/json; charset=utf-8"};
     HttpAnswer answer;
     if (auto status = client_.perform(request, deadline, answer); !status) return status;
     return webhook_verdict(answer, section_, ctx_.now());
   }
 
-  tsn::Status post_message(const tsn::Message& message, tsn::Delivered& delivered, tsn::Deadline deadline) {
-    SlackPlace place = place_of(message);
-    if (place.channel.empty()) {
+  /// One message for an incident and place, changed in place; each change is a reply in its thread.
+  tsn::Status tell_in_app(const tsn::Message& message, tsn::Delivered& delivered, tsn::Deadline deadline) {
+    const std::string place = message.recipient.address.empty() ? channel_ : std::string(message.recipient.address);
+    const bool alone = message.kind == TSN_MSG_TEST || message.incident.correlation_id.empty();
+    SlackThread thread = threads_.open(place, alone ? message.key : message.incident.correlation_id, message.key);
+    if (!alone && !thread.exists()) read_provider_id(message.provider_id, thread);
+    if (place.empty() && !thread.exists()) {
       return tsn::invalid("slack: no channel for " + std::string(message.recipient.target) +
                           "; write \"slack:#channel\", or set channel in " + section_);
     }
-    Posted posted;
-    auto status = post(message, place, deadline, posted);
-    // The first message may have been deleted since.
-    if (!place.thread_ts.empty() &&
-        (posted.error == "message_not_found" || posted.error == "cannot_reply_to_message")) {
-      place.thread_ts.clear();
-      status = post(message, place, deadline, posted);
-    }
-    if (status && !posted.ts.empty()) {
-      delivered.provider_id = posted.channel + ":" + (place.thread_ts.empty() ? posted.ts : place.thread_ts);
-    }
+    // Slack has all of it, and the host lost our answer in a crash.
+    auto status = thread.told()     ? tsn::Status(tsn::ok)
+                  : thread.exists() ? follow(message, place, thread, deadline)
+                                    : begin(message, place, thread, deadline);
+    if (!alone) threads_.keep(thread);
+    if (status && thread.exists()) delivered.provider_id = thread.channel + ":" + thread.ts;
     return status;
   }
 
-  tsn::Status post(const tsn::Message& message, const SlackPlace& place, tsn::Deadline deadline, Posted& posted) {
-    HttpRequest request;
-    request.url = api_url_ + "/chat.postMessage";
-    request.body = slack_body(message, place);
-    request.headers = {"Content-Type: application/json; charset=utf-8", "Authorization: Bearer " + token_};
-    HttpAnswer answer;
-    if (auto status = client_.perform(request, deadline, answer); !status) return status;
-    return post_message_verdict(answer, section_, ctx_.now(), posted);
+  /// The incident's first message.
+  tsn::Status begin(const tsn::Message& message, const std::string& place, SlackThread& thread,
+                    tsn::Deadline deadline) {
+    const auto post = [&](const std::string& channel, Posted& posted) {
+      return api_.call("chat.postMessage", channel, slack_body(as_state(message), {channel, {}, {}}, buttons()),
+                       deadline, posted);
+    };
+    Posted posted;
+    auto status = post(place, posted);
+    if (posted.error == "channel_not_found" && is_member(place)) {
+      // A person nobody of this app has talked with yet: where the workspace wants the conversation opened first.
+      Posted opened;
+      if (api_.call("conversations.open", "", "{\"users\":\"" + place + "\"}", deadline, opened) &&
+          !opened.channel.empty())
+        status = post(opened.channel, posted);
+    }
+    if (!status) return status;
+    thread.channel = posted.channel, thread.ts = posted.ts;
+    thread.show();
+    thread.tell();
+    return tsn::ok;
   }
 
-  /// A provider id is "channel:ts" of the incident's first message: later ones are replies to it.
-  SlackPlace place_of(const tsn::Message& message) const {
-    const auto first = message.provider_id;
-    const auto colon = first.find(':');
-    const auto in_ts = [](char c) { return (c >= '0' && c <= '9') || c == '.'; };
-    if (colon != first.npos && colon > 0 &&
-        std::all_of(first.begin() + static_cast<std::ptrdiff_t>(colon) + 1, first.end(), in_ts)) {
-      return {std::string(first.substr(0, colon)), std::string(first.substr(colon + 1))};
+  /// Its later ones.
+  tsn::Status follow(const tsn::Message& message, const std::string& place, SlackThread& thread,
+                     tsn::Deadline deadline) {
+    Posted posted;
+    const std::string old_channel = thread.channel;
+    if (!thread.shows_it_or_newer()) {
+      const SlackPlace at{thread.channel, {}, thread.ts};
+      auto status = api_.call("chat.update", "", slack_body(as_state(message), at, buttons()), deadline, posted);
+      if (is_gone(posted.error)) return begin(message, place.empty() ? old_channel : place, thread, deadline);
+      if (!status) return status;
+      thread.show();
     }
-    return {message.recipient.address.empty() ? channel_ : std::string(message.recipient.address), {}};
+    const SlackPlace in{thread.channel, thread.ts, {}};
+    auto status = api_.call("chat.postMessage", thread.channel, slack_reply(message, in), deadline, posted);
+    if (is_gone(posted.error)) return begin(message, place.empty() ? old_channel : place, thread, deadline);
+    if (status) thread.tell();
+    return status;
+  }
+
+  /// "channel:ts" of the incident's message, as an earlier deliver() returned it.
+  static void read_provider_id(std::string_view known, SlackThread& thread) {
+    const auto colon = std::min(known.find(':'), known.size());
+    const auto ts = known.substr(std::min(colon + 1, known.size()));
+    const auto dot = ts.find('.');
+    const auto in_ts = [](char c) { return (c >= '0' && c <= '9') || c == '.'; };
+    if (colon == 0 || dot == ts.npos || dot == 0 || dot + 1 == ts.size() || ts.find('.', dot + 1) != ts.npos ||
+        !std::all_of(ts.begin(), ts.end(), in_ts))
+      return;
+    thread.channel = known.substr(0, colon), thread.ts = ts;
+  }
+
+  /// A member id (U…, W…), which is a direct message.
+  static bool is_member(std::string_view place) {
+    const auto in_id = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
+    return (place.starts_with('U') || place.starts_with('W')) && std::all_of(place.begin(), place.end(), in_id);
   }
 
   tsn::Context ctx_;
   HttpClient client_;
   std::string section_, webhook_url_, token_, channel_, api_url_;
+  SlackApi api_;
+  SlackThreads threads_;
+  Presses presses_;
 };
 
 }  // namespace tocsin_plugins

@@ -1,5 +1,5 @@
 // What Slack's answers mean. An incoming webhook says "ok" or one plain word with a 4xx; the Web API says 200 with
-// {"ok": false, "error": "word"} for nearly everything (Slack's reference, "Errors" of chat.postMessage).
+// {"ok": false, "error": "word"} for nearly everything (Slack's reference, "Errors" of each method).
 #pragma once
 
 #include <string>
@@ -14,8 +14,13 @@ tsn::Status webhook_verdict(const HttpAnswer& answer, const std::string& section
 
 struct Posted {
   std::string channel, ts;  ///< where the message stands
-  std::string error;        ///< Slack's word; empty: posted
+  std::string error;        ///< Slack's word; empty: done
 };
-tsn::Status post_message_verdict(const HttpAnswer& answer, const std::string& section, tsn::Time now, Posted& posted);
+/// `method` is "chat.postMessage" or another one of the Web API.
+tsn::Status api_verdict(const std::string& method, const HttpAnswer& answer, const std::string& section, tsn::Time now,
+                        Posted& posted);
+
+/// The message that was to be changed or replied to is not there, or cannot be changed any more: a new one is begun.
+bool is_gone(std::string_view error);
 
 }  // namespace tocsin_plugins
