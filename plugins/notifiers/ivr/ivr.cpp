@@ -1,5 +1,8 @@
+#include <optional>
+
 #include "phone/line.hpp"
 #include "speech.hpp"
+#include "template/template_option.hpp"
 #include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins {
@@ -21,6 +24,7 @@ class Ivr {
        .type = tsn::table,
        .flags = tsn::secret,
        .doc = "Where the provider says what became of a call and what was pressed: path, auth, id, state, digits"},
+      {.key = "text", .doc = "Template of what is said; default: severity, title, service, time and what to press"},
       {.key = "retries",
        .type = tsn::integer,
        .fallback = "2",
@@ -43,12 +47,13 @@ class Ivr {
   static constexpr const char* needs[] = {"network"};
   static constexpr auto address_field = "phone";
 
-  Ivr() : line_(ctx_, kind()) {}
+  Ivr() : line_(ctx_, kind()), text_(template_option(ctx_.config(), "text", Escape::speech)) {}
 
   tsn::Status start() { return line_.start(); }
   void stop() { line_.stop(); }
   tsn::Status deliver(const tsn::Message& message, tsn::Delivered& delivered, tsn::Deadline deadline) {
-    return line_.send(message, speech_of(message, line_.takes_digits(), ctx_.now()), delivered, deadline);
+    const Template* own = text_ ? &*text_ : nullptr;
+    return line_.send(message, speech_of(own, message, line_.takes_digits(), ctx_.now()), delivered, deadline);
   }
   void handle(const tsn::Request& request, tsn::Response& response) { line_.handle(request, response); }
 
@@ -63,6 +68,7 @@ class Ivr {
   }
   tsn::Context ctx_;
   PhoneLine line_;
+  std::optional<Template> text_;
 };
 
 }  // namespace tocsin_plugins
