@@ -10,6 +10,7 @@
 #include "address.hpp"
 #include "event.hpp"
 #include "tocsin/testing/fake_host.hpp"
+#include "tocsin/testing/hostile.hpp"
 
 // What needs a broker is in tests/acceptance/amqp_test.py, with a real one.
 namespace {
@@ -69,6 +70,16 @@ TEST(AmqpEvent, WhatIsNotUtf8IsStillJson) {
   auto message = incident_message(TSN_MSG_UPDATE);
   message.title = message.text = message.incident.title = "\xff\xfe broken";
   EXPECT_TRUE(json::accept(amqp_body(message)));
+}
+
+TEST(AmqpEvent, IsJsonWhateverComes) {
+  for (const auto& hostile : tsn::testing::hostile_messages()) {
+    auto message = hostile.message;
+    EXPECT_TRUE(json::accept(amqp_body(message))) << hostile.name;
+    message.group.reset();
+    EXPECT_TRUE(json::accept(amqp_body(message))) << hostile.name;
+    EXPECT_FALSE(amqp_routing_key(message).empty()) << hostile.name;
+  }
 }
 
 TEST(AmqpEvent, ALongKeyIsHashedIntoAMessageId) {

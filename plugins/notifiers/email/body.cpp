@@ -194,4 +194,10 @@ std::string html_body(const Page& page) {
   return out + "</body>\n</html>\n";
 }
 
+std::string html_of_text(const Page& page, std::string_view text) {
+  return "<!DOCTYPE html>\n<html>\n<head><meta charset=\"utf-8\">\n<title>" + escaped(page.headline()) +
+         "</title></head>\n<body style=\"font-family:sans-serif;font-size:14px\">\n<div dir=\"auto\">" + escaped(text) +
+         "</div>\n</body>\n</html>\n";
+}
+
 }  // namespace tocsin_plugins

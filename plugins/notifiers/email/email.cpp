@@ -7,6 +7,7 @@
 #include "maildir.hpp"
 #include "message_text/text.hpp"
 #include "smtp.hpp"
+#include "template/template_option.hpp"
 #include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins {
@@ -28,6 +29,9 @@ class Email {
       {.key = "ca_file", .doc = "PEM file with a root certificate of your own, beside the system's"},
       {.key = "helo", .doc = "Name to greet the server with; default: this host's"},
       {.key = "reply_to", .doc = "Where answers go, if not to the sender"},
+      {.key = "subject", .doc = "Template of the subject; default: [SEVERITY] title"},
+      {.key = "template", .doc = "Template of the text part, and without html_template of the HTML part too"},
+      {.key = "html_template", .doc = "Template of the HTML part"},
       {.key = "subject_prefix", .doc = "Put before every subject, such as \"[prod]\""},
   };
   static constexpr const char* needs[] = {"network"};
@@ -38,6 +42,9 @@ class Email {
     style_.from = address(config, "from");
     if (!config.str("reply_to").empty()) style_.reply_to = address(config, "reply_to");
     style_.subject_prefix = one_line(config.str("subject_prefix"));
+    style_.templates = {template_option(config, "subject", Escape::line),
+                        template_option(config, "template", Escape::text),
+                        template_option(config, "html_template", Escape::html)};
     const std::string url(config.str("url"));
     if (url.starts_with("maildir:/")) {
       maildir_ = url.substr(8);

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include "body.hpp"
 #include "message_text/page.hpp"
+#include "message_text/sms.hpp"
+#include "template/message_data.hpp"
 
 namespace tocsin_plugins {
 namespace {
@@ -57,15 +60,32 @@ Ids ids_of(const tsn::Message& message, const Address& from, const Address& to) 
   return {first, first};
 }
 
+std::string subject_of(const MailStyle& style, const tsn::Message& message, const Page& page, tsn::Time now) {
+  std::string subject;
+  if (style.templates.subject)
+    subject = without_marks(one_line(filled_message(*style.templates.subject, message, now).text));
+  subject = cut(subject.empty() ? without_marks(page.headline()) : subject, most_subject);
+  return style.subject_prefix.empty() ? subject : style.subject_prefix + " " + subject;
+}
+
+/// The two parts, in the words of the templates where there are such. HTML that ends early would be broken HTML.
+std::pair<std::string, std::string> parts_of(const MailStyle& style, const tsn::Message& message, const Page& page,
+                                             tsn::Time now) {
+  const auto& [subject, text, html] = style.templates;
+  std::string plain = text ? filled_message(*text, message, now).text : text_body(page);
+  if (html)
+    if (auto filled = filled_message(*html, message, now); filled.whole)
+      return {std::move(plain), std::move(filled.text)};
+  return text ? std::pair(plain, html_of_text(page, plain)) : std::pair(plain, html_body(page));
+}
+
 std::string headers_of(const MailStyle& style, const Address& to, const tsn::Message& message, const Page& page,
                        const Ids& ids, tsn::Time now) {
-  std::string subject = cut(page.headline(), most_subject);
-  if (!style.subject_prefix.empty()) subject = style.subject_prefix + " " + subject;
   std::string out = "Date: " + date_text(now) + "\r\n";
   out += address_header("From", style.from);
   out += address_header("To", to);
   if (style.reply_to) out += address_header("Reply-To", *style.reply_to);
-  out += text_header("Subject", subject);
+  out += text_header("Subject", subject_of(style, message, page, now));
   out += "Message-ID: " + ids.own + "\r\n";
   if (ids.own != ids.thread) out += "In-Reply-To: " + ids.thread + "\r\nReferences: " + ids.thread + "\r\n";
   if (message.incident.severity == TSN_SEV_CRITICAL && message.kind != TSN_MSG_RESOLVED) out += "Importance: high\r\n";
@@ -92,8 +112,9 @@ Mail compose(const MailStyle& style, const Address& to, const tsn::Message& mess
   const std::string boundary = "=_tocsin_" + hash_text(ids.own);
   Mail mail{ids.own, ids.thread, headers_of(style, to, message, page, ids, now)};
   mail.bytes += "Content-Type: multipart/alternative; boundary=\"" + boundary + "\"\r\n\r\n";
-  mail.bytes += "--" + boundary + "\r\n" + part("text/plain", text_body(page));
-  mail.bytes += "--" + boundary + "\r\n" + part("text/html", html_body(page));
+  const auto [plain, html] = parts_of(style, message, page, now);
+  mail.bytes += "--" + boundary + "\r\n" + part("text/plain", plain);
+  mail.bytes += "--" + boundary + "\r\n" + part("text/html", html);
   mail.bytes += "--" + boundary + "--\r\n";
   return mail;
 }

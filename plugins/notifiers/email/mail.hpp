@@ -9,14 +9,23 @@
 #include <string>
 
 #include "encoding.hpp"
+#include "template/template.hpp"
 #include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins {
+
+/// Where one is not given, the mail says what it says by default.
+struct MailTemplates {
+  std::optional<Template> subject;  ///< Escape::line
+  std::optional<Template> text;     ///< Escape::text; without `html` the HTML part shows the same text
+  std::optional<Template> html;     ///< Escape::html
+};
 
 struct MailStyle {
   Address from;
   std::optional<Address> reply_to;
   std::string subject_prefix;
+  MailTemplates templates = {};
 };
 
 struct Mail {

@@ -1,5 +1,8 @@
+#include <optional>
+
 #include "phone/line.hpp"
 #include "speech.hpp"
+#include "template/template_option.hpp"
 #include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins {
@@ -25,6 +28,7 @@ class Ivr {
        .doc = "A Lua script in place of the table send: send(message), status(id), callback(request); relative to this "
               "file"},
       {.key = "secrets", .type = tsn::table, .flags = tsn::secret, .doc = "What secret(NAME) gives to the adapter"},
+      {.key = "text", .doc = "Template of what is said; default: severity, title, service, time and what to press"},
       {.key = "retries",
        .type = tsn::integer,
        .fallback = "2",
@@ -47,12 +51,13 @@ class Ivr {
   static constexpr const char* needs[] = {"network"};
   static constexpr auto address_field = "phone";
 
-  Ivr() : line_(ctx_, kind()) {}
+  Ivr() : line_(ctx_, kind()), text_(template_option(ctx_.config(), "text", Escape::speech)) {}
 
   tsn::Status start() { return line_.start(); }
   void stop() { line_.stop(); }
   tsn::Status deliver(const tsn::Message& message, tsn::Delivered& delivered, tsn::Deadline deadline) {
-    return line_.send(message, speech_of(message, line_.takes_digits(), ctx_.now()), delivered, deadline);
+    const Template* own = text_ ? &*text_ : nullptr;
+    return line_.send(message, speech_of(own, message, line_.takes_digits(), ctx_.now()), delivered, deadline);
   }
   void handle(const tsn::Request& request, tsn::Response& response) { line_.handle(request, response); }
 
@@ -67,6 +72,7 @@ class Ivr {
   }
   tsn::Context ctx_;
   PhoneLine line_;
+  std::optional<Template> text_;
 };
 
 }  // namespace tocsin_plugins

@@ -5,7 +5,9 @@
 #include "digest/digest.hpp"
 #include "phone/scripted_provider.hpp"
 #include "speech.hpp"
+#include "template/message_data.hpp"
 #include "tocsin/testing/fake_host.hpp"
+#include "tocsin/testing/hostile.hpp"
 
 namespace {
 
@@ -208,18 +210,42 @@ TEST(IvrSpeech, IsReadOutInItsOrder) {
   message.title = "loader_failed <b>DAILY</b> *SALES*\n";
   message.incident.service = "etl";
   message.incident.detected_at = 1'795'168'800'000'000'000;  // 2026-11-20T10:00:00Z
-  EXPECT_EQ(speech_of(message, true, 0),
+  EXPECT_EQ(speech_of(nullptr, message, true, 0),
             "Alert, severity high. loader failed DAILY SALES. Service etl. At 10:00 UTC. Press 1 to acknowledge, 2 for "
             "details, 3 to escalate.");
 }
 
 TEST(IvrSpeech, AsksForNoDigitThatNobodyTakes) {
   auto message = ivr_message();
-  EXPECT_EQ(speech_of(message, false, 0).find("Press"), std::string::npos);
+  EXPECT_EQ(speech_of(nullptr, message, false, 0).find("Press"), std::string::npos);
   message.kind = TSN_MSG_RESOLVED;
-  const auto text = speech_of(message, true, 0);
+  const auto text = speech_of(nullptr, message, true, 0);
   EXPECT_TRUE(text.starts_with("Resolved. ")) << text;
   EXPECT_EQ(text.find("Press"), std::string::npos);
+}
+
+TEST(IvrSpeech, ATemplateSaysItInOnesOwnWords) {
+  const Template own("تنبيه رقم {{number}}: {{title}}.{{#if digits}} للتأكيد اضغط 1.{{/if}}", Escape::speech,
+                     message_schema());
+  auto message = ivr_message();
+  message.title = "تأخر <b>التحميل</b> https://example.com/x";
+  EXPECT_EQ(speech_of(&own, message, true, 0), "تنبيه رقم 1 0 4 2: تأخر التحميل. للتأكيد اضغط 1.");
+  const Template silent("{{labels.none}}", Escape::speech, message_schema());
+  EXPECT_TRUE(speech_of(&silent, message, true, 0).starts_with("Alert, severity high. "));
+}
+
+TEST(IvrSpeech, IsOneShortLineWithoutMarkupWhateverComes) {
+  const Template own("{{number}} {{title}} {{text}} {{incident.description}} {{alerts.message | join}}", Escape::speech,
+                     message_schema());
+  for (const auto& [name, message, content, utf8] : tsn::testing::hostile_messages()) {
+    for (const Template* text : {static_cast<const Template*>(nullptr), &own}) {
+      const auto said = speech_of(text, message, true, 0);
+      EXPECT_FALSE(said.empty()) << name;
+      EXPECT_LE(said.size(), 1500u) << name;
+      EXPECT_EQ(said.find_first_of("<>&{}[]|`*\n"), said.npos) << name << ": " << said;
+      EXPECT_EQ(said.find("://"), said.npos) << name;
+    }
+  }
 }
 
 }  // namespace

@@ -237,12 +237,13 @@ std::vector<PagerEvent> pager_events(const tsn::Message& message) {
 }
 
 std::string pager_body(const tsn::Message& message, const PagerEvent& event, std::string_view routing_key,
-                       tsn::Time now) {
+                       tsn::Time now, std::string_view summary) {
   json body{
       {"routing_key", routing_key}, {"event_action", pager_action_name(event.action)}, {"dedup_key", event.dedup_key}};
   if (event.action == PagerAction::trigger) {
     const Page page = page_of(message, limits);
     body["payload"] = payload_of(message, page, now);
+    if (auto own = cut(one_line(summary), most_summary); !own.empty()) body["payload"]["summary"] = std::move(own);
     body["client"] = "Tocsin";
     const std::string_view external = message.group ? message.group->external_url : std::string_view();
     const std::string_view url = message.incident.url.empty() ? external : message.incident.url;

@@ -25,9 +25,10 @@ struct PagerEvent {
 /// closes what was triggered under the group's own key before the incident opened.
 std::vector<PagerEvent> pager_events(const tsn::Message& message);
 
-/// The JSON of one of them. `now` stands in where the message knows no time.
+/// The JSON of one of them. `now` stands in where the message knows no time; `summary`, if it is not empty, for title
+/// and text.
 std::string pager_body(const tsn::Message& message, const PagerEvent& event, std::string_view routing_key,
-                       tsn::Time now);
+                       tsn::Time now, std::string_view summary = {});
 
 /// "2026-11-20T10:00:00.000Z"
 std::string iso8601(tsn::Time at);

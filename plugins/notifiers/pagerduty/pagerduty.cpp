@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "event.hpp"
 #include "http_client/http_client.hpp"
+#include "template/template_option.hpp"
 #include "tocsin/plugin.hpp"
 #include "verdict.hpp"
 
@@ -19,6 +21,7 @@ class PagerDuty {
       {.key = "url",
        .fallback = "\"https://events.pagerduty.com/v2/enqueue\"",
        .doc = "Where events go; https://events.eu.pagerduty.com/v2/enqueue for accounts in the EU"},
+      {.key = "summary", .doc = "Template of what the alert is called in PagerDuty; default: title and text"},
       {.key = "ca_file", .doc = "PEM file with a root certificate of your own, beside the system's"},
       {.key = "proxy_url", .doc = "Proxy for outgoing calls; default: [http] proxy_url"},
       {.key = "no_proxy", .type = tsn::array, .doc = "Hosts reached without the proxy"},
@@ -30,7 +33,8 @@ class PagerDuty {
       : client_(settings(ctx_.config())),
         section_("[notifier." + ctx_.name() + "]"),
         routing_key_(ctx_.config().str("routing_key")),
-        url_(ctx_.config().str("url", "https://events.pagerduty.com/v2/enqueue")) {
+        url_(ctx_.config().str("url", "https://events.pagerduty.com/v2/enqueue")),
+        summary_(template_option(ctx_.config(), "summary", Escape::line)) {
     if (!url_.starts_with("http://") && !url_.starts_with("https://"))
       throw tsn::Failure(tsn::invalid("url: expected http:// or https://"));
     const auto in_key = [](unsigned char c) { return c > 0x20 && c < 0x7f; };
@@ -54,7 +58,8 @@ class PagerDuty {
   tsn::Status send(const tsn::Message& message, const PagerEvent& event, tsn::Deadline deadline) {
     HttpRequest request;
     request.url = url_;
-    request.body = pager_body(message, event, routing_key_, ctx_.now());
+    const auto summary = summary_ ? filled_message(*summary_, message, ctx_.now()).text : std::string();
+    request.body = pager_body(message, event, routing_key_, ctx_.now(), summary);
     request.headers = {"Content-Type: application/json"};
     HttpAnswer answer;
     if (auto status = client_.perform(request, deadline, answer); !status) return status;
@@ -71,6 +76,7 @@ class PagerDuty {
   tsn::Context ctx_;
   HttpClient client_;
   std::string section_, routing_key_, url_;
+  std::optional<Template> summary_;
 };
 
 }  // namespace tocsin_plugins

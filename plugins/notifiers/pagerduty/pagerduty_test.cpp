@@ -6,6 +6,7 @@
 
 #include "event.hpp"
 #include "tocsin/testing/fake_host.hpp"
+#include "tocsin/testing/hostile.hpp"
 #include "tocsin/testing/scripted_server.hpp"
 #include "verdict.hpp"
 
@@ -352,6 +353,45 @@ TEST(PagerDuty, RefusesAnotherSchemeAndAnOddKey) {
   FakeHost host;
   EXPECT_THROW(delivered(host, "ftp://x", sample_message()), tsn::Failure);
   EXPECT_THROW(host.create({}, Value::table({{"routing_key", "a b"}})), tsn::Failure);
+}
+
+TEST(PagerDutyTemplate, IsTheSummary) {
+  const auto event = pager_events(sample_message()).at(0);
+  const auto body = json::parse(pager_body(sample_message(), event, pager_key, 0, "etl: two\nlines"));
+  EXPECT_EQ(body["payload"]["summary"], "etl: two lines");
+  const std::string wide(5000, 'x');
+  const auto cut_body = json::parse(pager_body(sample_message(), event, pager_key, 0, wide));
+  EXPECT_EQ(cut_body["payload"]["summary"].get<std::string>().size(), 1023u + 3)
+      << "1024 characters, the last an ellipsis";
+}
+
+TEST(PagerDutyTemplate, IsFilledForEachMessage) {
+  ScriptedPagerDuty server({http_answer("202 Accepted")});
+  FakeHost host;
+  auto pager = host.create({}, Value::table({{"routing_key", pager_key},
+                                             {"url", server.url()},
+                                             {"summary", "{{service}} #{{number}}: {{alerts.labels.loader | join}}"}}));
+  EXPECT_EQ(pager->deliver(sample_message()).status, TSN_OK);
+  EXPECT_EQ(sent_in(server.requests().at(0))["payload"]["summary"], "etl #1042: DAILY_SALES, HOURLY_STOCK");
+  EXPECT_THROW(host.create({}, Value::table({{"routing_key", pager_key}, {"summary", "{{nothing}}"}})), tsn::Failure);
+}
+
+TEST(PagerDutyEvents, AreJsonWithinPagerDutysLimitsWhateverComes) {
+  for (const auto& [name, message, text, utf8] : tsn::testing::hostile_messages()) {
+    for (const auto& event : pager_events(message)) {
+      EXPECT_LE(event.dedup_key.size(), 255u) << name;
+      const auto bytes = pager_body(message, event, pager_key, 0);
+      EXPECT_LE(bytes.size(), most_event_bytes) << name;
+      ASSERT_TRUE(json::accept(bytes)) << name;
+      const auto body = json::parse(bytes);
+      if (event.action != PagerAction::trigger) continue;
+      const auto summary = body["payload"]["summary"].get<std::string>();
+      EXPECT_FALSE(summary.empty()) << name;
+      EXPECT_EQ(summary.find('\n'), summary.npos) << name;
+      for (const auto& link : body.value("links", json::array()))
+        EXPECT_TRUE(link["href"].get<std::string>().starts_with("http")) << name;
+    }
+  }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "phone/line.hpp"
 #include "reply.hpp"
+#include "template/template_option.hpp"
 #include "text.hpp"
 #include "tocsin/plugin.hpp"
 
@@ -30,6 +31,12 @@ class Sms {
        .doc = "A Lua script in place of the table send: send(message), status(id), callback(request); relative to this "
               "file"},
       {.key = "secrets", .type = tsn::table, .flags = tsn::secret, .doc = "What secret(NAME) gives to the adapter"},
+      {.key = "text",
+       .doc = "Template of the message; default: severity, number, what happened, what to reply, the link"},
+      {.key = "gsm7",
+       .type = tsn::boolean,
+       .fallback = "true",
+       .doc = "Write typographic quotes, dashes and the like as GSM-7 has them, so that one does not halve the room"},
       {.key = "max_parts",
        .type = tsn::integer,
        .fallback = "3",
@@ -47,12 +54,16 @@ class Sms {
   static constexpr const char* needs[] = {"network"};
   static constexpr auto address_field = "phone";
 
-  Sms() : line_(ctx_, kind()), max_parts_(static_cast<std::size_t>(ctx_.config().integer("max_parts", 3))) {}
+  Sms()
+      : line_(ctx_, kind()),
+        style_{template_option(ctx_.config(), "text", Escape::sms),
+               static_cast<std::size_t>(ctx_.config().integer("max_parts", 3)), ctx_.config().boolean("gsm7", true),
+               line_.takes_replies()} {}
 
   tsn::Status start() { return line_.start(); }
   void stop() { line_.stop(); }
   tsn::Status deliver(const tsn::Message& message, tsn::Delivered& delivered, tsn::Deadline deadline) {
-    return line_.send(message, sms_text(message, max_parts_, line_.takes_replies()), delivered, deadline);
+    return line_.send(message, sms_text(style_, message, ctx_.now()), delivered, deadline);
   }
   void handle(const tsn::Request& request, tsn::Response& response) { line_.handle(request, response); }
 
@@ -67,7 +78,7 @@ class Sms {
   }
   tsn::Context ctx_;
   PhoneLine line_;
-  std::size_t max_parts_;
+  SmsStyle style_;
 };
 
 }  // namespace tocsin_plugins

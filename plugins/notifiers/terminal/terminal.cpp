@@ -6,6 +6,7 @@
 #include <ctime>
 #include <string>
 
+#include "message_text/text.hpp"
 #include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins {
@@ -19,11 +20,11 @@ std::string clock_time(tsn::Time at) {
   return std::string(text, std::strftime(text, sizeof text, "%H:%M:%SZ", &utc));
 }
 
+constexpr std::size_t most_text = 2000;  // characters of a text
+
 /// Control characters of outside text must not reach a terminal (escape sequences could rewrite the screen).
 std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-  return out;
+  return cut(one_line(text), most_text);
 }
 
 const char* colour(const tsn::Message& message) {

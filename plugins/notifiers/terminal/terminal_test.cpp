@@ -4,6 +4,7 @@
 #include <string>
 
 #include "tocsin/testing/fake_host.hpp"
+#include "tocsin/testing/hostile.hpp"
 
 namespace {
 
@@ -38,6 +39,17 @@ TEST(Terminal, SaysResolved) {
   auto message = tsn::testing::sample_message();
   message.kind = TSN_MSG_RESOLVED;
   EXPECT_NE(printed(message).find("RESOLVED"), std::string::npos);
+}
+
+TEST(Terminal, WritesOneLineOfBoundedLengthWhateverComes) {
+  for (const auto& [name, message, text, utf8] : tsn::testing::hostile_messages()) {
+    const auto line = printed(message);
+    EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1) << name;
+    EXPECT_LT(line.size(), 20'000u) << name;
+    for (const char c : line) ASSERT_TRUE(static_cast<unsigned char>(c) >= 0x20 || c == '\n') << name;
+    EXPECT_EQ(line.find("\xc2\x9b"), line.npos) << name << ": a control sequence of one character";
+    EXPECT_EQ(line.find("\xe2\x80\xae"), line.npos) << name << ": an override of direction";
+  }
 }
 
 }  // namespace

@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "alertmanager_payload/payload.hpp"
+#include "body.hpp"
 #include "http_client/http_client.hpp"
 #include "tocsin/plugin.hpp"
 
@@ -6,12 +9,16 @@ namespace tocsin_plugins {
 
 class Webhook {
  public:
-  static constexpr auto id = "webhook", version = "1.0.0", doc = "Posts Alertmanager's webhook payload v4 to a URL";
+  static constexpr auto id = "webhook", version = "1.0.0",
+                        doc = "Posts Alertmanager's webhook payload v4, or a body of your own, to a URL";
   static constexpr tsn::Option options[] = {
       {.key = "url",
        .flags = tsn::required | tsn::secret,
        .doc = "Where to post; may hold a token, so it is treated as a secret"},
       {.key = "headers", .type = tsn::table, .flags = tsn::secret, .doc = "Further headers, such as Authorization"},
+      {.key = "body",
+       .doc = "Template of a body of your own instead of the payload; its values are escaped for the Content-Type of "
+              "headers"},
       {.key = "username", .doc = "Name for basic authentication"},
       {.key = "password", .flags = tsn::secret, .doc = "Password of username"},
       {.key = "max_alerts",
@@ -35,20 +42,25 @@ class Webhook {
     if (!url_.starts_with("http://") && !url_.starts_with("https://")) {
       throw tsn::Failure(tsn::invalid("url: expected http:// or https://"));
     }
+    std::string type;
     const auto headers = ctx_.config().table("headers");
     for (std::uint32_t i = 0; i < headers.count(); ++i) {
-      headers_.push_back(std::string(headers.key(i)) + ": " + std::string(headers.at(i).as_str()));
+      const std::string name(headers.key(i)), value(headers.at(i).as_str());
+      if (is_content_type(name) && ctx_.config().has("body"))
+        type = value;
+      else
+        headers_.push_back(name + ": " + value);
     }
+    if (!ctx_.config().str("body").empty()) body_.emplace(ctx_.config(), type);
   }
 
   tsn::Status deliver(const tsn::Message& message, tsn::Deadline deadline) {
     HttpRequest request;
     request.url = url_;
-    request.body = webhook_payload(message, max_alerts_);
     request.username = username_;
     request.password = password_;
     request.headers = headers_;
-    request.headers.push_back("Content-Type: application/json");
+    write_body(message, request);
     request.headers.push_back("Idempotency-Key: " + std::string(message.key));
     HttpAnswer answer;
     if (auto status = client_.perform(request, deadline, answer); !status) return status;
@@ -56,6 +68,24 @@ class Webhook {
   }
 
  private:
+  static bool is_content_type(std::string_view name) {
+    constexpr std::string_view known = "content-type";
+    return std::equal(name.begin(), name.end(), known.begin(), known.end(),
+                      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? char(a + 32) : a) == b; });
+  }
+  void write_body(const tsn::Message& message, HttpRequest& request) {
+    if (auto own = body_ ? body_->write(message, ctx_.now()) : std::nullopt) {
+      request.body = std::move(*own);
+      request.headers.push_back("Content-Type: " + body_->content_type());
+      return;
+    }
+    if (body_) {
+      ctx_.count("bodies_replaced");
+      ctx_.warn("the body of this message would be too long or no JSON: Alertmanager's payload is sent instead");
+    }
+    request.body = webhook_payload(message, max_alerts_);
+    request.headers.push_back("Content-Type: application/json");
+  }
   static HttpSettings settings(const tsn::Config& config) {
     std::string no_proxy;
     for (const auto& host : config.strings("no_proxy")) no_proxy += (no_proxy.empty() ? "" : ",") + host;
@@ -67,6 +97,7 @@ class Webhook {
   std::string url_, username_, password_;
   std::size_t max_alerts_ = 0;  ///< 0: all
   std::vector<std::string> headers_;
+  std::optional<WebhookBody> body_;
 };
 
 }  // namespace tocsin_plugins

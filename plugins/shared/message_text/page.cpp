@@ -5,15 +5,6 @@
 namespace tocsin_plugins {
 namespace {
 
-std::string marker_of(const tsn::Message& message) {
-  if (message.kind == TSN_MSG_RESOLVED) return "[RESOLVED]";
-  if (message.kind == TSN_MSG_TEST) return "[TEST]";
-  const auto severity = tsn::severity_name(message.incident.severity);
-  std::string marker = severity.empty() ? std::string() : "[" + std::string(severity) + "]";
-  if (message.kind == TSN_MSG_UPDATE) marker += marker.empty() ? "UPDATE:" : " UPDATE:";
-  return marker;
-}
-
 std::string worded(std::string_view name) {
   std::string out(name);
   std::replace(out.begin(), out.end(), '_', ' ');
@@ -58,7 +49,7 @@ void add_alerts(const tsn::Message& message, const PageLimits& limits, Page& pag
   const auto& alerts = message.incident.alerts;
   for (const auto& alert : alerts) {
     if (page.alerts.size() == limits.alerts) break;
-    page.alerts.push_back({one_line(alert.name), std::string(tsn::severity_name(alert.severity)),
+    page.alerts.push_back({cut(one_line(alert.name), limits.text), std::string(tsn::severity_name(alert.severity)),
                            alert.firing ? "firing" : "resolved", cut(labels_text(alert.labels), limits.text),
                            number_text(alert.value), number_text(alert.threshold), utc_text(alert.starts_at),
                            alert.firing ? std::string() : utc_text(alert.ends_at),
@@ -69,10 +60,11 @@ void add_alerts(const tsn::Message& message, const PageLimits& limits, Page& pag
 
 void add_links(const tsn::Incident& incident, const PageLimits& limits, Page& page) {
   const auto link = [&](std::string_view text, std::string_view href) {
-    if (!is_web_link(href) || page.links.size() == limits.links) return;
+    // A cut address would lead elsewhere.
+    if (!is_web_link(href) || href.size() > limits.text || page.links.size() == limits.links) return;
     const auto same = [&](const PageLink& known) { return known.href == href; };
     if (std::any_of(page.links.begin(), page.links.end(), same)) return;
-    page.links.push_back({one_line(text.empty() ? href : text), clean(href)});
+    page.links.push_back({cut(one_line(text.empty() ? href : text), limits.text), clean(href)});
   };
   link("Open the incident", incident.url);
   link("Runbook", incident.runbook_url);
@@ -95,17 +87,26 @@ void add_timeline(const tsn::Incident& incident, const PageLimits& limits, Page&
       what += " " + one_line(it->from) + (it->from.empty() ? "" : " ") + "\xe2\x86\x92 " + one_line(it->to);
     }
     if (!it->text.empty()) what += ": " + one_line(it->text);
-    page.timeline.push_back({utc_text(it->at), one_line(it->actor), cut(what, limits.text)});
+    page.timeline.push_back({utc_text(it->at), cut(one_line(it->actor), limits.text), cut(what, limits.text)});
   }
   page.more_entries = entries.size() - page.timeline.size();
 }
 
 }  // namespace
 
+std::string marker_text(const tsn::Message& message) {
+  if (message.kind == TSN_MSG_RESOLVED) return "[RESOLVED]";
+  if (message.kind == TSN_MSG_TEST) return "[TEST]";
+  const auto severity = tsn::severity_name(message.incident.severity);
+  std::string marker = severity.empty() ? std::string() : "[" + std::string(severity) + "]";
+  if (message.kind == TSN_MSG_UPDATE) marker += marker.empty() ? "UPDATE:" : " UPDATE:";
+  return marker;
+}
+
 Page page_of(const tsn::Message& message, const PageLimits& limits) {
   const auto& incident = message.incident;
   Page page;
-  page.marker = marker_of(message);
+  page.marker = marker_text(message);
   page.title = cut(one_line(message.title.empty() ? incident.title : message.title), limits.text);
   page.lead = cut(lead_of(message, page), limits.text);
   page.description =

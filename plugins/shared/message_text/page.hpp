@@ -45,6 +45,9 @@ struct PageLimits {
   std::size_t text = 4000;  ///< code points of any one text
 };
 
+/// "[HIGH]", "[RESOLVED]", "[HIGH] UPDATE:", "[TEST]"; empty without a severity.
+std::string marker_text(const tsn::Message& message);
+
 Page page_of(const tsn::Message& message, const PageLimits& limits = {});
 
 }  // namespace tocsin_plugins

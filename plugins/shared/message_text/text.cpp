@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "message_text/cluster.hpp"
+
 namespace tocsin_plugins {
 namespace {
 
@@ -13,9 +15,16 @@ constexpr std::string_view ellipsis = "\xe2\x80\xa6";     // U+2026
 bool is_control(std::string_view character) {
   const auto c = static_cast<unsigned char>(character[0]);
   if (c < 0x20 || c == 0x7f) return true;
-  // U+0080–U+009F, and the marks that turn the direction of what follows (they could disguise a text).
+  // U+0080–U+009F, and the marks that turn the direction of what follows (they could disguise a text): embeddings and
+  // overrides U+202A–U+202E, isolates U+2066–U+2069.
   if (c == 0xc2) return static_cast<unsigned char>(character[1]) < 0xa0;
-  return character >= "\xe2\x80\xaa" && character <= "\xe2\x80\xae";
+  return (character >= "\xe2\x80\xaa" && character <= "\xe2\x80\xae") ||
+         (character >= "\xe2\x81\xa6" && character <= "\xe2\x81\xa9");
+}
+
+/// U+2028 and U+2029, line and paragraph separator.
+bool is_separator(std::string_view character) {
+  return character == "\xe2\x80\xa8" || character == "\xe2\x80\xa9";
 }
 
 }  // namespace
@@ -42,6 +51,8 @@ std::string clean(std::string_view text) {
     const auto character = text.substr(0, size ? size : 1);
     if (size == 0)
       out += replacement;
+    else if (is_separator(character))
+      out += '\n';
     else if (!is_control(character) || character == "\n" || character == "\t")
       out += character;
     text.remove_prefix(character.size());
@@ -55,7 +66,8 @@ std::string one_line(std::string_view text) {
   std::string spaced(text);
   for (char& c : spaced)
     if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  for (const char c : clean(spaced)) {
+  for (char c : clean(spaced)) {
+    if (c == '\n') c = ' ';
     if (c == ' ' && (out.empty() || out.back() == ' ')) continue;
     out += c;
   }
@@ -64,13 +76,18 @@ std::string one_line(std::string_view text) {
 }
 
 std::string cut(std::string_view text, std::size_t most) {
-  std::size_t count = 0, end = 0, last = 0;
+  if (most == 0) return {};
+  // A character has a byte at least.
+  if (text.size() <= most) return std::string(text);
+  std::size_t count = 0, end = 0, last = 0;  // last: where the ellipsis may begin
   while (end < text.size()) {
-    if (count == most) return most == 0 ? std::string() : std::string(text.substr(0, last)).append(ellipsis);
-    last = end;
-    const std::size_t size = character_size(text.substr(end));
-    end += size ? size : 1;
-    ++count;
+    const std::size_t cluster = cluster_size(text.substr(end));
+    std::size_t points = 0, size = 0;
+    for (std::size_t at = 0; at < cluster; at += size, ++points) code_point(text.substr(end + at), size);
+    if (count + points > most) return std::string(text.substr(0, last)).append(ellipsis);
+    count += points;
+    end += cluster;
+    if (count < most) last = end;
   }
   return std::string(text);
 }
@@ -82,6 +99,11 @@ std::string utc_text(tsn::Time at) {
   gmtime_r(&seconds, &utc);
   char text[40];
   return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &utc));
+}
+
+std::string iso_text(tsn::Time at) {
+  std::string text = utc_text(at);
+  return text.size() < 19 ? std::string() : text.substr(0, 10) + "T" + text.substr(11, 8) + "Z";
 }
 
 std::string number_text(double value) {

@@ -9,13 +9,14 @@
 
 namespace tocsin_plugins {
 
-/// Valid UTF-8 (bytes that are not become U+FFFD) without control characters; newlines and tabs stay, CR goes.
+/// Valid UTF-8 (bytes that are not become U+FFFD) without control characters and without marks that turn the direction
+/// of what follows; newlines and tabs stay, CR goes.
 std::string clean(std::string_view text);
 
 /// clean() on one line: runs of white space become one space, none at either end.
 std::string one_line(std::string_view text);
 
-/// At most `most` code points of valid UTF-8; what is cut ends in "…".
+/// At most `most` code points of valid UTF-8; what is cut ends in "…", and no letter loses its marks (see cluster.hpp).
 std::string cut(std::string_view text, std::size_t most);
 
 /// Bytes of the UTF-8 character that begins `text`; 0 if it is not valid UTF-8 (RFC 3629) or `text` is empty.
@@ -23,6 +24,9 @@ std::size_t character_size(std::string_view text);
 
 /// "2026-11-20 10:00:00 UTC"; empty for 0.
 std::string utc_text(tsn::Time at);
+
+/// "2026-11-20T10:00:00Z" (RFC 3339); empty for 0.
+std::string iso_text(tsn::Time at);
 
 /// Six significant digits, "7", "0.25"; empty for NaN.
 std::string number_text(double value);

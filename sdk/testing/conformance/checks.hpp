@@ -55,5 +55,7 @@ std::vector<Check> static_checks();
 std::vector<Check> dynamic_checks();
 /// The same as a bad host, or one of another version, would.
 std::vector<Check> hostile_checks();
+/// Incidents whose texts were made to break what shows them.
+std::vector<Check> text_checks();
 
 }  // namespace tsn::conformance

@@ -117,7 +117,7 @@ class Run {
     for (const auto& check : static_checks()) here(check);
     if (loadable()) {
       allowed_ = declared();
-      for (const auto& checks : {dynamic_checks(), hostile_checks()})
+      for (const auto& checks : {dynamic_checks(), hostile_checks(), text_checks()})
         for (const auto& check : checks) apart(check);
     }
     finish();
