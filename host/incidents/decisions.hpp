@@ -155,7 +155,7 @@ struct Desk::Impl {
   void shift_digests(base::Time from, base::Time to);
   void end_pause(const std::string& actor, base::Time at);
   bool stand_still(Case& c, base::Time at);
-  void learn_pause(const model::GroupState& row, base::Time now);
+  void learn_pause(const model::GroupState& row);
   Said said_of_pause(const model::Delivery& message) const;
 
   // --- follow_ups.cpp ------------------------------------------------------------------------------------------------
@@ -168,6 +168,8 @@ struct Desk::Impl {
   // --- drills.cpp ----------------------------------------------------------------------------------------------------
   void arm_drill(Case& c, base::Time at);
   void end_drill(Case& c, base::Time at);
+  std::string nobody_behind(const std::string& target, base::Time now) const;
+  std::vector<std::string> drill_targets(const Node& node, model::Severity severity) const;
   base::Result<const Node*> drilled(const Drill& wanted, base::Time now) const;
 
   // --- held_back.cpp -------------------------------------------------------------------------------------------------

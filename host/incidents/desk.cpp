@@ -159,7 +159,7 @@ void Desk::Impl::learn_groups(std::vector<model::GroupState> rows, base::Time no
   std::ranges::sort(rows, {}, &model::GroupState::key);
   for (model::GroupState& row : rows) {
     const auto parts = base::split(row.key, '\n');
-    if (parts.size() == 1) learn_pause(row, now);
+    if (parts.size() == 1) learn_pause(row);
     if (parts.size() == 2) learn_reports(row, now);
     if (parts.size() < 3 || row.gone) continue;
     const std::string key = make_group_key(std::string(parts[0]), std::string(parts[1]), !parts[2].empty());

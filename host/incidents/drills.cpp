@@ -76,6 +76,21 @@ void Desk::Impl::end_drill(Case& c, base::Time at) {
   end(c, model::IncidentStatus::resolved, "tocsin", text, at);
 }
 
+/// `"ivr:contact.first" leads to nobody: …`; empty: it leads to somebody.
+std::string Desk::Impl::nobody_behind(const std::string& target, base::Time now) const {
+  const Found found = people_of(target, now);
+  if (!found.recipients.empty()) return {};
+  return quoted_name(target) + " leads to nobody" + (found.problems.empty() ? "" : ": " + joined(found.problems, "; "));
+}
+
+/// Whom the route tells of this severity: by `notify`, and by all steps of its ladder.
+std::vector<std::string> Desk::Impl::drill_targets(const Node& node, model::Severity severity) const {
+  std::vector<std::string> targets = node.route->notify;
+  for (const auto& step : ladder_policy(routing_, {&node}, severity).steps)
+    targets.insert(targets.end(), step.notify.begin(), step.notify.end());
+  return targets;
+}
+
 /// The route it is held on, where it can be held.
 base::Result<const Node*> Desk::Impl::drilled(const Drill& wanted, base::Time now) const {
   if (wanted.severity == model::Severity::none)
@@ -83,31 +98,24 @@ base::Result<const Node*> Desk::Impl::drilled(const Drill& wanted, base::Time no
   if (wanted.lasts < shortest_drill || wanted.lasts > longest_drill)
     return base::fail(Fault::invalid, "a drill waits between 1s and 24h, not " + base::format_duration(wanted.lasts));
   TRY(const Route* route, route_called(routing_, wanted.route));
+  const std::string where = "route " + quoted_name(wanted.route);
   if (routing_.shadow || route->shadow)
-    return base::fail(Fault::conflict, "route " + quoted_name(wanted.route) +
-                                           " is in shadow mode, so nothing would leave; end the shadow first");
+    return base::fail(Fault::conflict, where + " is in shadow mode, so nothing would leave; end the shadow first");
   if (const auto pause = paused(wanted.severity, now))
     return base::fail(Fault::conflict, "notifications are " + text_of(*pause) + "; `tocsin notify resume` ends that");
   const Node* node = tree_->find(route->path);
-  std::vector<std::string> targets = wanted.to.empty() ? route->notify : wanted.to;
-  if (wanted.to.empty()) {
-    for (const auto& step : ladder_policy(routing_, {node}, wanted.severity).steps)
-      targets.insert(targets.end(), step.notify.begin(), step.notify.end());
-  }
-  std::string problems;
-  for (const std::string& target : targets) {
-    const Found found = people_of(target, now);
-    if (!found.recipients.empty()) {
-      if (wanted.to.empty()) return node;
-      continue;
-    }
-    problems +=
-        "; \"" + target + "\" leads to nobody" + (found.problems.empty() ? "" : ": " + joined(found.problems, "; "));
-    if (!wanted.to.empty()) return base::fail(Fault::invalid, problems.substr(2));
+  for (const std::string& target : wanted.to) {
+    if (std::string nobody = nobody_behind(target, now); !nobody.empty())
+      return base::fail(Fault::invalid, std::move(nobody));
   }
   if (!wanted.to.empty()) return node;
-  return base::fail(Fault::conflict, "route " + quoted_name(wanted.route) + " tells nobody at " +
-                                         severity_text(wanted.severity) + problems);
+  std::string problems;
+  for (const std::string& target : drill_targets(*node, wanted.severity)) {
+    const std::string nobody = nobody_behind(target, now);
+    if (nobody.empty()) return node;
+    problems += "; " + nobody;
+  }
+  return base::fail(Fault::conflict, where + " tells nobody at " + severity_text(wanted.severity) + problems);
 }
 
 base::Result<model::Changes> Desk::drill(const Drill& wanted, base::Time now, std::string* made) {

@@ -128,7 +128,7 @@ bool Desk::Impl::stand_still(Case& c, base::Time at) {
   return true;
 }
 
-void Desk::Impl::learn_pause(const model::GroupState& row, base::Time) {
+void Desk::Impl::learn_pause(const model::GroupState& row) {
   if (row.key != pause_row || row.gone) return;
   Pause pause;
   pause.from = row.last_notified;

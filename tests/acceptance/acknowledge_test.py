@@ -2,7 +2,7 @@
 """Each way to acknowledge stops the ladder at once, names the person and says how. A further way is a line of WAYS and a function
 that answers the message it is given; its configuration goes into MORE."""
 
-from telephone import FIRST, NOTIFIERS, RULE, Provider, say
+from telephone import FIRST, NOTIFIERS, RULE, Provider, tell
 from world import Case, call, main, signal_of, until
 
 MORE = """
@@ -24,12 +24,12 @@ def by_api(test):
 
 def by_sms_reply(test):
     test.provider.wait_for("sms", FIRST)
-    return say(test.a, "sms/inbound", {"from": FIRST, "text": f"{test.number()}a", "id": "r-1"}) == 200
+    return tell(test.a, "sms/inbound", {"from": FIRST, "text": f"{test.number()}a", "id": "r-1"})
 
 
 def by_digit(test):
     placed = test.provider.wait_for("calls", FIRST)
-    return say(test.a, "ivr", {"id": placed["id"], "status": "completed", "digits": "1"}) == 200
+    return tell(test.a, "ivr", {"id": placed["id"], "status": "completed", "digits": "1"})
 
 
 # way as the timeline says it: what a person does

@@ -28,7 +28,7 @@ text = "/text"
 id = "/id"
 [notifier.ivr]
 retries = 2
-retry_after = "1s"
+retry_after = "3s"
 timeout = "5s"
 [notifier.ivr.send]
 url = "%(url)s/calls"
@@ -100,3 +100,8 @@ def say(agent, path, body):
     text = json.dumps(body)
     signature = "sha256=" + hmac.new(SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
     return call("POST", agent.url + "/callbacks/" + path, text.encode(), {"X-Hub-Signature": signature}).status
+
+
+def tell(agent, path, body):
+    """The same until it is taken: the agent may not have noted the message yet."""
+    return until(lambda: (status := say(agent, path, body)) in (200, 202) and status, what=f"{path} taken")
