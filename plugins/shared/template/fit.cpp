@@ -115,6 +115,7 @@ class Fitting {
 
   void cut_end() {
     std::size_t end = filled_.text.size();
+    std::erase_if(filled_.kept, [](const TextRange& range) { return range.begin == range.end; });  // left out already
     if (!filled_.kept.empty()) {
       const auto address = filled_.kept.front().begin, line = filled_.text.rfind('\n', address);
       end = line == std::string::npos ? address : line;
