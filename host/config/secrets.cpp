@@ -54,7 +54,7 @@ class Resolver {
   }
 
   std::string whole(const std::string& text, const base::Place& place, const std::string& path) {
-    if (text.starts_with("file:")) return file(text.substr(5), place, path);
+    if (text.starts_with("file:")) return file(text.substr(5), place, path, "the secret's file");
     if (text.starts_with("env:")) return variable(text.substr(4), place, path);
     if (text.starts_with("store:")) {
       error_at(diagnostics_, place,
@@ -83,25 +83,26 @@ class Resolver {
         out += text.substr(open);
         break;
       } else {
-        out += file(std::string(text.substr(open + 7, close - open - 7)), place, path);
+        out += file(std::string(text.substr(open + 7, close - open - 7)), place, path, "the file");
         text.remove_prefix(close + 1);
       }
     }
     return out;
   }
 
-  std::string file(const std::string& given, const base::Place& place, const std::string& path) {
+  /// `what` names it in messages: a template is no secret.
+  std::string file(const std::string& given, const base::Place& place, const std::string& path, const char* what) {
     const std::string name = path_beside(given, place);
     files.push_back(name);
     if (!environment_) return {};
     auto text = read_text(name);
     if (!text) {
-      error_at(diagnostics_, place, path + ": the secret's file \"" + name + "\" " + text.error().message());
+      error_at(diagnostics_, place, path + ": " + what + " \"" + name + "\" " + text.error().message());
       return {};
     }
     if (text->ends_with('\n')) text->pop_back();
     if (text->ends_with('\r')) text->pop_back();
-    if (text->empty()) error_at(diagnostics_, place, path + ": the secret's file \"" + name + "\" is empty");
+    if (text->empty()) error_at(diagnostics_, place, path + ": " + what + " \"" + name + "\" is empty");
     return std::move(*text);
   }
 

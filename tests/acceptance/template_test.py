@@ -89,6 +89,14 @@ class Templates(Case):
         until(lambda: "line 2, column 3" in agent.text(), what="the mistake in the log")
         self.assertIn('did you mean \\"title\\"?' if '\\"title\\"' in agent.text() else 'did you mean "title"?', agent.text())
 
+    def test_a_reload_with_a_mistake_says_so_and_keeps_what_runs(self):
+        agent = self.agent(MAIL, files={"templates/mail.html": HTML % "<p>sound</p>"}).start()
+        (agent.dir / "templates/mail.html").write_text("<p>{{titel}}</p>")
+        self.assertIn('of the template line 1, column 6: there is no "titel"', agent.cli("reload").stdout)
+        self.fail(agent, "DAILY")
+        until(lambda: self.mails(agent), what="a mail")
+        self.assertIn("<p>sound</p>", self.html(self.mails(agent)[0]))
+
     def test_requests_and_sms_are_written_by_theirs(self):
         hook = self.hook(lambda request: (200, {"Content-Type": "application/json"}, b"{}"))
         agent = self.agent(REQUESTS % {"url": hook.url}).start()

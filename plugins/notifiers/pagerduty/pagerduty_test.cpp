@@ -366,10 +366,10 @@ TEST(PagerDutyTemplate, IsTheSummary) {
 }
 
 TEST(PagerDutyTemplate, IsFilledForEachMessage) {
-  ScriptedPagerDuty server({http_answer("202 Accepted")});
+  ScriptedServer server({http_answer("202 Accepted")});
   FakeHost host;
   auto pager = host.create({}, Value::table({{"routing_key", pager_key},
-                                             {"url", server.url()},
+                                             {"url", server.url("/v2/enqueue")},
                                              {"summary", "{{service}} #{{number}}: {{alerts.labels.loader | join}}"}}));
   EXPECT_EQ(pager->deliver(sample_message()).status, TSN_OK);
   EXPECT_EQ(sent_in(server.requests().at(0))["payload"]["summary"], "etl #1042: DAILY_SALES, HOURLY_STOCK");

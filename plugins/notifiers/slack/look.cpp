@@ -7,7 +7,7 @@
 namespace tocsin_plugins {
 namespace {
 
-std::string text_in(const nlohmann::json& answer, const char* key) {
+std::string named_text(const nlohmann::json& answer, const char* key) {
   const auto found = answer.find(key);
   if (found == answer.end() || !found->is_string()) return {};
   return cut(one_line(found->get<std::string>()), 80);
@@ -33,10 +33,10 @@ std::string look_at_slack(HttpClient& client, const SlackAccess& access, tsn::De
   if (!said.is_object()) return error_line("the answer is no JSON object", access);
   const auto good = said.find("ok");
   if (good == said.end() || !good->is_boolean() || !good->get<bool>()) {
-    const std::string word = text_in(said, "error");
+    const std::string word = named_text(said, "error");
     return error_line(word.empty() ? "refused without a word" : word, access);
   }
-  const std::string team = text_in(said, "team"), user = text_in(said, "user");
+  const std::string team = named_text(said, "team"), user = named_text(said, "user");
   return "ok: signed in to " + (team.empty() ? "Slack" : team) + " as " + (user.empty() ? "the token's user" : user);
 }
 

@@ -11,7 +11,8 @@ constexpr std::string_view default_sms =
     R"({{#if number}}{{number}} {{/if}}{{#shorten}}{{title}}{{#if text and text != title}}{{#if title}}: {{/if}}{{text}}{{/if}}{{/shorten}})"
     "{{#if reply}}\nReply {{number}}a = ack, {{number}}c = close, {{number}}e = escalate{{else if open and "
     "ack_url}}\nAck: {{ack_url}}{{/if}}"
-    "{{#optional}}{{#if reply and ack_url}}\nAck: {{ack_url}}{{else if url and not ack_url}}\n{{url}}{{/if}}{{/optional}}";
+    "{{#optional}}{{#if open and ack_url}}{{#if reply}}\nAck: {{ack_url}}{{/if}}"
+    "{{else if url}}\n{{url}}{{/if}}{{/optional}}";
 
 /// What lies beyond can never be in the message.
 constexpr TemplateBudget sms_budget{.output = 64 * 1024};

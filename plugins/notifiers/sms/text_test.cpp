@@ -38,7 +38,6 @@ TEST(SmsText, SaysWhatAndWhatToReply) {
   EXPECT_EQ(written(message, 3, true),
             "[HIGH] 1042 loader_failed DAILY_SALES: no run since 02:00\n"
             "Reply 1042a = ack, 1042c = close, 1042e = escalate");
-  message.actions.clear();
   EXPECT_EQ(written(message, 3, false), "[HIGH] 1042 loader_failed DAILY_SALES: no run since 02:00");
 }
 
@@ -91,8 +90,16 @@ TEST(SmsText, WithoutRepliesItHasTheLinkToAcknowledgeWhichIsNeverCut) {
   EXPECT_LE(sms_parts(text), 2u);
   EXPECT_NE(text.find("\nAck: " + std::string(message.actions[0].href)), text.npos) << text;
   message.kind = TSN_MSG_RESOLVED;
-  message.actions.clear();
   EXPECT_EQ(written(message, 2, false).find("Ack"), text.npos);
+}
+
+TEST(SmsText, BesideRepliesTheLinkIsThereWhereItLeavesTheTextItsPlace) {
+  auto message = sample_message();
+  message.title = "loader_failed DAILY_SALES";
+  const std::string link = "https://tocsin.example.com/a/" + std::string(86, 'x');
+  message.actions[0].href = link;
+  EXPECT_NE(written(message, 2, true).find("\nAck: " + link), std::string::npos);
+  EXPECT_EQ(written(message, 1, true).find("Ack:"), std::string::npos);
 }
 
 TEST(SmsText, ADashDoesNotHalveTheRoom) {

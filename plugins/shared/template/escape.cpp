@@ -166,7 +166,7 @@ std::string spoken_text(std::string_view text) {
     const auto word = rest.substr(0, rest.find(' '));
     // Where markup stood before a full stop, no blank stays.
     const bool ends = word.size() == 1 && std::string_view(".,;:!?").find(word[0]) != std::string_view::npos;
-    if (ends && out.ends_with(' ')) out.pop_back();
+    while (ends && out.ends_with(' ')) out.pop_back();
     if (!is_address(word)) out.append(word).append(" ");
     rest.remove_prefix(std::min(word.size() + 1, rest.size()));
   }

@@ -68,6 +68,7 @@ class Fitting {
     if (!fits(head + tail)) return replace(range, ""), false;
     const auto with = [&](std::size_t bytes) {
       std::string kept = inside.substr(0, fitting_clusters(inside, bytes));
+      if (limit_.entities) drop_begun_entity(kept);
       while (kept.ends_with(' ') || kept.ends_with('\n')) kept.pop_back();
       return kept.empty() ? kept : kept.append(limit_.ellipsis);
     };
@@ -78,6 +79,11 @@ class Fitting {
     }
     replace(range, at_word(inside, low) ? with(*at_word(inside, low)) : with(low));
     return true;
+  }
+
+  static void drop_begun_entity(std::string& text) {
+    const auto begin = text.rfind('&');
+    if (begin != std::string::npos && text.find(';', begin) == std::string::npos) text.resize(begin);
   }
 
   /// The end of the word before, where that costs little.
@@ -109,6 +115,7 @@ class Fitting {
 
   void cut_end() {
     std::size_t end = filled_.text.size();
+    std::erase_if(filled_.kept, [](const TextRange& range) { return range.begin == range.end; });  // left out already
     if (!filled_.kept.empty()) {
       const auto address = filled_.kept.front().begin, line = filled_.text.rfind('\n', address);
       end = line == std::string::npos ? address : line;
@@ -140,6 +147,16 @@ void respell(Filled& filled, const std::function<std::string_view(std::string_vi
     out += spelling(rest.substr(0, size));
   }
   filled.text = std::move(out);
+}
+
+std::string fitted_mrkdwn(Filled filled, std::size_t most) {
+  const auto units = [](std::string_view text) {  // a character of four bytes is a surrogate pair
+    std::size_t count = 0;
+    for (const char c : text)
+      count += (static_cast<unsigned char>(c) & 0xc0) == 0x80 ? 0 : static_cast<unsigned char>(c) >= 0xf0 ? 2 : 1;
+    return count;
+  };
+  return fitted(std::move(filled), {.most = most, .measure = units, .entities = true});
 }
 
 std::string fitted_sms(Filled filled, std::size_t most_parts, bool gsm7) {

@@ -17,6 +17,7 @@ struct FitLimit {
   std::size_t most = 0;
   std::function<std::size_t(std::string_view)> measure;  ///< grows with the text, never mind by how much
   std::string_view ellipsis = "\xe2\x80\xa6";
+  bool entities = false;  ///< "&lt;" is one character: never cut within
 };
 
 /// Whole where it fits. An address, and what stands after it, is never cut, even where it alone is more than the limit.
@@ -24,6 +25,9 @@ std::string fitted(Filled filled, const FitLimit& limit);
 
 /// Writes every character anew and keeps the ranges where they belong.
 void respell(Filled& filled, const std::function<std::string_view(std::string_view)>& spelling);
+
+/// As a text of Slack's mrkdwn of at most `most` UTF-16 units, which is how Slack counts.
+std::string fitted_mrkdwn(Filled filled, std::size_t most);
 
 /// As an SMS of at most `most_parts`. `gsm7`: typographic signs become those of GSM-7, where then all of it is GSM-7.
 std::string fitted_sms(Filled filled, std::size_t most_parts, bool gsm7);

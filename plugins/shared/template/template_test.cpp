@@ -298,6 +298,16 @@ TEST(TemplateFit, WithoutABlockTheLongestValueGivesWayAndAddressesStay) {
       << "the line of an address is the last to go";
 }
 
+TEST(TemplateFit, InMrkdwnNoEntityAndNoLinkIsCut) {
+  const std::string brackets(40, '<');
+  const Template text("*{{title}}* <{{url}}|open>", Escape::mrkdwn, names);
+  for (std::size_t most = 40; most < 80; ++most) {
+    const auto out = fitted_mrkdwn(text.fill(sample_data(brackets), 0), most);
+    EXPECT_LE(out.size(), most + 2) << "the ellipsis has three bytes and counts one";
+    EXPECT_TRUE(out.ends_with(";…* <https://x/?a=1&amp;b=2|open>")) << out;
+  }
+}
+
 TEST(TemplateFit, AnSmsOfDashesKeepsItsPlaces) {
   const auto with = sample_data(
       "– the – quick – brown – fox – jumps – over – the – lazy – dog – the – quick – brown – fox – jumps – "
