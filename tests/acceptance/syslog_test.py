@@ -46,7 +46,7 @@ action(type="omfwd" target="127.0.0.1" port="{octets}" protocol="tcp" template="
 MESSAGES = [
     ("auth.err", "sshd", "Failed password for root from 10.0.0.9 port 22 ssh2"),
     ("local4.debug", "my-app.service", "brackets [x] and: colons <34> inside"),
-    ("daemon.crit", "naïve", 'quotes " and \\ and مرحبا'),
+    ("daemon.crit", "db_1", 'quotes " and \\ and مرحبا'),
     ("cron.info", "a", "x"),
 ]
 

@@ -50,7 +50,12 @@ class TlsChannel final : public Channel {
     if (!ssl_ || SSL_set_fd(ssl_, descriptor) != 1) throw tsn::Failure("cannot begin TLS: " + last_tls_error());
     SSL_set_accept_state(ssl_);
   }
-  ~TlsChannel() override { SSL_free(ssl_); }
+  ~TlsChannel() override {
+    // Says that the end was meant; what a broken connection answers does not matter.
+    if (!broken_ && SSL_is_init_finished(ssl_)) SSL_shutdown(ssl_);
+    ERR_clear_error();
+    SSL_free(ssl_);
+  }
 
   Got read(char* to, std::size_t room, std::size_t& got) override {
     ERR_clear_error();
@@ -62,6 +67,7 @@ class TlsChannel final : public Channel {
     wants_ = error == SSL_ERROR_WANT_WRITE ? 2u : 1u;
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return Got::nothing_now;
     if (error == SSL_ERROR_ZERO_RETURN) return Got::end;
+    broken_ = true;
     const bool handshake = !SSL_is_init_finished(ssl_);
     // The other side that simply closes is at its end, as over plain TCP.
     if (!handshake &&
@@ -75,6 +81,7 @@ class TlsChannel final : public Channel {
  private:
   SSL* ssl_;
   std::uint32_t wants_ = 1;
+  bool broken_ = false;
 };
 
 }  // namespace
