@@ -35,7 +35,8 @@ TEST(Usage, SumsWhatPredecessorAndSuccessorDid) {
 TEST(Usage, NamesEveryFunction) {
   EXPECT_EQ(to_string(Function::create), "create");
   EXPECT_EQ(to_string(Function::cancel), "cancel");
-  EXPECT_EQ(static_cast<std::size_t>(Function::cancel) + 1, functions);
+  EXPECT_EQ(to_string(Function::probe), "probe");
+  EXPECT_EQ(static_cast<std::size_t>(Function::probe) + 1, functions);
 }
 
 }  // namespace

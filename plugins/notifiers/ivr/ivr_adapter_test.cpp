@@ -50,9 +50,9 @@ TEST_F(ScriptedCall, IsMadeAgainWhenNobodyAnswers) {
   EXPECT_EQ(called_back(R"({"call": "c1", "outcome": "busy"})"), 200u);
   host.advance(61s);
   EXPECT_EQ(called_back(R"({"call": "c2", "outcome": "answered"})"), 200u);
-  ASSERT_EQ(host.receipts().size(), 2u);
+  ASSERT_EQ(host.receipts().size(), 3u) << "the second asks whether the call is still wanted";
   EXPECT_EQ(host.receipts()[0].detail, "no_answer, calling again");
-  EXPECT_EQ(host.receipts()[1].state, TSN_RECEIPT_DELIVERED);
+  EXPECT_EQ(host.receipts()[2].state, TSN_RECEIPT_DELIVERED);
   const auto& requests = exchange.requests();
   ASSERT_EQ(requests.size(), 2u);
   const std::string key(message.key);
