@@ -76,16 +76,16 @@ void add_changes(const json& entry, const json& issue, Event base, std::vector<E
   if (const auto* item = item_of(items, "assignee")) out.push_back(assigned(*item, issue, base));
 }
 
-/// Of the moves only the newest is to be followed; each knows when the status it left began.
-void judge_moves(std::vector<Event>& events) {
-  Event* before = nullptr;
+/// Of the moves only the newest is to be followed, and of the assignments; a move knows when the status it left began.
+void judge_newest(std::vector<Event>& events) {
+  Event* before[2] = {};  // by kind
   for (auto& event : events) {
-    if (event.kind != EventKind::moved) continue;
-    if (before) {
-      before->superseded = true;
-      event.ended_at = before->at;
+    auto*& last = before[event.kind == EventKind::moved ? 0 : 1];
+    if (last) {
+      last->superseded = true;
+      event.ended_at = event.kind == EventKind::moved ? last->at : 0;
     }
-    before = &event;
+    last = &event;
   }
 }
 
@@ -146,7 +146,7 @@ std::vector<Event> events_of_issue(const json& issue, tsn::Time since) {
     add_changes(entry, issue, base, all);
   }
   std::ranges::stable_sort(all, {}, [](const Event& event) { return event.at; });
-  judge_moves(all);
+  judge_newest(all);
   std::erase_if(all, [&](const Event& event) { return event.at < since; });
   for (const auto& comment : list_at(issue, {"fields", "comment", "comments"}))
     add_comment(comment, since, ticket, all);

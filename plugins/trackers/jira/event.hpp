@@ -25,13 +25,14 @@ struct Event {
   Account author;
   tsn::Time at = 0;  ///< by Jira's clock; 0: it does not say
 
+  bool superseded = false;  ///< moved, or assigned, again since
+
   // moved
-  std::string from, to;     ///< names of statuses
-  std::string category;     ///< of `to`, where Jira says it: "new", "indeterminate", "done"
-  std::string resolution;   ///< that the issue has now
-  bool reopened = false;    ///< the resolution was taken away
-  bool superseded = false;  ///< the issue was moved again since
-  tsn::Time ended_at = 0;   ///< when it came into `from`; 0: not known
+  std::string from, to;    ///< names of statuses
+  std::string category;    ///< of `to`, where Jira says it: "new", "indeterminate", "done"
+  std::string resolution;  ///< that the issue has now
+  bool reopened = false;   ///< the resolution was taken away
+  tsn::Time ended_at = 0;  ///< when it came into `from`; 0: not known
 
   // assigned
   Account assignee;  ///< not known(): nobody

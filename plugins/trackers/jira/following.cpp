@@ -98,6 +98,7 @@ void Outgoing::update(const tsn::Upsert& change, const Project& project, Issue& 
 /// An owner who has no account, or is refused as assignee, leaves the issue as it is; so does an incident that lost its
 /// owner.
 void Outgoing::assign(const tsn::Upsert& change, const Issue& issue, tsn::Deadline deadline) {
+  if (p_.brought.at(owner_in(issue.key)) > made_) return;  // somebody was made the owner in Jira since
   const auto account = account_of_owner(change, deadline);
   if (!account || issue.assignee.is(*account)) return;
   try {
@@ -139,8 +140,8 @@ void Outgoing::move(const tsn::Incident& incident, Issue& issue, const std::stri
 
 /// Somebody moved the issue as far or further, or what they did in Jira was brought in after this change was made.
 bool Outgoing::overtaken(const tsn::Incident& incident, const Issue& issue, bool ending, tsn::Deadline deadline) {
-  const auto made = changed_at(incident), brought = p_.brought.at(issue.key);
-  if (made != 0 && brought > made) return true;
+  const auto changed = changed_at(incident);
+  if (p_.brought.at(issue.key) > (changed != 0 ? changed : made_)) return true;
   if (ending || !issue.moved_by.known()) return false;
   const auto ours = p_.statuses.ours(issue.key, issue.status);
   if (!ours || rank_of(*ours) < rank_of(incident.status)) return false;

@@ -195,7 +195,7 @@ tsn::Status Incoming::ended_together(const Event& event, tsn_incident_status) {
 }
 
 tsn::Status Incoming::assigned(const Event& event) {
-  if (p_.collecting.collects(event.ticket)) return tsn::ok;
+  if (event.superseded || p_.collecting.collects(event.ticket)) return tsn::ok;
   const std::string owner = event.assignee.known() ? p_.people.owner_of(event.assignee) : "";
   auto answer = answer_of(event);
   answer.kind = TSN_ANSWER_ASSIGN;
@@ -247,7 +247,8 @@ tsn::Status Incoming::tell(const Event& event, const tsn::PersonAnswer& said) {
   }
   log(event, answer, status, became.text);
   if (status) {
-    if (became.changed) p_.brought.note(event.ticket, p_.ctx.now());
+    if (became.changed && answer.kind == TSN_ANSWER_STATUS) p_.brought.note(event.ticket, p_.ctx.now());
+    if (became.changed && answer.kind == TSN_ANSWER_ASSIGN) p_.brought.note(owner_in(event.ticket), p_.ctx.now());
     p_.ctx.count("jira_events");
     return status;
   }

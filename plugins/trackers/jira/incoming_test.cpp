@@ -318,8 +318,9 @@ TEST_F(JiraIncoming, AHistoryThatComesInPagesIsReadBackToTheLastPass) {
   host.advance(1s);
   jira.assigns("OPS-1", "nora");
   poll();
-  EXPECT_EQ(answers(TSN_ANSWER_ASSIGN).size(), 3u);
-  EXPECT_EQ(statuses().size(), 1u);
+  ASSERT_EQ(answers(TSN_ANSWER_ASSIGN).size(), 1u);  // the newest
+  EXPECT_EQ(answers(TSN_ANSWER_ASSIGN)[0].text, "nora@corp.example");
+  EXPECT_EQ(statuses().size(), 1u);  // older than the newest entry
 }
 
 TEST_F(JiraIncoming, OfSeveralMovesTheNewestCounts) {
@@ -549,6 +550,45 @@ TEST_F(JiraBothWays, AChangeFromBeforeWhatJiraBroughtIsOvertaken) {
   settle();
   EXPECT_EQ(now_is, TSN_INC_OPEN);
   EXPECT_EQ(jira.status("OPS-1"), "To Do");
+}
+
+TEST_F(JiraBothWays, ANoteFromJiraOvertakesNoStatus) {
+  begin();
+  const auto resolved_at = host.now();
+  jira.comments("OPS-1", "still looking");
+  poll();
+  now_is = TSN_INC_RESOLVED;
+  upsert(TSN_CHANGE_RESOLVED, [&](tsn::Upsert& change) {
+    change.incident.ticket_key = "OPS-1", change.incident.status = TSN_INC_RESOLVED;
+    change.incident.resolved_at = resolved_at;
+  });
+  EXPECT_EQ(jira.status("OPS-1"), "Done");
+}
+
+TEST_F(JiraBothWays, TwoOwnersAtOnceEndAsOne) {
+  config.set("users", Value::table({{"contact-nora", "nora"}, {"contact-omar", "omar"}}));
+  begin();
+  const auto owned_by_nora = [](tsn::Upsert& to) {
+    to.incident.ticket_key = "OPS-1", to.incident.owner = "contact-nora", to.key = "assign";
+  };
+  jira.assigns("OPS-1", "omar", "omar");
+  host.advance(1s);
+  upsert(TSN_CHANGE_UPDATED, owned_by_nora);  // ours is the later in Jira
+  settle();
+  EXPECT_EQ(jira.issue("OPS-1")["fields"]["assignee"]["accountId"], "nora");
+  // Ours waits while Jira cannot be reached, and theirs comes in first.
+  jira.instead = [](const JiraStub::Call&) { return JiraStub::Answer{500, {}}; };
+  const auto held_up = [&](tsn::Upsert& to) { owned_by_nora(to), to.key = "assign again"; };
+  EXPECT_EQ(upsert(TSN_CHANGE_UPDATED, held_up).status, TSN_FAILED);
+  jira.instead = nullptr;
+  host.advance(10min);
+  jira.assigns("OPS-1", "omar", "omar");
+  settle();
+  upsert(TSN_CHANGE_UPDATED, [&](tsn::Upsert& to) { held_up(to), to.attempt = 2; });
+  settle();
+  ASSERT_FALSE(answers(TSN_ANSWER_ASSIGN).empty());
+  EXPECT_EQ(answers(TSN_ANSWER_ASSIGN).back().text, "contact-omar");
+  EXPECT_EQ(jira.issue("OPS-1")["fields"]["assignee"]["accountId"], "omar");
 }
 
 TEST_F(JiraBothWays, BackAndForthEndsAtOnce) {

@@ -27,6 +27,7 @@ bool blank(const nlohmann::json& value) {
 
 tsn::Status Outgoing::upsert(const tsn::Upsert& change, tsn::Ticket& out, tsn::Deadline deadline) {
   const Project& project = project_of(p_.settings, change.incident);
+  made_ = first_met(change);
   p_.api.rest().about(change.incident.correlation_id, change.incident.ticket_key);
   Issue issue = ticket_of(change, project, out.created, deadline);
   if (issue.key.empty()) return tsn::ok;  // nothing to keep in step, and this change makes none
@@ -41,6 +42,12 @@ tsn::Status Outgoing::upsert(const tsn::Upsert& change, tsn::Ticket& out, tsn::D
   out.url = p_.settings.api_url + "/browse/" + issue.key;
   out.status = shortened(issue.status, 64);
   return tsn::ok;
+}
+
+/// In memory: after a restart an old change counts as a new one, as it did before it was first tried.
+tsn::Time Outgoing::first_met(const tsn::Upsert& change) {
+  if (met_.size() >= 1000) met_.clear();
+  return met_.try_emplace(std::string(change.key), p_.ctx.now()).first->second;
 }
 
 /// The known issue, the found one, a new one, or the collecting one. An empty key: there is none and there shall be

@@ -1,6 +1,7 @@
 // From a change of an incident to its issue.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 
@@ -58,11 +59,15 @@ class Outgoing {
             tsn::Deadline deadline);
   void walk(Issue& issue, const std::string& target, bool ending, tsn::Deadline deadline);
   bool overtaken(const tsn::Incident& incident, const Issue& issue, bool ending, tsn::Deadline deadline);
+  /// When the change that is being made was met first.
+  tsn::Time first_met(const tsn::Upsert& change);
   std::string status_of_new(const std::string& key, tsn::Deadline deadline);
   std::optional<std::string> account_of_owner(const tsn::Upsert& change, tsn::Deadline deadline);
 
   Parts p_;
-  std::set<std::string> warned_;  ///< project and field that was refused
+  std::map<std::string, tsn::Time> met_;  ///< key of a change → its first attempt
+  tsn::Time made_ = 0;                    ///< first_met() of the change that is being made
+  std::set<std::string> warned_;          ///< project and field that was refused
 };
 
 }  // namespace tocsin_plugins::jira

@@ -30,8 +30,8 @@ class Seen {
   bool loaded_ = false, changed_ = false;
 };
 
-/// When a change in Jira was last brought into the incident of a ticket, by our clock, for the newest 300 tickets; kept
-/// as "brought". A change of the incident from before that was overtaken.
+/// When a status of Jira's was last brought into the incident of a ticket, or an owner (see owner_in()), by our clock:
+/// the newest 300, kept as "brought". A change of the incident from before that was overtaken.
 class Brought {
  public:
   explicit Brought(State& state) : state_(state) {}
@@ -49,5 +49,10 @@ class Brought {
   std::deque<std::pair<std::string, tsn::Time>> entries_, created_;  ///< the newest last
   bool loaded_ = false;
 };
+
+/// Under which a ticket's owner is noted.
+inline std::string owner_in(const std::string& ticket) {
+  return ticket + "/owner";
+}
 
 }  // namespace tocsin_plugins::jira
