@@ -87,6 +87,16 @@ TEST(MessageTemplate, AnOptionSaysWhereItIsWrong) {
   }
 }
 
+TEST(MessageTemplate, AFileIsNotTakenForTheMessage) {
+  auto table = tsn::Value::table({{"template", "file:/etc/tocsin/mail.txt"}});
+  try {
+    template_option(tsn::Config(table.view()), "template", Escape::text);
+    FAIL() << "was taken";
+  } catch (const tsn::Failure& failure) {
+    EXPECT_NE(failure.status().text().find("${file:PATH}"), std::string::npos) << failure.status().text();
+  }
+}
+
 // --- texts that were made to break ---
 
 /// Every name, in loops and out of them.
