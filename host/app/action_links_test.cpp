@@ -10,9 +10,9 @@ namespace tocsin::app {
 namespace {
 
 using api::LinkView;
+using feedback_world::have;
 using model::AnswerKind;
 using model::IncidentStatus;
-using feedback_world::have;
 
 class LinkPath : public feedback_world::FeedbackPath {
  protected:

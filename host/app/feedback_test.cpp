@@ -10,11 +10,11 @@
 namespace tocsin::app {
 namespace {
 
-using model::AnswerKind;
-using model::IncidentStatus;
 using feedback_world::FeedbackPath;
 using feedback_world::have;
 using feedback_world::phone_routing;
+using model::AnswerKind;
+using model::IncidentStatus;
 
 TEST_F(FeedbackPath, AReplyAcknowledgesInTheNameOfTheContactWithThatNumber) {
   const auto incident = open();

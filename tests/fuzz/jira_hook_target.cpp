@@ -39,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto jira = host.create("jira", config(input.below(2) == 0));
   const auto refused = static_cast<tsn_status>(input.below(3) == 0 ? TSN_INVALID : TSN_OK);
   host.on_answer([&](const GivenAnswer& given) {
-    require(!given.id.empty() && (!given.ticket.empty() || !given.incident.empty()), "an answer names what it is about");
+    require(!given.id.empty() && (!given.ticket.empty() || !given.incident.empty()),
+            "an answer names what it is about");
     require(given.kind != TSN_ANSWER_STATUS || (given.status >= TSN_INC_OPEN && given.status <= TSN_INC_CLOSED),
             "a status is one of ours");
     return Answer{refused, "no", 0, 0, {}, {}, {}};

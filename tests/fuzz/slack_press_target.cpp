@@ -2,9 +2,9 @@
 // with: scripted_http.cpp
 // libFuzzer target for what Slack hands over when somebody presses a button: the whole body with a good signature, so
 // that the reader is reached, and the same one with the signature of another.
+#include "digest/digest.hpp"
 #include "interaction.hpp"
 #include "message_text/text.hpp"
-#include "digest/digest.hpp"
 #include "scripted_http.hpp"
 
 using namespace tocsin_plugins;

@@ -1,8 +1,8 @@
 // A tracker whose tickets are "T-NUMBER". Each change, and each sync, is a call in the log, with the token in it that
 // no log may show. The option `does` says what happens when it looks: crash, hang, refuse; else it is fine.
+#include <unistd.h>
 #include <csignal>
 #include <string>
-#include <unistd.h>
 #include <tocsin/plugin.hpp>
 
 namespace {

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "command.hpp"
+#include "digest/digest.hpp"
 #include "http_client/http_client.hpp"
 #include "message_text/text.hpp"
-#include "digest/digest.hpp"
 
 namespace tocsin_plugins {
 namespace {

@@ -4,9 +4,9 @@
 #include <map>
 #include <string>
 
+#include "digest/digest.hpp"
 #include "message_text/text.hpp"
 #include "phone/adapter_script.hpp"
-#include "digest/digest.hpp"
 #include "phone/fill.hpp"
 #include "phone/lua_json.hpp"
 #include "phone/verdict.hpp"

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include "phone/auth.hpp"
 #include "digest/digest.hpp"
+#include "phone/auth.hpp"
 #include "phone/fill.hpp"
 #include "phone/provider.hpp"
 #include "phone/verdict.hpp"
