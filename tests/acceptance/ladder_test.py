@@ -160,7 +160,7 @@ class Ladder(Case):
                     what="the end of the attempt")[0]
         self.assertIn("500", row["error"])
         self.nothing_comes()
-        self.assertEqual(len(self.provider.requests("calls")), 1)
+        self.assertEqual(len(self.provider.requests("calls")), 1, self.provider.requests("calls"))
         self.assertEqual(self.a.items("/api/v1/dead-letters"), [])
 
     def test_a_call_already_due_again_is_not_made_once_somebody_acknowledged(self):
@@ -183,7 +183,7 @@ class Ladder(Case):
         self.acknowledge()
         self.acknowledged()
         until(self.spared, what="a call that was spared")
-        self.assertEqual(len(self.provider.requests("calls")), 1)
+        self.assertEqual(len(self.provider.requests("calls")), 1, self.provider.requests("calls"))
 
     def test_without_an_answer_the_call_is_made_again(self):
         self.begin("1s", "1s", "10m")
