@@ -1,5 +1,6 @@
 #include "base/base64.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace tocsin::base {
@@ -45,6 +46,24 @@ std::optional<std::string> from_base64(std::string_view text) {
   if (count % 4 == 1 || (group & ((1u << bits) - 1)) != 0 || (padding > 0 && (count + padding) % 4 != 0))
     return std::nullopt;
   return out;
+}
+
+std::string to_base64url(std::string_view bytes) {
+  std::string out = to_base64(bytes);
+  out.erase(std::min(out.find('='), out.size()));
+  std::ranges::replace(out, '+', '-');
+  std::ranges::replace(out, '/', '_');
+  return out;
+}
+
+std::optional<std::string> from_base64url(std::string_view text) {
+  std::string plain(text);
+  for (char& c : plain) {
+    const bool both = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (!both && c != '-' && c != '_') return std::nullopt;
+    c = c == '-' ? '+' : c == '_' ? '/' : c;
+  }
+  return from_base64(plain);
 }
 
 }  // namespace tocsin::base
