@@ -20,7 +20,7 @@ constexpr base::Duration early_for = std::chrono::minutes(1);
 constexpr std::size_t most_early = 1000;
 
 std::string seen_name(const std::string& instance) {
-  return "feedback/" + instance;
+  return "fleet/feedback/" + instance;
 }
 
 std::string digits(std::string_view text) {
@@ -225,6 +225,11 @@ Result<Feedback::Meant> Feedback::meant(const std::string& instance, const model
   return out;
 }
 
+void Feedback::forget_seen() {
+  const std::lock_guard lock(mutex_);
+  seen_.clear();
+}
+
 Result<void> Feedback::load_seen(const std::string& instance) {
   {
     const std::lock_guard lock(mutex_);
@@ -250,7 +255,7 @@ Result<model::Answered> Feedback::answer(const std::string& instance, model::Ans
                                        });
   if (!decided) {
     const std::lock_guard lock(mutex_);
-    if (became->changed && !id.empty()) seen_.at(instance).remove(id);
+    if (became->changed && !id.empty()) seen_[instance].remove(id);
     return base::fail(decided.error());
   }
   telemetry::log(telemetry::Level::info, "feedback", instance + ": " + became->text,
@@ -263,12 +268,12 @@ Result<model::Answered> Feedback::answer(const std::string& instance, model::Ans
 Result<model::Changes> Feedback::decide(const std::string& instance, const model::Answer& answer, const Meant& meant,
                                         incidents::Desk& desk, base::Time now, model::Answered& became) {
   const auto kept = [&](model::Changes changes) {
-    if (!answer.id.empty()) changes.kv.emplace_back(seen_name(instance), seen_.at(instance).text());
+    if (!answer.id.empty()) changes.kv.emplace_back(seen_name(instance), seen_[instance].text());
     return changes;
   };
   {
     const std::lock_guard lock(mutex_);
-    if (!answer.id.empty() && seen_.at(instance).contains(answer.id)) {
+    if (!answer.id.empty() && seen_[instance].contains(answer.id)) {
       const auto incident = desk.find(meant.incident);
       if (!incident) return base::fail(Fault::not_found, "there is no incident " + meant.incident);
       became = {incident->status, incident->number, false, "this answer was taken before"};
@@ -293,7 +298,7 @@ Result<model::Changes> Feedback::decide(const std::string& instance, const model
     became.text += ", and " + std::to_string(more) + " more of the service";
   }
   const std::lock_guard lock(mutex_);
-  seen_.at(instance).add(answer.id);
+  seen_[instance].add(answer.id);
   return kept(std::move(changes));
 }
 

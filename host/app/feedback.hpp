@@ -53,6 +53,8 @@ class Feedback {
   /// `instance` is the plugin's full name, "notifier.sms".
   base::Result<void> receipt(const std::string& instance, model::Receipt receipt);
   base::Result<model::Answered> answer(const std::string& instance, model::Answer answer);
+  /// Another agent may have decided meanwhile: what it took stands in the store, and is read there again.
+  void forget_seen();
 
  private:
   /// What an answer is about and who gave it.

@@ -174,6 +174,7 @@ class Store {
   /// Newest first. A page may be short of its limit and still have a `next`: one call reads through a bounded number of
   /// rows.
   virtual base::Result<Listed<model::Verdict>> verdicts(const VerdictQuery& query) = 0;
+  /// Of this agent; a key that begins with "fleet/" is of all agents that share the store.
   virtual base::Result<std::optional<std::string>> kv(const std::string& key) = 0;
   /// By name. Not of one agent: all that share the store take pings for the same heartbeats.
   virtual base::Result<std::vector<model::HeartbeatRecord>> heartbeats() = 0;

@@ -120,7 +120,7 @@ TEST_F(PostgresSharing, WhoeverDecidesGoesOnWithWhatWasDecidedByAny) {
   model::Ladder ladder;
   ladder.correlation_id = "l";
   c.ladders = {ladder};
-  c.kv = {{"k", "first's"}};
+  c.kv = {{"k", "first's"}, {"fleet/k", "everybody's"}};
   must(first->commit(c));
   const auto theirs = must(second->restore(now));
   EXPECT_EQ(theirs.journal_position, 0u);
@@ -128,6 +128,7 @@ TEST_F(PostgresSharing, WhoeverDecidesGoesOnWithWhatWasDecidedByAny) {
   EXPECT_EQ(theirs.alerts[0].agent + theirs.alerts[1].agent, "agent-aagent-b");
   EXPECT_EQ(theirs.deliveries.size() + theirs.groups.size() + theirs.ladders.size(), 3u);
   EXPECT_FALSE(must(second->kv("k")));
+  EXPECT_EQ(must(second->kv("fleet/k")), "everybody's");
   EXPECT_EQ(must(first->restore(now)).journal_position, 5u);
 }
 

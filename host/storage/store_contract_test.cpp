@@ -343,7 +343,7 @@ TEST_P(StoreContract, AgentsOfAnEmbeddedStoreContinueWithTheirOwn) {
   c.incidents = {incident("of-default")};
   c.alerts = {alert("same id")};
   c.deliveries = {delivery("same key")};
-  c.kv = {{"k", "default's"}};
+  c.kv = {{"k", "default's"}, {"fleet/k", "everybody's"}};
   commit(c);
   close();
   open("other");
@@ -351,6 +351,7 @@ TEST_P(StoreContract, AgentsOfAnEmbeddedStoreContinueWithTheirOwn) {
   EXPECT_EQ(restore().incidents.size(), 0u);
   EXPECT_EQ(restore().journal_position, 0u);
   EXPECT_FALSE(must(store->kv("k")));
+  EXPECT_EQ(must(store->kv("fleet/k")), "everybody's");
   c.journal_position = 9;
   c.incidents = {incident("of-other")};
   commit(c);

@@ -456,11 +456,12 @@ class Writer {
   Result<void> taken(const std::uint64_t& id) { return run("DELETE FROM passed_alerts WHERE id = $1", {number(id)}); }
 
   Result<void> kv(const std::string& key, const std::string& value) {
-    if (value.empty()) return run("DELETE FROM kv WHERE agent = $1 AND key = $2", {agent_, key});
+    const std::string_view owner = kv_owner(agent_, key);
+    if (value.empty()) return run("DELETE FROM kv WHERE agent = $1 AND key = $2", {owner, key});
     return run(
         "INSERT INTO kv (agent, key, value) VALUES ($1, $2, $3) ON CONFLICT (agent, key) DO UPDATE SET value = "
         "excluded.value",
-        {agent_, key, Blob{value}});
+        {owner, key, Blob{value}});
   }
 
   Transaction& t_;

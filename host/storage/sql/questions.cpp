@@ -137,8 +137,8 @@ Result<Listed<model::Verdict>> SqlStore::verdicts(const VerdictQuery& query) {
 Result<std::optional<std::string>> SqlStore::kv(const std::string& key) {
   TRY(auto t, database_->read());
   std::optional<std::string> value;
-  TRY_VOID(t->run("SELECT value FROM kv WHERE agent = $1 AND key = $2",
-                  {std::string_view(agent_), std::string_view(key)}, [&](const Row& row) { value = row.blob(0); }));
+  TRY_VOID(t->run("SELECT value FROM kv WHERE agent = $1 AND key = $2", {kv_owner(agent_, key), std::string_view(key)},
+                  [&](const Row& row) { value = row.blob(0); }));
   return value;
 }
 

@@ -16,6 +16,11 @@ class FencedStore : public SharedStore {
   virtual base::Result<void> announce_passed(Transaction& t) = 0;
 };
 
+/// Whose row of kv it is (Store::kv): nobody's alone where the key is of all agents.
+inline std::string_view kv_owner(std::string_view agent, std::string_view key) {
+  return key.starts_with("fleet/") ? std::string_view() : agent;
+}
+
 class SqlStore final : public Store {
  public:
   /// Of `shared` and `queries` one is given: a shared store runs rules' queries itself.
