@@ -20,10 +20,11 @@ std::string without_last_slash(std::string url) {
 
 }  // namespace
 
-DeliveryView::DeliveryView(const model::Delivery& delivery, std::string provider_id, std::string external_url)
+DeliveryView::DeliveryView(const model::Delivery& delivery, std::string provider_id, Links links)
     : delivery_(delivery),
       provider_id_(std::move(provider_id)),
-      external_url_(without_last_slash(std::move(external_url))) {
+      external_url_(without_last_slash(std::move(links.external_url))),
+      offered_(std::move(links.actions)) {
   fill_alerts();
   fill_incident();
   fill_group();
@@ -138,6 +139,12 @@ void DeliveryView::fill_message() {
   message_.incident = &incident_;
   message_.group = &group_;
   message_.provider_id = {provider_id_.data(), provider_id_.size()};
+  for (const Action& action : offered_) {
+    actions_.push_back({static_cast<tsn_answer_kind>(action.kind), 0, str(action.text), str(action.href)});
+  }
+  message_.actions = actions_.data();
+  message_.action_count = static_cast<std::uint32_t>(actions_.size());
+  message_.action_stride = sizeof(tsn_action);
 }
 
 void DeliveryView::fill_upsert() {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/delivery.hpp"
+#include "plugin_host/session.hpp"
 #include "tocsin/abi.h"
 
 namespace tocsin::plugin_host {
@@ -13,8 +14,7 @@ namespace tocsin::plugin_host {
 /// Points into the delivery and itself: both must stay until the plugin's call returns. Neither copied nor moved.
 class DeliveryView {
  public:
-  /// `external_url`: the agent's own, without it the incident and its alerts have no URL.
-  DeliveryView(const model::Delivery& delivery, std::string provider_id, std::string external_url);
+  DeliveryView(const model::Delivery& delivery, std::string provider_id, Links links);
   DeliveryView(const DeliveryView&) = delete;
   DeliveryView& operator=(const DeliveryView&) = delete;
   const tsn_message* message() const { return &message_; }
@@ -31,10 +31,12 @@ class DeliveryView {
 
   const model::Delivery& delivery_;
   const std::string provider_id_, external_url_;
+  const std::vector<Action> offered_;
   std::deque<std::string> texts_;
   std::deque<std::vector<tsn_label>> labels_;
   std::vector<tsn_alert> alerts_;
   std::vector<tsn_link> links_;
+  std::vector<tsn_action> actions_;
   tsn_incident incident_{};
   tsn_group group_{};
   tsn_message message_{};

@@ -64,8 +64,8 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   base::Result<void*> compile(const model::Rule& rule, void* script, const tsn_inputs& inputs) override;
   void release(void* program) override;
   base::Result<void> evaluate(void* program, const tsn_rows& rows, tsn_verdicts& verdicts) override;
-  void deliver(const model::Delivery& delivery, const std::string& provider_id, const std::string& external_url,
-               base::Time deadline, std::function<void(Sent)> done) override;
+  void deliver(const model::Delivery& delivery, const std::string& provider_id, const Links& links, base::Time deadline,
+               std::function<void(Sent)> done) override;
   void upsert(const model::Delivery& delivery, const std::string& external_url, base::Time deadline,
               std::function<void(Sent)> done) override;
   void handle(const Request& request, base::Time deadline, std::function<void(Response)> done) override;
@@ -153,8 +153,8 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   void force(tsn_token token, tsn_status status, const std::string& why);
   /// `later`: not on this thread, which may hold locks of the plugin's.
   void finish(Call call, Answer answer, bool later);
-  void send(CallKind kind, const model::Delivery& delivery, const std::string& provider_id,
-            const std::string& external_url, base::Time deadline, std::function<void(Sent)> done);
+  void send(CallKind kind, const model::Delivery& delivery, const std::string& provider_id, const Links& links,
+            base::Time deadline, std::function<void(Sent)> done);
 
   // Life cycle.
   void sweep();

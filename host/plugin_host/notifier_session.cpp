@@ -4,9 +4,9 @@
 
 namespace tocsin::plugin_host {
 
-void InstanceCore::deliver(const model::Delivery& delivery, const std::string& provider_id,
-                           const std::string& external_url, base::Time deadline, std::function<void(Sent)> done) {
-  send(CallKind::deliver, delivery, provider_id, external_url, deadline, std::move(done));
+void InstanceCore::deliver(const model::Delivery& delivery, const std::string& provider_id, const Links& links,
+                           base::Time deadline, std::function<void(Sent)> done) {
+  send(CallKind::deliver, delivery, provider_id, links, deadline, std::move(done));
 }
 
 void InstanceCore::upsert(const model::Delivery& delivery, const std::string& external_url, base::Time deadline,
@@ -15,9 +15,9 @@ void InstanceCore::upsert(const model::Delivery& delivery, const std::string& ex
 }
 
 void InstanceCore::send(CallKind kind, const model::Delivery& delivery, const std::string& provider_id,
-                        const std::string& external_url, base::Time deadline, std::function<void(Sent)> done) {
+                        const Links& links, base::Time deadline, std::function<void(Sent)> done) {
   bool is_message = kind == CallKind::deliver;
-  DeliveryView view(delivery, provider_id, external_url);
+  DeliveryView view(delivery, provider_id, links);
   tsn_token token = tokens_.open({kind, deadline, std::move(done), {}, 0});
   tsn_delivered delivered{};
   tsn_ticket ticket{};

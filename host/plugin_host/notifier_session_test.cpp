@@ -52,6 +52,25 @@ class Delivering : public WireTest {
   tsn_token token = 0;
 };
 
+TEST_F(Delivering, ShowsThePluginWhatTheRecipientMayDo) {
+  make_started();
+  wire_.deliver = [](wire* w, tsn_token, const tsn_message* m, tsn_delivered*, tsn_err*) -> tsn_status {
+    std::string& seen = test_of<Delivering>(w).seen;
+    for (std::uint32_t i = 0; i < m->action_count; ++i) {
+      const tsn_action& action = m->actions[i];
+      seen += std::to_string(action.kind) + " " + text(action.text) + " " + text(action.href) + ";";
+    }
+    return TSN_OK;
+  };
+  auto answer = std::make_shared<std::promise<Instance::Sent>>();
+  const Links links("https://t", {{model::AnswerKind::acknowledge, "Acknowledge", "https://t/a/1"},
+                                  {model::AnswerKind::escalate, "Escalate", "https://t/a/2"}});
+  instance_->deliver(delivery, "", links, in(std::chrono::seconds(30)),
+                     [answer](Instance::Sent sent) { answer->set_value(std::move(sent)); });
+  EXPECT_EQ(answer->get_future().get().status, TSN_OK);
+  EXPECT_EQ(seen, "1 Acknowledge https://t/a/1;2 Escalate https://t/a/2;");
+}
+
 TEST_F(Delivering, ShowsThePluginTheWholeMessage) {
   make_started();
   delivery.receiver = "hook", delivery.group_key = "{}:{}", delivery.group_labels = model::Labels{{"team", "data"}};

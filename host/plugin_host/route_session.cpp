@@ -23,6 +23,7 @@ void InstanceCore::handle(const Request& request, base::Time deadline, std::func
   view.user = str(request.user);
   view.headers = headers.data();
   view.body = {request.body.data(), request.body.size()};
+  view.certificate = str(request.certificate);
 
   auto box = std::make_shared<ResponseBox>();
   auto answer_request = [box, done = std::move(done)](const Answer& answer) { done(box->close(answer)); };

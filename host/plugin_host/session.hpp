@@ -99,6 +99,21 @@ struct Quarantine {
 using model::Function;
 using model::Usage;
 
+/// What the recipient may do by opening a link (tsn_action).
+struct Action {
+  model::AnswerKind kind = model::AnswerKind::acknowledge;
+  std::string text, href;
+};
+
+/// Where a message leads to.
+struct Links {
+  Links(std::string url) : external_url(std::move(url)) {}
+  Links(const char* url) : external_url(url) {}
+  Links(std::string url, std::vector<Action> offered) : external_url(std::move(url)), actions(std::move(offered)) {}
+  std::string external_url;  ///< the agent's own; empty: the incident and its alerts have no URL
+  std::vector<Action> actions;
+};
+
 /// The process an isolated instance runs in.
 struct ProcessStatus {
   bool isolated = false;
@@ -162,7 +177,7 @@ class Instance {
   };
   /// Blocks at most until the plugin answers or returns PENDING; `done` exactly once, on any thread. A token not
   /// completed by deadline + 1 s is completed here with TSN_DEADLINE.
-  virtual void deliver(const model::Delivery& delivery, const std::string& provider_id, const std::string& external_url,
+  virtual void deliver(const model::Delivery& delivery, const std::string& provider_id, const Links& links,
                        base::Time deadline, std::function<void(Sent)> done) = 0;
   virtual void upsert(const model::Delivery& delivery, const std::string& external_url, base::Time deadline,
                       std::function<void(Sent)> done) = 0;
@@ -172,7 +187,8 @@ class Instance {
     std::string_view method, path, query, remote, user;
     std::vector<std::pair<std::string_view, std::string_view>> headers;  ///< names in lower case
     std::string_view body;
-    std::uint32_t body_padding = 64;  ///< readable bytes after body
+    std::uint32_t body_padding = 64;    ///< readable bytes after body
+    std::string_view certificate = {};  ///< subject of the client's, verified; empty: none was asked for
   };
   struct Response {
     std::uint32_t status = 200;

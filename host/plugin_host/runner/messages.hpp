@@ -69,6 +69,10 @@ void fields(A& a, Instance::Sent& x) {
   a(x.status, x.error, x.code, x.retry_after_ms, x.provider_id, x.created, x.ticket_key, x.ticket_url, x.ticket_status);
 }
 template <class A>
+void fields(A& a, Action& x) {
+  a(x.kind, x.text, x.href);
+}
+template <class A>
 void fields(A& a, Instance::Response& x) {
   a(x.status, x.headers, x.body);
 }
@@ -105,21 +109,22 @@ void fields(A& a, CreateParts& x) {
 struct DeliverParts {
   model::Delivery delivery;
   std::string provider_id, external_url;
+  std::vector<Action> actions;
   base::Duration left{};  ///< until the deadline
 };
 template <class A>
 void fields(A& a, DeliverParts& x) {
-  a(x.delivery, x.provider_id, x.external_url, x.left);
+  a(x.delivery, x.provider_id, x.external_url, x.actions, x.left);
 }
 
 struct HandleParts {
-  std::string method, path, query, remote, user, body;
+  std::string method, path, query, remote, user, certificate, body;
   std::vector<std::pair<std::string, std::string>> headers;
   base::Duration left{};
 };
 template <class A>
 void fields(A& a, HandleParts& x) {
-  a(x.method, x.path, x.query, x.remote, x.user, x.headers, x.body, x.left);
+  a(x.method, x.path, x.query, x.remote, x.user, x.certificate, x.headers, x.body, x.left);
 }
 
 struct ScriptRule {

@@ -16,11 +16,11 @@ base::Duration left_until(SteadyTime deadline) {
 
 }  // namespace
 
-void RemoteInstance::deliver(const model::Delivery& delivery, const std::string& provider_id,
-                             const std::string& external_url, base::Time deadline, std::function<void(Sent)> done) {
+void RemoteInstance::deliver(const model::Delivery& delivery, const std::string& provider_id, const Links& links,
+                             base::Time deadline, std::function<void(Sent)> done) {
   auto handed = std::make_shared<Handed>();
   handed->kind = Kind::deliver;
-  handed->delivery = {delivery, provider_id, external_url, {}};
+  handed->delivery = {delivery, provider_id, links.external_url, links.actions, {}};
   handed->deadline = steady(deadline);
   handed->sent = std::move(done);
   hand(std::move(handed));
@@ -30,7 +30,7 @@ void RemoteInstance::upsert(const model::Delivery& delivery, const std::string& 
                             std::function<void(Sent)> done) {
   auto handed = std::make_shared<Handed>();
   handed->kind = Kind::upsert;
-  handed->delivery = {delivery, {}, external_url, {}};
+  handed->delivery = {delivery, {}, external_url, {}, {}};
   handed->deadline = steady(deadline);
   handed->sent = std::move(done);
   hand(std::move(handed));
@@ -45,6 +45,7 @@ void RemoteInstance::handle(const Request& request, base::Time deadline, std::fu
         std::string(request.query),
         std::string(request.remote),
         std::string(request.user),
+        std::string(request.certificate),
         std::string(request.body),
         {},
         {}};

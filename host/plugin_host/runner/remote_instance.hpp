@@ -83,8 +83,8 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   base::Result<void*> compile(const model::Rule& rule, void* script, const tsn_inputs& inputs) override;
   void release(void* program) override;
   base::Result<void> evaluate(void* program, const tsn_rows& rows, tsn_verdicts& verdicts) override;
-  void deliver(const model::Delivery& delivery, const std::string& provider_id, const std::string& external_url,
-               base::Time deadline, std::function<void(Sent)> done) override;
+  void deliver(const model::Delivery& delivery, const std::string& provider_id, const Links& links, base::Time deadline,
+               std::function<void(Sent)> done) override;
   void upsert(const model::Delivery& delivery, const std::string& external_url, base::Time deadline,
               std::function<void(Sent)> done) override;
   void handle(const Request& request, base::Time deadline, std::function<void(Response)> done) override;

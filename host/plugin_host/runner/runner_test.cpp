@@ -204,6 +204,28 @@ TEST_F(Isolated, NotifierAnswersAtOnceLaterOrWithItsRefusal) {
   EXPECT_EQ(refused.error, "not for you");
 }
 
+TEST_F(Isolated, NotifierSeesWhatTheRecipientMayDo) {
+  auto teller = make("teller");
+  auto promise = std::make_shared<std::promise<Instance::Sent>>();
+  model::Delivery delivery;
+  delivery.key = "k", delivery.title = "actions", delivery.instance = "teller";
+  const Links links("https://t", {{model::AnswerKind::acknowledge, "Acknowledge", "https://t/a/1"},
+                                  {model::AnswerKind::escalate, "Escalate", "https://t/a/2"}});
+  teller->deliver(delivery, "", links, soon(), [promise](Instance::Sent sent) { promise->set_value(std::move(sent)); });
+  EXPECT_EQ(promise->get_future().get().provider_id, "Acknowledge=https://t/a/1;Escalate=https://t/a/2;");
+}
+
+TEST_F(Isolated, RouteSeesWhoseCertificateAClientShowed) {
+  auto echo = make("echo");
+  auto promise = std::make_shared<std::promise<Instance::Response>>();
+  Instance::Request asked{"POST", "/echo", "", "127.0.0.1", "", {{"host", "x"}}, ""};
+  asked.certificate = "CN=gateway,O=Corp";
+  echo->handle(asked, soon(), [promise](Instance::Response response) { promise->set_value(std::move(response)); });
+  const auto response = promise->get_future().get();
+  ASSERT_EQ(response.headers.size(), 2u);
+  EXPECT_EQ(response.headers[1].second, "CN=gateway,O=Corp");
+}
+
 TEST_F(Isolated, DeliveryThatKilledItsRunnerIsHandedAgainWithItsOutcomeUnknown) {
   auto teller = make("teller");
   const auto sent = deliver(*teller, "crash once");

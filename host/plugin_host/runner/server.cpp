@@ -283,7 +283,8 @@ void Server::send(const Frame& frame, std::string_view content) {
   };
   const base::Time deadline = port_.clock().now() + parts.left;
   if (static_cast<Kind>(frame.kind) == Kind::deliver)
-    at->deliver(parts.delivery, parts.provider_id, parts.external_url, deadline, std::move(done));
+    at->deliver(parts.delivery, parts.provider_id, {parts.external_url, std::move(parts.actions)}, deadline,
+                std::move(done));
   else
     at->upsert(parts.delivery, parts.external_url, deadline, std::move(done));
 }
@@ -298,6 +299,7 @@ void Server::handle(const Frame& frame, std::string_view content) {
   Instance::Request request{parts.method, parts.path, parts.query, parts.remote, parts.user, {}, {}, padding};
   for (const auto& [name, value] : parts.headers) request.headers.emplace_back(name, value);
   request.body = std::string_view(parts.body).substr(0, body);
+  request.certificate = parts.certificate;
   at->handle(request, port_.clock().now() + parts.left, [this, frame](Instance::Response response) {
     Writer out;
     out(response);

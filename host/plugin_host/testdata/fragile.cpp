@@ -71,6 +71,11 @@ struct Teller {
       return tsn::ok;
     }
     if (message.title == "refuse") return tsn::denied("not for you");
+    if (message.title == "actions") {
+      for (const auto& action : message.actions)
+        out.provider_id += std::string(action.text) + "=" + std::string(action.href) + ";";
+      return tsn::ok;
+    }
     out.provider_id = std::string(message.key) + (message.outcome_unknown ? " again" : "");
     return tsn::ok;
   }
@@ -86,6 +91,7 @@ struct Echo {
     if (request.body() == "crash") crash();
     if (request.body() == "answer") return answer(response);
     response.header("x-path", request.path());
+    if (!request.certificate().empty()) response.header("x-certificate", request.certificate());
     response.body(request.body());
     return tsn::ok;
   }
