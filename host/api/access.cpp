@@ -47,7 +47,7 @@ bool Access::own(std::string_view host) const {
   return loopback_name(host) || std::find(names_.begin(), names_.end(), host) != names_.end();
 }
 
-std::optional<Problem> Access::refuse(const Request& request, const Door& door) const {
+std::optional<Problem> Access::refuse(const Request& request, const Door& door, bool open) const {
   std::string_view authority = request.header("host");
   if (door.loopback && !authority.empty() && !own(host_of(authority))) {
     return Problem(403,
@@ -55,7 +55,7 @@ std::optional<Problem> Access::refuse(const Request& request, const Door& door) 
                        "\", which is not this agent's name on loopback (DNS rebinding is refused); use 127.0.0.1 or "
                        "localhost, or set [http] external_url");
   }
-  if (!request.state_changing()) return std::nullopt;
+  if (open || !request.state_changing()) return std::nullopt;
   std::string_view origin = request.header("origin");
   bool foreign = origin.empty() ? request.header("sec-fetch-site") == "cross-site"
                                 : !base::equal_without_case(authority_of(origin), authority);

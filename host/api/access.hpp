@@ -23,7 +23,9 @@ class Access {
  public:
   /// `own_names`: host names besides loopback's; the machine's own name is added.
   explicit Access(std::vector<std::string> own_names);
-  std::optional<Problem> refuse(const Request& request, const Door& door) const;
+  /// `open`: whoever asks shows a right that no browser sends by itself, so from which page it is asked does not
+  /// matter.
+  std::optional<Problem> refuse(const Request& request, const Door& door, bool open = false) const;
 
  private:
   bool own(std::string_view host) const;

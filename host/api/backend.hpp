@@ -16,6 +16,7 @@
 #include "model/alert_view.hpp"
 #include "model/attachment.hpp"
 #include "model/delivery.hpp"
+#include "model/feedback.hpp"
 #include "model/heartbeat.hpp"
 #include "model/incident.hpp"
 #include "model/matcher.hpp"
@@ -150,6 +151,25 @@ struct Explanation {
   bool more = false;  ///< there was more than is shown: a shorter span or more matchers narrow it
 };
 
+/// What an action link of a message (/a/TOKEN) is about.
+struct LinkView {
+  enum class State : std::uint8_t {
+    good,
+    forged,   ///< not made here, or altered: nothing else of this is set
+    limited,  ///< the same, and too many of them came from there
+    expired,
+    gone,  ///< there is no such incident
+  };
+  State state = State::forged;
+  model::AnswerKind kind = model::AnswerKind::acknowledge;
+  std::string who;  ///< whom the message went to
+  base::Time expires{};
+  model::Incident incident;  ///< as it is now
+  // Of one that was followed.
+  model::Answered answered;
+  std::string refusal;  ///< why it cannot be done (any more); empty: it was, or was before
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -243,6 +263,16 @@ class Backend {
   /// request on an io thread, so it must not wait.
   virtual base::Result<std::string> decider() { return std::string(); }
 
+  // --- action links of messages ----------------------------------------------------------------------------------
+  /// What its page shows; changes nothing. `remote`: who asks, for what is logged and limited.
+  virtual base::Result<LinkView> link_view(std::string_view /*token*/, std::string_view /*remote*/) {
+    return unserved();
+  }
+  /// Does what it says, once; again it changes nothing. Fault::unavailable: another agent decides.
+  virtual base::Result<LinkView> follow_link(std::string_view /*token*/, std::string_view /*remote*/) {
+    return unserved();
+  }
+
   // --- Alertmanager's API ---------------------------------------------------------------------------------------
   /// Empty: it is served; else why not, and what to do.
   virtual std::string alertmanager_off() {
@@ -266,6 +296,7 @@ class Backend {
     std::string_view method, path, query, remote, user;
     std::vector<std::pair<std::string_view, std::string_view>> headers;  ///< names in lower case
     std::string_view body;                                               ///< with at least 64 readable bytes after it
+    std::string_view certificate = {};  ///< subject of the client's, verified; empty: none was asked for
   };
   struct PluginResponse {
     std::uint32_t status = 200;

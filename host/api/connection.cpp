@@ -136,6 +136,11 @@ bool Connection::take_plain_text(std::size_t size) {
     got = tls_->read(buffer_.tail(), buffer_.room());
     buffer_.added(got.size);
   } while (got.state == TlsSession::State::ok);
+  if (!identified_ && tls_->ready()) {
+    identified_ = true;
+    certificate_ = tls_->peer_subject();
+    request_.certificate = certificate_;
+  }
   if (got.state == TlsSession::State::more) return true;
   if (got.state == TlsSession::State::failed) {
     telemetry::log(telemetry::Level::debug, "api", "TLS with " + remote_ + " failed: " + tls_->error());

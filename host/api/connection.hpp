@@ -67,6 +67,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::ip::tcp::socket socket_;
   std::size_t place_ = 0;
   std::string remote_;
+  std::string certificate_;  ///< subject of the client's
+  bool identified_ = false;  ///< the handshake is done, and certificate_ is what it gave
   std::unique_ptr<TlsSession> tls_;
   std::unique_ptr<char[]> wire_;  ///< TLS: what was read, before it is plain text
 

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "api/json_writer.hpp"
+#include "api/link_page.hpp"
 #include "api/passed_on.hpp"
 #include "api/passer.hpp"
 #include "base/text.hpp"
@@ -42,9 +43,16 @@ Outcome outcome(Backend& backend, const Route& route, const Request& request, st
   }
 }
 
+Reply refusal(const Route& route, const Request& request, const Problem& problem) {
+  Reply reply = (route.flags & route_page) != 0 ? problem_page(problem) : to_reply(problem, request.path);
+  reply.uri = route.pattern;
+  return reply;
+}
+
 Reply make_reply(Backend& backend, const Route& route, const Request& request, std::vector<std::string> path) {
   Outcome result = outcome(backend, route, request, std::move(path));
-  Reply reply = result ? std::move(*result) : to_reply(result.error(), request.path);
+  if (!result) return refusal(route, request, result.error());
+  Reply reply = std::move(*result);
   reply.uri = route.pattern;
   return reply;
 }
@@ -88,16 +96,16 @@ Reply from_plugin(Backend::PluginResponse response) {
 Reply too_busy(const Route& route, const Request& request) {
   Problem busy(503, "too many requests wait for the store; try again in a moment");
   busy.headers.emplace_back("Retry-After", "1");
-  Reply reply = to_reply(busy, request.path);
-  reply.uri = route.pattern;
-  return reply;
+  return refusal(route, request, busy);
 }
 
 }  // namespace
 
 void Dispatcher::handle(const Request& request, const Door& door, const std::shared_ptr<Responder>& responder) {
-  if (std::optional<Problem> refusal = access_.refuse(request, door)) {
-    return responder->answer(to_reply(*refusal, request.path));
+  Match match = find_route(request.method, request.path, door.health_only);
+  const bool open = match.route != nullptr && (match.route->flags & route_open) != 0;
+  if (std::optional<Problem> refused = access_.refuse(request, door, open)) {
+    return responder->answer(to_reply(*refused, request.path));
   }
   if (request.path == "*" && request.method == "OPTIONS") {
     return responder->answer(options("GET, HEAD, POST, PUT, DELETE, OPTIONS", "*"));
@@ -106,7 +114,6 @@ void Dispatcher::handle(const Request& request, const Door& door, const std::sha
     return responder->answer(
         to_reply(Problem(400, "the request target must be a path that begins with /"), request.path));
   }
-  Match match = find_route(request.method, request.path, door.health_only);
   if (match.route != nullptr) return run(*match.route, std::move(match.path), request, responder);
   if (!match.allow.empty()) {
     bool asks = request.method == "OPTIONS";

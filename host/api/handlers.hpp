@@ -53,6 +53,10 @@ Outcome attach_to_incident(Backend& backend, const Call& call);
 Outcome list_incident_attachments(Backend& backend, const Call& call);
 Outcome show_incident_attachment(Backend& backend, const Call& call);
 
+// handlers_links.cpp
+Outcome show_link(Backend& backend, const Call& call);
+Outcome follow_link(Backend& backend, const Call& call);
+
 // handlers_delivery.cpp
 Outcome list_notifications(Backend& backend, const Call& call);
 Outcome send_notification(Backend& backend, const Call& call);

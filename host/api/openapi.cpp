@@ -59,6 +59,9 @@ void write_answers(JsonWriter& json, const Route& route) {
   if (route.pattern.starts_with("/api/v2/")) {
     json.field("description", "An error in Alertmanager's forms");
     write_content(json, "application/json", "AmError");
+  } else if ((route.flags & route_page) != 0) {
+    json.field("description", "A page that says why");
+    write_content(json, "text/html", {});
   } else {
     json.field("description", "A problem (RFC 9457)");
     write_content(json, "application/problem+json", "Problem");

@@ -28,7 +28,9 @@ namespace tocsin::api {
                       X(SSL_shutdown) X(SSL_ctrl) X(SSL_set1_host) X(SSL_get0_param) X(SSL_get_verify_result)  \
                           X(SSL_is_init_finished) X(BIO_new) X(BIO_s_mem) X(BIO_read) X(BIO_write) X(BIO_free) \
                               X(BIO_ctrl) X(ERR_get_error) X(ERR_clear_error) X(ERR_reason_error_string)       \
-                                  X(X509_VERIFY_PARAM_set1_ip_asc) X(X509_verify_cert_error_string)
+                                  X(X509_VERIFY_PARAM_set1_ip_asc) X(X509_verify_cert_error_string)    \
+                                      X(SSL_get1_peer_certificate) X(X509_get_subject_name)                    \
+                                          X(X509_NAME_print_ex) X(X509_free)
 // clang-format on
 
 struct OpenSsl {

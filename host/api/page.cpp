@@ -1,40 +1,15 @@
 // GET /: what runs, what is open, in plain HTML without script, readable in any browser and on a phone.
 #include "api/handlers.hpp"
+#include "api/link_page.hpp"
 #include "base/text.hpp"
 
 namespace tocsin::api::handlers {
 namespace {
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 void row(std::string& out, std::initializer_list<std::string_view> cells, std::string_view tag = "td") {
   out += "<tr>";
   for (std::string_view cell : cells) {
-    out.append("<").append(tag).append(">").append(escaped(cell)).append("</").append(tag).append(">");
+    out.append("<").append(tag).append(">").append(html_escaped(cell)).append("</").append(tag).append(">");
   }
   out += "</tr>\n";
 }
@@ -47,7 +22,7 @@ void incidents(std::string& out, Backend& backend) {
   base::Result<Listed<model::Incident>> listed = backend.incidents(filter);
   out += "<h2>Incidents not resolved</h2>\n";
   if (!listed) {
-    out += "<p>" + escaped(listed.error().message()) + "</p>\n";
+    out += "<p>" + html_escaped(listed.error().message()) + "</p>\n";
     return;
   }
   if (listed->items.empty())
@@ -86,8 +61,9 @@ Outcome show_page(Backend& backend, const Call&) {
                              "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
   reply.body = head;
   std::string reason = backend.not_ready();
-  reply.body += reason.empty() ? "<p>Ready." : "<p><strong>Not ready:</strong> " + escaped(reason) + ".";
-  for (const auto& [name, value] : backend.version()) reply.body += " " + escaped(name) + " " + escaped(value) + ".";
+  reply.body += reason.empty() ? "<p>Ready." : "<p><strong>Not ready:</strong> " + html_escaped(reason) + ".";
+  for (const auto& [name, value] : backend.version())
+    reply.body += " " + html_escaped(name) + " " + html_escaped(value) + ".";
   reply.body += "</p>\n";
   incidents(reply.body, backend);
   plugins(reply.body, backend);

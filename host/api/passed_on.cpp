@@ -4,6 +4,7 @@
 #include <array>
 
 #include "api/alertmanager_json.hpp"
+#include "api/link_page.hpp"
 
 namespace tocsin::api {
 namespace {
@@ -13,16 +14,20 @@ constexpr std::array<std::string_view, 14> asked_with{
     "accept",     "accept-language", "authorization",     "content-encoding",    "content-type",
     "if-match",   "if-none-match",   "if-modified-since", "if-unmodified-since", "idempotency-key",
     "user-agent", "traceparent",     "tracestate",        "x-request-id"};
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> answered_with{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 13> answered_with{
     {{"allow", "Allow"},
      {"cache-control", "Cache-Control"},
      {"content-disposition", "Content-Disposition"},
      {"content-language", "Content-Language"},
+     {"content-security-policy", "Content-Security-Policy"},
      {"content-type", "Content-Type"},
      {"etag", "ETag"},
      {"last-modified", "Last-Modified"},
      {"location", "Location"},
-     {"retry-after", "Retry-After"}}};
+     {"referrer-policy", "Referrer-Policy"},
+     {"retry-after", "Retry-After"},
+     {"x-content-type-options", "X-Content-Type-Options"},
+     {"x-robots-tag", "X-Robots-Tag"}}};
 
 /// One word of a request line.
 bool one_word(std::string_view text) {
@@ -97,6 +102,8 @@ Reply problem_of(const Route& route, const Request& request, Problem problem) {
   if (route.pattern.starts_with("/api/v2/")) {
     reply = alertmanager::refusal(problem.status, problem.detail);
     reply.headers = std::move(problem.headers);
+  } else if ((route.flags & route_page) != 0) {
+    reply = problem_page(problem);
   } else {
     reply = to_reply(problem, request.path);
   }

@@ -77,6 +77,8 @@ const std::vector<Sample> samples{
     {"GET", "/api/v1/dead-letters", "/api/v1/dead-letters", ""},
     {"POST", "/api/v1/dead-letters/{id}/replay", "/api/v1/dead-letters/7/replay", ""},
     {"GET", "/api/v1/integrations/jira/mappings", "/api/v1/integrations/jira/mappings", ""},
+    {"GET", "/a/{token}", "/a/good", ""},
+    {"POST", "/a/{token}", "/a/good", ""},
     {"GET", "/api/v2/status", "/api/v2/status", ""},
     {"GET", "/api/v2/receivers", "/api/v2/receivers", ""},
     {"GET", "/api/v2/alerts", "/api/v2/alerts?active=true&foo=bar", ""},

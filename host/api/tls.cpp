@@ -76,6 +76,23 @@ class Session final : public TlsSession {
   bool ready() const override { return lib_.SSL_is_init_finished(ssl_) == 1; }
   std::string error() const override { return error_; }
 
+  std::string peer_subject() const override {
+    std::string out;
+    X509* shown = lib_.SSL_get1_peer_certificate(ssl_);
+    if (shown == nullptr) return out;
+    BIO* text = lib_.BIO_new(lib_.BIO_s_mem());
+    const bool verified = lib_.SSL_get_verify_result(ssl_) == X509_V_OK;
+    if (verified && text != nullptr &&
+        lib_.X509_NAME_print_ex(text, lib_.X509_get_subject_name(shown), 0, XN_FLAG_RFC2253) >= 0) {
+      out.resize(static_cast<std::size_t>(lib_.BIO_ctrl(text, BIO_CTRL_PENDING, 0, nullptr)));
+      const int size = out.empty() ? 0 : lib_.BIO_read(text, out.data(), static_cast<int>(out.size()));
+      out.resize(static_cast<std::size_t>(std::max(size, 0)));
+    }
+    lib_.BIO_free(text);
+    lib_.X509_free(shown);
+    return out;
+  }
+
  private:
   void set_error() {
     error_ = lib_.last_error();

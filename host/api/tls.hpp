@@ -32,6 +32,9 @@ class TlsSession {
   /// Appends what is to go out on the wire.
   virtual void take(std::string& wire) = 0;
   virtual bool ready() const = 0;  ///< the handshake is done
+  /// Subject of the peer's certificate as RFC 2253 writes it, "CN=gateway,O=Corp", in ASCII on one line; empty: it
+  /// showed none that was verified.
+  virtual std::string peer_subject() const = 0;
   /// Why it failed.
   virtual std::string error() const = 0;
 };

@@ -100,6 +100,41 @@ TEST_F(TlsServer, RefusesClientsWithoutTheCertificateItAsksFor) {
   EXPECT_EQ(status, "HTTP/1.1 200 OK\r");
 }
 
+TEST_F(TlsServer, TellsPluginsWhoseCertificateAClientShowed) {
+  backend.on_plugin = [](const Backend::PluginRequest& request, std::function<void(Backend::PluginResponse)> done) {
+    done({200, {}, "[" + std::string(request.certificate) + "]"});
+    return true;
+  };
+  certificate("gateway", "basicConstraints=CA:TRUE");
+  ServerSettings wanted = settings();
+  wanted.tls.client_ca = file("gateway.crt");
+  start(wanted);
+  std::ofstream(file("request")) << "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+                                 << "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
+                                 << "Connection: close\r\n\r\n";
+  const std::string ask = "openssl s_client -quiet -connect 127.0.0.1:" + std::to_string(port()) + " -CAfile " +
+                          file("server.crt") + " -cert " + file("gateway.crt") + " -key " + file("gateway.key") +
+                          " < " + file("request") + " > " + file("answer") + " 2>/dev/null";
+  EXPECT_EQ(std::system(ask.c_str()), 0);
+  std::ifstream read(file("answer"));
+  const std::string answers{std::istreambuf_iterator<char>(read), {}};
+  const auto first = answers.find("[CN=gateway]");
+  ASSERT_NE(first, answers.npos) << answers;
+  EXPECT_NE(answers.find("[CN=gateway]", first + 1), answers.npos) << "a connection's second request\n" << answers;
+}
+
+TEST_F(TlsServer, TellsOfNoCertificateWhereNoneIsAskedFor) {
+  backend.on_plugin = [](const Backend::PluginRequest& request, std::function<void(Backend::PluginResponse)> done) {
+    done({200, {}, "[" + std::string(request.certificate) + "]"});
+    return true;
+  };
+  start(settings());
+  ::setenv("SSL_CERT_FILE", file("server.crt").c_str(), 1);
+  auto answer = call("https://127.0.0.1:" + std::to_string(port()), "POST", "/echo", "", "", std::chrono::seconds(10));
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_EQ(answer->body, "[]");
+}
+
 TEST_F(TlsServer, IsPassedRequestsByAFellowThatTrustsAndShowsTheSameFiles) {
   ServerSettings wanted = settings();
   wanted.tls.client_ca = file("server.crt");

@@ -18,7 +18,9 @@ delivery::Outcome outcome_of(const plugin_host::Instance::Sent& sent) {
 void ChannelAdapter::send(const model::Delivery& delivery, const std::string& provider_id, base::Time deadline,
                           std::function<void(delivery::Outcome)> done) {
   if (!delivery.tracker) {
-    instance_->deliver(delivery, provider_id, settings_.external_url, deadline,
+    plugin_host::Links links = settings_.external_url;
+    if (settings_.links != nullptr) links.actions = settings_.links->of(delivery, instance_->type().address_field);
+    instance_->deliver(delivery, provider_id, links, deadline,
                        [self = shared_from_this(), done = std::move(done)](const plugin_host::Instance::Sent& sent) {
                          done(outcome_of(sent));
                        });

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include "app/action_links.hpp"
 #include "delivery/outbox.hpp"
 #include "detection/evaluator.hpp"
 #include "plugin_host/session.hpp"
@@ -39,6 +40,7 @@ class ChannelAdapter final : public delivery::Channel, public std::enable_shared
     std::string external_url, fallback;
     base::Duration timeout{};  ///< zero: the outbox' own
     std::vector<model::Limit> limits;
+    ActionLinks* links = nullptr;  ///< null: messages have none
   };
   ChannelAdapter(std::shared_ptr<plugin_host::Instance> instance, Settings settings, std::function<void()> gone)
       : instance_(std::move(instance)), settings_(std::move(settings)), gone_(std::move(gone)) {}

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "api/server.hpp"
+#include "app/action_links.hpp"
 #include "app/backend.hpp"
 #include "app/configuration.hpp"
 #include "app/crash_book.hpp"
@@ -80,6 +81,7 @@ struct Agent::Impl {
   base::Result<void> read_configuration();
   base::Result<void> open_storage();
   base::Result<void> make_pipeline();
+  void make_links();
   base::Result<void> listen();
   base::Result<void> bring_up_plugins();
   base::Result<void> begin_duties();
@@ -125,6 +127,7 @@ struct Agent::Impl {
   std::unique_ptr<InstanceFactory> factory;
   std::unique_ptr<Detectors> detectors;
   std::unique_ptr<pipeline::Pipeline> pipeline;
+  std::unique_ptr<ActionLinks> links;
   std::unique_ptr<Fleet> fleet;
   std::unique_ptr<HeartbeatWatch> heartbeats;
   std::unique_ptr<RowRuleLoop> row_rules;
@@ -219,6 +222,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   parts.pool = pool.get();
   parts.evaluators = [this](std::uint32_t shard) { return Watchdog::with_evaluator(detectors->for_shard(shard)); };
   pipeline = std::make_unique<pipeline::Pipeline>(settings, parts, configuration.routing());
+  make_links();
   Fleet::Parts fleet_parts;
   fleet_parts.factory = factory.get();
   fleet_parts.pipeline = pipeline.get();
@@ -228,6 +232,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   fleet_parts.clock = &clock;
   fleet_parts.data_dir = agent.data_dir;
   fleet_parts.external_url = agent.http.external_url;
+  fleet_parts.links = links.get();
   fleet_parts.prepare = [this](const Wanted& wanted, const model::PluginType& type) {
     return configuration.prepare(wanted, type);
   };
@@ -241,7 +246,11 @@ base::Result<void> Agent::Impl::make_pipeline() {
   DecidingLease::Parts deciding;
   deciding.shared = store->shared();
   deciding.address = agent.http.advertise_url;
-  deciding.prolong = [this](auto sure_until) { return pipeline->prolong(sure_until); };
+  deciding.prolong = [this](auto sure_until) {
+    // Another agent may have decided since the lease was this one's, also one that came and went while it was paused.
+    if (!pipeline->decides()) feedback->forget_seen();
+    return pipeline->prolong(sure_until);
+  };
   deciding.give_up = [this] { pipeline->give_up(); };
   deciding.decides = [this] { return pipeline->decides(); };
   lease = std::make_unique<DecidingLease>(std::move(deciding));
@@ -250,6 +259,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.clock = &clock;
   back.pipeline = pipeline.get();
   back.fleet = fleet.get();
+  back.links = links.get();
   back.detectors = detectors.get();
   back.metrics = &metrics;
   back.heartbeats = heartbeats.get();
@@ -273,6 +283,20 @@ base::Result<void> Agent::Impl::make_pipeline() {
   port->set_feedback(feedback.get());
   tell_crashes();
   return {};
+}
+
+void Agent::Impl::make_links() {
+  const auto http = configuration.agent().http;
+  ActionLinks::Parts parts;
+  parts.pipeline = pipeline.get();
+  parts.clock = &clock;
+  parts.metrics = &metrics;
+  if (http.external_url_given) parts.external_url = http.external_url;
+  parts.lifetime = http.link_lifetime;
+  parts.answer = [this](const std::string& instance, model::Answer answer) {
+    return feedback->answer(instance, std::move(answer));
+  };
+  links = std::make_unique<ActionLinks>(std::move(parts));
 }
 
 void Agent::Impl::make_factory() {
@@ -503,7 +527,7 @@ void Agent::Impl::stop() {
         if (reactor) reactor->stop();
       },
       [this] { server.reset(), backend.reset(), fellows.reset(), row_rules.reset(), heartbeats.reset(); },
-      [this] { lease.reset(), fleet.reset(), pipeline.reset(), watchdog.reset(), detectors.reset(); },
+      [this] { lease.reset(), fleet.reset(), links.reset(), pipeline.reset(), watchdog.reset(), detectors.reset(); },
       [this] { factory.reset(), port.reset(); },
       [this] { journal.reset(), store.reset(), lock.reset(); },
   };
@@ -622,6 +646,8 @@ base::Result<std::vector<std::string>> Agent::Impl::reload() {
                                       {"[http] also_listen", before.http.also_listen != now.http.also_listen},
                                       {"[http] route_prefix", before.http.route_prefix != now.http.route_prefix},
                                       {"[http] health_listen", before.http.health_listen != now.http.health_listen},
+                                      {"[http] external_url", before.http.external_url != now.http.external_url},
+                                      {"[http] link_lifetime", before.http.link_lifetime != now.http.link_lifetime},
                                       {"[agent] data_dir", before.data_dir != now.data_dir},
                                       {"[agent] plugin_dirs", before.plugin_dirs != now.plugin_dirs},
                                       {"[storage] url", before.storage.url != now.storage.url}}) {

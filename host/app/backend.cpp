@@ -277,8 +277,9 @@ std::map<std::string, std::string> Backend::version() {
 }
 
 bool Backend::plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) {
-  plugin_host::Instance::Request inner{request.method, request.path,    request.query, request.remote,
-                                       request.user,   request.headers, request.body,  64};
+  plugin_host::Instance::Request inner{request.method, request.path, request.query,
+                                       request.remote, request.user, request.headers,
+                                       request.body,   64,           request.certificate};
   return parts_.fleet->handle(inner, [done = std::move(done)](plugin_host::Instance::Response response) {
     done({response.status, std::move(response.headers), std::move(response.body)});
   });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/backend.hpp"
+#include "app/action_links.hpp"
 #include "app/agent.hpp"
 #include "app/detectors.hpp"
 #include "app/fleet.hpp"
@@ -27,6 +28,7 @@ class Backend final : public api::Backend {
     const base::Clock* clock = nullptr;
     pipeline::Pipeline* pipeline = nullptr;
     Fleet* fleet = nullptr;
+    ActionLinks* links = nullptr;
     Detectors* detectors = nullptr;
     telemetry::Metrics* metrics = nullptr;
     HeartbeatWatch* heartbeats = nullptr;
@@ -107,6 +109,12 @@ class Backend final : public api::Backend {
   std::string metrics(bool openmetrics) override { return parts_.metrics->text(openmetrics); }
   std::string not_ready() override { return parts_.not_ready(); }
   base::Result<std::string> decider() override { return parts_.decider ? parts_.decider() : std::string(); }
+  base::Result<api::LinkView> link_view(std::string_view token, std::string_view remote) override {
+    return parts_.links->view(token, remote);
+  }
+  base::Result<api::LinkView> follow_link(std::string_view token, std::string_view remote) override {
+    return parts_.links->follow(token, remote);
+  }
   std::string alertmanager_off() override;
   api::AlertmanagerStatus alertmanager_status() override;
   std::string alertmanager_config() override;

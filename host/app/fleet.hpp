@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "app/action_links.hpp"
 #include "app/crash_book.hpp"
 #include "app/instance_factory.hpp"
 #include "base/clock.hpp"
@@ -54,6 +55,7 @@ class Fleet {
     runtime::Executor* pool = nullptr;
     const base::Clock* clock = nullptr;
     std::string data_dir, external_url;
+    ActionLinks* links = nullptr;  ///< null: messages have none
     Prepare prepare;
     const CrashBook* crashes = nullptr;
   };

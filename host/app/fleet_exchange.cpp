@@ -152,7 +152,7 @@ void Fleet::open_channel(const Member& member) {
     pool->post([ledger, instance] { ledger->close(instance); });
   };
   ChannelAdapter::Settings settings{parts_.external_url, member.wanted.fallback, member.wanted.timeout,
-                                    member.wanted.limits};
+                                    member.wanted.limits, parts_.links};
   parts_.pipeline->set_channel(member.wanted.name,
                                std::make_shared<ChannelAdapter>(member.instance, std::move(settings), std::move(gone)));
 }

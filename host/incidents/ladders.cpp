@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "incidents/decisions.hpp"
+#include "incidents/reasons.hpp"
 
 namespace tocsin::incidents {
 namespace {
@@ -231,8 +232,8 @@ void Desk::Impl::take_steps(Case& c, base::Time at, const std::string& actor) {
     }
     const std::uint32_t step = row.next_step++;
     Telling telling;
-    telling.reason =
-        "ladder step " + std::to_string(step + 1) + (row.round > 0 ? ", round " + std::to_string(row.round + 1) : "");
+    telling.reason = std::string(ladder_step) + std::to_string(step + 1) +
+                     (row.round > 0 ? ", round " + std::to_string(row.round + 1) : "");
     telling.cause =
         "s" + std::to_string(row.round) + "." + std::to_string(step) + ":" + std::to_string(base::to_ns(at));
     telling.first_step = step == 0 && row.round == 0;

@@ -446,6 +446,46 @@ class FakeBackend : public Backend {
   }
 
   using PluginHandler = std::function<bool(const PluginRequest&, std::function<void(PluginResponse)>)>;
+  /// "good" is a link of the first incident; "late" and "gone" are what they say, everything else is forged.
+  Result<LinkView> link_view(std::string_view token, std::string_view remote) override {
+    std::lock_guard lock(mutex);
+    last_remote = remote;
+    if (token == "broken") return fail(Fault::unavailable, "the store <is> away");
+    LinkView view;
+    view.state = token == "good"      ? LinkView::State::good
+                 : token == "late"    ? LinkView::State::expired
+                 : token == "gone"    ? LinkView::State::gone
+                 : token == "flooded" ? LinkView::State::limited
+                                      : LinkView::State::forged;
+    if (view.state == LinkView::State::forged || view.state == LinkView::State::limited) return view;
+    view.kind = link_kind;
+    view.who = "first";
+    view.expires = noon + std::chrono::hours(24);
+    view.incident = incidents_.front();
+    return view;
+  }
+  Result<LinkView> follow_link(std::string_view token, std::string_view remote) override {
+    auto view = link_view(token, remote);
+    if (!view || view->state != LinkView::State::good) return view;
+    std::lock_guard lock(mutex);
+    ++followed;
+    if (!link_refusal.empty()) {
+      view->refusal = link_refusal;
+      return view;
+    }
+    model::Incident& incident = incidents_.front();
+    view->answered.changed = incident.status == model::IncidentStatus::open;
+    view->answered.text =
+        view->answered.changed ? "1042 acknowledged by first" : "1042 was acknowledged before by first";
+    incident.status = model::IncidentStatus::acknowledged;
+    incident.acknowledged_by = "first";
+    view->incident = incident;
+    return view;
+  }
+
+  std::string last_remote, link_refusal;
+  model::AnswerKind link_kind = model::AnswerKind::acknowledge;
+  int followed = 0;
   PluginHandler on_plugin;  ///< set before the server starts
   std::function<void()> wait_in_series;
   std::vector<HistorySeries> histories{{"etl.run", {{"loader", "A"}}, {{1'795'168'740, 2}, {1'795'168'800, 3.5}}}};

@@ -79,6 +79,8 @@ class AgentReader {
     no_password(table, "proxy_url", "[http]");
     listener(table, http);
     http.external_url = text_of(table, "external_url");
+    http.external_url_given = !http.external_url.empty();
+    http.link_lifetime = duration_of(table, "link_lifetime");
     if (http.external_url.empty())
       http.external_url = (http.tls ? "https://" : "http://") + http.listen;
     else if (!http.external_url.starts_with("http://") && !http.external_url.starts_with("https://")) {

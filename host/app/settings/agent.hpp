@@ -29,6 +29,8 @@ struct Http {
   std::string listen = "127.0.0.1:7676";
   std::string health_listen;  ///< empty: none
   std::string external_url;   ///< without a slash at its end; default: http(s)://LISTEN
+  bool external_url_given = false;
+  base::Duration link_lifetime = std::chrono::hours(24);  ///< of action links in messages
   std::string advertise_url;  ///< where agents of the same database reach this one, with the prefix
   std::vector<std::string> also_listen;
   std::string route_prefix;  ///< "/x", before every path; empty: none

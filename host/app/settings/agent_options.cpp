@@ -58,7 +58,14 @@ std::span<const Option> http_options() {
       {.key = "health_listen", .type = string, .doc = "A listener for /healthz, /readyz and /metrics alone."},
       {.key = "external_url",
        .type = string,
-       .doc = "How people and other systems reach the agent; in links and callbacks."},
+       .doc = "How people and other systems reach the agent; in links and callbacks. Without it messages have no links "
+              "to acknowledge by."},
+      {.key = "link_lifetime",
+       .type = duration,
+       .fallback = "\"24h\"",
+       .min = "5m",
+       .max = "30d",
+       .doc = "How long a message's links to acknowledge and escalate by are good."},
       {.key = "advertise_url",
        .type = string,
        .doc =

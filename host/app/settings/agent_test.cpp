@@ -98,6 +98,8 @@ TEST_F(Trial, AnEmptyFileGivesTheDefaults) {
   EXPECT_EQ(agent.data_dir + " " + agent.http.listen + " " + agent.http.external_url + " " + agent.storage.url + " " +
                 agent.rules.pack,
             "/somewhere 127.0.0.1:7676 http://127.0.0.1:7676 sqlite:tocsin.db none");
+  EXPECT_FALSE(agent.http.external_url_given) << "nobody said how the agent is reached: messages have no action links";
+  EXPECT_EQ(agent.http.link_lifetime, std::chrono::hours(24));
 }
 
 TEST_F(Trial, EveryKeyOfTheAgentIsTaken) {
@@ -115,6 +117,7 @@ listen = "0.0.0.0:1"
 insecure = true
 health_listen = "0.0.0.0:2"
 external_url = "https://t.corp/"
+link_lifetime = "2h"
 proxy_url = "http://proxy:3128"
 no_proxy = [".corp"]
 [storage]
@@ -137,6 +140,8 @@ format = "json"
             "n7" + folder + "/data" + folder + "/plugins/etc/tocsin/plugins");
   EXPECT_EQ(a.labels.get("dc"), "r1");
   EXPECT_EQ(a.http.external_url + a.storage.password + a.log.format, "https://t.corppwjson");
+  EXPECT_TRUE(a.http.external_url_given);
+  EXPECT_EQ(a.http.link_lifetime, std::chrono::hours(2));
   EXPECT_EQ(a.storage.raw_retention(), std::chrono::hours(72));
   EXPECT_TRUE(a.shadow && a.storage.sync && a.http.insecure && loaded.routing.shadow);
   EXPECT_EQ(loaded.secret_files, std::vector<std::string>{folder + "/secret"});

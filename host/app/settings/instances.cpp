@@ -190,7 +190,7 @@ std::span<const Option> instance_options() {
       {.key = "auth",
        .type = table,
        .doc = "What requests to its routes must show: `bearer`, or `type`, `secret`, `token`, `username`, `password`, "
-              "`allow_from`.",
+              "`subject`, `allow_from`.",
        .children =
            {{.key = "type", .type = string, .choices = {"bearer", "basic", "hmac", "mtls"}, .doc = "How."},
             {.key = "bearer", .type = string, .secret = true, .doc = "A token."},
@@ -198,6 +198,7 @@ std::span<const Option> instance_options() {
             {.key = "secret", .type = string, .secret = true, .doc = "The key of an HMAC."},
             {.key = "username", .type = string, .doc = "Of basic."},
             {.key = "password", .type = string, .secret = true, .doc = "Of basic."},
+            {.key = "subject", .type = string, .doc = "Of mtls: the certificate's; default: any `client_ca` signed."},
             {.key = "allow_from", .type = array, .doc = "Networks.", .children = {{.key = "[]", .type = string}}}}},
       {.key = "isolation",
        .type = string,
