@@ -123,6 +123,18 @@ std::string links_html(const Page& page) {
   return out + "</ul>\n";
 }
 
+/// Links that look like buttons: forms do not work in mails.
+std::string actions_html(const Page& page, const std::string& colour) {
+  std::string out = "<p>";
+  for (const auto& action : page.actions) {
+    out +=
+        "<a href=\"" + escaped(action.href) +
+        "\" style=\"display:inline-block;margin:0 8px 8px 0;padding:10px 18px;border-radius:6px;background:" + colour +
+        ";color:#ffffff;font-weight:bold;text-decoration:none\">" + escaped(action.text) + "</a>\n";
+  }
+  return out + "</p>\n";
+}
+
 std::string timeline_html(const Page& page) {
   std::string out = heading("Timeline") + std::string(table_begin);
   for (const auto& entry : page.timeline) {
@@ -140,6 +152,8 @@ std::string text_body(const Page& page) {
   std::string out = page.headline() + "\n\n";
   if (!page.lead.empty()) out += page.lead + "\n\n";
   if (!page.description.empty()) out += page.description + "\n\n";
+  for (const auto& action : page.actions) out += action.text + ": " + action.href + "\n";
+  if (!page.actions.empty()) out += "\n";
   std::size_t width = 0;
   for (const auto& fact : page.facts) width = std::max(width, fact.name.size() + 2);
   for (const auto& fact : page.facts) {
@@ -172,6 +186,7 @@ std::string html_body(const Page& page) {
   out += "<h1 dir=\"auto\" style=\"font-size:19px;margin:4px 0\">" + escaped(page.title) + "</h1>\n</div>\n";
   if (!page.lead.empty()) out += paragraph(page.lead);
   if (!page.description.empty()) out += paragraph(page.description);
+  if (!page.actions.empty()) out += actions_html(page, colour);
   if (!page.facts.empty()) out += facts_html(page);
   if (!page.alerts.empty()) out += alerts_html(page);
   if (!page.links.empty()) out += links_html(page);

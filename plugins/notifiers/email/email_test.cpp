@@ -198,6 +198,24 @@ TEST(Mail, BothPartsTellTheWholeIncident) {
   EXPECT_EQ(mail.parts.size(), 2u);
 }
 
+TEST(Mail, HasALinkForWhatItsReaderMayDoInBothParts) {
+  const auto mail = composed(sample_message());
+  const auto& text = mail.parts.at("text/plain");
+  EXPECT_NE(text.find("\nAcknowledge: https://tocsin.example.com/a/AbC.dEf_1-2\n"), text.npos) << text;
+  EXPECT_NE(text.find("\nEscalate: https://tocsin.example.com/a/AbC.dEf_1-3\n"), text.npos) << text;
+  const auto& html = mail.parts.at("text/html");
+  EXPECT_NE(html.find("<a href=\"https://tocsin.example.com/a/AbC.dEf_1-2\" style=\""), html.npos) << html;
+  EXPECT_NE(html.find(">Acknowledge</a>"), html.npos) << html;
+}
+
+TEST(Mail, WhereThereIsNothingToDoThereAreNoButtons) {
+  auto message = sample_message();
+  message.actions = {{TSN_ANSWER_ACKNOWLEDGE, "Acknowledge", "javascript:alert(1)"}};
+  const auto mail = composed(message);
+  EXPECT_EQ(mail.parts.at("text/html").find("Acknowledge</a>"), std::string::npos);
+  EXPECT_EQ(mail.parts.at("text/plain").find("Acknowledge:"), std::string::npos);
+}
+
 TEST(Mail, TheHtmlPartEscapesEveryText) {
   auto message = sample_message();
   message.incident.impact = "<script>alert(1)</script>";

@@ -176,6 +176,23 @@ TEST_F(SentSms, OtherPathsAreNotServed) {
   EXPECT_EQ(sms->handle({.path = "/callbacks"}).response.status, 404u);
 }
 
+TEST(Sms, ABodyMayCarryTheLinkToAcknowledgeBy) {
+  ScriptedProvider provider({R"(202 {"messageId": "m1"})", R"(202 {"messageId": "m2"})"});
+  auto config = sms_config(provider.url());
+  config.set("send", Value::table({{"url", provider.url() + "/sms"},
+                                   {"body", R"({"to": "{{recipient}}", "button": "{{ack_url}}"})"},
+                                   {"id", "/messageId"}}));
+  FakeHost host;
+  auto sms = host.create({}, config);
+  ASSERT_EQ(sms->start().status, TSN_OK);
+  auto message = sms_message();
+  ASSERT_EQ(sms->deliver(message).status, TSN_OK);
+  message.actions.clear();
+  ASSERT_EQ(sms->deliver(message).status, TSN_OK);
+  EXPECT_EQ(json::parse(body_in(provider.requests().at(0)))["button"], "https://tocsin.example.com/a/AbC.dEf_1-2");
+  EXPECT_EQ(json::parse(body_in(provider.requests().at(1)))["button"], "");
+}
+
 TEST(Sms, PollsUntilTheEndIsKnown) {
   ScriptedProvider provider(
       {R"(202 {"messageId": "m/1"})", R"(200 {"state": "ACCEPTD"})", "500 ", R"(200 {"state": "DELIVRD"})"});

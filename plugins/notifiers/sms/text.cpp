@@ -57,6 +57,14 @@ std::string marker_of(const tsn::Message& message) {
   return severity.empty() ? "" : "[" + std::string(severity) + "]";
 }
 
+/// The address to acknowledge by, else that of the incident, with what leads to it.
+std::string link_of(const tsn::Message& message) {
+  for (const auto& action : message.actions) {
+    if (action.kind == TSN_ANSWER_ACKNOWLEDGE && !action.href.empty()) return "\nAck: " + one_line(action.href);
+  }
+  return message.incident.url.empty() ? "" : "\n" + one_line(message.incident.url);
+}
+
 }  // namespace
 
 bool is_gsm7(std::string_view utf8) {
@@ -93,7 +101,7 @@ std::string sms_text(const tsn::Message& message, std::size_t max_parts, bool ta
   if (takes_replies && open && !number.empty())
     tail = "\nReply " + number + "a = ack, " + number + "c = close, " + number + "e = escalate";
   // The link is worth having where it leaves the text its place.
-  const std::string link = message.incident.url.empty() ? "" : "\n" + one_line(message.incident.url);
+  const std::string link = link_of(message);
   if (!link.empty() && sms_parts(joined(head, middle, tail + link)) <= max_parts)
     tail += link;
   else if (!link.empty() && max_parts > 1 && sms_parts(joined(head, "", tail + link)) < max_parts)

@@ -14,8 +14,8 @@ bool is_gsm7(std::string_view utf8);
 /// Parts that a provider makes of it; no escape pair and no surrogate pair is split over two. 0 for an empty text.
 std::size_t sms_parts(std::string_view utf8);
 
-/// "[HIGH] 1042 title: what happened", what to reply and the link. `max_parts` is kept by cutting what stands between;
-/// the number and what to reply are never cut.
+/// "[HIGH] 1042 title: what happened", what to reply and the link to acknowledge by, else to the incident. `max_parts`
+/// is kept by cutting what stands between; the number and what to reply are never cut.
 std::string sms_text(const tsn::Message& message, std::size_t max_parts, bool takes_replies);
 
 }  // namespace tocsin_plugins

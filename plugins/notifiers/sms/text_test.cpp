@@ -53,10 +53,25 @@ TEST(SmsText, SaysWhatAndWhatToReply) {
   message.title = "loader_failed DAILY_SALES";
   message.text = "no run since 02:00";
   message.incident.url = {};
+  message.actions.clear();
   EXPECT_EQ(sms_text(message, 3, true),
             "[HIGH] 1042 loader_failed DAILY_SALES: no run since 02:00\n"
             "Reply 1042a = ack, 1042c = close, 1042e = escalate");
   EXPECT_EQ(sms_text(message, 3, false), "[HIGH] 1042 loader_failed DAILY_SALES: no run since 02:00");
+}
+
+TEST(SmsText, HasTheLinkToAcknowledgeByWhereItFits) {
+  auto message = sample_message();
+  message.title = "loader_failed DAILY_SALES";
+  message.text = "no run since 02:00";
+  EXPECT_EQ(sms_text(message, 3, false),
+            "[HIGH] 1042 loader_failed DAILY_SALES: no run since 02:00\nAck: https://tocsin.example.com/a/AbC.dEf_1-2");
+  const std::string link = "https://tocsin.example.com/a/" + std::string(86, 'x');
+  message.actions[0].href = link;
+  EXPECT_EQ(sms_text(message, 1, false), "[HIGH] 1042 loader_failed DAILY_SALES: no run since 02:00");
+  const auto two = sms_text(message, 2, true);
+  EXPECT_NE(two.find("\nAck: " + link), std::string::npos) << two;
+  EXPECT_LE(sms_parts(two), 2u);
 }
 
 TEST(SmsText, OfWhatIsOverNothingIsToBeReplied) {

@@ -80,6 +80,13 @@ void add_links(const tsn::Incident& incident, const PageLimits& limits, Page& pa
   for (const auto& own : incident.links) link(own.text, own.href);
 }
 
+void add_actions(const tsn::Message& message, const PageLimits& limits, Page& page) {
+  for (const auto& action : message.actions) {
+    if (!is_web_link(action.href) || action.text.empty() || page.actions.size() == limits.links) continue;
+    page.actions.push_back({cut(one_line(action.text), 80), clean(action.href)});
+  }
+}
+
 void add_timeline(const tsn::Incident& incident, const PageLimits& limits, Page& page) {
   const auto& entries = incident.timeline;
   for (auto it = entries.rbegin(); it != entries.rend() && page.timeline.size() < limits.entries; ++it) {
@@ -105,6 +112,7 @@ Page page_of(const tsn::Message& message, const PageLimits& limits) {
       incident.description == incident.title ? std::string() : cut(clean(incident.description), limits.text);
   add_facts(incident, limits, page);
   add_alerts(message, limits, page);
+  add_actions(message, limits, page);
   add_links(incident, limits, page);
   add_timeline(incident, limits, page);
   return page;

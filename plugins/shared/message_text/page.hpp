@@ -31,7 +31,8 @@ struct Page {
   std::string description;
   std::vector<PageFact> facts;  ///< only those that are known
   std::vector<PageAlert> alerts;
-  std::size_t more_alerts = 0;  ///< not listed
+  std::size_t more_alerts = 0;    ///< not listed
+  std::vector<PageLink> actions;  ///< what the recipient may do by a link
   std::vector<PageLink> links;
   std::vector<PageEntry> timeline;  ///< the newest first
   std::size_t more_entries = 0;

@@ -61,7 +61,7 @@ bool contains(const Network& network, std::string_view remote) {
 CallbackAuth::CallbackAuth(const tsn::Config& table) {
   const auto auth = table.table("auth");
   if (!auth) table["auth"].wrong("a table, such as { type = \"hmac\", secret = \"file:PATH\" }");
-  only_keys(auth, {"type", "secret", "token", "username", "password", "allow_from"});
+  only_keys(auth, {"type", "secret", "token", "username", "password", "subject", "allow_from"});
   for (const auto& entry : auth.array("allow_from")) {
     Network network;
     if (!parse_network(entry.as_str(), network)) entry.wrong("a network, such as \"10.20.0.0/16\"");
@@ -75,11 +75,9 @@ CallbackAuth::CallbackAuth(const tsn::Config& table) {
   } else if (type == "basic") {
     kind_ = Kind::basic, secret_ = "Basic " + base64_of(needed(auth, "username") + ":" + needed(auth, "password"));
   } else if (type == "mtls") {
-    auth["type"].wrong(
-        "\"hmac\", \"bearer\" or \"basic\": this version does not tell plugins of clients' certificates, so \"mtls\" "
-        "would let everybody in");
+    kind_ = Kind::mtls, subject_ = auth.str("subject");
   } else if (!type.empty() || networks_.empty()) {
-    auth["type"].wrong("\"hmac\", \"bearer\" or \"basic\"");
+    auth["type"].wrong("\"hmac\", \"bearer\", \"basic\" or \"mtls\"");
   }
 }
 
@@ -87,6 +85,9 @@ bool CallbackAuth::admits(const tsn::Request& request) const {
   const auto inside = [&](const Network& network) { return contains(network, request.remote()); };
   if (!networks_.empty() && std::none_of(networks_.begin(), networks_.end(), inside)) return false;
   if (kind_ == Kind::networks) return true;
+  // The listener has verified it against [http] tls.client_ca; without one there is none, and nobody gets in.
+  if (kind_ == Kind::mtls)
+    return !request.certificate().empty() && (subject_.empty() || request.certificate() == subject_);
   if (kind_ != Kind::hmac) return same_secret(request.header("authorization"), secret_);
   auto shown = request.header("x-hub-signature");
   if (!shown.starts_with("sha256=")) shown = request.header("x-hub-signature-256");

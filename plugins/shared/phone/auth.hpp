@@ -1,4 +1,4 @@
-// Who may call back: a signature, a token or a password, and networks.
+// Who may call back: a signature, a token, a password or a client's certificate, and networks.
 #pragma once
 
 #include <array>
@@ -28,8 +28,9 @@ class CallbackAuth {
   bool admits(const tsn::Request& request) const;
 
  private:
-  enum class Kind { networks, hmac, bearer, basic } kind_ = Kind::networks;
-  std::string secret_;  ///< the key of hmac, or the whole Authorization header
+  enum class Kind { networks, hmac, bearer, basic, mtls } kind_ = Kind::networks;
+  std::string secret_;   ///< the key of hmac, or the whole Authorization header
+  std::string subject_;  ///< of mtls: the certificate's; empty: any that the listener verified
   std::vector<Network> networks_;
 };
 

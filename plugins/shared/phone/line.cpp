@@ -16,6 +16,13 @@ HttpSettings settings_of(const tsn::Config& config) {
   return {std::string(config.str("ca_file")), std::string(config.str("proxy_url")), no_proxy};
 }
 
+std::string acknowledge_link(const tsn::Message& message) {
+  for (const auto& action : message.actions) {
+    if (action.kind == TSN_ANSWER_ACKNOWLEDGE) return one_line(action.href);
+  }
+  return {};
+}
+
 Fields fields_of(const tsn::Message& message, std::string text) {
   return {{"recipient", std::string(message.recipient.address)},
           {"text", std::move(text)},
@@ -23,7 +30,8 @@ Fields fields_of(const tsn::Message& message, std::string text) {
           {"title", one_line(message.title)},
           {"severity", std::string(tsn::severity_name(message.incident.severity))},
           {"service", one_line(message.incident.service)},
-          {"number", message.incident.number ? std::to_string(message.incident.number) : ""}};
+          {"number", message.incident.number ? std::to_string(message.incident.number) : ""},
+          {"ack_url", acknowledge_link(message)}};
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ constexpr tsn::Time second = 1'000'000'000;
 constexpr int most_tries = 5;  ///< of a word that the host knows no message for
 
 Fields fields_again(const SentMessage& message) {
-  static constexpr std::string_view names[] = {"recipient", "text", "key", "title", "severity", "service", "number"};
+  static constexpr std::string_view names[] = {"recipient", "text",    "key",    "title",
+                                               "severity",  "service", "number", "ack_url"};
   Fields out;
   for (const auto& [key, value] : message.fields)
     for (const auto name : names)

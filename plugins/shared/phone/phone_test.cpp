@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "phone/auth.hpp"
 #include "phone/digest.hpp"
 #include "phone/fill.hpp"
@@ -158,9 +160,25 @@ TEST(PhoneProvider, ACallbackNeedsSomethingToAskFor) {
             std::string::npos);
 }
 
-TEST(PhoneProvider, ACertificateThatNobodyChecksIsRefused) {
-  const auto text = refusal(with_auth(Value::table({{"type", "mtls"}})));
-  EXPECT_NE(text.find("would let everybody in"), std::string::npos) << text;
+bool lets_in(Value auth, const char* certificate) {
+  auto table = Value::table({{"auth", auth}});
+  const CallbackAuth who(tsn::Config(table.view()));
+  tsn_request request{};
+  request.size = sizeof request;
+  request.certificate = {certificate, static_cast<std::uint32_t>(std::strlen(certificate))};
+  return who.admits(tsn::Request(&request));
+}
+
+TEST(PhoneAuth, ACertificateThatTheListenerVerifiedIsEnough) {
+  EXPECT_TRUE(lets_in(Value::table({{"type", "mtls"}}), "CN=gateway,O=Corp"));
+  EXPECT_FALSE(lets_in(Value::table({{"type", "mtls"}}), "")) << "no certificate was asked for";
+}
+
+TEST(PhoneAuth, OneCertificateMayBeNamed) {
+  const auto named = [] { return Value::table({{"type", "mtls"}, {"subject", "CN=gateway,O=Corp"}}); };
+  EXPECT_TRUE(lets_in(named(), "CN=gateway,O=Corp"));
+  for (const char* other : {"CN=gateway", "CN=gateway,O=Corp,C=SA", "cn=gateway,o=corp", ""})
+    EXPECT_FALSE(lets_in(named(), other)) << other;
 }
 
 TEST(PhoneProvider, AFormIsTakenForOne) {

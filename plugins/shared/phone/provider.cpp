@@ -7,8 +7,8 @@
 namespace tocsin_plugins {
 namespace {
 
-const std::vector<std::string_view> message_fields = {"recipient", "text",    "key",   "title",
-                                                      "severity",  "service", "number"};
+const std::vector<std::string_view> message_fields = {"recipient", "text",    "key",    "title",
+                                                      "severity",  "service", "number", "ack_url"};
 const std::vector<std::string_view> status_fields = {"id"};
 
 std::string lower(std::string_view text) {
