@@ -311,11 +311,11 @@ TEST_F(JiraIncoming, AHistoryThatComesInPagesIsReadBackToTheLastPass) {
   begin();
   jira.history_in_issue = 1;
   jira.assigns("OPS-1", "nora");
-  host.advance(1s);
+  host.advance(100ms);
   jira.assigns("OPS-1", "omar");
-  host.advance(1s);
+  host.advance(100ms);
   jira.moves("OPS-1", "In Progress");
-  host.advance(1s);
+  host.advance(100ms);
   jira.assigns("OPS-1", "nora");
   poll();
   ASSERT_EQ(answers(TSN_ANSWER_ASSIGN).size(), 1u);  // the newest
@@ -326,9 +326,9 @@ TEST_F(JiraIncoming, AHistoryThatComesInPagesIsReadBackToTheLastPass) {
 TEST_F(JiraIncoming, OfSeveralMovesTheNewestCounts) {
   begin();
   jira.moves("OPS-1", "Done");
-  host.advance(1s);
+  host.advance(100ms);
   jira.moves("OPS-1", "In Progress");
-  host.advance(1s);
+  host.advance(100ms);
   jira.moves("OPS-1", "Done");
   poll();
   ASSERT_EQ(statuses().size(), 1u);
