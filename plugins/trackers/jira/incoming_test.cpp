@@ -5,17 +5,7 @@ namespace {
 
 using namespace jira_testing;
 
-struct JiraIncoming : JiraTest {
-  std::vector<GivenAnswer> statuses() const { return answers(TSN_ANSWER_STATUS); }
-  std::vector<GivenAnswer> notes() const { return answers(TSN_ANSWER_NOTE); }
-  /// `count` more issues of ours, beside the first.
-  void more_issues(int count) {
-    for (int i = 0; i < count; ++i) {
-      const std::string id = "other-" + std::to_string(i);
-      upsert(TSN_CHANGE_OPENED, [&](tsn::Upsert& to) { to.incident.correlation_id = id, to.key = id; });
-    }
-  }
-};
+struct JiraIncoming : JiraTest {};
 
 TEST_F(JiraIncoming, AnIssueThatIsDoneResolvesTheIncidentAndSaysWho) {
   begin();
