@@ -94,7 +94,7 @@ class BothWays(Case):
         sent = len(self.jira.sent("POST", "/comment")) + len(self.jira.sent("POST", "/transitions"))
         self.jira.comment("the disk is full")
         self.jira.move("In Progress")
-        until(lambda: self.incident(number)["status"] == "IN_PROGRESS", 40, "in progress")
+        until(lambda: self.incident(number)["status"] == "ACKNOWLEDGED", 40, "the status that the table has for it")
         until(lambda: "the disk is full" in self.timeline(number), 40, "note")
         polls = len(self.jira.sent("POST", "/search/jql"))
         until(lambda: len(self.jira.sent("POST", "/search/jql")) >= polls + 2, 40, "two more polls")

@@ -76,6 +76,12 @@ void add_changes(const json& entry, const json& issue, Event base, std::vector<E
   if (const auto* item = item_of(items, "assignee")) out.push_back(assigned(*item, issue, base));
 }
 
+/// By time; what was done in one instant by Jira's numbers, which grow.
+bool earlier(const Event& a, const Event& b) {
+  if (a.at != b.at) return a.at < b.at;
+  return a.id.size() != b.id.size() ? a.id.size() < b.id.size() : a.id < b.id;
+}
+
 /// Of the moves only the newest is to be followed, and of the assignments; a move knows when the status it left began.
 void judge_newest(std::vector<Event>& events) {
   Event* before[2] = {};  // by kind
@@ -145,7 +151,7 @@ std::vector<Event> events_of_issue(const json& issue, tsn::Time since) {
     base.author = account_of(member(entry, {"author"}));
     add_changes(entry, issue, base, all);
   }
-  std::ranges::stable_sort(all, {}, [](const Event& event) { return event.at; });
+  std::ranges::sort(all, earlier);
   judge_newest(all);
   std::erase_if(all, [&](const Event& event) { return event.at < since; });
   for (const auto& comment : list_at(issue, {"fields", "comment", "comments"}))

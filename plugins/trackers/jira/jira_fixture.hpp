@@ -64,6 +64,15 @@ struct JiraTest : testing::Test {
     std::erase_if(all, [&](const GivenAnswer& each) { return each.kind != kind; });
     return all;
   }
+  std::vector<GivenAnswer> statuses() const { return answers(TSN_ANSWER_STATUS); }
+  std::vector<GivenAnswer> notes() const { return answers(TSN_ANSWER_NOTE); }
+  /// `count` more issues of ours, beside the first.
+  void more_issues(int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string id = "other-" + std::to_string(i);
+      upsert(TSN_CHANGE_OPENED, [&](tsn::Upsert& to) { to.incident.correlation_id = id, to.key = id; });
+    }
+  }
   void answer_with(tsn_status status, const std::string& text = "no") {
     host.on_answer([=](const GivenAnswer&) { return tsn::testing::Answer{status, text, 0, 0, {}, {}, {}}; });
   }

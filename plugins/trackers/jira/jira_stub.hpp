@@ -92,10 +92,10 @@ class JiraStub : public JsonServer {
   std::string stamp() const {
     const std::int64_t ms = clock() / 1'000'000;
     const std::time_t seconds = ms / 1000;
-    char text[40], whole[48];
+    char text[40];
     std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", std::gmtime(&seconds));
-    std::snprintf(whole, sizeof whole, "%s.%03d+0000", text, static_cast<int>(ms % 1000));
-    return whole;
+    const auto fraction = std::to_string(1000 + ms % 1000);
+    return std::string(text) + "." + fraction.substr(1) + "+0000";
   }
   json* find(const std::string& key) {
     const auto at = std::ranges::find_if(issues, [&](const json& each) { return each["key"] == key; });

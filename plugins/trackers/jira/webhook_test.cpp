@@ -168,10 +168,10 @@ TEST_F(JiraWebhook, AReopeningIsCheckedAgainstTheHistory) {
   EXPECT_EQ(answers(TSN_ANSWER_STATUS).size(), 1u);  // the end alone
 }
 
-TEST_F(JiraWebhook, WithoutOneNothingIsServed) {
-  config.set("webhook", Value());
-  tracker().start();
-  EXPECT_EQ(post(done_hook()), 404u);
+TEST_F(JiraTest, WithoutAWebhookNothingIsServed) {
+  tsn::testing::HttpRequest request;
+  request.path = hook_path;
+  EXPECT_EQ(tracker().handle(request).response.status, 404u);
 }
 
 TEST(JiraHook, ReadsWhatDataCenterWrites) {
