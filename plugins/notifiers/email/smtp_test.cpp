@@ -123,7 +123,7 @@ TEST_F(Smtp, DeliversAndGivesTheThreadAsProviderId) {
 }
 
 TEST_F(Smtp, LooksWithoutAMail) {
-  ScriptedServer server;
+  ScriptedServer server(Script{{"AUTH", "334 "}});
   auto mail = host.create({}, config(server.place()).set("username", "tocsin").set("password", "hunter2"), "mail");
   std::string report;
   EXPECT_EQ(mail->probe(report).status, TSN_OK);
