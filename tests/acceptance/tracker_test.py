@@ -3,6 +3,8 @@
 secrets, sync, the dry run, the owner's mailbox; and `tocsin check --online` with plugins that crash and hang."""
 import json
 import shutil
+import socket
+import threading
 
 from world import BUILD, Case, main, signal_of, until
 
@@ -126,14 +128,47 @@ notify = ["slack"]
         self.assertIn("[notifier.bus]\n  error: amqp: ", out)
         self.assertNotIn("s3cret", out)
 
+    def test_mail_signs_in_and_sends_nothing(self):
+        heard = []
+
+        def serve(listener):
+            line, _ = listener.accept()
+            with line, line.makefile("rwb", buffering=0) as talk:
+                talk.write(b"220 here\r\n")
+                for said in talk:
+                    heard.append(said.decode().strip())
+                    verb = "SECRET" if heard[-2:-1] == ["AUTH PLAIN"] else heard[-1][:4].upper()
+                    answer = {"EHLO": "250-here\r\n250 AUTH PLAIN", "AUTH": "334 ", "SECRET": "235 ok", "QUIT": "221 bye"}.get(verb, "250 ok")
+                    talk.write(answer.encode() + b"\r\n")
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            threading.Thread(target=serve, args=(listener,), daemon=True).start()
+            place = f"127.0.0.1:{listener.getsockname()[1]}"
+            out = self.check(f"""
+[source.http]
+[notifier.mail]
+plugin = "email"
+url = "smtp://{place}"
+from = "tocsin@corp"
+username = "tocsin"
+password = "hunter2-secret"
+starttls = "never"
+[route]
+notify = ["mail:contact.first"]
+[contact.first]
+email = "first@corp"
+""", 0)
+        self.assertIn(f"[notifier.mail]\n  ok: {place} answers, in the clear, and takes tocsin and its password\n", out)
+        self.assertEqual([line.split()[0] for line in heard if line.isascii() and line[:4] in ("EHLO", "NOOP", "QUIT", "MAIL", "RCPT", "DATA")], ["EHLO", "NOOP", "QUIT"])
+
     def test_json_has_the_lines_too(self):
         found = json.loads(self.check(CONFIG % "none", 0, "--json"))
         self.assertTrue(found["ok"])
         self.assertIn({"instance": "tracker.keeper", "checked": True, "lines": ["ok: signed in", "warning: it keeps nothing"]}, found["online"])
 
     def test_a_configuration_with_errors_is_not_asked(self):
-        out = self.check(CONFIG % "none" + "[tracker.keeper2]\nplugn = 1\n", 1)
-        self.assertNotIn("[tracker.keeper]", out)
+        out = self.check(CONFIG % "none" + '[tracker.second]\nplugin = "keeper"\ntoken = "x"\ntokn = 1\n', 1)
+        self.assertIn("tokn", out)
+        self.assertNotIn("[tracker.keeper]\n", out)
 
 
 if __name__ == "__main__":
