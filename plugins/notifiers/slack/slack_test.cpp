@@ -119,6 +119,15 @@ TEST(Slack, PostsToItsWebhook) {
   EXPECT_FALSE(sent_in(server.requests()[0]).contains("channel"));
 }
 
+TEST(Slack, AWebhookOfAnAppHasItsButtonsToo) {
+  ScriptedSlack server({"ok"});
+  FakeHost host;
+  const auto table = Value::table({{"path", "/callbacks/slack"}, {"signing_secret", "s"}});
+  auto slack = host.create({}, Value::table({{"webhook_url", server.url() + "/services/x"}, {"interactions", table}}));
+  EXPECT_EQ(slack->deliver(sample_message()).status, TSN_OK);
+  EXPECT_NE(sent_in(server.requests().at(0)).dump().find("tocsin.acknowledge"), std::string::npos);
+}
+
 TEST(Slack, ALostAnswerIsAnUnknownOutcomeAndShowsNoSecret) {
   ScriptedSlack server({""});
   FakeHost host;
