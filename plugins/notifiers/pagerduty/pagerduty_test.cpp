@@ -1,15 +1,12 @@
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "event.hpp"
 #include "tocsin/testing/fake_host.hpp"
+#include "tocsin/testing/scripted_server.hpp"
 #include "verdict.hpp"
 
 namespace {
@@ -19,6 +16,7 @@ using nlohmann::json;
 using tsn::Value;
 using tsn::testing::FakeHost;
 using tsn::testing::sample_message;
+using tsn::testing::ScriptedServer;
 
 constexpr auto pager_key = "0123456789abcdef0123456789abcdef";
 
@@ -276,62 +274,6 @@ TEST(PagerDutyAnswer, OddBodiesAreOnlyQuoted) {
 
 // --- the plugin on the line ---
 
-/// Gives each connection the next of its answers ("": hangs up) and keeps what came.
-class ScriptedPagerDuty {
- public:
-  explicit ScriptedPagerDuty(std::vector<std::string> answers) : answers_(std::move(answers)) {
-    listener_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(listen(listener_, 4), 0);
-    socklen_t size = sizeof address;
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { serve(); });
-  }
-  ~ScriptedPagerDuty() { finish(); }
-  const std::vector<std::string>& requests() {
-    finish();
-    return requests_;
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/v2/enqueue"; }
-
- private:
-  void finish() {
-    if (!thread_.joinable()) return;
-    shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    close(listener_);
-  }
-  void serve() {
-    for (const auto& answer : answers_) {
-      const int line = accept(listener_, nullptr, nullptr);
-      if (line < 0) return;
-      requests_.push_back(read_request(line));
-      EXPECT_EQ(::send(line, answer.data(), answer.size(), MSG_NOSIGNAL), static_cast<ssize_t>(answer.size()));
-      close(line);
-    }
-  }
-  static std::string read_request(int line) {
-    std::string request;
-    char buffer[65536];
-    for (std::size_t need = std::string::npos; request.size() < need;) {
-      const auto n = read(line, buffer, sizeof buffer);
-      if (n <= 0) break;
-      request.append(buffer, static_cast<std::size_t>(n));
-      const auto head = request.find("\r\n\r\n");
-      if (head == std::string::npos) continue;
-      need = head + 4 + std::strtoul(request.c_str() + request.find("Content-Length: ") + 16, nullptr, 10);
-    }
-    return request;
-  }
-  std::vector<std::string> answers_, requests_;
-  int listener_ = -1, port_ = 0;
-  std::thread thread_;
-};
-
 std::string http_answer(const std::string& status, const std::string& body = R"({"status":"success"})",
                         const std::string& headers = "") {
   return "HTTP/1.1 " + status + "\r\nConnection: close\r\n" + headers +
@@ -339,7 +281,7 @@ std::string http_answer(const std::string& status, const std::string& body = R"(
 }
 
 json sent_in(const std::string& request) {
-  return json::parse(request.substr(request.find("\r\n\r\n") + 4));
+  return json::parse(tsn::testing::body_of(request));
 }
 
 tsn::testing::Answer delivered(FakeHost& host, const std::string& url, const tsn::Message& message) {
@@ -348,9 +290,9 @@ tsn::testing::Answer delivered(FakeHost& host, const std::string& url, const tsn
 }
 
 TEST(PagerDuty, PostsTheEvent) {
-  ScriptedPagerDuty server({http_answer("202 Accepted")});
+  ScriptedServer server({http_answer("202 Accepted")});
   FakeHost host;
-  const auto answer = delivered(host, server.url(), sample_message());
+  const auto answer = delivered(host, server.url("/v2/enqueue"), sample_message());
   EXPECT_EQ(answer.status, TSN_OK) << answer.text;
   const auto& request = server.requests().at(0);
   EXPECT_TRUE(request.starts_with("POST /v2/enqueue HTTP/1.1\r\n"));
@@ -367,11 +309,11 @@ TEST(PagerDuty, SendsNothingForAnotherUpdate) {
 }
 
 TEST(PagerDuty, ATestIsTriggeredAndResolvedAtOnce) {
-  ScriptedPagerDuty server({http_answer("202 Accepted"), http_answer("202 Accepted")});
+  ScriptedServer server({http_answer("202 Accepted"), http_answer("202 Accepted")});
   FakeHost host;
   auto message = sample_message();
   message.kind = TSN_MSG_TEST;
-  EXPECT_EQ(delivered(host, server.url(), message).status, TSN_OK);
+  EXPECT_EQ(delivered(host, server.url("/v2/enqueue"), message).status, TSN_OK);
   const auto first = sent_in(server.requests().at(0)), second = sent_in(server.requests().at(1));
   EXPECT_EQ(first["event_action"], "trigger");
   EXPECT_TRUE(first["payload"]["summary"].get<std::string>().starts_with("[TEST] "));
@@ -380,25 +322,25 @@ TEST(PagerDuty, ATestIsTriggeredAndResolvedAtOnce) {
 }
 
 TEST(PagerDuty, WaitsWhenToldTo) {
-  ScriptedPagerDuty server({http_answer("429 Too Many Requests", "", "Retry-After: 7\r\n")});
+  ScriptedServer server({http_answer("429 Too Many Requests", "", "Retry-After: 7\r\n")});
   FakeHost host;
-  const auto answer = delivered(host, server.url(), sample_message());
+  const auto answer = delivered(host, server.url("/v2/enqueue"), sample_message());
   EXPECT_EQ(answer.status, TSN_RETRY);
   EXPECT_EQ(answer.retry_after_ms, 7000u);
 }
 
 TEST(PagerDuty, ShowsNoRoutingKeyThatAnAnswerRepeats) {
-  ScriptedPagerDuty server({http_answer("400 Bad Request", R"({"message":")" + std::string(pager_key) + " is bad\"}")});
+  ScriptedServer server({http_answer("400 Bad Request", R"({"message":")" + std::string(pager_key) + " is bad\"}")});
   FakeHost host;
-  const auto answer = delivered(host, server.url(), sample_message());
+  const auto answer = delivered(host, server.url("/v2/enqueue"), sample_message());
   EXPECT_EQ(answer.status, TSN_INVALID);
   EXPECT_NE(answer.text.find("*** is bad"), std::string::npos) << answer.text;
 }
 
 TEST(PagerDuty, ALostAnswerIsAnUnknownOutcome) {
-  ScriptedPagerDuty server({""});
+  ScriptedServer server({""});
   FakeHost host;
-  EXPECT_EQ(delivered(host, server.url(), sample_message()).status, TSN_UNKNOWN);
+  EXPECT_EQ(delivered(host, server.url("/v2/enqueue"), sample_message()).status, TSN_UNKNOWN);
 }
 
 TEST(PagerDuty, AServerThatIsNotThereCannotHaveReceivedIt) {

@@ -1,68 +1,20 @@
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 
 #include "alertmanager_payload/payload.hpp"
 #include "tocsin/testing/fake_host.hpp"
+#include "tocsin/testing/scripted_server.hpp"
 
 namespace {
 
 using nlohmann::json;
 using tsn::Value;
 using tsn::testing::FakeHost;
+using tsn::testing::ScriptedServer;
 
-/// Answers one HTTP request with the given bytes (empty: closes without an answer) and keeps what came.
-class OneShotServer {
- public:
-  explicit OneShotServer(std::string answer) {
-    listener_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(listen(listener_, 4), 0);
-    socklen_t size = sizeof address;
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this, answer = std::move(answer)] { serve(answer); });
-  }
-  ~OneShotServer() {
-    shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    close(listener_);
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/hook?token=s3cret"; }
-  std::string request;
-
- private:
-  void serve(const std::string& answer) {
-    const int line = accept(listener_, nullptr, nullptr);
-    if (line < 0) return;
-    char buffer[65536];
-    std::size_t need = std::string::npos;
-    while (request.size() < need) {
-      const auto n = read(line, buffer, sizeof buffer);
-      if (n <= 0) break;
-      request.append(buffer, static_cast<std::size_t>(n));
-      const auto head = request.find("\r\n\r\n");
-      if (head != std::string::npos && need == std::string::npos) {
-        need = head + 4 + std::strtoul(request.c_str() + request.find("Content-Length: ") + 16, nullptr, 10);
-      }
-    }
-    if (!answer.empty()) {
-      EXPECT_EQ(write(line, answer.data(), answer.size()), static_cast<ssize_t>(answer.size()));
-    }
-    close(line);
-  }
-  int listener_ = -1, port_ = 0;
-  std::thread thread_;
-};
+constexpr auto hook_path = "/hook?token=s3cret";
 
 tsn::testing::Answer deliver(const std::string& url, FakeHost& host) {
   auto instance =
@@ -72,25 +24,26 @@ tsn::testing::Answer deliver(const std::string& url, FakeHost& host) {
 
 TEST(Webhook, PostsThePayloadWithHeadersAndIdempotencyKey) {
   FakeHost host;
-  OneShotServer server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_EQ(deliver(server.url(), host).status, TSN_OK);
-  EXPECT_NE(server.request.find("POST /hook?token=s3cret HTTP/1.1"), std::string::npos);
-  EXPECT_NE(server.request.find("Authorization: Bearer t0ken"), std::string::npos);
-  EXPECT_NE(server.request.find("Idempotency-Key: "), std::string::npos);
+  ScriptedServer server({"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"});
+  EXPECT_EQ(deliver(server.url(hook_path), host).status, TSN_OK);
+  EXPECT_NE(server.request().find("POST /hook?token=s3cret HTTP/1.1"), std::string::npos);
+  EXPECT_NE(server.request().find("Authorization: Bearer t0ken"), std::string::npos);
+  EXPECT_NE(server.request().find("Idempotency-Key: "), std::string::npos);
 }
 
 TEST(Webhook, ShowsNameAndPassword) {
   FakeHost host;
-  OneShotServer server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  auto instance = host.create({}, Value::table({{"url", server.url()}, {"username", "am"}, {"password", "pw"}}));
+  ScriptedServer server({"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"});
+  auto instance =
+      host.create({}, Value::table({{"url", server.url(hook_path)}, {"username", "am"}, {"password", "pw"}}));
   EXPECT_EQ(instance->deliver(tsn::testing::sample_message()).status, TSN_OK);
-  EXPECT_NE(server.request.find("Authorization: Basic YW06cHc="), std::string::npos);
+  EXPECT_NE(server.request().find("Authorization: Basic YW06cHc="), std::string::npos);
 }
 
 TEST(Webhook, TriesAgainAfterAServerErrorAndRespectsRetryAfter) {
   FakeHost host;
-  OneShotServer server("HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n");
-  const auto answer = deliver(server.url(), host);
+  ScriptedServer server({"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"});
+  const auto answer = deliver(server.url(hook_path), host);
   EXPECT_EQ(answer.status, TSN_RETRY);
   EXPECT_EQ(answer.retry_after_ms, 7000u);
   EXPECT_EQ(answer.code, 503);
@@ -98,16 +51,16 @@ TEST(Webhook, TriesAgainAfterAServerErrorAndRespectsRetryAfter) {
 
 TEST(Webhook, AClientErrorIsFinal) {
   FakeHost host;
-  OneShotServer server("HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\n\r\nnope");
-  const auto answer = deliver(server.url(), host);
+  ScriptedServer server({"HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\n\r\nnope"});
+  const auto answer = deliver(server.url(hook_path), host);
   EXPECT_EQ(answer.status, TSN_INVALID);
   EXPECT_NE(answer.text.find("nope"), std::string::npos);
 }
 
 TEST(Webhook, ALostAnswerIsAnUnknownOutcome) {
   FakeHost host;
-  OneShotServer server("");
-  EXPECT_EQ(deliver(server.url(), host).status, TSN_UNKNOWN);
+  ScriptedServer server({""});
+  EXPECT_EQ(deliver(server.url(hook_path), host).status, TSN_UNKNOWN);
 }
 
 TEST(Webhook, AServerThatIsNotThereCannotHaveReceivedIt) {
