@@ -12,6 +12,7 @@ using base::Option;
 using base::Value;
 
 constexpr std::array<std::string_view, 4> secret_words = {"secret", "token", "password", "bearer"};
+constexpr std::string_view all_secret = "secrets";  ///< a table whose every value is one
 
 std::string path_beside(const std::string& path, const base::Place& place) {
   const std::filesystem::path given(path);
@@ -26,11 +27,13 @@ class Resolver {
       : environment_(environment), diagnostics_(diagnostics) {}
 
   void table(Value& value, std::span<const Option> options, const std::string& path) {
+    const bool all = options.empty() && (path == all_secret || path.ends_with("." + std::string(all_secret)));
     for (Value::Member& member : *value.table()) {
       auto option = std::ranges::find(options, member.key, &Option::key);
       if (option == options.end()) option = std::ranges::find(options, "*", &Option::key);
       const std::string name = path.empty() ? member.key : path + "." + member.key;
-      const bool undeclared = options.empty() && std::ranges::find(secret_words, member.key) != secret_words.end();
+      const bool word = std::ranges::find(secret_words, member.key) != secret_words.end();
+      const bool undeclared = all || (options.empty() && word);
       if (option != options.end())
         resolve(member.value, option->children, option->secret, name);
       else

@@ -207,9 +207,22 @@ Value copy(const tsn_value& value) {
   return made;
 }
 
+namespace {
+
+/// As the host does: with a script for the option `adapter` its text is handed over too, and nothing else is required.
+bool takes_adapter(const tsn_type& type) {
+  for (std::uint32_t i = 0; i < type.option_count; ++i)
+    if (view(detail::read_element(type.options, type.option_stride, i).key) == "adapter") return true;
+  return false;
+}
+
+}  // namespace
+
 Value completed(const Value& config, const tsn_type& type) {
   auto made = Value::table();
   std::size_t known = 0;
+  const bool adapted = takes_adapter(type) && config.find("adapter");
+  if (const auto* script = adapted ? config.find("adapter_text") : nullptr) ++known, made.set("adapter_text", *script);
   for (std::uint32_t i = 0; i < type.option_count; ++i) {
     const auto option = detail::read_element(type.options, type.option_stride, i);
     const std::string key(view(option.key));
@@ -218,7 +231,7 @@ Value completed(const Value& config, const tsn_type& type) {
       made.set(key, converted(*given, option.type, key));
     } else if (option.fallback.n) {
       made.set(key, converted(from_toml(view(option.fallback)), option.type, key));
-    } else if (option.flags & TSN_OPT_REQUIRED) {
+    } else if (!adapted && (option.flags & TSN_OPT_REQUIRED)) {
       bad("option \"" + key + "\" of " + std::string(view(type.id)) + " is required");
     }
   }

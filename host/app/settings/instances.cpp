@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "config/schema.hpp"
+#include "settings/adapters.hpp"
 #include "settings/values.hpp"
 
 namespace tocsin::settings {
@@ -331,10 +332,13 @@ Value check_instance(const Instance& instance, const model::PluginType& type, co
     options.push_back(std::move(known));
   }
   const bool only_some = instance.kind == "plugin" && !(type.kinds & model::kind_detector);
-  for (Option& option : options) option.required = option.required && !only_some;
+  const bool adapted = has_adapter(instance, type);
+  for (Option& option : options) option.required = option.required && !only_some && !adapted;
   Value checked = config::validate(table, options, heading(instance), diagnostics);
   if (!instance.enabled) return checked;  // its secrets need not be there
-  return resolved(std::move(checked), type.options, heading(instance), environment, diagnostics);
+  checked = resolved(std::move(checked), type.options, heading(instance), environment, diagnostics);
+  if (adapted) hand_over_adapter(checked, heading(instance), diagnostics);
+  return checked;
 }
 
 Value plugin_config(const std::vector<Instance>& instances, const model::PluginType& type, const Agent& agent,

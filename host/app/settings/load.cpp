@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "config/schema.hpp"
+#include "settings/adapters.hpp"
 #include "settings/intervals.hpp"
 #include "settings/plugin_routes.hpp"
 #include "settings/values.hpp"
@@ -226,6 +227,7 @@ class Loader {
     for (const Instance& instance : out_.instances) {
       const model::PluginType* type = find_type(request_.plugins, instance.plugin);
       collect(instance.section, type ? std::span<const base::Option>(type->options) : std::span<const base::Option>());
+      if (auto script = type ? adapter_file(instance, *type) : ""; !script.empty()) files.insert(std::move(script));
     }
     for (std::string& file : date_files(root)) files.insert(std::move(file));
     out_.secret_files.assign(files.begin(), files.end());

@@ -49,6 +49,11 @@ inline std::vector<KnownPlugin> plugins_for_tests() {
        .options = {Option{.key = "token", .type = string, .secret = true}, Option{.key = "channel", .type = string}},
        .address_field = "slack",
        .notifier_features = 2});
+  add({.id = "phone",
+       .kinds = model::kind_notifier,
+       .options = {Option{.key = "send", .type = table, .required = true, .secret = true, .doc = "The request."},
+                   Option{.key = "adapter", .type = string}, Option{.key = "secrets", .type = table, .secret = true}},
+       .address_field = "phone"});
   add({.id = "jira",
        .kinds = model::kind_tracker,
        .options = {Option{.key = "project", .type = string, .required = true}}});

@@ -7,7 +7,7 @@ namespace tocsin_plugins {
 class Ivr {
  public:
   static constexpr auto id = "ivr", version = "1.0.0",
-                        doc = "Calls with digits to press, through a provider of your own, described in TOML";
+                        doc = "Calls with digits to press, through a provider of your own, described in TOML or Lua";
   static constexpr tsn::Option options[] = {
       {.key = "send",
        .type = tsn::table,
@@ -21,6 +21,10 @@ class Ivr {
        .type = tsn::table,
        .flags = tsn::secret,
        .doc = "Where the provider says what became of a call and what was pressed: path, auth, id, state, digits"},
+      {.key = "adapter",
+       .doc = "A Lua script in place of the table send: send(message), status(id), callback(request); relative to this "
+              "file"},
+      {.key = "secrets", .type = tsn::table, .flags = tsn::secret, .doc = "What secret(NAME) gives to the adapter"},
       {.key = "retries",
        .type = tsn::integer,
        .fallback = "2",

@@ -7,7 +7,8 @@ namespace tocsin_plugins {
 
 class Sms {
  public:
-  static constexpr auto id = "sms", version = "1.0.0", doc = "SMS through a provider of your own, described in TOML";
+  static constexpr auto id = "sms", version = "1.0.0",
+                        doc = "SMS through a provider of your own, described in TOML or Lua";
   static constexpr tsn::Option options[] = {
       {.key = "send",
        .type = tsn::table,
@@ -25,6 +26,10 @@ class Sms {
        .type = tsn::table,
        .flags = tsn::secret,
        .doc = "Where the provider hands over what people write back: path, auth, from, text, id"},
+      {.key = "adapter",
+       .doc = "A Lua script in place of the table send: send(message), status(id), callback(request); relative to this "
+              "file"},
+      {.key = "secrets", .type = tsn::table, .flags = tsn::secret, .doc = "What secret(NAME) gives to the adapter"},
       {.key = "max_parts",
        .type = tsn::integer,
        .fallback = "3",

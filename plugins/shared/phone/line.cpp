@@ -16,6 +16,12 @@ HttpSettings settings_of(const tsn::Config& config) {
   return {std::string(config.str("ca_file")), std::string(config.str("proxy_url")), no_proxy};
 }
 
+/// What a call made again does without: the book has 60 KiB for all calls that are on their way.
+bool too_long_to_keep(std::string_view name) {
+  return name == "incident.description" || name == "incident.impact" || name == "incident.suggestion" ||
+         name.starts_with("incident.labels.");
+}
+
 Fields fields_of(const tsn::Message& message, std::string text) {
   return {{"recipient", std::string(message.recipient.address)},
           {"text", std::move(text)},
@@ -31,15 +37,21 @@ Fields fields_of(const tsn::Message& message, std::string text) {
 PhoneLine::PhoneLine(const tsn::Context& ctx, LineKind kind)
     : ctx_(ctx),
       kind_(std::move(kind)),
-      provider_(read_provider(ctx.config(), kind_.words, kind_.calls)),
+      client_(settings_of(ctx.config())),
+      adapter_(LuaAdapter::of(ctx, client_, kind_.calls)),
+      provider_(provider_of(ctx.config(), kind_, adapter_.get())),
       retries_(kind_.calls ? static_cast<int>(ctx.config().integer("retries", 2)) : 0),
       retry_after_(ctx.config().duration("retry_after", seconds(60))),
-      client_(settings_of(ctx.config())),
       book_(ctx) {}
 
+Provider PhoneLine::provider_of(const tsn::Config& config, const LineKind& kind, const LuaAdapter* adapter) {
+  if (adapter)
+    return read_adapter_provider(config, kind.words, kind.calls, adapter->has_status(), adapter->has_callback());
+  return read_provider(config, kind.words, kind.calls);
+}
+
 tsn::Status PhoneLine::start() {
-  if (!provider_.send)
-    return tsn::invalid(std::string(kind_.name) + ": set url in [notifier." + ctx_.name() + ".send]");
+  if (!can_send()) return tsn::invalid(std::string(kind_.name) + ": set url in [notifier." + ctx_.name() + ".send]");
   {
     std::lock_guard lock(mutex_);
     stopped_ = false;
@@ -67,7 +79,23 @@ HttpRequest PhoneLine::request_of(const RequestPattern& pattern, const Fields& f
   return request;
 }
 
-tsn::Status PhoneLine::post(const Fields& fields, tsn::Deadline deadline, std::string& id) {
+/// To the provider, by the adapter or by the table. `id` stays empty where it gives none that can be kept.
+tsn::Status PhoneLine::hand_over(const NamedTexts& fields, tsn::Deadline deadline, std::string& id) {
+  if (!adapter_) return post(fields, deadline, id);
+  if (auto status = adapter_->send(fields, deadline, id); !status)
+    return tsn::Status(status.value(), std::string(kind_.name) + ": " + status.text(), status.code(),
+                       status.retry_after_ms());
+  if (id.size() <= 256 && (!id.empty() || (!provider_.status && !provider_.callback))) return tsn::ok;
+  id.clear();
+  ctx_.count("answers_without_id");
+  ctx_.warn(std::string(kind_.name) +
+            ": the adapter's send returned no id, or one of more than 256 bytes: receipts of it cannot be matched");
+  return tsn::ok;
+}
+
+tsn::Status PhoneLine::post(const NamedTexts& texts, tsn::Deadline deadline, std::string& id) {
+  Fields fields;
+  for (const auto& [name, value] : texts) fields.push_back({name, value});
   HttpRequest request = request_of(provider_.send->request, fields);
   request.once = true;
   HttpAnswer answer;
@@ -87,18 +115,24 @@ tsn::Status PhoneLine::post(const Fields& fields, tsn::Deadline deadline, std::s
 
 tsn::Status PhoneLine::send(const tsn::Message& message, std::string text, tsn::Delivered& delivered,
                             tsn::Deadline deadline) {
-  if (!provider_.send) return start();
+  if (!can_send()) return start();
   if (message.recipient.address.empty())
     return tsn::invalid(std::string(kind_.name) + ": no phone number for " + std::string(message.recipient.target) +
                         "; set phone of the contact");
-  const Fields fields = fields_of(message, std::move(text));
+  NamedTexts fields;
+  for (auto& field : fields_of(message, std::move(text)))
+    fields.emplace_back(std::string(field.name), std::move(field.value));
+  if (adapter_)
+    for (auto& field : adapter_fields(message)) fields.push_back(std::move(field));
   SentMessage sent;
-  if (auto status = post(fields, deadline, sent.id); !status) return status;
+  if (auto status = hand_over(fields, deadline, sent.id); !status) return status;
   delivered.provider_id = sent.id;
   if (sent.id.empty() || (!provider_.status && !provider_.callback)) return tsn::ok;
   sent.key = message.key, sent.address = message.recipient.address, sent.sent = ctx_.now();
-  if (retries_ > 0)
-    for (const auto& field : fields) sent.fields.emplace_back(field.name, field.value);
+  if (retries_ > 0) {
+    std::erase_if(fields, [](const auto& field) { return too_long_to_keep(field.first); });
+    sent.fields = std::move(fields);
+  }
   note(std::move(sent));
   return tsn::ok;
 }

@@ -39,7 +39,9 @@ void PhoneLine::handle(const tsn::Request& request, tsn::Response& response) {
     response.json(401, text_json("not authenticated; see auth of [notifier." + ctx_.name() + "]"));
     return;
   }
-  if (at(provider_.callback))
+  if (adapter_ && adapter_->has_callback())
+    handle_by_adapter(request, response);
+  else if (at(provider_.callback))
     handle_callback(request, response);
   else
     handle_reply(request, response);
@@ -48,11 +50,17 @@ void PhoneLine::handle(const tsn::Request& request, tsn::Response& response) {
 void PhoneLine::handle_callback(const tsn::Request& request, tsn::Response& response) {
   const auto& table = *provider_.callback;
   const Document body(request.body(), request.header("content-type"));
-  EarlyWord word{body.at(table.id).value_or(""), body.at(table.state).value_or(""), body.at(table.digits).value_or(""),
-                 ctx_.now(), 0};
+  take_word({body.at(table.id).value_or(""), body.at(table.state).value_or(""), body.at(table.digits).value_or(""),
+             ctx_.now(), 0},
+            response);
+}
+
+void PhoneLine::take_word(EarlyWord word, tsn::Response& response) {
   if (word.id.empty() || word.id.size() > 256) {
     ctx_.count("callbacks_unread");
-    response.json(400, text_json("no id at callback.id = \"" + table.id + "\""));
+    response.json(400, text_json(adapter_ && adapter_->has_callback()
+                                     ? "the adapter's callback returned no id"
+                                     : "no id at callback.id = \"" + provider_.callback->id + "\""));
     return;
   }
   word.state = cut(one_line(word.state), 80);
@@ -80,17 +88,22 @@ void PhoneLine::handle_callback(const tsn::Request& request, tsn::Response& resp
 void PhoneLine::handle_reply(const tsn::Request& request, tsn::Response& response) {
   const auto& table = *provider_.reply;
   const Document body(request.body(), request.header("content-type"));
-  const auto from = number_of(body.at(table.from).value_or(""));
-  const auto wish = kind_.read_reply ? kind_.read_reply(body.at(table.text).value_or("")) : std::nullopt;
+  take_reply(
+      {body.at(table.id).value_or(""), "", "", body.at(table.from).value_or(""), body.at(table.text).value_or("")},
+      response);
+}
+
+void PhoneLine::take_reply(const CalledBack& reply, tsn::Response& response) {
+  const auto from = number_of(reply.from);
+  const auto wish = kind_.read_reply ? kind_.read_reply(reply.text) : std::nullopt;
   if (from.empty() || !wish) {
     ctx_.count("replies_unread");
     response.status(200);
     return;
   }
-  const auto id = body.at(table.id).value_or("");
   tsn::PersonAnswer answer;
   answer.kind = wish->kind, answer.whole_service = wish->whole_service;
-  answer.id = id, answer.incident = wish->incident, answer.address = from, answer.way = "SMS reply";
+  answer.id = reply.id, answer.incident = wish->incident, answer.address = from, answer.way = "SMS reply";
   if (wish->kind == TSN_ANSWER_RESOLVE) answer.text = "closed by SMS reply";
   tsn::Answered became;
   const auto status = without_service(ctx_.feedback().answer(answer, &became));
@@ -100,6 +113,22 @@ void PhoneLine::handle_reply(const tsn::Request& request, tsn::Response& respons
   }
   ctx_.count("replies");
   response.json(200, text_json(status ? became.text : status.text()));
+}
+
+/// What the script reads in it: a reply has a sender, everything else is about a message.
+void PhoneLine::handle_by_adapter(const tsn::Request& request, tsn::Response& response) {
+  std::optional<CalledBack> said;
+  if (const auto status = adapter_->callback(request, said); !status) {
+    ctx_.count("callbacks_unread");
+    ctx_.warn(std::string(kind_.name) + ": " + status.text());
+    response.json(400, text_json("the adapter could not read it; the agent's log says why"));
+  } else if (!said) {
+    response.status(200);
+  } else if (!said->from.empty()) {
+    take_reply(*said, response);
+  } else {
+    take_word({said->id, said->state, said->digits, ctx_.now(), 0}, response);
+  }
 }
 
 /// A host without the service: said once, then as if all were well.

@@ -14,12 +14,10 @@ constexpr tsn::Time slowest_poll = std::chrono::nanoseconds(std::chrono::minutes
 constexpr tsn::Time second = 1'000'000'000;
 constexpr int most_tries = 5;  ///< of a word that the host knows no message for
 
-Fields fields_again(const SentMessage& message) {
-  static constexpr std::string_view names[] = {"recipient", "text", "key", "title", "severity", "service", "number"};
-  Fields out;
-  for (const auto& [key, value] : message.fields)
-    for (const auto name : names)
-      if (name == key) out.push_back({name, name == "key" ? value + "-" + std::to_string(message.repeats + 1) : value});
+NamedTexts fields_again(const SentMessage& message) {
+  auto out = message.fields;
+  for (auto& [key, value] : out)
+    if (key == "key") value += "-" + std::to_string(message.repeats + 1);
   return out;
 }
 
@@ -102,15 +100,26 @@ bool PhoneLine::apply_early() {
   return true;
 }
 
-void PhoneLine::poll(SentMessage message) {
+std::optional<std::string> PhoneLine::ask_state(const SentMessage& message) {
+  const tsn::Deadline deadline{ctx_.now() + 5 * second};
+  if (adapter_) {
+    std::string state;
+    const auto status = adapter_->status(message.id, deadline, state);
+    if (status) return state;
+    ctx_.warn(std::string(kind_.name) + ": the state of " + cut(one_line(message.id), 60) + ": " + status.text());
+    return std::nullopt;
+  }
   const auto& table = *provider_.status;
   const HttpRequest request = request_of(table.request, {{"id", message.id}});
   HttpAnswer answer;
-  std::optional<std::string> state;
-  if (client_.perform(request, tsn::Deadline{ctx_.now() + 5 * second}, answer) && answer.status / 100 == 2) {
-    const auto type = answer.headers.find("content-type");
-    state = Document(answer.body, type == answer.headers.end() ? "" : type->second).at(table.state);
-  }
+  if (!client_.perform(request, deadline, answer) || answer.status / 100 != 2) return std::nullopt;
+  const auto type = answer.headers.find("content-type");
+  return Document(answer.body, type == answer.headers.end() ? "" : type->second).at(table.state);
+}
+
+void PhoneLine::poll(SentMessage message) {
+  const auto& table = *provider_.status;
+  const auto state = ask_state(message);
   if (!state) ctx_.count("polls_failed");
   if (state && !apply({message.id, cut(one_line(*state), 80), "", ctx_.now(), 0})) ctx_.count("receipts_refused");
   std::lock_guard lock(mutex_);
@@ -129,7 +138,7 @@ void PhoneLine::call_again(SentMessage message) {
   SentMessage next = message;
   next.repeats = message.repeats + 1;
   next.repeat_at = next.poll_at = 0, next.polls = 0, next.word.clear(), next.id.clear(), next.sent = ctx_.now();
-  const auto status = post(fields_again(message), tsn::Deadline{ctx_.now() + 10 * second}, next.id);
+  const auto status = hand_over(fields_again(message), tsn::Deadline{ctx_.now() + 10 * second}, next.id);
   ctx_.count("calls_again");
   const bool try_later = !status && status.value() != TSN_INVALID && next.repeats < retries_;
   {

@@ -118,15 +118,19 @@ SendTable send_at(const tsn::Config& table) {
   return out;
 }
 
+std::chrono::nanoseconds every_at(const tsn::Config& table) {
+  const auto every = parse_duration(table.str("every", "15s"));
+  if (!every || *every < std::chrono::seconds(1)) table["every"].wrong("a duration of 1s or more, such as \"15s\"");
+  return *every;
+}
+
 StatusTable status_at(const tsn::Config& table, const SendTable* send, bool calls) {
   if (calls)
     only_keys(table, {"method", "url", "headers", "body", "state", "delivered", "failed", "every", "no_answer"});
   else
     only_keys(table, {"method", "url", "headers", "body", "state", "delivered", "failed", "every"});
   StatusTable out{request_at(table, "GET", status_fields), needed_pointer(table, "state"), {}};
-  const auto every = parse_duration(table.str("every", "15s"));
-  if (!every || *every < std::chrono::seconds(1)) table["every"].wrong("a duration of 1s or more, such as \"15s\"");
-  out.every = *every;
+  out.every = every_at(table);
   if (!send || send->id.empty()) table["url"].wrong("send.id beside it: without an id there is nothing to ask for");
   // The same credentials, where none are given.
   if (!table.has("headers"))
@@ -136,29 +140,54 @@ StatusTable status_at(const tsn::Config& table, const SendTable* send, bool call
   return out;
 }
 
+std::string path_at(const tsn::Config& table) {
+  std::string path(table.str("path"));
+  if (!path.starts_with('/')) table["path"].wrong("a path that begins with /");
+  return path;
+}
+
 CallbackTable callback_at(const tsn::Config& table, bool calls) {
   if (calls)
     only_keys(table, {"path", "auth", "id", "state", "delivered", "failed", "no_answer", "digits"});
   else
     only_keys(table, {"path", "auth", "id", "state", "delivered", "failed"});
-  CallbackTable out{std::string(table.str("path")), needed_pointer(table, "id"), pointer_at(table, "state"),
+  CallbackTable out{path_at(table), needed_pointer(table, "id"), pointer_at(table, "state"),
                     calls ? pointer_at(table, "digits") : "", CallbackAuth(table)};
-  if (!out.path.starts_with('/')) table["path"].wrong("a path that begins with /");
   if (out.state.empty() && out.digits.empty()) table["state"].wrong("a JSON Pointer, such as \"/status\"");
   return out;
 }
 
 ReplyTable reply_at(const tsn::Config& table) {
   only_keys(table, {"path", "auth", "from", "text", "id"});
-  ReplyTable out{std::string(table.str("path")), needed_pointer(table, "from"), needed_pointer(table, "text"),
-                 pointer_at(table, "id"), CallbackAuth(table)};
-  if (!out.path.starts_with('/')) table["path"].wrong("a path that begins with /");
+  ReplyTable out{path_at(table), needed_pointer(table, "from"), needed_pointer(table, "text"), pointer_at(table, "id"),
+                 CallbackAuth(table)};
   return out;
+}
+
+/// The known key that `key` is a slip of the pen away from; empty: none is.
+std::string_view nearest(std::string_view key, std::initializer_list<std::string_view> known) {
+  std::string_view best;
+  std::size_t least = std::max<std::size_t>(1, key.size() / 3) + 1;
+  for (const auto name : known) {
+    std::vector<std::size_t> row(name.size() + 1);
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= key.size(); ++i) {
+      std::size_t diagonal = std::exchange(row[0], i);
+      for (std::size_t j = 1; j < row.size(); ++j) {
+        const auto changed = diagonal + (key[i - 1] == name[j - 1] ? 0 : 1);
+        diagonal = row[j];
+        row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+      }
+    }
+    if (row.back() < least) least = row.back(), best = name;
+  }
+  return best;
 }
 
 }  // namespace
 
 Outcome Words::outcome(std::string_view word) const {
+  if (with_detail) word = word.substr(0, word.find(": "));
   const auto in = [&](const std::vector<std::string>& list) {
     return std::any_of(list.begin(), list.end(), [&](const std::string& each) { return lower(each) == lower(word); });
   };
@@ -172,8 +201,11 @@ void only_keys(const tsn::Config& table, std::initializer_list<std::string_view>
   std::string names;
   for (const auto name : known) names += (names.empty() ? "" : ", ") + std::string(name);
   for (std::uint32_t i = 0; i < table.count(); ++i)
-    if (std::find(known.begin(), known.end(), table.key(i)) == known.end())
-      table.at(i).wrong("one of the keys " + names);
+    if (std::find(known.begin(), known.end(), table.key(i)) == known.end()) {
+      const auto meant = nearest(table.key(i), known);
+      table.at(i).wrong("one of the keys " + names +
+                        (meant.empty() ? "" : "; did you mean \"" + std::string(meant) + "\"?"));
+    }
 }
 
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
@@ -200,6 +232,34 @@ Provider read_provider(const tsn::Config& config, const Words& defaults, bool ca
   if (callback.count() && out.send && out.send->id.empty())
     callback["id"].wrong("send.id beside it: without an id no callback can be matched");
   if (const auto reply = config.table("reply"); !calls && reply.count()) out.reply = reply_at(reply);
+  return out;
+}
+
+Provider read_adapter_provider(const tsn::Config& config, const Words& defaults, bool calls, bool asks, bool reads) {
+  Provider out;
+  const auto send = config.table("send"), status = config.table("status"), callback = config.table("callback");
+  if (send.count()) send.wrong("no table: the adapter sends; take out either");
+  if (status.count() && !asks) status.wrong("no table: the adapter has no function status(id)");
+  only_keys(status, {"every"});
+  if (asks) out.status = StatusTable{{}, {}, every_at(status)};
+  if (!reads && callback.count()) {
+    out.words = defaults;
+    read_words(callback, calls, out.words);
+  }
+  out.words.with_detail = true;
+  out.words.delivered.emplace_back("delivered");
+  out.words.failed.emplace_back("failed");
+  if (calls) out.words.no_answer.emplace_back("no_answer");
+  const auto reply = calls ? tsn::Config() : config.table("reply");
+  if (!reads) {
+    if (callback.count()) out.callback = callback_at(callback, calls);
+    if (reply.count()) out.reply = reply_at(reply);
+    return out;
+  }
+  only_keys(callback, {"path", "auth"});
+  only_keys(reply, {"path", "auth"});
+  if (callback.count()) out.callback = CallbackTable{path_at(callback), {}, {}, {}, CallbackAuth(callback)};
+  if (reply.count()) out.reply = ReplyTable{path_at(reply), {}, {}, {}, CallbackAuth(reply)};
   return out;
 }
 

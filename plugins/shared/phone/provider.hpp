@@ -17,6 +17,7 @@ namespace tocsin_plugins {
 enum class Outcome { on_its_way, delivered, failed, no_answer };
 struct Words {
   std::vector<std::string> delivered, failed, no_answer;
+  bool with_detail = false;  ///< a word is what stands before ": "
   /// Any case; what no list has is on its way.
   Outcome outcome(std::string_view word) const;
 };
@@ -58,8 +59,11 @@ struct Provider {
 /// Reads the four tables; one without entries counts as not there. `calls`: words for "no answer", and digits, exist.
 /// Throws a Failure that names the key.
 Provider read_provider(const tsn::Config& config, const Words& defaults, bool calls);
+/// The same beside an adapter: no requests, but paths, credentials and how often to ask. `asks`: the script has status;
+/// `reads`: it has callback, so that no JSON Pointers are needed; without it the provider's words come from callbacks.
+Provider read_adapter_provider(const tsn::Config& config, const Words& defaults, bool calls, bool asks, bool reads);
 
-/// Throws at the first key of `table` that is none of `known`.
+/// Throws at the first key of `table` that is none of `known`, and names the nearest.
 void only_keys(const tsn::Config& table, std::initializer_list<std::string_view> known);
 /// "90s", "5m", "1h", "500ms".
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);

@@ -33,13 +33,7 @@ std::string from_form(std::string_view text) {
 
 json form_of(std::string_view body) {
   json out = json::object();
-  while (!body.empty()) {
-    const auto pair = body.substr(0, body.find('&'));
-    const auto equals = std::min(pair.find('='), pair.size());
-    if (!pair.empty())
-      out[clean(from_form(pair.substr(0, equals)))] = clean(from_form(pair.substr(std::min(equals + 1, pair.size()))));
-    body.remove_prefix(std::min(pair.size() + 1, body.size()));
-  }
+  for (auto& [key, value] : form_fields(body)) out[std::move(key)] = std::move(value);
   return out;
 }
 
@@ -48,6 +42,19 @@ bool has(const std::vector<long>& codes, long code) {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> form_fields(std::string_view body) {
+  std::vector<std::pair<std::string, std::string>> out;
+  while (!body.empty()) {
+    const auto pair = body.substr(0, body.find('&'));
+    const auto equals = std::min(pair.find('='), pair.size());
+    if (!pair.empty())
+      out.emplace_back(clean(from_form(pair.substr(0, equals))),
+                       clean(from_form(pair.substr(std::min(equals + 1, pair.size())))));
+    body.remove_prefix(std::min(pair.size() + 1, body.size()));
+  }
+  return out;
+}
 
 tsn::Status send_verdict(const SendTable& send, const HttpAnswer& answer, std::string_view what, tsn::Time now) {
   const int code = static_cast<int>(answer.status);
