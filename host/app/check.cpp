@@ -1,4 +1,5 @@
 #include "app/agent.hpp"
+#include "app/check_instances.hpp"
 #include "app/configuration.hpp"
 #include "app/port.hpp"
 #include "plugin_host/directory.hpp"
@@ -17,12 +18,13 @@ config::Diagnostics check_configuration(const std::string& config_file) {
   Configuration configuration(config_file);
   diagnostics = configuration.read(found);
   if (config::has_errors(diagnostics)) return diagnostics;
-  // Scripts are read by their detectors, which get a port that leads nowhere.
+  // Instances are made and scripts are read by their detectors, with a port that leads nowhere.
   base::SystemClock clock;
   model::SeriesTable series;
   telemetry::Metrics metrics;
   AgentPort port({&clock, &series, nullptr, &metrics, &reactor, &pool});
   InstanceFactory factory({.port = &port});
+  for (auto& finding : check_instances(configuration, factory, found)) diagnostics.push_back(std::move(finding));
   Detectors detectors(factory, agent.data_dir, 1,
                       [&](const model::PluginType& type) { return configuration.prepare_detector(type); });
   detectors.set_found(found, {});

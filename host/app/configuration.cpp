@@ -261,6 +261,13 @@ base::Result<base::Value> Configuration::prepare(const Wanted& wanted, const mod
   return base::fail(base::Fault::not_found, "[" + wanted.full() + "] is no longer configured");
 }
 
+base::Value Configuration::section(const Wanted& wanted) const {
+  std::lock_guard lock(mutex_);
+  for (const auto& instance : loaded_.instances)
+    if (instance.kind == wanted.kind && instance.name == wanted.name) return instance.section;
+  return {};
+}
+
 base::Result<Detectors::Configured> Configuration::prepare_detector(const model::PluginType& type) const {
   std::lock_guard lock(mutex_);
   settings::Instance instance;

@@ -52,6 +52,8 @@ class Configuration {
   std::string shown() const;
   /// For Fleet and Detectors: options checked against the type, secrets resolved.
   base::Result<base::Value> prepare(const Wanted& wanted, const model::PluginType& type) const;
+  /// The instance's section as it was read; empty and without a place where there is none.
+  base::Value section(const Wanted& wanted) const;
   base::Result<Detectors::Configured> prepare_detector(const model::PluginType& type) const;
 
  private:
