@@ -29,6 +29,8 @@ SHIPPED = {p.parent.name for p in SOURCE.glob("plugins/*/*/CMakeLists.txt")}
 SHELL = ("sh", "bash", "console")
 # What a sample of a guide must not be answered with.
 REFUSED = re.compile(r"not available in this version|which this version cannot|no plugin offers")
+# What every secret is: some are addresses.
+SECRET = "https://example.com/x"
 FENCE = re.compile(r"^(?P<mark><!-- fragment\b.*?-->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 
 
@@ -38,6 +40,12 @@ class Sample:
         self.kind, self.text, self.fragment = match["kind"], match["text"], bool(match["mark"])
         self.line = text.count("\n", 0, match.start("text")) + 1
         self.where = f"{path.relative_to(SOURCE)}:{self.line}"
+        self.path = path
+
+    def files(self):
+        """Scripts that the document shows too, by the name in their first line: "-- adapters/modem.lua: …"."""
+        found = [re.match(r"-- (adapters/\w+\.lua):", s.text) and s for s in samples(("lua",), [self.path])]
+        return {re.match(r"-- ([^:]+):", s.text)[1]: s.text for s in found if s}
 
 
 def samples(kinds, documents=WRITTEN):
@@ -53,10 +61,10 @@ def check(text, files=None):
     """The exit code and findings of `tocsin check` on a configuration, its secrets filled in."""
     with tempfile.TemporaryDirectory(prefix="tocsin-docs-") as folder:
         folder = Path(folder)
-        env = {name: "x" for name in re.findall(r"env:(\w+)", text) + re.findall(r"\$\{(\w+)\}", text)}
+        env = {name: SECRET for name in re.findall(r"env:(\w+)", text) + re.findall(r"\$\{(\w+)\}", text)}
 
         def secret(match):
-            (folder / "secret").write_text("x\n")
+            (folder / "secret").write_text(SECRET + "\n")
             return f"file:{folder}/secret"
 
         text = re.sub(r'file:/[^"}\s]+', secret, text)
@@ -154,7 +162,15 @@ class Samples(unittest.TestCase):
             with self.subTest(sample.where):
                 tomllib.loads(sample.text)
                 if not sample.fragment:
-                    self.assertEqual(unacceptable(check(sample.text)[1]), [])
+                    self.assertEqual(unacceptable(check(sample.text, sample.files())[1]), [])
+
+    def test_what_is_shown_of_a_file_is_that_file(self):
+        guide = SOURCE / "docs/guides/sms-ivr.md"
+        shown = [s.text for s in samples(("lua", "cpp", "cmake"), [guide])]
+        for path in (*sorted((SOURCE / "scripts/adapters").glob("*.lua")), SOURCE / "sdk/examples/rack_sms/rack_sms.cpp",
+                     SOURCE / "sdk/examples/rack_sms/CMakeLists.txt"):
+            with self.subTest(str(path.relative_to(SOURCE))):
+                self.assertIn(path.read_text(), shown)
 
     def test_the_samples_that_plugins_print_parse(self):
         for sample in samples({"toml"}, [SOURCE / "docs/reference/plugins.md"]):

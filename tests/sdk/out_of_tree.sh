@@ -1,6 +1,6 @@
 #!/bin/bash
 # out_of_tree.sh BUILD_DIR SOURCE_DIR: installs the SDK to a prefix of its own and builds, outside of the tree, the sample
-# of the guide as printed and the four templates; runs their tests and the conformance suite on each.
+# of the guide as printed, the four templates and the examples; runs their tests and the conformance suite on each.
 set -euo pipefail
 build=$(realpath "$1") source=$(realpath "$2")
 work=$(mktemp -d)
@@ -31,4 +31,12 @@ for kind in source detector notifier tracker; do
   ctest --test-dir "$work/$kind/build" --output-on-failure --no-tests=error
   ctest --test-dir "$work/$kind/build" -N | grep -q "Total Tests: 2"
   "$build/bin/tocsin" plugin check "$work/$kind/build/my_$kind.so" >"$work/checked" || { cat "$work/checked"; exit 1; }
+done
+
+for example in "$source"/sdk/examples/*/; do
+  name=$(basename "$example")
+  cp -r "$example" "$work/$name"
+  build_outside "$work/$name"
+  ctest --test-dir "$work/$name/build" --output-on-failure --no-tests=error
+  "$build/bin/tocsin" plugin check "$work/$name/build/$name.so" >"$work/checked" || { cat "$work/checked"; exit 1; }
 done
