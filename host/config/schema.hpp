@@ -22,8 +22,8 @@ base::Value validate(const base::Value& table, std::span<const base::Option> opt
 
 /// Resolves `env:NAME`, `file:PATH` (one trailing newline trimmed) in values of secret options and `${file:PATH}`
 /// inside strings of any option. Relative paths are relative to the file the value stands in. In a table whose keys are
-/// not declared, `secret`, `token`, `password` and `bearer` count as secret, and everything where it is named `secrets`.
-/// A secret given in the clear is a warning.
+/// not declared, `secret`, `token`, `password` and `bearer` count as secret, and everything where it is named
+/// `secrets`. A secret given in the clear is a warning.
 base::Value resolve_secrets(base::Value table, std::span<const base::Option> options, const Environment& environment,
                             Diagnostics& diagnostics);
 /// The files that resolve_secrets() reads for `table`: what to watch, since a secret counts anew when its file changes.

@@ -72,11 +72,12 @@ TEST_F(AdapterTest, GetsTheIncidentAsATable) {
   message.actions = {{TSN_ANSWER_ACKNOWLEDGE, "Acknowledge", "https://tocsin.corp/a/x"}};
   auto fields = adapter_fields(message);
   fields.emplace_back("text", "t");
+  fields.emplace_back("service", "");  // what is unknown is not there
   load(
       "function send(m) return m.kind .. ' ' .. m.incident.number .. ' ' .. m.incident.severity .. ' ' .. m.ack_url .. "
       "' ' .. "
-      "tostring(m.incident.labels ~= nil) .. ' ' .. tostring(m['incident.number']) end");
-  EXPECT_EQ(sent(fields), "firing 1042 HIGH https://tocsin.corp/a/x true nil");
+      "tostring(m.incident.labels ~= nil) .. ' ' .. tostring(m['incident.number']) .. ' ' .. tostring(m.service) end");
+  EXPECT_EQ(sent(fields), "firing 1042 HIGH https://tocsin.corp/a/x true nil nil");
 }
 
 TEST_F(AdapterTest, MakesTheRequestsItDescribes) {

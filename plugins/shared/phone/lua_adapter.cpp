@@ -39,12 +39,14 @@ void push_field(lua_State* lua, const std::string& key, const std::string& value
   lua_rawset(lua, -3);
 }
 
-/// The fields that begin with `prefix`, as a table without it. `but`: not those that begin with it.
+/// The fields that begin with `prefix`, as a table without it; what is empty is not there. `but`: not those that begin
+/// with it.
 void push_fields(lua_State* lua, const NamedTexts& fields, std::string_view prefix, std::string_view but) {
   lua_newtable(lua);
-  for (const auto& [key, value] : fields)
-    if (key.starts_with(prefix) && !(!but.empty() && key.starts_with(but)))
-      push_field(lua, key.substr(prefix.size()), value);
+  for (const auto& [key, value] : fields) {
+    const bool left_out = value.empty() || (!but.empty() && key.starts_with(but));
+    if (key.starts_with(prefix) && !left_out) push_field(lua, key.substr(prefix.size()), value);
+  }
 }
 
 int push_message(lua_State* lua, const NamedTexts& fields) {
