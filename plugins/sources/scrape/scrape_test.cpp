@@ -165,6 +165,14 @@ TEST_F(Scrape, TakesNothingOfATextWithAMistake) {
   EXPECT_TRUE(host_.logged("line 2"));
 }
 
+TEST_F(Scrape, TakesNothingOfATextWhoseLabelsCannotBe) {
+  begin();
+  for (const char* text : {"a{x=\"1\",x=\"2\"} 1\n", "a{__name__=\"b\"} 1\n", "a{x=\"\xff\"} 1\n"}) {
+    server_.say(std::string("good 1\n") + text);
+    EXPECT_EQ(scrape(TSN_FAILED)["up"].value, 0) << text;
+  }
+}
+
 TEST_F(Scrape, LeavesSeriesWithTimestampsOfTheirOwnAlone) {
   begin();
   EXPECT_EQ(scrape_of("a 1 1795168000000\n")["a"].ts, 1'795'168'000'000'000'000);
