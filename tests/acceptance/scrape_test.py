@@ -164,7 +164,7 @@ class Scrape(Case):
         pages = self.pages(PAGES)
         judge = Judge(pages.port, PAGES)
         self.addCleanup(judge.close)
-        self.a = self.agent("".join(f'[source.{name}]\nplugin = "scrape"\nurls = ["http://127.0.0.1:{pages.port}/{name}"]\nevery = "1s"\n' for name in PAGES)).start()
+        self.a = self.agent("".join(f'[source.{name}]\nplugin = "scrape"\nurls = ["http://127.0.0.1:{pages.port}/{name}"]\nevery = "2s"\n' for name in PAGES)).start()
         until(lambda: len(judge.query("up")) == len(PAGES), 60, "Prometheus has asked for every page")
         until(lambda: all(judge.up(page) for page in PAGES if not page.startswith("bad_")), 60, "Prometheus has read every good page")
         for page in PAGES:
