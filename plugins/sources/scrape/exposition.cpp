@@ -246,7 +246,10 @@ bool Exposition::take_value(double& out) {
 
 bool Exposition::take_time(Sample& out) {
   if (format_ == Format::text) blanks();
-  if (format_ == Format::openmetrics && rest_.starts_with(" ") && !rest_.starts_with(" #")) rest_.remove_prefix(1);
+  if (format_ == Format::openmetrics && rest_.starts_with(" ") && !rest_.starts_with(" #")) {
+    rest_.remove_prefix(1);
+    if (rest_.starts_with('\n')) return fail("a blank before the end of the line, which OpenMetrics has not");
+  }
   if (rest_.empty() || rest_.front() == '\n' || rest_.starts_with(" #")) return true;
   const auto text = rest_.substr(0, rest_.find_first_of(" \t\n"));
   if (format_ == Format::text) {
@@ -260,7 +263,7 @@ bool Exposition::take_time(Sample& out) {
     double seconds = 0;
     if (!read_float(text, seconds) || !std::isfinite(seconds)) return fail("the timestamp is no number");
     if (std::fabs(seconds) > 9.2e9) return fail("the timestamp is out of range");
-    out.at = static_cast<std::int64_t>(seconds * 1000) * 1'000'000;
+    out.at = std::llround(seconds * 1000) * 1'000'000;
   }
   rest_.remove_prefix(text.size());
   return true;
