@@ -241,6 +241,17 @@ TEST_F(Scrape, ShowsItsCredentialsToTheTargetAndToNobodyElse) {
   EXPECT_FALSE(host_.logged("s3cret"));
 }
 
+TEST_F(Scrape, LooksAtItsTargetsOnceAndWritesNothing) {
+  server_.say("a 1\nb 2\n");
+  auto instance = host_.create(
+      "scrape", Value::table({{"urls", Value::array({Value(server_.url()), Value("http://127.0.0.1:1/")})}}));
+  std::string report;
+  EXPECT_EQ(instance->probe(report).status, TSN_OK);
+  EXPECT_NE(report.find("ok: " + server_.url("") + " has 2 samples\n"), std::string::npos) << report;
+  EXPECT_NE(report.find("error: http://127.0.0.1:1: "), std::string::npos) << report;
+  EXPECT_TRUE(host_.rows().empty());
+}
+
 TEST_F(Scrape, SaysWhatIsWrongWithItsUrls) {
   for (const char* bad : {"127.0.0.1:9100", "ftp://x/", "http://user:pw@x/metrics", "http:///metrics"}) {
     try {

@@ -84,6 +84,15 @@ void Target::fetch(tsn::Deadline deadline) {
   seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+std::string Target::look(tsn::Deadline deadline) {
+  fetch(deadline);
+  if (is_up()) parse();
+  const auto count = samples_.size();
+  samples_.clear();
+  if (!is_up()) return "error: " + failure_ + "\n";
+  return "ok: " + host_of(url_) + " has " + std::to_string(count) + " samples\n";
+}
+
 void Target::write(tsn::Batch& out, tsn::Time now) {
   ++scrape_;
   name_own_series();
