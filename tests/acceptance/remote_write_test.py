@@ -14,7 +14,6 @@ from world import Case, call, free_port, main, now, until
 PROMETHEUS = shutil.which("prometheus")
 CONFIG = """
 [source.remote_write]
-auth = { bearer = "pushed" }
 [[rule]]
 name = "queue_long"
 severity = "HIGH"
@@ -28,7 +27,7 @@ cooldown = "0s"
 
 
 class Server:
-    def __init__(self, target, agent, token="pushed"):
+    def __init__(self, target, agent):
         self.dir = Path(tempfile.mkdtemp(prefix="tocsin-prom-"))
         self.port = free_port()
         (self.dir / "p.yml").write_text(f"""
@@ -39,7 +38,6 @@ scrape_configs:
     static_configs: [{{targets: ['127.0.0.1:{target}']}}]
 remote_write:
   - url: {agent.url}/api/v1/write
-    authorization: {{credentials: {token}}}
     queue_config: {{batch_send_deadline: 200ms, min_backoff: 100ms, max_backoff: 500ms}}
 """)
         with open(self.dir / "out", "wb") as out:
@@ -94,11 +92,13 @@ class RemoteWrite(Case):
         found = self.samples("queue")
         self.assertEqual({at: found[at] for at in wanted}, wanted)
 
-    def test_who_does_not_show_the_token_writes_nothing(self):
-        answer = call("POST", self.a.url + "/api/v1/write", b"", {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"})
-        self.assertEqual(answer.status, 401)
-        answer = call("POST", self.a.url + "/api/v1/write", b"cut", {"Authorization": "Bearer pushed", "Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"})
-        self.assertEqual(answer.status, 400)
+    def test_what_is_no_body_is_answered_400_and_another_version_415(self):
+        head = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
+        self.assertEqual(call("POST", self.a.url + "/api/v1/write", b"cut", head).status, 400)
+        head["Content-Type"] += ";proto=io.prometheus.write.v2.Request"
+        answer = call("POST", self.a.url + "/api/v1/write", b"", head)
+        self.assertEqual(answer.status, 415)
+        self.assertIn(b"prometheus.WriteRequest", answer.body)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Real senders: rsyslog forwards what util-linux' logger said, in each of its formats, and its own JSON view of the same messages is
 the judge; logger sends to the agent itself; TLS from a client with and without a certificate."""
+import contextlib
 import json
 import shutil
 import socket
@@ -82,6 +83,10 @@ class Syslog(Case):
         return [(s["labels"], p["timestamp"]) for s in answer.get("series", [answer]) for p in s["dataPoints"]]
 
     def told(self, way):
+        # rsyslog makes the blank behind a tag of RFC 3164 a part of the message when it forwards it as RFC 5424.
+        return sorted((*rest, text.removeprefix(" ")) for *rest, text in self.raw(way))
+
+    def raw(self, way):
         return sorted(tuple(labels.get(key, "") for key in ("facility", "severity", "app", "host", "procid", "text")) for labels, _ in self.records(way))
 
     def logger(self, port, *arguments):
@@ -144,12 +149,12 @@ class Syslog(Case):
                 line.unwrap()
 
         for who in (None, "stranger"):
-            with self.assertRaises((ssl.SSLError, OSError)):
+            with contextlib.suppress(OSError):  # with TLS 1.3 a client may have said all before it hears that it is refused
                 send(who, "unwanted")
         send("client", "welcome")
         until(lambda: self.told("tls"), what="the message over TLS")
         self.assertEqual([t[-1] for t in self.told("tls")], ["welcome"])
-        self.assertIn("TLS was not agreed on", self.a.text())
+        until(lambda: "TLS was not agreed on" in self.a.text(), what="the refusal in the log")
 
 
 if __name__ == "__main__":

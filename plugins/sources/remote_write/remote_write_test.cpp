@@ -134,6 +134,7 @@ TEST_F(RemoteWrite, GathersLabelsThatDoNotLieTogether) {
 
 TEST_F(RemoteWrite, SaysHowManySamplesWereNotTakenAndTakesTheOthers) {
   host_.max_series = 1;
+  instance_ = host_.create();
   const auto answer = push(series(of_up + sample(1, 1795168000000)) +
                            series(label("__name__", "b") + sample(1, 1795168000000) + sample(2, 1795168001000)) +
                            series(label("job", "nameless") + sample(1, 1795168000000)));

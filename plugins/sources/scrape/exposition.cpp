@@ -40,8 +40,9 @@ bool equal_ignoring_case(std::string_view a, std::string_view lower) {
 /// Go's floats without hexadecimal ones, which Prometheus does not take either.
 bool read_float(std::string_view text, double& out) {
   const bool negative = text.starts_with('-');
-  if (negative || text.starts_with('+')) text.remove_prefix(1);
-  if (equal_ignoring_case(text, "nan") && !negative) return out = std::numeric_limits<double>::quiet_NaN(), true;
+  const bool sign = negative || text.starts_with('+');
+  if (sign) text.remove_prefix(1);
+  if (equal_ignoring_case(text, "nan") && !sign) return out = std::numeric_limits<double>::quiet_NaN(), true;
   if (equal_ignoring_case(text, "inf") || equal_ignoring_case(text, "infinity")) {
     out = negative ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
     return true;
@@ -91,7 +92,8 @@ Exposition::Format Exposition::format_of(std::string_view content_type) {
 Exposition::Next Exposition::next(Sample& out) {
   while (!rest_.empty()) {
     if (ended_) return fail("something stands behind # EOF"), Next::error;
-    if (format_ == Format::text) blanks();
+    const bool indented = format_ == Format::text && blank(rest_.front());
+    if (indented) blanks();
     if (rest_.empty()) break;
     const char c = rest_.front();
     if (c == '\n') {
@@ -99,6 +101,8 @@ Exposition::Next Exposition::next(Sample& out) {
       rest_.remove_prefix(1);
     } else if (c == '#') {
       if (!comment()) return Next::error;
+    } else if (indented) {
+      return fail("a sample does not begin with blanks"), Next::error;
     } else {
       return sample(out) ? Next::sample : Next::error;
     }
@@ -123,16 +127,49 @@ void Exposition::blanks() {
 
 bool Exposition::comment() {
   const auto line = rest_.substr(0, rest_.find('\n'));
-  if (format_ == Format::openmetrics) {
-    if (line == "# EOF") {
-      ended_ = true;
-    } else if (!line.starts_with("# HELP ") && !line.starts_with("# TYPE ") && !line.starts_with("# UNIT ")) {
-      return fail("expected # HELP, # TYPE, # UNIT or # EOF");
-    }
-    if (line.size() == rest_.size() && !ended_) return fail("the last line does not end: the text is not whole");
-  }
+  if (!(format_ == Format::text ? text_metadata(line) : open_metadata(line))) return false;
+  if (format_ == Format::openmetrics && line.size() == rest_.size() && !ended_)
+    return fail("the last line does not end: the text is not whole");
   rest_.remove_prefix(std::min(line.size() + 1, rest_.size()));
   return true;
+}
+
+/// "# TYPE name type" and "# HELP name …" are checked, anything else is a comment.
+bool Exposition::text_metadata(std::string_view line) {
+  const auto skip_blanks = [&] {
+    const auto before = line.size();
+    while (!line.empty() && blank(line.front())) line.remove_prefix(1);
+    return line.size() < before;
+  };
+  line.remove_prefix(1);
+  if (!skip_blanks()) return true;
+  const bool type = line.starts_with("TYPE"), help = line.starts_with("HELP");
+  if (!type && !help) return true;
+  line.remove_prefix(4);
+  if (!skip_blanks()) return true;
+  if (take_name(line, true).empty()) return fail("expected the name of a metric behind # TYPE or # HELP");
+  if (help) return true;
+  if (!line.empty()) line.remove_prefix(1);
+  constexpr std::string_view types[] = {"counter", "gauge", "histogram", "summary", "untyped"};
+  return std::find(std::begin(types), std::end(types), line) != std::end(types) ||
+         fail("the type is none of counter, gauge, histogram, summary, untyped");
+}
+
+bool Exposition::open_metadata(std::string_view line) {
+  if (line == "# EOF") return ended_ = true;
+  const bool type = line.starts_with("# TYPE "), unit = line.starts_with("# UNIT ");
+  if (!type && !unit && !line.starts_with("# HELP ")) return fail("expected # HELP, # TYPE, # UNIT or # EOF");
+  line.remove_prefix(7);
+  const auto name = take_name(line, true);
+  if (name.empty() || !line.starts_with(' ')) return fail("expected the name of a metric and a space");
+  line.remove_prefix(1);
+  if (unit && !line.empty() &&
+      !(name.ends_with(line) && name.size() > line.size() && name[name.size() - line.size() - 1] == '_'))
+    return fail("the unit is no ending of the name");
+  constexpr std::string_view types[] = {"counter", "gauge", "histogram", "gaugehistogram",
+                                        "summary", "info",  "stateset",  "unknown"};
+  return !type || std::find(std::begin(types), std::end(types), line) != std::end(types) ||
+         fail("the type is none of OpenMetrics'");
 }
 
 bool Exposition::sample(Sample& out) {
@@ -149,7 +186,7 @@ bool Exposition::sample(Sample& out) {
   } else {
     rest_ = before;
   }
-  return take_value(out.value) && take_time(out) && take_exemplar() && end_of_line();
+  return take_value(out.value) && take_time(out) && take_exemplar(out) && end_of_line();
 }
 
 bool Exposition::take_labels(std::string_view& out) {
@@ -166,10 +203,13 @@ bool Exposition::take_labels(std::string_view& out) {
     if (loose) blanks();
     if (!take_quoted()) return false;
     if (loose) blanks();
-    if (rest_.starts_with(','))
+    // Prometheus reads labels without a comma between them; OpenMetrics has none at the end.
+    if (rest_.starts_with(',')) {
       rest_.remove_prefix(1);
-    else if (!rest_.starts_with('}'))
+      if (!loose && rest_.starts_with('}')) return fail("expected the name of a label behind the comma");
+    } else if (!rest_.starts_with('}') && !(loose && !rest_.empty() && letter(rest_.front()))) {
       return fail("expected , or } behind the value of a label");
+    }
   }
   out = {begin, static_cast<std::size_t>(rest_.data() - begin)};
   rest_.remove_prefix(1);
@@ -184,7 +224,7 @@ bool Exposition::take_quoted() {
     } else if (rest_[i] == '"') {
       rest_.remove_prefix(i + 1);
       return true;
-    } else if (rest_[i] == '\n') {
+    } else if (rest_[i] == '\n' && format_ == Format::openmetrics) {
       break;
     }
   }
@@ -192,9 +232,12 @@ bool Exposition::take_quoted() {
 }
 
 bool Exposition::take_value(double& out) {
-  if (rest_.empty() || !blank(rest_.front()) || (format_ == Format::openmetrics && rest_.front() != ' '))
-    return fail("expected a space and the value");
-  format_ == Format::text ? blanks() : rest_.remove_prefix(1);
+  if (format_ == Format::text) {
+    blanks();
+  } else {
+    if (!rest_.starts_with(' ')) return fail("expected a space and the value");
+    rest_.remove_prefix(1);
+  }
   const auto text = rest_.substr(0, rest_.find_first_of(" \t\n"));
   if (!read_float(text, out)) return fail("the value is no number");
   rest_.remove_prefix(text.size());
@@ -203,28 +246,34 @@ bool Exposition::take_value(double& out) {
 
 bool Exposition::take_time(Sample& out) {
   if (format_ == Format::text) blanks();
-  if (format_ == Format::openmetrics && rest_.starts_with(" ") && !rest_.starts_with(" #")) rest_.remove_prefix(1);
+  if (format_ == Format::openmetrics && rest_.starts_with(" ") && !rest_.starts_with(" #")) {
+    rest_.remove_prefix(1);
+    if (rest_.starts_with('\n')) return fail("a blank before the end of the line, which OpenMetrics has not");
+  }
   if (rest_.empty() || rest_.front() == '\n' || rest_.starts_with(" #")) return true;
   const auto text = rest_.substr(0, rest_.find_first_of(" \t\n"));
   if (format_ == Format::text) {
     std::int64_t ms = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
-    if (error != std::errc() || end != text.data() + text.size()) return fail("the timestamp is no whole number");
-    if (ms > INT64_MAX / 1'000'000 || ms < INT64_MIN / 1'000'000) return fail("the timestamp is out of range");
+    if (error != std::errc() || end != text.data() + text.size() || ms < 0)
+      return fail("the timestamp is no whole number");
+    if (ms > INT64_MAX / 1'000'000) return fail("the timestamp is out of range");
     out.at = ms * 1'000'000;
   } else {
     double seconds = 0;
     if (!read_float(text, seconds) || !std::isfinite(seconds)) return fail("the timestamp is no number");
     if (std::fabs(seconds) > 9.2e9) return fail("the timestamp is out of range");
-    out.at = static_cast<std::int64_t>(seconds * 1000) * 1'000'000;
+    out.at = std::llround(seconds * 1000) * 1'000'000;
   }
   rest_.remove_prefix(text.size());
   return true;
 }
 
 /// " # {labels} value [timestamp]" of OpenMetrics.
-bool Exposition::take_exemplar() {
+bool Exposition::take_exemplar(const Sample& out) {
   if (format_ == Format::text || !rest_.starts_with(" # ")) return true;
+  if (!out.name.ends_with("_total") && !out.name.ends_with("_bucket"))
+    return fail("only _total and _bucket have exemplars");
   rest_.remove_prefix(3);
   std::string_view ignored;
   Sample exemplar;

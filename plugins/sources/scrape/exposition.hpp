@@ -42,12 +42,14 @@ class Exposition {
  private:
   bool fail(const char* why);
   bool comment();
+  bool text_metadata(std::string_view line);
+  bool open_metadata(std::string_view line);
   bool sample(Sample& out);
   bool take_labels(std::string_view& out);
   bool take_quoted();
   bool take_value(double& out);
   bool take_time(Sample& out);
-  bool take_exemplar();
+  bool take_exemplar(const Sample& out);
   bool end_of_line();
   void blanks();
 

@@ -30,7 +30,7 @@ TEST(TextFormat, ReadsNamesLabelsValuesAndTimestamps) {
   const auto r = read(
       "# HELP http_requests_total Requests.\n# TYPE http_requests_total counter\n"
       "http_requests_total{method=\"post\",code=\"200\"} 1027 1795168800000\n\n"
-      "up 1\n  spaced { a = \"b\" , } \t -2.5e3 \n# a comment");
+      "up 1\n  \nspaced { a = \"b\" , } \t -2.5e3 \n  # a comment");
   EXPECT_EQ(r.error, "");
   ASSERT_EQ(r.samples.size(), 3u);
   EXPECT_EQ(r.samples[0].name, "http_requests_total");
@@ -53,7 +53,7 @@ TEST(TextFormat, ReadsNumbersAsPrometheusDoes) {
   EXPECT_EQ(r.samples[2].value, -INFINITY);
   EXPECT_EQ(r.samples[4].value, 0);
   for (const char* bad :
-       {"a 0x10\n", "a 1_000\n", "a 1e999\n", "a one\n", "a\n", "a +-1\n", "a -nan\n", "a 1x\n", "a \n"})
+       {"a 0x10\n", "a 1_000\n", "a 1e999\n", "a one\n", "a\n", "a +-1\n", "a +nan\n", "a -nan\n", "a 1x\n", "a \n"})
     EXPECT_NE(read(bad).error, "") << bad;
 }
 
@@ -71,15 +71,38 @@ TEST(TextFormat, SaysTheLineOfAMistake) {
                                                        {"a{b=c} 1\n", "line 1: expected the value"},
                                                        {"a{b=\"c} 1\n", "line 1: the value of a label has no closing"},
                                                        {"a{b=\"c\"", "line 1: expected , or }"},
-                                                       {"a{b=\"c\" d=\"e\"} 1\n", "line 1: expected , or }"},
                                                        {"a 1 now\n", "line 1: the timestamp"},
                                                        {"a 1 1.5\n", "line 1: the timestamp"},
                                                        {"a 1 2 3\n", "line 1: expected the end"},
                                                        {"<html>\n", "line 1: expected the name"},
                                                        {"a 1\r\n", "line 1: the value"},
                                                        {"a{1b=\"c\"} 1\n", "line 1: expected the name of a label"},
-                                                       {"a{b=\"c\"}1\n", "line 1: expected a space"}};
+                                                       {"# TYPE a foo\n", "line 1: the type"}};
   for (const auto& [text, part] : wrong) EXPECT_TRUE(read(text).error.starts_with(part)) << text << read(text).error;
+}
+
+// Both lists are Prometheus' own verdicts (2.42).
+TEST(TextFormat, TakesWhatPrometheusTakes) {
+  for (const char* good : {"a+1\n", "a{x=\"1\"}1\n", "a{x=\"1\n2\"} 1\n", "a{x=\"1\" y=\"2\"} 1\n",
+                           "a {x= \"1\" ,} 1 \n", "  # TYPE a counter\n", "# TYPE\na 1\n", "#\tTYPE\ta\tcounter\na 1",
+                           "# HELP a\n", "# HELPa 1a\n", "#TYPE a foo\n", "#\n", "  \n", "a 1 5 \n"})
+    EXPECT_EQ(read(good).error, "") << good;
+}
+TEST(TextFormat, RefusesWhatPrometheusRefuses) {
+  for (const char* bad : {"  a 1\n", "\ta 1\n", "a 1 -5\n", "# TYPE a\n", "# TYPE  a  counter\n", "# TYPE a counter \n",
+                          "# TYPE a unknown\n", "# TYPE 1a counter\n", "# HELP 1a x\n", "a{,x=\"1\"} 1\n",
+                          "a{x=\"1\",,y=\"2\"} 1\n", "a 1 99999999999999999999\n"})
+    EXPECT_NE(read(bad).error, "") << bad;
+}
+TEST(OpenMetrics, TakesAndRefusesWhatPrometheusDoes) {
+  for (const char* good : {"# UNIT a \n# EOF\n", "# UNIT a_s s\n# EOF\n", "# HELP a \n# EOF\n", "a 1 1e3\n# EOF\n",
+                           "a 1 -5.5\n# EOF\n", "a{} 1\n# EOF\n", "a_total 1 # {x=\"1\",y=\"2\"} 1 5\n# EOF\n"})
+    EXPECT_EQ(read(good, Format::openmetrics).error, "") << good;
+  for (const char* bad :
+       {"# TYPE a foo\n# EOF\n", "# TYPE a \n# EOF\n", "# UNIT a s\n# EOF\n", "# HELP a\n# EOF\n",
+        "a{x=\"1\",} 1\n# EOF\n", "a{x=\"1\"}1\n# EOF\n", "a\t1\n# EOF\n", "a 1 \n# EOF\n", "a 1 # {} 1\n# EOF\n",
+        "a_total 1 # {x=\"1\"} 1 2 3\n# EOF\n", "a_total 1 #{} 1\n# EOF\n", "a 1\n# EOF\n\n", "a{,x=\"1\"} 1\n# EOF\n"})
+    EXPECT_NE(read(bad, Format::openmetrics).error, "") << bad;
 }
 
 TEST(TextFormat, KnowsLabelsThatCannotBe) {
@@ -94,7 +117,7 @@ TEST(OpenMetrics, ReadsItsExample) {
   const auto r = read(
       "# TYPE foo counter\n# UNIT foo_seconds seconds\n# HELP foo a\n"
       "foo_total{a=\"b\"} 17.0 1520879607.789 # {id=\"counter-test\"} 5\n"
-      "foo_created 1520430000.123\nhist_bucket{le=\"+Inf\"} 3 # {} 0.67 1520879607.7\n# EOF\n",
+      "foo_created 1520430000.123\nh_bucket{le=\"+Inf\"} 3 # {} 0.67 1520879607.7\n# EOF\n",
       Format::openmetrics);
   EXPECT_EQ(r.error, "");
   ASSERT_EQ(r.samples.size(), 3u);
@@ -102,7 +125,7 @@ TEST(OpenMetrics, ReadsItsExample) {
   EXPECT_EQ(r.samples[0].value, 17);
   EXPECT_EQ(r.samples[0].at, 1'520'879'607'789'000'000);
   EXPECT_EQ(r.samples[1].value, 1520430000.123);
-  EXPECT_EQ(r.samples[2].series, "hist_bucket{le=\"+Inf\"}");
+  EXPECT_EQ(r.samples[2].series, "h_bucket{le=\"+Inf\"}");
 }
 
 TEST(OpenMetrics, IsWholeOrNothing) {

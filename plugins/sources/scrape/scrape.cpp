@@ -66,6 +66,10 @@ class Scrape {
     return tsn::fail(targets_.front()->failure());
   }
 
+  void probe(std::string& report, tsn::Deadline deadline) {
+    for (auto& target : targets_) report += target->look(earlier(deadline));
+  }
+
  private:
   static constexpr std::size_t at_once = 16;
 

@@ -165,6 +165,14 @@ TEST_F(Scrape, TakesNothingOfATextWithAMistake) {
   EXPECT_TRUE(host_.logged("line 2"));
 }
 
+TEST_F(Scrape, TakesNothingOfATextWhoseLabelsCannotBe) {
+  begin();
+  for (const char* text : {"a{x=\"1\",x=\"2\"} 1\n", "a{__name__=\"b\"} 1\n", "a{x=\"\xff\"} 1\n"}) {
+    server_.say(std::string("good 1\n") + text);
+    EXPECT_EQ(scrape(TSN_FAILED)["up"].value, 0) << text;
+  }
+}
+
 TEST_F(Scrape, LeavesSeriesWithTimestampsOfTheirOwnAlone) {
   begin();
   EXPECT_EQ(scrape_of("a 1 1795168000000\n")["a"].ts, 1'795'168'000'000'000'000);
@@ -231,6 +239,17 @@ TEST_F(Scrape, ShowsItsCredentialsToTheTargetAndToNobodyElse) {
   server_.say("", "HTTP/1.1 401 Unauthorized\r\n");
   scrape(TSN_FAILED);
   EXPECT_FALSE(host_.logged("s3cret"));
+}
+
+TEST_F(Scrape, LooksAtItsTargetsOnceAndWritesNothing) {
+  server_.say("a 1\nb 2\n");
+  auto instance = host_.create(
+      "scrape", Value::table({{"urls", Value::array({Value(server_.url()), Value("http://127.0.0.1:1/")})}}));
+  std::string report;
+  EXPECT_EQ(instance->probe(report).status, TSN_OK);
+  EXPECT_NE(report.find("ok: " + server_.url("") + " has 2 samples\n"), std::string::npos) << report;
+  EXPECT_NE(report.find("error: http://127.0.0.1:1: "), std::string::npos) << report;
+  EXPECT_TRUE(host_.rows().empty());
 }
 
 TEST_F(Scrape, SaysWhatIsWrongWithItsUrls) {

@@ -84,6 +84,15 @@ void Target::fetch(tsn::Deadline deadline) {
   seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+std::string Target::look(tsn::Deadline deadline) {
+  fetch(deadline);
+  if (is_up()) parse();
+  const auto count = samples_.size();
+  samples_.clear();
+  if (!is_up()) return "error: " + failure_ + "\n";
+  return "ok: " + host_of(url_) + " has " + std::to_string(count) + " samples\n";
+}
+
 void Target::write(tsn::Batch& out, tsn::Time now) {
   ++scrape_;
   name_own_series();
@@ -114,11 +123,17 @@ bool Target::parse() {
   for (Sample sample;;) {
     const auto next = text.next(sample);
     if (next == Exposition::Next::end) return true;
-    if (next == Exposition::Next::sample) {
+    // Labels of series that are known were read when they were new.
+    const bool good =
+        next == Exposition::Next::sample && (known_.contains(sample.series) || read_labels(sample.labels, labels_));
+    if (good) {
       samples_.push_back(sample);
       continue;
     }
-    failure_ = host_of(url_) + ": its text cannot be read: " + text.error();
+    failure_ = host_of(url_) + ": its text cannot be read: " +
+               (next == Exposition::Next::error
+                    ? text.error()
+                    : "a label of " + std::string(sample.name) + " comes twice, is __name__, or its value is no UTF-8");
     samples_.clear();
     return false;
   }
@@ -168,8 +183,7 @@ Target::Entry* Target::find(const Sample& sample) {
 }
 
 tsn::Status Target::intern(const Sample& sample, tsn::Series& out) {
-  if (!read_labels(sample.labels, labels_))
-    return tsn::invalid("a label comes twice, is __name__, or its value is no UTF-8");
+  if (!read_labels(sample.labels, labels_)) return tsn::invalid("its labels cannot be read");
   const auto exposed = labels_.size();
   for (const auto& own : own_labels_) {
     auto same = std::find_if(labels_.begin(), labels_.begin() + static_cast<std::ptrdiff_t>(exposed),

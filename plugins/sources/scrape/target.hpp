@@ -41,6 +41,8 @@ class Target {
   void fetch(tsn::Deadline deadline);
   /// What was fetched as rows at `now`, the time of the scrape.
   void write(tsn::Batch& out, tsn::Time now);
+  /// Asks once and writes nothing: a line for `tocsin check --online`, with its newline.
+  std::string look(tsn::Deadline deadline);
   bool is_up() const noexcept { return failure_.empty(); }
   /// Why it is down.
   const std::string& failure() const noexcept { return failure_; }

@@ -144,7 +144,18 @@ void RecordWriter::write(log_match::Match& match, const Message& message, tsn::T
 
 void RecordWriter::refuse(const char* type, std::string_view reason, std::string_view signal, std::string_view text) {
   ++counts_.refused;
-  ctx_.reject({type, reason, signal, {}, text, 1});
+  auto& refusal = refusals_[type];
+  if (refusal.count < UINT32_MAX) ++refusal.count;
+  if (refusal.count > 1) return;
+  refusal.reason = reason;
+  refusal.signal = signal;
+  refusal.text = utf8::cut(text, 1024);
+}
+
+void RecordWriter::report_refusals() {
+  for (const auto& [type, refusal] : refusals_)
+    ctx_.reject({type, refusal.reason, refusal.signal, {}, refusal.text, refusal.count});
+  refusals_.clear();
 }
 
 tsn::Status RecordWriter::submit() {

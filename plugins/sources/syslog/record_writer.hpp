@@ -1,6 +1,7 @@
 // From messages to signals: the time, the labels, the patterns, and the batch they wait in. Thread: the instance's.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +39,9 @@ class RecordWriter {
   bool full() const noexcept { return full_; }
   std::uint32_t rows() const noexcept { return batch_.rows(); }
   RecordCounts take_counts() { return std::exchange(counts_, {}); }
+  /// Tells the host of what was refused since the last time, once for each reason: a sender that floods must not fill
+  /// the store with it.
+  void report_refusals();
 
  private:
   enum class Field { facility, severity, app, host, procid, msgid };
@@ -59,6 +63,11 @@ class RecordWriter {
   std::size_t text_bytes_ = 0;
   bool full_ = false;
   RecordCounts counts_;
+  struct Refusal {
+    std::string reason, signal, text;
+    std::uint32_t count = 0;
+  };
+  std::map<std::string_view, Refusal> refusals_;
   std::vector<std::string> names_;  ///< of the message's structured data as labels
   std::vector<tsn::LabelView> labels_;
   std::string scratch_;

@@ -190,6 +190,7 @@ class Syslog final : public net::Receiver {
                                                          {"connections_failed", net.connections_failed}};
     for (const auto& [name, count] : all)
       if (count) ctx_.count(name, static_cast<double>(count));
+    records_.report_refusals();
     ctx_.gauge("connections_open", static_cast<double>(listeners_.open_connections()));
     if (net.dropped)
       ctx_.warn(

@@ -211,12 +211,15 @@ TEST_F(Syslog, RefusesConnectionsBeyondItsLimitUntilOneHasBeenSilentForAMinute) 
   EXPECT_EQ(host_.rows().size(), 1u);
 }
 
-TEST_F(Syslog, CountsSeriesBeyondTheLimit) {
+TEST_F(Syslog, CountsSeriesBeyondTheLimitAndTellsOnce) {
   host_.max_series = 1;
   begin();
-  EXPECT_EQ(rows_of({"<34>Nov 20 09:00:00 h a: x", "<34>Nov 20 09:00:00 h b: x"}).size(), 1u);
-  ASSERT_EQ(host_.rejected().size(), 1u);
+  EXPECT_EQ(rows_of({"<34>Nov 20 09:00:00 h a: x", "<34>Nov 20 09:00:00 h b: x", "<34>Nov 20 09:00:00 h c: x"}).size(),
+            1u);
+  EXPECT_EQ(metric("messages_refused"), 2);
+  ASSERT_EQ(host_.rejected().size(), 1u) << "told once";
   EXPECT_EQ(host_.rejected()[0].error_type, "cardinality");
+  EXPECT_EQ(host_.rejected()[0].count, 2u);
 }
 
 TEST_F(Syslog, SaysWhatIsWrongWithItsConfiguration) {
