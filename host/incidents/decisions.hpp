@@ -256,6 +256,7 @@ struct Desk::Impl {
   void look_at_tickets(Case& c, base::Time then);
   void open_held_tickets(Case& c, base::Time at);
   static std::string cause_suffix(Case& c, base::Time at);
+  bool spared(const Recipient& recipient, const Telling& telling) const;
   bool is_person(const std::string& actor, const Recipient& recipient) const;
 
   /// With whoever is on call at that time.

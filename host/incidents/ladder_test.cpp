@@ -44,6 +44,28 @@ TEST(Ladder, ResolvingStopsItAndTellsEveryoneWhoWasTold) {
   EXPECT_EQ(w.told(), Told{});
 }
 
+TEST(Ladder, NobodyIsRungUpToHearThatItIsInHandOrOver) {
+  model::Routing r = ladder_routing();
+  r.channels["sms"].alarms_only = true;
+  r.channels["sms"].send_resolved = false;
+  World w(r);
+  const Alert a = w.fire(labels);
+  EXPECT_EQ(w.told(), (Told{"sms>first:FIRING"}));
+  ASSERT_TRUE(w.set(w.only(), IncidentStatus::acknowledged, "second"));
+  w.resolve(a);
+  EXPECT_EQ(w.told(), Told{});
+}
+
+TEST(Ladder, ItsEndRingsWhereThatIsAskedFor) {
+  model::Routing r = ladder_routing();
+  r.channels["sms"].alarms_only = true;
+  World w(r);
+  const Alert a = w.fire(labels);
+  w.told();
+  w.resolve(a);
+  EXPECT_EQ(w.told(), (Told{"sms>first:RESOLVED"}));
+}
+
 TEST(Ladder, WhoWasToldIsKnownAfterARestartAndAnAcknowledgement) {
   World w(ladder_routing());
   const Alert a = w.fire(labels);

@@ -43,6 +43,14 @@ bool Desk::Impl::is_person(const std::string& actor, const Recipient& recipient)
   return contact != routing_.contacts.end() && base::equal_without_case(actor, contact->second.email);
 }
 
+/// Nobody is rung up to hear that somebody else has it in hand, or that it is over.
+bool Desk::Impl::spared(const Recipient& recipient, const Telling& telling) const {
+  const auto channel = routing_.channels.find(recipient.instance);
+  if (channel == routing_.channels.end() || !channel->second.alarms_only || telling.at_once) return false;
+  if (telling.kind == MessageKind::resolved) return !channel->second.send_resolved;
+  return telling.kind == MessageKind::update && telling.notice != "severity";
+}
+
 /// Two tellings of one incident at one instant (a resolve and a re-fire in one batch) must not share their keys.
 std::string Desk::Impl::cause_suffix(Case& c, base::Time at) {
   c.causes = at == c.last_cause ? c.causes + 1 : 0;
@@ -59,7 +67,7 @@ std::set<std::string> Desk::Impl::tell(Case& c, const std::vector<std::string>& 
     if (telling.follows && c.incident.status == model::IncidentStatus::open)
       expect_follow_ups(c, people.later, telling, at);
     for (const Recipient& recipient : people.recipients) {
-      if (is_person(telling.actor, recipient)) continue;
+      if (is_person(telling.actor, recipient) || spared(recipient, telling)) continue;
       Delivery d;
       d.key = cause + hashed(recipient.exact);
       if (!keys.insert(d.key).second) continue;

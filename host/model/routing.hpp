@@ -106,6 +106,7 @@ struct Channel {
   std::string default_recipient;
   std::vector<Severity> open_for;  ///< a tracker: which severities open a ticket
   bool send_resolved = true;       ///< a notifier: false: group flushes tell it nothing of what is over
+  bool alarms_only = false;        ///< rings people: told what fires and what rises, of ends only by `send_resolved`
 };
 
 /// Everything routing decides by. Replaced as a whole at reload.

@@ -80,7 +80,7 @@ class InstanceReader {
     out.proxy_url = text_of(host, "proxy_url");
     if (host.find("no_proxy")) out.no_proxy = list_of(host, "no_proxy");
     out.fallback = text_of(host, "fallback");
-    out.send_resolved = flag_of(host, "send_resolved", true);
+    if (host.find("send_resolved")) out.send_resolved = flag_of(host, "send_resolved");
     limits(out, host);
     severities(out, host);
     isolation(out, host);
@@ -230,7 +230,9 @@ std::span<const Option> instance_options() {
        .children = {{.key = "[]", .type = string}}},
       {.key = "send_resolved",
        .type = boolean,
-       .doc = "A notifier's: false: group flushes do not tell it that something is over; default true."},
+       .doc =
+           "A notifier's: false: group flushes do not tell it that something is over; default true, of one that rings "
+           "people (`ivr`) false: then it hears of no end at all."},
       {.key = "open_for",
        .type = array,
        .doc = "A tracker's: severities that open a ticket; default CRITICAL and HIGH.",
@@ -370,7 +372,7 @@ base::Duration call_timeout(const Instance& instance) {
 }
 
 model::Channel channel_of(const Instance& instance, const model::PluginType& type) {
-  constexpr std::uint32_t no_recipient = 1, takes_channels = 2;  // TSN_NOTIFIER_*
+  constexpr std::uint32_t no_recipient = 1, takes_channels = 2, alarms = 4;  // TSN_NOTIFIER_*
   model::Channel channel;
   channel.instance = instance.name;
   channel.plugin = instance.plugin;
@@ -382,7 +384,8 @@ model::Channel channel_of(const Instance& instance, const model::PluginType& typ
     if (channel.default_recipient.empty()) channel.default_recipient = text_of(instance.options, key);
   }
   channel.open_for = instance.open_for;
-  channel.send_resolved = instance.send_resolved;
+  channel.alarms_only = type.notifier_features & alarms;
+  channel.send_resolved = instance.send_resolved.value_or(!channel.alarms_only);
   return channel;
 }
 

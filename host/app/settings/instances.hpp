@@ -52,7 +52,7 @@ struct Instance {
   std::string fallback;                             ///< a notifier's: the instance that takes over
   std::optional<std::vector<model::Limit>> limits;  ///< a notifier's, for each recipient; none: the plugin's usual ones
   std::vector<model::Severity> open_for;            ///< a tracker's
-  bool send_resolved = true;                        ///< a notifier's
+  std::optional<bool> send_resolved;                ///< a notifier's
   base::Value section;                              ///< as written
   base::Value options;                              ///< `section` without the host's keys
   base::Place place;

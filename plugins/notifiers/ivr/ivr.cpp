@@ -50,6 +50,7 @@ class Ivr {
   };
   static constexpr const char* needs[] = {"network"};
   static constexpr auto address_field = "phone";
+  static constexpr auto features = tsn::alarms;
 
   Ivr() : line_(ctx_, kind()), text_(template_option(ctx_.config(), "text", Escape::speech)) {}
 

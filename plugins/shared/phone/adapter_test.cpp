@@ -73,10 +73,6 @@ TEST_F(AdapterTest, GetsTheIncidentAsATable) {
   fields.emplace_back("text", "t");
   fields.emplace_back("service", "");  // what is unknown is not there
   load(
-  auto fields = adapter_fields(message);
-  fields.emplace_back("text", "t");
-  fields.emplace_back("service", "");  // what is unknown is not there
-  load(
       "function send(m) return m.kind .. ' ' .. m.incident.number .. ' ' .. m.incident.severity .. ' ' .. "
       "tostring(m.incident.labels ~= nil) .. ' ' .. tostring(m['incident.number']) .. ' ' .. tostring(m.service) end");
   EXPECT_EQ(sent(fields), "firing 1042 HIGH true nil nil");

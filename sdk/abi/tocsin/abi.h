@@ -736,7 +736,8 @@ typedef struct tsn_notifier_vtable {
 } tsn_notifier_vtable;
 enum {
   TSN_NOTIFIER_NO_RECIPIENT = 1u, /* told as `instance` alone (webhook, terminal) */
-  TSN_NOTIFIER_CHANNELS = 2u      /* takes `#channel` */
+  TSN_NOTIFIER_CHANNELS = 2u,     /* takes `#channel` */
+  TSN_NOTIFIER_ALARMS = 4u        /* rings: told what fires and what rises in severity, not what changes or ends */
 };
 
 typedef struct tsn_tracker_vtable {
