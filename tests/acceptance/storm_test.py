@@ -119,9 +119,9 @@ class Storm(Case):
         self.assertTrue(all(marks[first:last + 1]), texts[first:last + 1])
 
     def accounted_for(self):
-        """Each incident (under full counts each twentieth): explain names the phone with told, storm or another reason; and what was
+        """A hundred incidents and more: explain names the phone with told, storm or another reason; and what was
         decided for the phone has gone out or waits in its queue."""
-        for loader in (self.highs + self.criticals)[::20 if FULL else 1]:
+        for loader in (self.highs + self.criticals)[::ALERTS // 100]:
             match = f'loader="{loader}"'
             said = self.a.get(f"/api/v1/explain?who=first&match={urllib.parse.quote(match)}").json
             kinds = {e["kind"] for e in said["entries"] if e["target"] == "sms:contact.first" or e["who"] == "first"}
