@@ -66,12 +66,12 @@ class Ladder(Case):
         self.assertEqual([d["what"] for d in coming if d["what"].startswith("ladder")], [])
 
     def alarms(self, loader="L1"):
-        """Calls that somebody is to answer; that somebody else has acknowledged is told without a digit to press."""
-        return [c for c in self.provider.requests("calls") if loader in c["text"] and "Press 1" in c["text"]]
+        """Calls of the ladder, by the keys of its steps: those that tell of a change are none."""
+        return [c for c in self.provider.requests("calls") if loader in c["text"] and ":s" in c["ref"]]
 
     def alarm(self, loader, count=1):
         """The newest of so many, as the provider took it."""
-        taken = lambda: [c for c in self.provider.all_taken("calls", FIRST) if loader in c["text"] and "Press 1" in c["text"]]
+        taken = lambda: [c for c in self.provider.all_taken("calls", FIRST) if loader in c["text"] and ":s" in c["ref"]]
         return until(lambda: len(t := taken()) >= count and t, what=f"{count} calls about {loader}")[-1]
 
     def rows(self):
