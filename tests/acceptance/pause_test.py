@@ -50,7 +50,7 @@ class Pause(Case):
         return self.a.cli("notify", "pause", *args, check=0).stdout
 
     def gauge(self):
-        return "\ntocsin_notifications_paused 1" in self.a.get("/metrics").body.decode()
+        return "\ntocsin_notifications_paused 1\n" in self.a.get("/metrics").body.decode()
 
     def test_nobody_is_told_until_it_is_over(self):
         said = self.pause("--for", "30m", "--reason", "core upgrade")
