@@ -229,6 +229,7 @@ struct Desk::Impl {
   };
   void expect_follow_ups(Case& c, const std::vector<Later>& later, const Telling& telling, base::Time at);
   std::set<std::string> tell(Case& c, const std::vector<std::string>& targets, const Telling& telling, base::Time at);
+  bool rings(const std::string& exact) const;
   void notify_told(Case& c, Telling telling, base::Time at);
   void notice(Case& c, const std::string& what, const std::string& text, const std::string& actor, base::Time at,
               const std::string& note = "");

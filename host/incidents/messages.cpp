@@ -110,8 +110,17 @@ std::set<std::string> Desk::Impl::tell(Case& c, const std::vector<std::string>& 
   return keys;
 }
 
+/// A telephone rings for what is to be answered, not to say that somebody else has done something.
+bool Desk::Impl::rings(const std::string& exact) const {
+  const auto channel = routing_.channels.find(exact.substr(0, exact.find(':')));
+  return channel != routing_.channels.end() && channel->second.plugin == "ivr";
+}
+
 void Desk::Impl::notify_told(Case& c, Telling telling, base::Time at) {
-  tell(c, std::vector<std::string>(c.climb.told), telling, at);
+  std::vector<std::string> targets = c.climb.told;
+  if (telling.kind == MessageKind::update && telling.notice != "severity")
+    std::erase_if(targets, [&](const std::string& exact) { return rings(exact); });
+  tell(c, targets, telling, at);
 }
 
 void Desk::Impl::notice(Case& c, const std::string& what, const std::string& text, const std::string& actor,

@@ -146,6 +146,14 @@ TEST_P(TierWalk, PassesOnAtOnceWhereNobodyCanBeReached) {
 
 INSTANTIATE_TEST_SUITE_P(Severities, TierWalk, ::testing::ValuesIn(walks), name_of_walk);
 
+TEST(Telephone, DoesNotRingToSayThatSomebodyElseAcknowledged) {
+  World w(tiers());
+  w.fire(labels, Severity::critical);
+  w.told();
+  ASSERT_TRUE(w.set(w.only(), IncidentStatus::acknowledged, "second"));
+  EXPECT_EQ(w.told(), (Told{"sms>first:UPDATE", "mail>first:UPDATE", "slack>first:UPDATE"}));
+}
+
 TEST(TierManager, IsToldAsTheManagerPrefers) {
   model::Routing r = tiers();
   r.contacts["manager"].email = "boss@corp";
