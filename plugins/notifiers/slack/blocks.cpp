@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t most_header = 150, most_section = 3000, most_field = 2000, most_fields = 10;
+constexpr std::size_t most_header = 150, most_section = most_slack_section, most_field = 2000, most_fields = 10;
 constexpr std::size_t most_context = 2000, most_text = 3000, most_blocks = 50;
 constexpr PageLimits limits{.alerts = 10, .entries = 4, .links = 10, .text = 2500};
 
@@ -140,7 +140,7 @@ std::string notice_of(const Page& page) {
   return mrkdwn(text.empty() ? "Tocsin" : text, most_text);
 }
 
-json blocks_of(const Page& page, const tsn::Message& message, Buttons buttons) {
+json blocks_of(const Page& page, const tsn::Message& message, Buttons buttons, const std::string& own = {}) {
   json blocks = json::array();
   const std::string headline = plain(page.headline(), most_header);
   blocks.push_back(
@@ -148,7 +148,10 @@ json blocks_of(const Page& page, const tsn::Message& message, Buttons buttons) {
   if (auto state = state_block(message); !state.is_null()) blocks.push_back(std::move(state));
   std::string lead = page.lead;
   if (!page.description.empty()) lead += (lead.empty() ? "" : "\n") + page.description;
-  if (!lead.empty()) blocks.push_back(section(mrkdwn(lead, most_section)));
+  if (!own.empty())
+    blocks.push_back(section(own));
+  else if (!lead.empty())
+    blocks.push_back(section(mrkdwn(lead, most_section)));
   add_facts(page, blocks);
   add_alerts(page, blocks);
   add_links(page, blocks);
@@ -183,9 +186,9 @@ json message_blocks(const tsn::Message& message, Buttons buttons) {
   return blocks_of(page_of(message, limits), message, buttons);
 }
 
-std::string slack_body(const tsn::Message& message, const SlackPlace& place, Buttons buttons) {
+std::string slack_body(const tsn::Message& message, const SlackPlace& place, Buttons buttons, const std::string& own) {
   const Page page = page_of(message, limits);
-  json body{{"text", notice_of(page)}, {"blocks", blocks_of(page, message, buttons)}};
+  json body{{"text", notice_of(page)}, {"blocks", blocks_of(page, message, buttons, own)}};
   if (!place.channel.empty()) body["channel"] = place.channel, body["parse"] = "none";  // as above, of `text`
   if (!place.thread_ts.empty()) body["thread_ts"] = place.thread_ts;
   if (place.ts.empty())

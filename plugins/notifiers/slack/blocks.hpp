@@ -22,8 +22,11 @@ enum class Buttons { links, presses };
 /// What the message's blocks are. The one place where a message becomes blocks.
 nlohmann::json message_blocks(const tsn::Message& message, Buttons buttons);
 
-/// The JSON body of chat.postMessage, chat.update or an incoming webhook.
-std::string slack_body(const tsn::Message& message, const SlackPlace& place = {}, Buttons buttons = Buttons::links);
+/// The JSON body of chat.postMessage, chat.update or an incoming webhook. `own`: mrkdwn of the user's template, within
+/// a section's limit, in place of what happened; empty: our own words.
+std::string slack_body(const tsn::Message& message, const SlackPlace& place = {}, Buttons buttons = Buttons::links,
+                       const std::string& own = {});
+constexpr std::size_t most_slack_section = 3000;  ///< UTF-16 units
 
 /// The JSON body of chat.postMessage that tells what this message changes, in the thread at `place`.
 std::string slack_reply(const tsn::Message& message, const SlackPlace& place);

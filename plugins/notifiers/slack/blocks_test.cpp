@@ -8,7 +8,10 @@
 
 #include "buttons.hpp"
 #include "state.hpp"
+#include "template/fit.hpp"
+#include "template/message_data.hpp"
 #include "tocsin/testing/fake_host.hpp"
+#include "tocsin/testing/hostile.hpp"
 
 namespace {
 
@@ -264,6 +267,29 @@ TEST(SlackButtons, SayWhatAPressMeansByTheirValues) {
                                {TSN_ANSWER_SNOOZE, 30},
                                {TSN_ANSWER_SNOOZE, 60}};
   EXPECT_EQ(meant, all);
+}
+
+TEST(SlackTemplate, StandsInPlaceOfWhatHappened) {
+  const auto body = json::parse(slack_body(sample_message(), {}, Buttons::links, "*own* words"));
+  expect_within_limits(body);
+  EXPECT_NE(body["blocks"].dump().find("*own* words"), std::string::npos);
+  EXPECT_EQ(body["blocks"][0]["type"], "header") << "what is around it stays";
+}
+
+TEST(SlackBlocks, AreWithinSlacksLimitsWhateverComes) {
+  const Template everything("{{title}} {{#each alerts}}{{name}} {{labels | join}} {{message}}\n{{/each}}{{text}}",
+                            Escape::mrkdwn, message_schema());
+  for (const auto& [name, message, text, utf8] : tsn::testing::hostile_messages()) {
+    SCOPED_TRACE(name);
+    const auto own = fitted_mrkdwn(filled_message(everything, message, 0), most_slack_section);
+    for (const auto& bytes : {slack_body(message, {}, Buttons::presses), slack_body(message, {}, Buttons::links, own),
+                              slack_reply(message, {"C1", "1.2", {}})}) {
+      const auto body = json::parse(bytes, nullptr, false);
+      ASSERT_FALSE(body.is_discarded());
+      if (body.contains("blocks")) expect_within_limits(body);
+      EXPECT_EQ(body["text"].get<std::string>().find("<!"), std::string::npos);
+    }
+  }
 }
 
 TEST(SlackButtons, WhatCannotBeDoneHasNone) {

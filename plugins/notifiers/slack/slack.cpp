@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "api.hpp"
@@ -6,6 +7,9 @@
 #include "http_client/http_client.hpp"
 #include "look.hpp"
 #include "presses.hpp"
+#include "template/fit.hpp"
+#include "template/message_data.hpp"
+#include "template/template_option.hpp"
 #include "threads.hpp"
 #include "tocsin/plugin.hpp"
 #include "verdict.hpp"
@@ -28,6 +32,7 @@ class Slack {
        .flags = tsn::secret,
        .doc = "Buttons and a slash command: path, and signing_secret of the app; users, who alone may use them (member "
               "ids)"},
+      {.key = "template", .doc = "Template of what happened, in mrkdwn; header, state, facts, alerts and buttons stay"},
       {.key = "api_url", .fallback = "\"https://slack.com/api\"", .doc = "Base of the Web API"},
       {.key = "ca_file", .doc = "PEM file with a root certificate of your own, beside the system's"},
       {.key = "proxy_url", .doc = "Proxy for outgoing calls; default: [http] proxy_url"},
@@ -48,6 +53,7 @@ class Slack {
         channel_(ctx_.config().str("channel")),
         api_url_(without_last_slash(ctx_.config().str("api_url", "https://slack.com/api"))),
         api_(ctx_, client_, section_, api_url_, token_),
+        template_(template_option(ctx_.config(), "template", Escape::mrkdwn)),
         threads_(ctx_),
         presses_(ctx_, read_press_settings(ctx_.config()), settings(ctx_.config()), api_url_) {
     for (const auto& [key, url] : {std::pair("webhook_url", &webhook_url_), std::pair("api_url", &api_url_)}) {
@@ -97,12 +103,23 @@ class Slack {
     return tsn::invalid("slack: set either webhook_url or token in " + section_ + (token_.empty() ? "" : ", not both"));
   }
 
+  /// By the user's template; empty: there is none, or it writes nothing for this message.
+  std::string own_words(const tsn::Message& message) const {
+    if (!template_) return {};
+    return fitted_mrkdwn(filled_message(*template_, message, ctx_.now()), most_slack_section);
+  }
+  /// As the incident stands now.
+  std::string state_body(const tsn::Message& message, const SlackPlace& place) const {
+    const auto state = as_state(message);
+    return slack_body(state, place, buttons(), own_words(state));
+  }
+
   Buttons buttons() const { return presses_.on() ? Buttons::presses : Buttons::links; }
 
   tsn::Status post_to_webhook(const tsn::Message& message, tsn::Deadline deadline) {
     HttpRequest request;
     request.url = webhook_url_;
-    request.body = slack_body(message, {}, buttons());
+    request.body = slack_body(message, {}, buttons(), own_words(message));
     request.headers = {"Content-Type: application/json; charset=utf-8"};
     HttpAnswer answer;
     if (auto status = client_.perform(request, deadline, answer); !status) return status;
@@ -132,8 +149,7 @@ class Slack {
   tsn::Status begin(const tsn::Message& message, const std::string& place, SlackThread& thread,
                     tsn::Deadline deadline) {
     const auto post = [&](const std::string& channel, Posted& posted) {
-      return api_.call("chat.postMessage", channel, slack_body(as_state(message), {channel, {}, {}}, buttons()),
-                       deadline, posted);
+      return api_.call("chat.postMessage", channel, state_body(message, {channel, {}, {}}), deadline, posted);
     };
     Posted posted;
     auto status = post(place, posted);
@@ -158,7 +174,7 @@ class Slack {
     const std::string old_channel = thread.channel;
     if (!thread.shows_it_or_newer()) {
       const SlackPlace at{thread.channel, {}, thread.ts};
-      auto status = api_.call("chat.update", "", slack_body(as_state(message), at, buttons()), deadline, posted);
+      auto status = api_.call("chat.update", "", state_body(message, at), deadline, posted);
       if (is_gone(posted.error)) return begin(message, place.empty() ? old_channel : place, thread, deadline);
       if (!status) return status;
       thread.show();
@@ -192,6 +208,7 @@ class Slack {
   HttpClient client_;
   std::string section_, webhook_url_, token_, channel_, api_url_;
   SlackApi api_;
+  std::optional<Template> template_;
   SlackThreads threads_;
   Presses presses_;
 };

@@ -165,4 +165,16 @@ TEST(Slack, WantsOneOfWebhookAndToken) {
   EXPECT_THROW(host.create({}, Value::table({{"token", "a\r\nX: y"}})), tsn::Failure);
 }
 
+TEST(SlackTemplate, IsFilledForEachMessage) {
+  ScriptedSlack slack({taken()});
+  FakeHost host;
+  auto instance = host.create({}, Value::table({{"token", "xoxb-1"},
+                                                {"api_url", slack.url() + "/api"},
+                                                {"channel", "#ops"},
+                                                {"template", "{{service}} #{{number}}: {{title}}"}}));
+  EXPECT_EQ(instance->deliver(sample_message()).status, TSN_OK);
+  EXPECT_NE(sent_in(slack.requests().at(0))["blocks"].dump().find("etl #1042: loader_failing"), std::string::npos);
+  EXPECT_THROW(host.create({}, Value::table({{"token", "xoxb-1"}, {"template", "{{nothing}}"}})), tsn::Failure);
+}
+
 }  // namespace
