@@ -42,7 +42,7 @@ model::Incident incident_of(const Drill& wanted, const Route& route, base::Time 
   incident.title = "DRILL: fire drill of route " + name;
   incident.description = "DRILL, started by " + somebody(wanted.by) +
                          ": nothing is broken. Acknowledge it as you would a real alert; it ends by itself at " +
-                         base::format_rfc3339(now + wanted.lasts);
+                         base::format_rfc3339(std::chrono::floor<std::chrono::seconds>(now + wanted.lasts));
   incident.suggestion = "DRILL: acknowledge it, nothing else is to be done";
   incident.severity = wanted.severity;
   incident.labels = model::Labels{{"alertname", "FireDrill"}, {"drill", "true"}, {"route", name}};
