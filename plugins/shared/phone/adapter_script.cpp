@@ -125,7 +125,7 @@ std::string AdapterScript::named(std::string error) const {
 
 std::string AdapterScript::masked(std::string text) const {
   for (const auto& [name, secret] : secrets_) {
-    if (secret.empty()) continue;
+    if (secret.size() < 4) continue;  // "***" for each letter that happens to be one would hide everything
     for (auto at = text.find(secret); at != text.npos; at = text.find(secret, at + 3))
       text.replace(at, secret.size(), "***");
   }
