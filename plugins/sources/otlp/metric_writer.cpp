@@ -56,8 +56,13 @@ void MetricWriter::point(const Metric& metric, const Point& point, Rows& rows, T
   const Here here{metric, point, rows, tally, time_of(point.at, ctx_.now(), at) ? at : 0};
   if (here.at == 0) return here.refuse("timestamp", bad_time);
   labels_.clear();
-  for (const auto& [key, value] : point.attributes)
-    if (!options_.dropped.fits(key)) labels_.emplace_back(key, value);
+  merged_ = false;
+  for (const auto& [key, value] : point.attributes) {
+    if (options_.dropped.fits(key))
+      merged_ = true;
+    else
+      labels_.emplace_back(key, value);
+  }
   for (const auto& [key, value] : resource_) labels_.emplace_back(key, value);
   if (!point.recorded) return end(here);
   switch (metric.kind) {
@@ -111,6 +116,14 @@ void MetricWriter::write_number(const Here& here) {
   push(here, {}, *here.point.value);
 }
 
+/// The sender did not get our last answer, and sends again.
+bool MetricWriter::repeated(const Here& here, const Total* before) const {
+  if (!before || merged_ || here.point.at == 0 || before->at != here.point.at || before->start != here.point.start)
+    return false;
+  ++here.tally.repeated;
+  return true;
+}
+
 /// A delta becomes a running total, which `rate` and `delta` of a rule read. A series begins with 0 where its first
 /// interval began: else that interval would be in no rate.
 void MetricWriter::add_delta(const Here& here) {
@@ -118,10 +131,7 @@ void MetricWriter::add_delta(const Here& here) {
   if (!series(here, {}, handle)) return;
   const auto& point = here.point;
   const auto [total, before] = changes_.find(handle);
-  if (before && point.at != 0 && before->at == point.at && before->start == point.start) {
-    ++here.tally.repeated;
-    return;
-  }
+  if (repeated(here, before)) return;
   if (!before && total.at == 0 && point.start != 0 && point.start + 1 < static_cast<std::uint64_t>(here.at))
     here.rows.push(static_cast<tsn::Time>(point.start + 1), handle, 0.0, here.tally.item());
   total.start = point.start;
@@ -138,11 +148,7 @@ void MetricWriter::write_distribution(const Here& here) {
   tsn::Series handle;
   if (!series(here, {}, handle)) return;
   const auto found = changes_.find(handle);
-  if (found.before && found.before->at == static_cast<std::uint64_t>(here.at) &&
-      found.before->start == here.point.start) {
-    ++here.tally.repeated;
-    return;
-  }
+  if (repeated(here, found.before)) return;
   if (here.metric.temporality == Temporality::delta)
     write_delta(here, found);
   else

@@ -35,6 +35,7 @@ class MetricWriter {
   bool series(const Here& here, std::string_view suffix, tsn::Series& out);
   void push(const Here& here, std::string_view suffix, double value);
   void write_number(const Here& here);
+  bool repeated(const Here& here, const Total* before) const;
   void add_delta(const Here& here);
   void write_distribution(const Here& here);
   void write_change(const Here& here, const Distribution& change, bool limits);
@@ -51,6 +52,7 @@ class MetricWriter {
   std::vector<std::pair<std::string, std::string>> resource_;
   std::vector<tsn::LabelView> labels_;
   std::string name_;
+  bool merged_ = false;  ///< the point at hand lost attributes: others may have become the same series
 };
 
 }  // namespace tocsin_plugins::otlp

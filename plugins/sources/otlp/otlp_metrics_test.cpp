@@ -1,5 +1,6 @@
 // Data points to rows.
 #include <cmath>
+#include <thread>
 
 #include "distribution.hpp"
 #include "otlp_fixture.hpp"
@@ -120,6 +121,33 @@ TEST_F(OtlpMetrics, AddsUpDeltasOfOneBodyThatBecameOneSeries) {
       "requests", 1,
       number(10, at - second, at, attribute(7, "user", "a")) + number(7, at - second, at, attribute(7, "user", "b"))));
   EXPECT_EQ(row("requests", 2).value, 17);
+}
+
+TEST_F(OtlpMetrics, AddsUpDeltasThatBecameOneSeriesAlsoFromSeveralBodies) {
+  config_.set("drop_attributes", Value::array({"user"}));
+  take(sum("requests", 1, number(10, at - second, at, attribute(7, "user", "a"))));
+  take(sum("requests", 1, number(7, at - second, at, attribute(7, "user", "b"))));
+  EXPECT_EQ(row("requests", 2).value, 17);
+}
+
+TEST_F(OtlpMetrics, AddsUpWhatManyThreadsSendAtATime) {
+  post(path, "");
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 20; ++i) take(sum("requests", 1, number(1, 0, at + (t * 20 + i))));
+    });
+  for (auto& thread : threads) thread.join();
+  double most = 0;
+  for (const auto& each : host_.rows()) most = std::max(most, each.value);
+  EXPECT_EQ(most, 160);
+  EXPECT_EQ(host_.rows().size(), 160u);
+}
+
+TEST_F(OtlpMetrics, TakesNoAttributeForTheAgentsOwnLabels) {
+  take(gauge("g", number(1, 0, at, attribute(7, "__name__", "x") + attribute(7, "1st", "y"))));
+  EXPECT_EQ(row("g").labels,
+            (std::map<std::string, std::string>{{"attribute__name__", "x"}, {"_1st", "y"}, {"service", "shop"}}));
 }
 
 TEST_F(OtlpMetrics, MakesASummaryCountersAndQuantilesOfADeltaHistogram) {

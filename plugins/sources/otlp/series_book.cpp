@@ -24,6 +24,7 @@ std::string label_name(std::string_view attribute) {
   std::string name(attribute);
   std::replace_if(name.begin(), name.end(), [](char c) { return !of_a_label(c); }, '_');
   if (!name.empty() && name.front() >= '0' && name.front() <= '9') name.insert(name.begin(), '_');
+  if (name.starts_with("__")) name.insert(0, "attribute");  // such names are the agent's own
   return name;
 }
 

@@ -65,7 +65,7 @@ void SpanWriter::span(const Span& span, Tally& tally) {
   options_.labels.add(span.attributes, labels_);
   for (const auto& [key, value] : resource_) labels_.emplace_back(key, value);
   if (!add("span.errors", at, span.status == 2 ? 1 : 0, span.name, tally)) return;
-  labels_.emplace_back("status", status);
+  labels_.emplace(labels_.begin() + 2, "status", status);
   if (!add("span.requests", at, 1, span.name, tally)) return;
   tsn::Series series;
   if (const auto made = book_.find("span.duration", labels_, series); !made)
@@ -90,8 +90,10 @@ bool SpanWriter::add(std::string_view name, tsn::Time at, double count, std::str
 
 void SpanWriter::add_call(const Span& span, tsn::Time at, Tally& tally) {
   if (span.kind != SpanKind::client && span.kind != SpanKind::producer) return;
-  const auto peer = peer_of(span.attributes);
-  if (peer.empty() || service_.empty()) return;
+  const auto told = peer_of(span.attributes).substr(0, most_name);
+  if (told.empty() || service_.empty()) return;
+  const auto peer = operations_.fold(service_ + " calls", told);
+  if (peer.data() != told.data()) ++folded_;
   labels_.assign({{"client", service_}, {"server", peer}});
   add("service.calls", at, 1, span.name, tally);
 }
