@@ -1,63 +1,9 @@
 #include "write_request.hpp"
 
-#include <cstring>
+#include "protobuf_wire/wire.hpp"
 
 namespace tocsin_plugins::remote_write {
-namespace {
-
-enum : unsigned { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
-
-/// A field of a message: its number, and its value as a number or bytes.
-struct Field {
-  std::uint64_t number = 0;
-  unsigned type = 0;
-  std::uint64_t value = 0;
-  std::string_view content;
-};
-
-bool take_varint(std::string_view& rest, std::uint64_t& out) {
-  out = 0;
-  for (unsigned shift = 0; shift < 64 && !rest.empty(); shift += 7) {
-    const auto byte = static_cast<unsigned char>(rest.front());
-    rest.remove_prefix(1);
-    out |= std::uint64_t{byte & 0x7fu} << shift;
-    if (byte < 0x80) return true;
-  }
-  return false;
-}
-
-bool take_fixed(std::string_view& rest, std::size_t size, std::uint64_t& out) {
-  if (rest.size() < size) return false;
-  out = 0;
-  std::memcpy(&out, rest.data(), size);  // little endian, as this machine is
-  rest.remove_prefix(size);
-  return true;
-}
-
-bool take_field(std::string_view& rest, Field& out) {
-  std::uint64_t key = 0;
-  if (!take_varint(rest, key)) return false;
-  out.number = key >> 3;
-  out.type = static_cast<unsigned>(key & 7);
-  if (out.number == 0) return false;
-  switch (out.type) {
-    case varint:
-      return take_varint(rest, out.value);
-    case fixed64:
-      return take_fixed(rest, 8, out.value);
-    case fixed32:
-      return take_fixed(rest, 4, out.value);
-    case bytes:
-      if (!take_varint(rest, out.value) || out.value > rest.size()) return false;
-      out.content = rest.substr(0, out.value);
-      rest.remove_prefix(out.value);
-      return true;
-    default:
-      return false;  // groups, which proto3 has not
-  }
-}
-
-}  // namespace
+using protobuf::bytes, protobuf::Field, protobuf::fixed64, protobuf::take_field, protobuf::varint;
 
 /// The labels stand before the samples in one piece, as every encoder writes them; else they are gathered.
 WriteRequest::Next WriteRequest::next(SeriesBytes& out, std::string& scratch) {

@@ -1,0 +1,57 @@
+#include "value_text.hpp"
+
+#include <charconv>
+#include <cmath>
+
+namespace tocsin_plugins::otlp {
+namespace {
+
+constexpr char digits[] = "0123456789abcdef";
+
+template <class Number>
+void append_chars(std::string& out, Number value) {
+  char text[40];
+  out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
+}
+
+}  // namespace
+
+void append_quoted(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\')
+      out.append(1, '\\').append(1, c);
+    else if (byte < 0x20)
+      out.append("\\u00").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+    else
+      out += c;
+  }
+  out += '"';
+}
+
+void append_number(std::string& out, std::int64_t value) {
+  append_chars(out, value);
+}
+
+void append_number(std::string& out, double value, bool json) {
+  const std::string_view word = std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+  if (std::isfinite(value))
+    append_chars(out, value);
+  else if (json)
+    append_quoted(out, word);
+  else
+    out += word;
+}
+
+std::string to_hex(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out.append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+  }
+  return out;
+}
+
+}  // namespace tocsin_plugins::otlp
