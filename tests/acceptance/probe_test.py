@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The source probe against real servers: a target goes down, the rule fires, it comes back, the incident is resolved."""
 import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -27,6 +28,14 @@ notify = ["hook"]
 """
 
 
+def answers(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 class Redis:
     """A server of its own in a temporary directory."""
 
@@ -38,6 +47,7 @@ class Redis:
         with open(self.dir / "log", "ab") as log:
             self.process = subprocess.Popen([REDIS, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.dir, "--save", "", "--requirepass", "hunter2",
                                              "--masterauth", "hunter2", "--repl-ping-replica-period", "1", *self.arguments], stdout=log, stderr=log)
+        until(lambda: answers(self.port), what="Redis")
         return self
 
     def stop(self):
@@ -65,10 +75,10 @@ class Probe(Case):
         until(lambda: self.last("probe.up", target) == 0, 30, f"{target} is down")
         incident = until(self.a.incidents, 30, "an incident")[0]
         self.assertIn(target, incident["title"])
-        self.assertIn(f'target "{target}"', self.a.text())
+        self.assertIn(f'target \\"{target}\\" (', self.a.text())
         start()
         until(lambda: self.last("probe.up", target) == 1, 30, f"{target} is up again")
-        until(lambda: any("resolved" in str(i.get("status", i.get("state", ""))).lower() for i in self.a.items("/api/v1/incidents?status=RESOLVED")), 30, "it is resolved")
+        until(lambda: all(i["status"] == "RESOLVED" for i in self.a.incidents()), 30, "it is resolved")
 
     def test_a_service_that_goes_down_and_comes_back_opens_and_resolves_an_incident(self):
         port = free_port()
@@ -83,6 +93,7 @@ class Probe(Case):
             served["process"].wait()
         start()
         self.addCleanup(lambda: stop())
+        until(lambda: answers(port), what="the service")
         hook = self.hook()
         self.a = self.agent(f"""
 [source.net]
@@ -117,17 +128,17 @@ spread = "0s"
 [[source.net.target]]
 name = "cache"
 url = "redis://127.0.0.1:{primary.port}"
-secret = "cache"
+login = "cache"
 role = "primary"
 [[source.net.target]]
 name = "cache copy"
 url = "redis://default@127.0.0.1:{replica.port}"
-secret = "cache"
+login = "cache"
 role = "replica"
 [[source.net.target]]
 name = "wrong word"
 url = "redis://127.0.0.1:{primary.port}"
-secret = "wrong"
+login = "wrong"
 every = "1h"
 [source.net.secrets]
 cache = "hunter2"
@@ -165,17 +176,17 @@ spread = "0s"
 [[source.net.target]]
 name = "orders"
 url = "postgres://postgres@127.0.0.1:{primary.port}/postgres"
-secret = "db"
+login = "db"
 role = "primary"
 [[source.net.target]]
 name = "orders copy"
 url = "postgres://postgres@127.0.0.1:{standby.port}/postgres"
-secret = "db"
+login = "db"
 role = "replica"
 [[source.net.target]]
 name = "orders misplaced"
 url = "postgres://postgres@127.0.0.1:{standby.port}/postgres"
-secret = "db"
+login = "db"
 role = "primary"
 [source.net.secrets]
 db = "database password"
