@@ -1,5 +1,7 @@
 // links: probe_objects
 // libFuzzer target for what a watched server says: DNS answers, Redis' replies, and URLs. The first byte says which.
+#include <algorithm>
+
 #include "dns_message.hpp"
 #include "resp.hpp"
 #include "target.hpp"

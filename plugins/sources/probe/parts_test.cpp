@@ -68,11 +68,11 @@ TEST(ProbeTarget, HasTheSourcesDefaultsAndItsOwnWord) {
 }
 
 TEST(ProbeTarget, TakesItsSecretByName) {
-  EXPECT_EQ(target(R"("url": "https://h", "secret": "shop")").bearer, "hunter2");
-  auto basic = target(R"("url": "https://h", "secret": "shop", "username": "u")");
+  EXPECT_EQ(target(R"("url": "https://h", "login": "shop")").bearer, "hunter2");
+  auto basic = target(R"("url": "https://h", "login": "shop", "username": "u")");
   EXPECT_EQ(basic.password, "hunter2");
   EXPECT_EQ(basic.bearer, "");
-  EXPECT_EQ(target(R"("url": "redis://u@h", "secret": "shop")").username, "u");
+  EXPECT_EQ(target(R"("url": "redis://u@h", "login": "shop")").username, "u");
 }
 
 TEST(ProbeTarget, IsRefusedWithItsNameAndTheKey) {
@@ -91,8 +91,8 @@ TEST(ProbeTarget, IsRefusedWithItsNameAndTheKey) {
            {R"("url": "tcp://h:1", "timeout": "31s")", "timeout: expected at most `every`"},
            {R"("url": "http://u@h")", "url: it has no user"},
            {R"("url": "http://h", "username": "u")", "username: it has no password"},
-           {R"("url": "http://h", "secret": "none")", "secret: there is no entry"},
-           {R"("url": "http://h", "secret": "two")", "secret: it has several lines"},
+           {R"("url": "http://h", "login": "none")", "login: there is no entry"},
+           {R"("url": "http://h", "login": "two")", "login: it has several lines"},
            {R"("url": "http://h", "status": [99])", "status: expected"},
            {R"("url": "http://h", "status": ["9xx"])", "status: expected"},
            {R"("url": "http://h", "body_pattern": "[")", "body_pattern: no regular"},

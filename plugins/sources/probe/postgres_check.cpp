@@ -12,14 +12,15 @@ namespace tocsin_plugins::probing {
 namespace {
 
 // A standby that has replayed all it was sent lags by nothing, however old the last transaction; without a sender
-// nobody knows what there is to replay, and the age of the last transaction is the bound. A primary's lag is that of
-// its furthest standby (PostgreSQL's documentation, "Recovery Information Functions" and "pg_stat_replication").
+// nobody knows what there is to replay, and the age of the last transaction, or of the server, is the bound. A
+// primary's lag is that of its furthest standby (PostgreSQL's documentation, "Recovery Information Functions" and
+// "pg_stat_replication").
 constexpr auto query =
     "SELECT pg_is_in_recovery(),"
     " CASE WHEN NOT pg_is_in_recovery() THEN"
     "  (SELECT extract(epoch FROM max(coalesce(replay_lag, interval '0'))) FROM pg_stat_replication)"
     " WHEN EXISTS (SELECT FROM pg_stat_wal_receiver) AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0"
-    " ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END";
+    " ELSE extract(epoch FROM now() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())) END";
 
 struct ConnectionDeleter {
   void operator()(PGconn* line) const { PQfinish(line); }

@@ -56,7 +56,7 @@ class Probe {
       {.key = "secrets",
        .type = tsn::table,
        .flags = tsn::secret,
-       .doc = "Passwords and tokens by the names that `secret` of a target has"},
+       .doc = "Passwords and tokens by the names that `login` of a target has"},
   };
   static constexpr tsn::Signal signals[] = {
       {.name = "probe.up",

@@ -27,7 +27,7 @@ constexpr struct {
     {"dc", every_kind},
     {"every", every_kind},
     {"timeout", every_kind},
-    {"secret", of({Kind::http, Kind::postgres, Kind::redis})},
+    {"login", of({Kind::http, Kind::postgres, Kind::redis})},
     {"ca_file", of({Kind::http, Kind::tls, Kind::postgres, Kind::redis})},
     {"server_name", of({Kind::tls, Kind::redis})},
     {"username", of({Kind::http})},
@@ -116,7 +116,8 @@ void check_postgres_query(const tsn::Config& table, std::string_view query) {
     std::string key(part.substr(0, part.find('=')));
     if (!percent_decode(key)) refuse(table, "url", "a key of its query is not percent-encoded");
     if (key == "password" || key == "sslpassword")
-      refuse(table, "url", "leave the password out of it, where it would end up in logs; name a secret with `secret`");
+      refuse(table, "url",
+             "leave the password out of it, where it would end up in logs; name an entry of `secrets` with `login`");
     if (key == "host" || key == "hostaddr" || key == "port")
       refuse(table, "url", "host and port stand before the path");
   }
@@ -146,16 +147,16 @@ void read_place(const tsn::Config& table, Target& out) {
 
 void read_secret(const tsn::Config& table, const Secrets& secrets, Target& out) {
   out.username = out.kind == Kind::http ? std::string(table.str("username")) : out.url.user;
-  if (!table.has("secret")) {
-    if (out.kind == Kind::http && !out.username.empty()) refuse(table, "username", "it has no password: add `secret`");
+  if (!table.has("login")) {
+    if (out.kind == Kind::http && !out.username.empty()) refuse(table, "username", "it has no password: add `login`");
     return;
   }
-  const auto found = secrets.find(table.str("secret"));
+  const auto found = secrets.find(table.str("login"));
   if (found == secrets.end())
-    refuse(table, "secret", "there is no entry of this name in the table `secrets` of this source");
+    refuse(table, "login", "there is no entry of this name in the table `secrets` of this source");
   const bool bearer = out.kind == Kind::http && out.username.empty();
   if (bearer && found->second.find_first_of("\r\n") != std::string::npos)
-    refuse(table, "secret", "it has several lines");
+    refuse(table, "login", "it has several lines");
   (bearer ? out.bearer : out.password) = found->second;
 }
 
