@@ -192,12 +192,12 @@ TEST_F(OtlpAnswers, TakesTheExamplesOfTheProtocol) {
                                                      {"logs.json", "/v1/logs"},
                                                      {"events.json", "/v1/logs"},
                                                      {"trace.json", "/v1/traces"}};
-  for (const auto& [file, path] : all) {
+  for (const auto& [file, where] : all) {
     std::ifstream in(folder + file);
     if (!in) GTEST_SKIP() << "no " << folder << file << "; set TOCSIN_SHARED to where the contracts are";
     std::stringstream text;
     text << in.rdbuf();
-    const auto answer = json(path, text.str());
+    const auto answer = json(where, text.str());
     EXPECT_EQ(answer.response.status, 200u) << file;
     EXPECT_EQ(answer.response.body, "{}") << file;
   }

@@ -134,6 +134,14 @@ TEST_F(OtlpTraces, TellsEveryDurationAndKeepsTheSlowestAsAnExemplar) {
       R"({"trace_id":"01010101010101010101010101010101","span_id":"0202020202020202","duration":0.5,"message":"no funds"})");
 }
 
+TEST_F(OtlpTraces, WritesDurationsInTheOrderOfTheirTimes) {
+  const auto ended = [](std::int64_t time) {
+    return sub(2, sub(5, "a") + fix(7, static_cast<std::uint64_t>(time)) + fix(8, static_cast<std::uint64_t>(time)));
+  };
+  take(ended(at + 2) + ended(at) + ended(at + 1));
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(row("span.duration", i).ts, at + static_cast<std::int64_t>(i));
+}
+
 TEST_F(OtlpTraces, TellsASummaryOfDurationsWhereThatIsWanted) {
   config_.set("span_durations", "summary");
   take(span("GET /", 2, 10, 0) + span("GET /", 2, 30, 0));
