@@ -120,6 +120,16 @@ TEST_F(OtlpAnswers, TakesNothingOfABodyThatBreaksOffBehindGoodItems) {
   EXPECT_EQ(host_.rows().size(), 1u);
 }
 
+TEST_F(OtlpAnswers, TakesOnlySoManyItemsOfABody) {
+  std::string items;
+  for (int i = 0; i < 500'010; ++i) items += sub(2, "");
+  const auto answer = post("/v1/traces", request("shop", items));
+  EXPECT_EQ(answer.response.status, 200u);
+  EXPECT_EQ(answer.response.body,
+            sub(1, num(1, 10) + sub(2, "a body has more than 500000 items; send smaller batches")));
+  EXPECT_EQ(count("span.duration"), 500'000u);
+}
+
 TEST_F(OtlpAnswers, ListensOnOtherPaths) {
   config_.set("traces_path", "/otel/spans");
   const auto body = request("shop", sub(2, sub(5, "a") + fix(7, at) + fix(8, at)));
