@@ -27,6 +27,7 @@ std::string Desk::read(Signal signal, Encoding encoding, std::string_view body) 
   tally_.clear();
   signal_ = signal;
   read_bytes_ = body.size();
+  logs_.begin();
   spans_.begin();
   std::string why;
   if (encoding == Encoding::json)
@@ -39,6 +40,26 @@ std::string Desk::read(Signal signal, Encoding encoding, std::string_view body) 
           "ServiceRequest in protobuf";
   if (why.empty()) spans_.finish(rows_);
   return why;
+}
+
+/// The smallest items are two bytes each: a body must not become a hundred times its size.
+bool Desk::room() {
+  if (tally_.items() < most_items) return true;
+  tally_.next_item();
+  tally_.refuse("limit", "a body has more than 500000 items; send smaller batches", {});
+  return false;
+}
+
+void Desk::point(const Metric& metric, const Point& point) {
+  if (room()) metrics_.point(metric, point, rows_, tally_);
+}
+
+void Desk::record(const LogRecord& record) {
+  if (room()) logs_.record(record, rows_, tally_);
+}
+
+void Desk::span(const Span& span) {
+  if (room()) spans_.span(span, tally_);
 }
 
 void Desk::resource(const Attributes& attributes) {

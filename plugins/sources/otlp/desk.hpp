@@ -43,10 +43,12 @@ class Desk final : public Taker {
   std::string& unpacked() noexcept { return unpacked_; }
 
  private:
+  static constexpr std::uint32_t most_items = 500'000;
   void resource(const Attributes& attributes) override;
-  void point(const Metric& metric, const Point& point) override { metrics_.point(metric, point, rows_, tally_); }
-  void record(const LogRecord& record) override { logs_.record(record, rows_, tally_); }
-  void span(const Span& span) override { spans_.span(span, tally_); }
+  void point(const Metric& metric, const Point& point) override;
+  void record(const LogRecord& record) override;
+  void span(const Span& span) override;
+  bool room();
   void count_rejects(const tsn::Submitted& done);
 
   tsn::Context ctx_;

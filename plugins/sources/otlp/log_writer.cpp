@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::size_t most_text = 16 * 1024;       ///< bytes of a body that a signal carries
 constexpr tsn::Time clock_slack = 30'000'000'000;  ///< a sender's clock may be this far ahead
+constexpr std::size_t most_labels = 64;
+constexpr std::size_t most_carried = 64 << 20;  ///< bytes of text of one body: each pattern that fits carries it
 constexpr std::string_view words[] = {"trace", "debug", "info", "warn", "error", "fatal"};
 
 std::uint32_t number_of(std::string_view word) {
@@ -45,6 +47,7 @@ void LogWriter::make_labels(const LogRecord& record) {
 }
 
 void LogWriter::add_label(std::string_view name, std::string_view value) {
+  if (labels_.size() >= most_labels) return;
   const auto made = texts_.keep(label_name(name));
   if (made.empty() || std::ranges::any_of(labels_, [&](const auto& label) { return label.first == made; })) return;
   std::string scratch;
@@ -80,7 +83,9 @@ void LogWriter::write(log_match::Match& match, const LogRecord& record, std::str
   const auto number = record.severity >= 1 && record.severity <= 24
                           ? record.severity
                           : number_of(severity_word(record.severity, record.severity_text));
-  rows.push(at, series, value, tally.item()).text(utf8::cut(text, most_text)).severity(number);
+  const auto carried = carried_ < most_carried ? utf8::cut(text, most_text) : std::string_view();
+  carried_ += carried.size();
+  rows.push(at, series, value, tally.item()).text(carried).severity(number);
 }
 
 }  // namespace tocsin_plugins::otlp

@@ -14,6 +14,7 @@ class LogWriter {
   LogWriter(tsn::Context ctx, const tsn::Config& config, const LabelRules& rules)
       : ctx_(ctx), rules_(rules), matches_(log_match::Match::read(config, config.str("signal", "log.record"))) {}
 
+  void begin() { carried_ = 0; }
   void resource(const Attributes& attributes);
   void record(const LogRecord& record, Rows& rows, Tally& tally);
   /// Records that no pattern fitted since the last time.
@@ -32,6 +33,7 @@ class LogWriter {
   std::vector<tsn::LabelView> found_, labels_;
   Arena texts_;  ///< of the record at hand
   std::string scratch_;
+  std::size_t carried_ = 0;
   std::uint64_t unmatched_ = 0;
 };
 

@@ -153,8 +153,6 @@ void MetricWriter::write_distribution(const Here& here) {
     write_delta(here, found);
   else
     write_cumulative(here, found);
-  found.total.start = here.point.start;
-  found.total.at = static_cast<std::uint64_t>(here.at);
 }
 
 void MetricWriter::write_delta(const Here& here, RunningTotals::Changes::Found found) {
@@ -164,6 +162,18 @@ void MetricWriter::write_delta(const Here& here, RunningTotals::Changes::Found f
   push(here, "count", found.total.count);
   if (change.sum) push(here, "sum", found.total.sum);
   write_change(here, change, true);
+  found.total.start = here.point.start;
+  found.total.at = static_cast<std::uint64_t>(here.at);
+}
+
+/// A point that came late, or of another program that sends the same series and began earlier. Compared with the newest
+/// it would look as if the series had begun anew.
+bool MetricWriter::older(const Here& here, const Total& total) const {
+  const auto start = here.point.start;
+  const bool late = start == total.start && static_cast<std::uint64_t>(here.at) < total.at;
+  if (!late && start >= total.start) return false;
+  ++here.tally.older;
+  return true;
 }
 
 /// The first point of a series that began before the agent listened only says where it stands: what it counted in
@@ -173,12 +183,15 @@ void MetricWriter::write_cumulative(const Here& here, RunningTotals::Changes::Fo
   push(here, "count", static_cast<double>(now.count));
   if (now.sum) push(here, "sum", *now.sum);
   const bool known = found.total.at != 0;
+  if (known && older(here, found.total)) return;
   if (!known && here.point.start >= born_) {
     write_change(here, now, true);
   } else if (known) {
     const auto change = found.total.start == here.point.start ? since(found.total.last, now) : std::nullopt;
     write_change(here, change ? *change : now, !change);
   }
+  found.total.start = here.point.start;
+  found.total.at = static_cast<std::uint64_t>(here.at);
   found.total.last = now;
 }
 

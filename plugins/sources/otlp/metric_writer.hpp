@@ -35,6 +35,7 @@ class MetricWriter {
   bool series(const Here& here, std::string_view suffix, tsn::Series& out);
   void push(const Here& here, std::string_view suffix, double value);
   void write_number(const Here& here);
+  bool older(const Here& here, const Total& total) const;
   bool repeated(const Here& here, const Total* before) const;
   void add_delta(const Here& here);
   void write_distribution(const Here& here);

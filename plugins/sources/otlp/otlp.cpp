@@ -169,6 +169,7 @@ class Otlp {
     const std::pair<std::string, std::uint64_t> all[] = {{items, tally.items()},
                                                          {std::string(items) + "_refused", tally.refused()},
                                                          {"points_repeated", tally.repeated},
+                                                         {"points_older", tally.older},
                                                          {"log_records_unmatched", desk.take_unmatched()},
                                                          {"spans_of_other", desk.take_folded()}};
     for (const auto& [name, count] : all)

@@ -113,11 +113,79 @@ TEST_F(OtlpAnswers, TellsPartialSuccessInJson) {
             R"({"partialSuccess":{"rejectedSpans":"1","errorMessage":"a span ends before it begins"}})");
 }
 
+TEST_F(OtlpAnswers, ReadsEveryKindOfMetricInJson) {
+  const std::string head = R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[)", tail = "]}]}]}";
+  const std::string time = R"("startTimeUnixNano":"1795168730000000000","timeUnixNano":"1795168740000000000",)";
+  const auto answer =
+      json("/v1/metrics",
+           head + R"({"name":"s","sum":{"aggregationTemporality":1,"isMonotonic":true,"dataPoints":[{)" + time +
+               R"("asDouble":2.5}]}},{"name":"h","histogram":{"aggregationTemporality":1,"dataPoints":[{)" + time +
+               R"("count":"4","sum":6,"bucketCounts":["0",4,"0"],"explicitBounds":[1,2]}]}},)"
+               R"({"name":"e","exponentialHistogram":{"aggregationTemporality":1,"dataPoints":[{)" +
+               time +
+               R"("count":4,"sum":12,"scale":0,"positive":{"offset":1,"bucketCounts":["4"]}}]}},)"
+               R"({"name":"q","summary":{"dataPoints":[{)" +
+               time +
+               R"("count":"3","sum":2,"quantileValues":[{"quantile":0.9,"value":3}]}]}},)"
+               R"({"name":"gone","gauge":{"dataPoints":[{)" +
+               time + R"("flags":1}]}})" + tail);
+  EXPECT_EQ(answer.response.body, "{}");
+  EXPECT_EQ(row("s", 1).value, 2.5);
+  EXPECT_DOUBLE_EQ(row("h.p50").value, 1.5);
+  EXPECT_EQ(row("h").summary->sum, 6);
+  EXPECT_DOUBLE_EQ(row("e.p50").value, 3);
+  EXPECT_EQ(row("q.p90").value, 3);
+  EXPECT_EQ(row("gone").flags, TSN_ROW_STALE);
+}
+
+TEST_F(OtlpAnswers, ReadsLogsAndSpansInJson) {
+  json("/v1/logs", R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1795168740000000000",)"
+                   R"("severityText":"ERROR","body":{"kvlistValue":{"values":[{"key":"a","value":{"intValue":"5"}},)"
+                   R"({"key":"b","value":{"arrayValue":{"values":[{"boolValue":true},{"doubleValue":0.5},{}]}}},)"
+                   R"({"key":"c","value":{"bytesValue":"qwE="}}]}}}]}]}]})");
+  EXPECT_EQ(row("log.record").text, R"({"a":5,"b":[true,0.5,null],"c":"qwE="})");
+  EXPECT_EQ(row("log.record").severity, 17u);
+  json(
+      "/v1/traces",
+      R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"web"}}]},)"
+      R"("scopeSpans":[{"spans":[{"traceId":"5B8EFFF798038103D269B633813FC60C","spanId":"EEE19B7EC3C1B174",)"
+      R"("name":"call","kind":3,"startTimeUnixNano":"1795168739000000000","endTimeUnixNano":"1795168740000000000",)"
+      R"("status":{"code":2,"message":"late"},"attributes":[{"key":"peer.service","value":{"stringValue":"bank"}}]}]}]}]})");
+  EXPECT_EQ(row("span.errors").value, 1);
+  EXPECT_EQ(row("span.duration").value, 1);
+  EXPECT_NE(row("span.duration").text.find("5B8EFFF798038103D269B633813FC60C"), std::string::npos);
+  EXPECT_EQ(row("service.calls").labels, (Labels{{"client", "web"}, {"server", "bank"}}));
+}
+
+TEST_F(OtlpAnswers, NamesTheMemberThatIsWrongInJson) {
+  for (const auto& [body, part] :
+       {std::pair{R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"x"}]}]}]})", "timeUnixNano"},
+        std::pair{R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":-1}]}]}]})", "timeUnixNano"},
+        std::pair{R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":"text"}]}]}]})", "body"},
+        std::pair{R"({"resourceLogs":[{"scopeLogs":[7]}]})", "scopeLogs"},
+        std::pair{R"({"resourceLogs":[{"resource":{"attributes":{}}}]})", "attributes"}}) {
+    const auto answer = json("/v1/logs", body);
+    EXPECT_EQ(answer.response.status, 400u) << body;
+    EXPECT_NE(answer.response.body.find(part), std::string::npos) << answer.response.body;
+  }
+  EXPECT_TRUE(host_.rows().empty());
+}
+
 TEST_F(OtlpAnswers, TakesNothingOfABodyThatBreaksOffBehindGoodItems) {
   EXPECT_EQ(post("/v1/metrics", gauge() + "\x0a\x7f").response.status, 400u);
   EXPECT_TRUE(host_.rows().empty());
   EXPECT_EQ(post("/v1/metrics", gauge()).response.status, 200u);
   EXPECT_EQ(host_.rows().size(), 1u);
+}
+
+TEST_F(OtlpAnswers, TakesOnlySoManyItemsOfABody) {
+  std::string items;
+  for (int i = 0; i < 500'010; ++i) items += sub(2, "");
+  const auto answer = post("/v1/traces", request("shop", items));
+  EXPECT_EQ(answer.response.status, 200u);
+  EXPECT_EQ(answer.response.body,
+            sub(1, num(1, 10) + sub(2, "a body has more than 500000 items; send smaller batches")));
+  EXPECT_EQ(count("span.duration"), 500'000u);
 }
 
 TEST_F(OtlpAnswers, ListensOnOtherPaths) {
@@ -192,12 +260,12 @@ TEST_F(OtlpAnswers, TakesTheExamplesOfTheProtocol) {
                                                      {"logs.json", "/v1/logs"},
                                                      {"events.json", "/v1/logs"},
                                                      {"trace.json", "/v1/traces"}};
-  for (const auto& [file, path] : all) {
+  for (const auto& [file, where] : all) {
     std::ifstream in(folder + file);
     if (!in) GTEST_SKIP() << "no " << folder << file << "; set TOCSIN_SHARED to where the contracts are";
     std::stringstream text;
     text << in.rdbuf();
-    const auto answer = json(path, text.str());
+    const auto answer = json(where, text.str());
     EXPECT_EQ(answer.response.status, 200u) << file;
     EXPECT_EQ(answer.response.body, "{}") << file;
   }

@@ -191,6 +191,26 @@ TEST_F(OtlpMetrics, TakesACumulativeHistogramWholeThatBeganAnewOrWhileItListened
   EXPECT_EQ(row(name, 1).summary->count, 2);
 }
 
+TEST_F(OtlpMetrics, TakesALatePointForNoNewBeginning) {
+  const std::string name = "http.server.request.duration";
+  const auto begun = at - 3600 * second;
+  take(histogram(2, begun, at + 2 * second, 50, {0, 100, 0, 0}));
+  take(histogram(2, begun, at + second, 45, {0, 90, 0, 0}));
+  take(histogram(2, begun - second, at + 3 * second, 450, {0, 900, 0, 0}));
+  EXPECT_EQ(count(name), 0u);
+  EXPECT_EQ(host_.metrics().at("points_older"), 2);
+  take(histogram(2, begun, at + 4 * second, 55, {0, 110, 0, 0}));
+  EXPECT_EQ(row(name).summary->count, 10);
+}
+
+TEST_F(OtlpMetrics, RefusesASeriesOfTooManyLabels) {
+  std::string many;
+  for (int i = 0; i < 65; ++i) many += attribute(7, "a" + std::to_string(i), "x");
+  const auto answer = post(path, request("shop", gauge("g", number(1, 0, at, many))));
+  EXPECT_NE(answer.response.body.find("more than 64"), std::string::npos);
+  EXPECT_TRUE(host_.rows().empty());
+}
+
 std::string exponential(int temporality, std::int64_t time, int scale, std::uint64_t total, double sum_of,
                         std::int64_t offset, const std::vector<std::uint64_t>& counts) {
   std::string side = zigzag(1, offset);

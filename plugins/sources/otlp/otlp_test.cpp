@@ -63,7 +63,7 @@ TEST_F(OtlpLogs, TellsABodyThatIsAMapAsJson) {
                               entry("b", sub(5, sub(1, num(2, 1)) + sub(1, sub(1, "x")))) +
                               entry("c", sub(7, "\xab\x01")) + entry("d", "") + entry("e", real(4, 0.5)));
   take(sub(2, fix(11, at) + sub(5, map)));
-  EXPECT_EQ(row("log.record").text, R"({"a\"":-1,"b":[true,"x"],"c":"ab01","d":null,"e":0.5})");
+  EXPECT_EQ(row("log.record").text, R"({"a\"":-1,"b":[true,"x"],"c":"qwE=","d":null,"e":0.5})");
   EXPECT_EQ(row("log.record").ts, at) << "the time it was observed";
 }
 
@@ -132,6 +132,14 @@ TEST_F(OtlpTraces, TellsEveryDurationAndKeepsTheSlowestAsAnExemplar) {
   EXPECT_EQ(
       row("span.duration", 1).text,
       R"({"trace_id":"01010101010101010101010101010101","span_id":"0202020202020202","duration":0.5,"message":"no funds"})");
+}
+
+TEST_F(OtlpTraces, WritesDurationsInTheOrderOfTheirTimes) {
+  const auto ended = [](std::int64_t time) {
+    return sub(2, sub(5, "a") + fix(7, static_cast<std::uint64_t>(time)) + fix(8, static_cast<std::uint64_t>(time)));
+  };
+  take(ended(at + 2) + ended(at) + ended(at + 1));
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(row("span.duration", i).ts, at + static_cast<std::int64_t>(i));
 }
 
 TEST_F(OtlpTraces, TellsASummaryOfDurationsWhereThatIsWanted) {

@@ -84,7 +84,7 @@ bool ProtobufReader::render(std::string_view content, std::string& out, bool jso
   if (last.is(5, protobuf::bytes)) return render_list(last.content, out, depth, false);
   if (last.is(6, protobuf::bytes)) return render_list(last.content, out, depth, true);
   if (last.is(1, protobuf::bytes) || last.is(7, protobuf::bytes)) {
-    const auto text = last.number == 7 ? to_hex(last.content) : std::string(last.content);
+    const auto text = last.number == 7 ? to_base64(last.content) : std::string(last.content);
     json ? append_quoted(out, text) : void(out += text);
   } else if (json) {
     out += "null";

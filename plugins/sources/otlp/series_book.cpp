@@ -70,6 +70,7 @@ tsn::Status SeriesBook::find(std::string_view name, std::span<const tsn::LabelVi
 
 tsn::Status SeriesBook::make(std::string_view name, std::span<const tsn::LabelView> labels, tsn::Series& out) {
   if (name.empty()) return tsn::invalid("a metric has no name");
+  if (labels.size() > most_labels) return tsn::invalid("there are more than 64 attributes to make labels of");
   std::vector<std::string> names, values;
   std::string scratch;
   names.reserve(labels.size());

@@ -33,7 +33,8 @@ class LabelRules {
 };
 
 /// The series of one desk. Labels' names are made such that a selector can have them (`http.route` is http_route); of
-/// two that are the same then the first one counts. Values are cut at 1 KiB.
+/// two that are the same then the first one counts. Values are cut at 1 KiB, and more than 64 labels are
+/// refused.
 class SeriesBook {
  public:
   explicit SeriesBook(tsn::Context ctx) : ctx_(ctx) {}
@@ -46,7 +47,7 @@ class SeriesBook {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
   };
-  static constexpr std::size_t most_known = 200'000, most_label = 1024;
+  static constexpr std::size_t most_known = 200'000, most_label = 1024, most_labels = 64;
   tsn::Status make(std::string_view name, std::span<const tsn::LabelView> labels, tsn::Series& out);
 
   tsn::Context ctx_;

@@ -38,6 +38,7 @@ class Tally {
   }
 
   std::uint64_t repeated = 0;  ///< points that were taken before
+  std::uint64_t older = 0;     ///< histogram points behind the newest of their series
 
  private:
   std::uint32_t items_ = 0, refused_ = 0, by_host_ = 0, last_refused_ = 0;
