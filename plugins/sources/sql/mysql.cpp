@@ -296,7 +296,11 @@ class MysqlConnection : public Connection {
     }
     Prepared(const Prepared&) = delete;
     Prepared& operator=(const Prepared&) = delete;
-    [[noreturn]] void fail() const { owner.fail(mysql_stmt_errno(statement), mysql_stmt_error(statement)); }
+    /// An error that comes among the rows stands at the connection, not at the statement.
+    [[noreturn]] void fail() const {
+      if (!mysql_stmt_errno(statement)) owner.fail();
+      owner.fail(mysql_stmt_errno(statement), mysql_stmt_error(statement));
+    }
     MysqlConnection& owner;
     MYSQL_STMT* statement;
     bool ended = false;

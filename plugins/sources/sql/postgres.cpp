@@ -3,6 +3,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <utility>
@@ -122,12 +123,15 @@ class PostgresConnection : public Connection {
   }
 
  private:
-  [[noreturn]] void fail(std::string text) const { throw tsn::Failure(tsn::fail(shown_ + ": " + std::move(text))); }
+  /// libpq ends its lines, and a failure is one line.
+  [[noreturn]] void fail(std::string text) const {
+    std::ranges::replace(text, '\n', ' ');
+    while (text.ends_with(' ')) text.pop_back();
+    throw tsn::Failure(tsn::fail(shown_ + ": " + text));
+  }
   [[noreturn]] void fail_connecting() const {
     std::string text = PQerrorMessage(connection_);
-    for (char& c : text)
-      if (c == '\n') c = ' ';
-    while (text.ends_with(' ')) text.pop_back();
+    std::ranges::replace(text, '\n', ' ');
     const bool denied = PQconnectionNeedsPassword(connection_) || PQconnectionUsedPassword(connection_);
     if (denied && text.find("authentication failed") != text.npos)
       throw tsn::Failure(tsn::denied(shown_ + ": " + text + "; check the user in url, and password"));
