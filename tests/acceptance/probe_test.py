@@ -113,7 +113,7 @@ url = "{hook.url}/hook"
         self.goes_down_and_comes_back("shop", stop, start)
         self.assertEqual(self.last("probe.http.status", "shop"), 200)
 
-    @unittest.skipIf(not REDIS, "redis-server is not installed (package redis-server)")
+    @unittest.skipIf(not REDIS, "redis-server is not installed (scripts/packages test installs it)")
     def test_a_redis_and_its_replica_are_watched(self):
         primary = Redis().start()
         self.addCleanup(primary.cleanup)

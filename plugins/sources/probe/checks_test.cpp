@@ -183,6 +183,7 @@ class TlsCheck : public Check {
         "-addext subjectAltName=IP:127.0.0.1,DNS:shop.example -keyout " +
         file("key") + " -out " + file("crt") + " 2>/dev/null";
     ASSERT_EQ(std::system(command.c_str()), 0) << "the openssl command is needed: " << command;
+    at_ = real_now();  // not before the certificate was made
     context_ = SSL_CTX_new(TLS_server_method());
     ASSERT_EQ(SSL_CTX_use_certificate_file(context_, file("crt").c_str(), SSL_FILETYPE_PEM), 1);
     ASSERT_EQ(SSL_CTX_use_PrivateKey_file(context_, file("key").c_str(), SSL_FILETYPE_PEM), 1);

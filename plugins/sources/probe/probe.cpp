@@ -102,6 +102,7 @@ class Probe {
     raise_wake();
     for (const auto thread : std::exchange(threads_, {})) ctx_.join(thread);
     line_.clear();
+    for (auto& each : watched_) each->busy = false;  // of those that were in line
   }
 
   /// Looks at every target once and writes nothing: a line each for `tocsin check --online`.
