@@ -113,7 +113,7 @@ url = "{hook.url}/hook"
         self.goes_down_and_comes_back("shop", stop, start)
         self.assertEqual(self.last("probe.http.status", "shop"), 200)
 
-    @unittest.skipIf(not REDIS, "redis-server is not installed (package redis-server)")
+    @unittest.skipIf(not REDIS, "redis-server is not installed (scripts/packages test installs it)")
     def test_a_redis_and_its_replica_are_watched(self):
         primary = Redis().start()
         self.addCleanup(primary.cleanup)
@@ -128,21 +128,18 @@ spread = "0s"
 [[source.net.target]]
 name = "cache"
 url = "redis://127.0.0.1:{primary.port}"
-login = "cache"
+password = "hunter2"
 role = "primary"
 [[source.net.target]]
 name = "cache copy"
 url = "redis://default@127.0.0.1:{replica.port}"
-login = "cache"
+password = "hunter2"
 role = "replica"
 [[source.net.target]]
 name = "wrong word"
 url = "redis://127.0.0.1:{primary.port}"
-login = "wrong"
+password = "hunter3"
 every = "1h"
-[source.net.secrets]
-cache = "hunter2"
-wrong = "hunter3"
 [notifier.hook]
 plugin = "webhook"
 url = "{hook.url}/hook"
@@ -176,24 +173,22 @@ spread = "0s"
 [[source.net.target]]
 name = "orders"
 url = "postgres://postgres@127.0.0.1:{primary.port}/postgres"
-login = "db"
+password = "file:{{dir}}/db_password"
 role = "primary"
 [[source.net.target]]
 name = "orders copy"
 url = "postgres://postgres@127.0.0.1:{standby.port}/postgres"
-login = "db"
+password = "file:{{dir}}/db_password"
 role = "replica"
 [[source.net.target]]
 name = "orders misplaced"
 url = "postgres://postgres@127.0.0.1:{standby.port}/postgres"
-login = "db"
+password = "file:{{dir}}/db_password"
 role = "primary"
-[source.net.secrets]
-db = "database password"
 [notifier.hook]
 plugin = "webhook"
 url = "{hook.url}/hook"
-{RULE.replace('"probe.up"', chr(39) + 'probe.up{target="orders copy"}' + chr(39))}""")
+{RULE.replace('"probe.up"', chr(39) + 'probe.up{target="orders copy"}' + chr(39))}""", files={"db_password": "database password\n"})
         self.a.start()
         until(lambda: self.last("probe.up", "orders") == 1, 30, f"the primary is up:\n{self.a.text()}")
         until(lambda: self.last("probe.replication.lag_seconds", "orders copy") == 0, 30, "the standby has all")

@@ -29,7 +29,7 @@ class Check : public ::testing::Test {
 
   Outcome of(const std::string& members, std::chrono::milliseconds time = 10s) {
     auto value = tsn::testing::from_json("[{\"name\": \"t\", " + members + "}]");
-    const auto targets = read_targets(tsn::Config(value.view()), {30s, 5s, {}}, {{"secret", "hunter2"}});
+    const auto targets = read_targets(tsn::Config(value.view()), {30s, 5s, {}});
     return check(targets.front(), at_, {std::chrono::steady_clock::now() + time, stop_});
   }
   Outcome at(const std::string& url, const std::string& more = {}, std::chrono::milliseconds time = 10s) {
@@ -133,7 +133,7 @@ TEST_F(Check, ExpectsABody) {
 TEST_F(Check, SendsMethodHeadersBodyAndToken) {
   HttpServer shop(http_answer(204, ""));
   EXPECT_TRUE(at(shop.server.url("http"),
-                 R"("method": "PUT", "headers": {"X-From": "tocsin"}, "body": "hello", "login": "secret")")
+                 R"("method": "PUT", "headers": {"X-From": "tocsin"}, "body": "hello", "bearer": "hunter2")")
                   .up);
   EXPECT_TRUE(shop.request.starts_with("PUT / HTTP/1.1\r\n")) << shop.request;
   EXPECT_NE(shop.request.find("X-From: tocsin\r\n"), std::string::npos);
@@ -146,7 +146,7 @@ TEST_F(Check, FollowsNoRedirectUnlessItMay) {
   HttpServer old(http_answer(302, "", "Location: " + shop.server.url("http", "/new") + "\r\n"));
   EXPECT_EQ(at(old.server.url("http")).why, "it answered HTTP 302");
   const auto followed =
-      at(old.server.url("http"), R"("redirects": 1, "login": "secret", "method": "POST", "headers": {"X-Key": "k"})");
+      at(old.server.url("http"), R"("redirects": 1, "bearer": "hunter2", "method": "POST", "headers": {"X-Key": "k"})");
   EXPECT_TRUE(followed.up) << followed.why;
   EXPECT_NE(old.request.find("hunter2"), std::string::npos);
   EXPECT_TRUE(shop.request.starts_with("GET /new HTTP/1.1\r\n")) << shop.request;
@@ -164,7 +164,7 @@ TEST_F(Check, ShowsNoSecretThatAServerSendsBack) {
     read_until(line, "hunter2");
     say(line, "-ERR bad password hunter2\x1b[2J\r\n");
   });
-  const auto down = at(server.url("redis"), R"("login": "secret")");
+  const auto down = at(server.url("redis"), R"("password": "hunter2")");
   EXPECT_NE(down.why.find("bad password"), std::string::npos) << down.why;
   EXPECT_EQ(down.why.find("hunter2"), std::string::npos) << down.why;
   EXPECT_EQ(down.why.find('\x1b'), std::string::npos);
@@ -183,6 +183,7 @@ class TlsCheck : public Check {
         "-addext subjectAltName=IP:127.0.0.1,DNS:shop.example -keyout " +
         file("key") + " -out " + file("crt") + " 2>/dev/null";
     ASSERT_EQ(std::system(command.c_str()), 0) << "the openssl command is needed: " << command;
+    at_ = real_now();  // not before the certificate was made
     context_ = SSL_CTX_new(TLS_server_method());
     ASSERT_EQ(SSL_CTX_use_certificate_file(context_, file("crt").c_str(), SSL_FILETYPE_PEM), 1);
     ASSERT_EQ(SSL_CTX_use_PrivateKey_file(context_, file("key").c_str(), SSL_FILETYPE_PEM), 1);
@@ -272,11 +273,11 @@ TEST_F(Check, LogsInToRedisAndTellsItsLag) {
     say(line, "$" + std::to_string(info.size()) + "\r\n" + info + "\r\n");
   });
   const auto url = "redis://watcher@127.0.0.1:" + std::to_string(server.port());
-  const auto seen = at(url, R"("login": "secret", "role": "replica")");
+  const auto seen = at(url, R"("password": "hunter2", "role": "replica")");
   EXPECT_TRUE(seen.up) << seen.why;
   EXPECT_EQ(seen.lag, 2);
   EXPECT_EQ(heard, "*3\r\n$4\r\nAUTH\r\n$7\r\nwatcher\r\n$7\r\nhunter2\r\n");
-  const auto other = at(url, R"("login": "secret", "role": "primary")");
+  const auto other = at(url, R"("password": "hunter2", "role": "primary")");
   EXPECT_FALSE(other.up);
   EXPECT_EQ(other.why, "it is a replica, and role says primary");
 }

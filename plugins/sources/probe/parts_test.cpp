@@ -14,8 +14,7 @@ using namespace tocsin_plugins::probing;
 std::vector<Target> targets(const std::string& json) {
   auto value = tsn::testing::from_json(json);
   const TargetDefaults defaults{30s, 5s, {}};
-  const Secrets secrets = {{"shop", "hunter2"}, {"two", "a\nb"}};
-  return read_targets(tsn::Config(value.view()), defaults, secrets);
+  return read_targets(tsn::Config(value.view()), defaults);
 }
 Target target(const std::string& members) {
   return targets("[{\"name\": \"t\", " + members + "}]").front();
@@ -67,12 +66,12 @@ TEST(ProbeTarget, HasTheSourcesDefaultsAndItsOwnWord) {
   EXPECT_EQ(target(R"("url": "tcp://h:1", "every": "2s")").timeout, 2s) << "a time-out is no longer than the interval";
 }
 
-TEST(ProbeTarget, TakesItsSecretByName) {
-  EXPECT_EQ(target(R"("url": "https://h", "login": "shop")").bearer, "hunter2");
-  auto basic = target(R"("url": "https://h", "login": "shop", "username": "u")");
-  EXPECT_EQ(basic.password, "hunter2");
-  EXPECT_EQ(basic.bearer, "");
-  EXPECT_EQ(target(R"("url": "redis://u@h", "login": "shop")").username, "u");
+TEST(ProbeTarget, HasAPasswordOrABearer) {
+  EXPECT_EQ(target(R"("url": "https://h", "bearer": "hunter2")").bearer, "hunter2");
+  EXPECT_EQ(target(R"("url": "https://h", "password": "hunter2", "username": "u")").password, "hunter2");
+  auto redis = target(R"("url": "redis://u@h", "password": "hunter2")");
+  EXPECT_EQ(redis.username, "u");
+  EXPECT_EQ(redis.password, "hunter2");
 }
 
 TEST(ProbeTarget, IsRefusedWithItsNameAndTheKey) {
@@ -90,9 +89,9 @@ TEST(ProbeTarget, IsRefusedWithItsNameAndTheKey) {
            {R"("url": "tcp://h:1", "every": "1ms")", "every: expected at least"},
            {R"("url": "tcp://h:1", "timeout": "31s")", "timeout: expected at most `every`"},
            {R"("url": "http://u@h")", "url: it has no user"},
-           {R"("url": "http://h", "username": "u")", "username: it has no password"},
-           {R"("url": "http://h", "login": "none")", "login: there is no entry"},
-           {R"("url": "http://h", "login": "two")", "login: it has several lines"},
+           {R"("url": "http://h", "username": "u")", "username: username and password go together"},
+           {R"("url": "http://h", "bearer": "b", "username": "u", "password": "hunter2")", "bearer: either"},
+           {R"("url": "http://h", "bearer": "hunter2\nb")", "bearer: it has several lines"},
            {R"("url": "http://h", "status": [99])", "status: expected"},
            {R"("url": "http://h", "status": ["9xx"])", "status: expected"},
            {R"("url": "http://h", "body_pattern": "[")", "body_pattern: no regular"},

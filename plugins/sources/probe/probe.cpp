@@ -53,10 +53,6 @@ class Probe {
        .max = "256",
        .doc = "How many checks run at the same time"},
       {.key = "ca_file", .doc = "PEM file with a root certificate of your own, beside the system's"},
-      {.key = "secrets",
-       .type = tsn::table,
-       .flags = tsn::secret,
-       .doc = "Passwords and tokens by the names that `login` of a target has"},
   };
   static constexpr tsn::Signal signals[] = {
       {.name = "probe.up",
@@ -87,12 +83,9 @@ class Probe {
       : spread_(ctx_.config().duration("spread")),
         at_once_(static_cast<std::size_t>(ctx_.config().integer("at_once", 16))) {
     const auto config = ctx_.config();
-    probing::Secrets secrets;
-    const auto table = config.table("secrets");
-    for (std::uint32_t i = 0; i < table.count(); ++i) secrets.emplace(table.key(i), table.at(i).as_str());
     const probing::TargetDefaults defaults{config.duration("every", 30s), config.duration("timeout", 5s),
                                            std::string(config.str("ca_file"))};
-    for (auto& target : probing::read_targets(config["target"], defaults, secrets))
+    for (auto& target : probing::read_targets(config["target"], defaults))
       watched_.push_back(std::make_unique<Watched>(ctx_, std::move(target)));
   }
   ~Probe() { close_wake(); }
@@ -109,6 +102,7 @@ class Probe {
     raise_wake();
     for (const auto thread : std::exchange(threads_, {})) ctx_.join(thread);
     line_.clear();
+    for (auto& each : watched_) each->busy = false;  // of those that were in line
   }
 
   /// Looks at every target once and writes nothing: a line each for `tocsin check --online`.

@@ -163,8 +163,7 @@ TEST_F(ProbeSource, LooksOnceForACheckOfTheConfiguration) {
 }
 
 TEST_F(ProbeSource, ShowsNeitherSecretsNorPaths) {
-  begin({watch("shop", "http://127.0.0.1:1/token-in-a-path", {{"login", "shop"}})},
-        {{"secrets", Value::table({{"shop", "hunter2"}})}});
+  begin({watch("shop", "http://127.0.0.1:1/token-in-a-path", {{"bearer", "hunter2"}})});
   rows(2);
   EXPECT_TRUE(logged("is down"));
   EXPECT_FALSE(host_.logged("hunter2"));

@@ -27,7 +27,8 @@ constexpr struct {
     {"dc", every_kind},
     {"every", every_kind},
     {"timeout", every_kind},
-    {"login", of({Kind::http, Kind::postgres, Kind::redis})},
+    {"password", of({Kind::http, Kind::postgres, Kind::redis})},
+    {"bearer", of({Kind::http})},
     {"ca_file", of({Kind::http, Kind::tls, Kind::postgres, Kind::redis})},
     {"server_name", of({Kind::tls, Kind::redis})},
     {"username", of({Kind::http})},
@@ -116,8 +117,7 @@ void check_postgres_query(const tsn::Config& table, std::string_view query) {
     std::string key(part.substr(0, part.find('=')));
     if (!percent_decode(key)) refuse(table, "url", "a key of its query is not percent-encoded");
     if (key == "password" || key == "sslpassword")
-      refuse(table, "url",
-             "leave the password out of it, where it would end up in logs; name an entry of `secrets` with `login`");
+      refuse(table, "url", "leave the password out of it, where it would end up in logs; set `password`");
     if (key == "host" || key == "hostaddr" || key == "port")
       refuse(table, "url", "host and port stand before the path");
   }
@@ -145,19 +145,14 @@ void read_place(const tsn::Config& table, Target& out) {
     refuse(table, "url", "expected nothing behind the port");
 }
 
-void read_secret(const tsn::Config& table, const Secrets& secrets, Target& out) {
+void read_login(const tsn::Config& table, Target& out) {
   out.username = out.kind == Kind::http ? std::string(table.str("username")) : out.url.user;
-  if (!table.has("login")) {
-    if (out.kind == Kind::http && !out.username.empty()) refuse(table, "username", "it has no password: add `login`");
-    return;
-  }
-  const auto found = secrets.find(table.str("login"));
-  if (found == secrets.end())
-    refuse(table, "login", "there is no entry of this name in the table `secrets` of this source");
-  const bool bearer = out.kind == Kind::http && out.username.empty();
-  if (bearer && found->second.find_first_of("\r\n") != std::string::npos)
-    refuse(table, "login", "it has several lines");
-  (bearer ? out.bearer : out.password) = found->second;
+  out.password = table.str("password");
+  out.bearer = table.str("bearer");
+  if (out.kind == Kind::http && out.username.empty() != out.password.empty())
+    refuse(table, "username", "username and password go together");
+  if (out.bearer.find_first_of("\r\n") != std::string::npos) refuse(table, "bearer", "it has several lines");
+  if (!out.bearer.empty() && !out.username.empty()) refuse(table, "bearer", "either a bearer or a username");
 }
 
 std::pair<int, int> status_range(const tsn::Config& table, const tsn::Config& entry) {
@@ -216,7 +211,7 @@ void read_role(const tsn::Config& table, Target& out) {
   out.role = role == "any" ? Role::any : role == "primary" ? Role::primary : Role::replica;
 }
 
-Target read_target(const tsn::Config& table, const TargetDefaults& defaults, const Secrets& secrets) {
+Target read_target(const tsn::Config& table, const TargetDefaults& defaults) {
   if (table.type() != TSN_TABLE) table.wrong("a table with name and url");
   Target out;
   read_place(table, out);
@@ -234,7 +229,7 @@ Target read_target(const tsn::Config& table, const TargetDefaults& defaults, con
                                ? std::string_view(defaults.ca_file)
                                : "");
   out.server_name = table.str("server_name", out.url.host);
-  read_secret(table, secrets, out);
+  read_login(table, out);
   if (out.kind == Kind::http) read_http(table, out);
   if (out.kind == Kind::dns) read_dns(table, out);
   if (out.kind == Kind::tcp || out.kind == Kind::tls) out.send = table.str("send"), out.expect = table.str("expect");
@@ -262,12 +257,12 @@ const char* name_of(Kind kind) {
   return "";
 }
 
-std::vector<Target> read_targets(const tsn::Config& list, const TargetDefaults& defaults, const Secrets& secrets) {
+std::vector<Target> read_targets(const tsn::Config& list, const TargetDefaults& defaults) {
   std::vector<Target> all;
   std::set<std::pair<std::string, std::string>> names;
   if (list.type() != TSN_ARRAY || list.count() == 0) list.wrong("at least one [[…target]] with name and url");
   for (const auto& table : list) {
-    all.push_back(read_target(table, defaults, secrets));
+    all.push_back(read_target(table, defaults));
     if (!names.emplace(all.back().name, all.back().dc).second)
       refuse(table, "name", "another target has this name and `dc`");
   }

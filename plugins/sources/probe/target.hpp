@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -29,7 +28,7 @@ struct Target {
   std::string whole_url;  ///< for libraries that read it themselves; never shown
   bool encrypted = false;
   std::chrono::nanoseconds every{}, timeout{};
-  std::string username, password;  ///< the password is the secret of a target with a user, else `bearer` is (http)
+  std::string username, password;
   std::string bearer, ca_file, server_name;
 
   std::string method = "GET", body;           // http
@@ -43,8 +42,6 @@ struct Target {
   Role role = Role::any;                      // postgres, redis
 };
 
-using Secrets = std::map<std::string, std::string, std::less<>>;
-
 /// What holds for targets that say nothing else.
 struct TargetDefaults {
   std::chrono::nanoseconds every{}, timeout{};
@@ -52,6 +49,6 @@ struct TargetDefaults {
 };
 
 /// The targets of `list`. Throws tsn::Failure (TSN_INVALID) that names the place and what is expected there.
-std::vector<Target> read_targets(const tsn::Config& list, const TargetDefaults& defaults, const Secrets& secrets);
+std::vector<Target> read_targets(const tsn::Config& list, const TargetDefaults& defaults);
 
 }  // namespace tocsin_plugins::probing

@@ -53,7 +53,7 @@ std::string read_url(const std::string& text, Url& out) {
   if (const auto at = authority.rfind('@'); at != authority.npos) {
     out.user = authority.substr(0, at);
     if (out.user.find(':') != out.user.npos)
-      return "leave the password out of it, where it would end up in logs; name an entry of `secrets` with `login`";
+      return "leave the password out of it, where it would end up in logs; set `password`";
     if (!percent_decode(out.user)) return "the user's name is not percent-encoded";
     authority.remove_prefix(at + 1);
   }

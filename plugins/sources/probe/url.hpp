@@ -1,4 +1,4 @@
-// scheme://user@host:port/path?query (RFC 3986), without a password: that is a secret of its own.
+// scheme://user@host:port/path?query (RFC 3986), without a password: that is a key of its own.
 #pragma once
 
 #include <string>
