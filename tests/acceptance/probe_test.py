@@ -113,6 +113,26 @@ url = "{hook.url}/hook"
         self.goes_down_and_comes_back("shop", stop, start)
         self.assertEqual(self.last("probe.http.status", "shop"), 200)
 
+    def test_it_looks_at_names_from_a_process_of_its_own_too(self):
+        service = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(service.close)
+        self.a = self.agent(f"""
+[source.net]
+plugin = "probe"
+isolation = "process"
+every = "300ms"
+spread = "0s"
+[[source.net.target]]
+name = "shop"
+url = "tcp://localhost:{service.getsockname()[1]}"
+[[source.net.target]]
+name = "gone"
+url = "https://localhost:1/"
+[route]
+""").start()
+        until(lambda: self.last("probe.up", "shop") == 1, 30, "the service is up")
+        until(lambda: self.last("probe.up", "gone") == 0, 30, "the other is down")
+
     @unittest.skipIf(not REDIS, "redis-server is not installed (scripts/packages test installs it)")
     def test_a_redis_and_its_replica_are_watched(self):
         primary = Redis().start()
