@@ -160,6 +160,8 @@ TEST_F(SqlMariadb, AWrongPasswordIsDeniedAndShownNowhere) {
 }
 
 TEST_F(SqlMariadb, AServerWithoutTlsIsRefusedWhereTlsIsAskedFor) {
+  server_->kill();
+  server_->start_again(false);
   FakeHost host;
   auto strict = config("SELECT 1 AS value");
   strict.set("sslmode", "require");
@@ -168,6 +170,26 @@ TEST_F(SqlMariadb, AServerWithoutTlsIsRefusedWhereTlsIsAskedFor) {
   const auto answer = instance->pull();
   EXPECT_NE(answer.status, TSN_OK);
   EXPECT_TRUE(has(answer.text, "TLS") || has(answer.text, "SSL")) << answer.text;
+  EXPECT_EQ(rows_of("SELECT 1 AS value").size(), 1u) << "prefer goes on without";
+  server_->kill();
+  server_->start_again();
+}
+
+TEST_F(SqlMariadb, AServersCertificateIsVerifiedWhereThatIsAskedFor) {
+  for (const bool right : {true, false}) {
+    FakeHost host;
+    auto strict = config(
+        "SELECT length(variable_value) > 0 AS value FROM information_schema.session_status WHERE variable_name = "
+        "'SSL_CIPHER'");
+    strict.set("ca_file", right ? server_->certificate() : server_->other_certificate());
+    auto instance = host.create({}, strict);
+    instance->start();
+    const auto answer = instance->pull();
+    EXPECT_EQ(answer.status == TSN_OK, right) << answer.text;
+    if (right) {
+      EXPECT_EQ(loaded(host).at(0).value, 1);
+    }
+  }
 }
 
 TEST_F(SqlMariadb, TheServerItselfEndsAStatementThatTakesTooLong) {

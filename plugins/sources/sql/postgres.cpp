@@ -130,8 +130,9 @@ class PostgresConnection : public Connection {
     throw tsn::Failure(tsn::fail(shown_ + ": " + text));
   }
   [[noreturn]] void fail_connecting() const {
+    // Further lines tell of further tries, with and without TLS.
     std::string text = PQerrorMessage(connection_);
-    std::ranges::replace(text, '\n', ' ');
+    text.resize(std::min(text.find('\n'), text.size()));
     const bool denied = PQconnectionNeedsPassword(connection_) || PQconnectionUsedPassword(connection_);
     if (denied && text.find("authentication failed") != text.npos)
       throw tsn::Failure(tsn::denied(shown_ + ": " + text + "; check the user in url, and password"));

@@ -218,6 +218,21 @@ TEST_F(SqlPostgres, AWrongPasswordIsDeniedAndShownNowhere) {
   EXPECT_FALSE(host.logged("not-the-s3cret"));
 }
 
+TEST_F(SqlPostgres, AServersCertificateIsVerifiedWhereThatIsAskedFor) {
+  for (const bool right : {true, false}) {
+    FakeHost host;
+    auto strict = config("SELECT ssl AS value FROM pg_stat_ssl WHERE pid = pg_backend_pid()");
+    strict.set("ca_file", right ? server_->certificate() : server_->other_certificate());
+    auto instance = host.create({}, strict);
+    instance->start();
+    const auto answer = instance->pull();
+    EXPECT_EQ(answer.status == TSN_OK, right) << answer.text;
+    if (right) {
+      EXPECT_EQ(loaded(host).at(0).value, 1);
+    }
+  }
+}
+
 TEST_F(SqlPostgres, TheServerItselfEndsAStatementThatTakesTooLong) {
   const auto text = failure_of("SELECT 1 AS value FROM pg_sleep(60)", 500ms);
   EXPECT_TRUE(has(text, "statement timeout")) << text;

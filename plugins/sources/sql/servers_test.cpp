@@ -132,7 +132,7 @@ bool TestServer::initialise() {
     for (const auto& path : {folder_, secret})
       if (::chown(path.c_str(), nobody->pw_uid, nobody->pw_gid) != 0)
         return reason = "cannot hand the folder over", false;
-  const std::vector<std::string> words =
+  std::vector<std::string> words =
       postgres ? std::vector<std::string>{programs_ + "/initdb",
                                           "-N",
                                           "-D",
@@ -147,34 +147,52 @@ bool TestServer::initialise() {
                : std::vector<std::string>{
                      programs_ + "/mariadb-install-db",          "--no-defaults",  "--datadir=" + data,
                      "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=4M"};
+  if (!make_certificates()) return false;
   if (complete(words, folder_, "", output)) return true;
   return reason = "skipped: the server's folder was not made: " + output, false;
 }
 
-bool TestServer::launch() {
+bool TestServer::make_certificates() {
+  for (const std::string name : {"server", "other"}) {
+    std::string output;
+    if (!complete({"/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                   "/CN=" + name, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder_ + "/" + name + ".key",
+                   "-out", folder_ + "/" + name + ".crt"},
+                  folder_, "", output))
+      return reason = "skipped: openssl made no certificate: " + output, false;
+  }
+  return true;
+}
+
+bool TestServer::launch(bool tls) {
   if (port_ == 0) port_ = unused_port();
   const auto port = std::to_string(port_);
   const bool postgres = kind_ == Kind::postgres;
-  const std::vector<std::string> words = postgres ? std::vector<std::string>{programs_ + "/postgres",
-                                                                             "-D",
-                                                                             folder_ + "/data",
-                                                                             "-p",
-                                                                             port,
-                                                                             "-c",
-                                                                             "listen_addresses=127.0.0.1",
-                                                                             "-c",
-                                                                             "unix_socket_directories=" + folder_,
-                                                                             "-c",
-                                                                             "fsync=off"}
-                                                  : std::vector<std::string>{"/usr/sbin/mariadbd",
-                                                                             "--no-defaults",
-                                                                             "--datadir=" + folder_ + "/data",
-                                                                             "--port=" + port,
-                                                                             "--bind-address=127.0.0.1",
-                                                                             "--socket=" + folder_ + "/socket",
-                                                                             "--innodb-log-file-size=4M",
-                                                                             "--pid-file=" + folder_ + "/pid",
-                                                                             "--innodb-flush-log-at-trx-commit=0"};
+  std::vector<std::string> words = postgres ? std::vector<std::string>{programs_ + "/postgres",
+                                                                       "-D",
+                                                                       folder_ + "/data",
+                                                                       "-p",
+                                                                       port,
+                                                                       "-c",
+                                                                       "listen_addresses=127.0.0.1",
+                                                                       "-c",
+                                                                       "unix_socket_directories=" + folder_,
+                                                                       "-c",
+                                                                       "fsync=off"}
+                                            : std::vector<std::string>{"/usr/sbin/mariadbd",
+                                                                       "--no-defaults",
+                                                                       "--datadir=" + folder_ + "/data",
+                                                                       "--port=" + port,
+                                                                       "--bind-address=127.0.0.1",
+                                                                       "--socket=" + folder_ + "/socket",
+                                                                       "--innodb-log-file-size=4M",
+                                                                       "--pid-file=" + folder_ + "/pid",
+                                                                       "--innodb-flush-log-at-trx-commit=0"};
+  const std::string key = folder_ + "/server.key";
+  if (tls && postgres)
+    words.insert(words.end(), {"-c", "ssl=on", "-c", "ssl_cert_file=" + certificate(), "-c", "ssl_key_file=" + key});
+  else if (tls)
+    words.insert(words.end(), {"--ssl-cert=" + certificate(), "--ssl-key=" + key, "--ssl-ca=" + certificate()});
   const auto program = begin(words, folder_);
   ::close(program.input);
   pid_ = program.pid;
@@ -199,8 +217,8 @@ void TestServer::kill() {
   if (log_.joinable()) log_.join();
 }
 
-void TestServer::start_again() {
-  if (!launch()) ADD_FAILURE() << reason;
+void TestServer::start_again(bool tls) {
+  if (!launch(tls)) ADD_FAILURE() << reason;
 }
 
 void TestServer::stall(bool stalled) {

@@ -27,14 +27,18 @@ class TestServer {
   std::string run(const std::string& statements);
   /// Ends the server as a crash would.
   void kill();
-  void start_again();
+  void start_again(bool tls = true);
+  /// Its certificate, which is its own root and names 127.0.0.1; and another one that signed nothing here.
+  std::string certificate() const { return folder_ + "/server.crt"; }
+  std::string other_certificate() const { return folder_ + "/other.crt"; }
   /// It takes connections and bytes and answers nothing, until it is let go on.
   void stall(bool stalled);
 
  private:
   explicit TestServer(Kind kind) : kind_(kind) {}
   bool initialise();
-  bool launch();
+  bool make_certificates();
+  bool launch(bool tls = true);
   std::vector<std::string> client() const;
 
   const Kind kind_;
