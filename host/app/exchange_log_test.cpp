@@ -36,7 +36,8 @@ class LogOfCalls : public ::testing::Test {
   }
   std::vector<std::string> kept() {
     std::vector<std::string> out;
-    for (const auto& each : store->exchanges({"", {10'000, ""}}).value().items) {
+    const auto found = store->exchanges({"", {10'000, ""}}).value();
+    for (const auto& each : found.items) {
       out.push_back(each.instance + each.target);
     }
     return out;
