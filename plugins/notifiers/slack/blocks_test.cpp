@@ -132,7 +132,8 @@ TEST(SlackBlocks, KeepSlacksLimitsWhateverTheTexts) {
     const std::string href = "https://a.example/" + std::string(2500, 'x') + "|&<";
     incident.links.assign(60, {wide, href});
     incident.timeline.assign(90, {1, wide, wide, wide, wide, wide});
-    message.actions.assign(40, {TSN_ANSWER_ACKNOWLEDGE, wide, "https://a.example/" + std::string(100, 'y')});
+    const std::string action = "https://a.example/" + std::string(100, 'y');
+    message.actions.assign(40, {TSN_ANSWER_ACKNOWLEDGE, wide, action});
     for (const auto buttons : {Buttons::links, Buttons::presses}) expect_within_limits(body_of(message, buttons));
     const auto reply = json::parse(slack_reply(message, {"C1", "1.000001", {}}));
     EXPECT_LE(length(reply.at("text").get<std::string>()), 40'000u);
