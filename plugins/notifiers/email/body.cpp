@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "message_text/html.hpp"
+
 namespace tocsin_plugins {
 namespace {
 
@@ -36,30 +38,7 @@ std::string alert_text(const PageAlert& alert) {
 
 std::string escaped(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '\n':
-        out += "<br>\n";
-        break;
-      default:
-        out += c;
-    }
-  }
+  for (const char c : text) append_html_line(out, c);
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "message_text/html.hpp"
 #include "message_text/sms.hpp"
 #include "message_text/text.hpp"
 
@@ -13,38 +14,11 @@ namespace {
 constexpr std::size_t most_tag = 200;  // bytes: what is longer is no tag of anybody's
 constexpr char hex_digits[] = "0123456789ABCDEF";
 
-void append_html(std::string& out, char c) {
-  switch (c) {
-    case '&':
-      out += "&amp;";
-      break;
-    case '<':
-      out += "&lt;";
-      break;
-    case '>':
-      out += "&gt;";
-      break;
-    case '"':
-      out += "&quot;";
-      break;
-    case '\'':
-      out += "&#39;";
-      break;
-    default:
-      out += c;
-  }
-}
-
 std::string html_value(std::string_view value, ValuePlace place) {
   std::string out;
   const std::string text = place == ValuePlace::plain ? clean(value) : one_line(value);
   if (place == ValuePlace::link && !is_web_link(text) && !text.starts_with("mailto:")) return out;
-  for (const char c : text) {
-    if (c == '\n')
-      out += "<br>\n";
-    else
-      append_html(out, c);
-  }
+  for (const char c : text) append_html_line(out, c);
   return out;
 }
 
