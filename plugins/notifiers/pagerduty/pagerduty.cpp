@@ -4,6 +4,7 @@
 
 #include "event.hpp"
 #include "http_client/http_client.hpp"
+#include "message_text/mask.hpp"
 #include "template/template_option.hpp"
 #include "tocsin/plugin.hpp"
 #include "verdict.hpp"
@@ -63,14 +64,8 @@ class PagerDuty {
     request.headers = {"Content-Type: application/json"};
     HttpAnswer answer;
     if (auto status = client_.perform(request, deadline, answer); !status) return status;
-    hide_key(answer.body);
+    mask_secret(answer.body, routing_key_);  // an answer may repeat what it was sent
     return pager_verdict(answer, pager_action_name(event.action), section_, ctx_.now());
-  }
-
-  /// An answer may repeat what it was sent.
-  void hide_key(std::string& body) const {
-    for (auto at = body.find(routing_key_); at != body.npos; at = body.find(routing_key_, at + 3))
-      body.replace(at, routing_key_.size(), "***");
   }
 
   tsn::Context ctx_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "message_text/mask.hpp"
 #include "message_text/text.hpp"
 
 namespace tocsin_plugins {
@@ -124,11 +125,8 @@ std::string AdapterScript::named(std::string error) const {
 }
 
 std::string AdapterScript::masked(std::string text) const {
-  for (const auto& [name, secret] : secrets_) {
-    if (secret.size() < 4) continue;  // "***" for each letter that happens to be one would hide everything
-    for (auto at = text.find(secret); at != text.npos; at = text.find(secret, at + 3))
-      text.replace(at, secret.size(), "***");
-  }
+  for (const auto& [name, secret] : secrets_)
+    if (secret.size() >= 4) mask_secret(text, secret);  // a shorter one would hide everything
   return text;
 }
 

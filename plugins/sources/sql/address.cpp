@@ -5,6 +5,8 @@
 #include <charconv>
 #include <memory>
 
+#include "message_text/mask.hpp"
+
 namespace tocsin_plugins::sql {
 namespace {
 
@@ -105,7 +107,7 @@ void check_postgres(const std::string& url) {
 
 std::string Address::without_password(std::string text) const {
   if (password.size() < 3) return text;  // it would tear words apart
-  for (std::size_t at; (at = text.find(password)) != text.npos;) text.replace(at, password.size(), "***");
+  mask_secret(text, password);
   return text;
 }
 

@@ -77,6 +77,8 @@ TEST(SqlAddress, AServersTextLosesThePassword) {
   Address some;
   some.password = "hunter2";
   EXPECT_EQ(some.without_password("x hunter2 y hunter2"), "x *** y ***");
+  some.password = "***";
+  EXPECT_EQ(some.without_password("x ****** y"), "x ****** y") << "a password like the mask is masked once";
 }
 
 TEST(SqlSettings, ALoaderNeedsAQueryAndASignal) {

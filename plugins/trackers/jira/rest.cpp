@@ -6,6 +6,7 @@
 #include "digest/digest.hpp"
 #include "document.hpp"
 #include "json.hpp"
+#include "message_text/mask.hpp"
 
 namespace tocsin_plugins::jira {
 namespace {
@@ -36,7 +37,7 @@ std::string explanation(const std::string& body) {
 
 void replace_all(std::string& text, std::string_view what) {
   if (what.size() < 4) return;  // "***" for each letter that happens to be the token would hide everything
-  for (std::size_t at = 0; (at = text.find(what, at)) != text.npos; at += 3) text.replace(at, what.size(), "***");
+  mask_secret(text, what);
 }
 
 }  // namespace
