@@ -24,7 +24,8 @@ struct PluginType {
   std::string id, version, doc;
   std::uint32_t kinds = 0;
   std::vector<base::Option> options;
-  std::vector<base::Option> rule_options;  ///< detector
+  std::vector<base::Option> rule_options;   ///< detector
+  std::vector<base::Option> query_options;  ///< source that answers queries; the first is the question itself
   std::vector<SignalDoc> signals;
   std::vector<RouteDoc> routes;
   std::vector<std::string> needs;

@@ -68,6 +68,10 @@ struct Rule {
   Selector signal;  ///< the main selector; further inputs come from the detector's compile()
   std::string signal_text;
   std::vector<std::string> by;
+  /// Asks the source of this name instead of reading signals; its questions are evaluated by the holder of the lease.
+  std::string query_source;
+  base::Value query;    ///< the question: the keys of the `query` table but `source`
+  bool by_all = false;  ///< each set of labels is a group; with `query` and without `by`
   Aggregate aggregate = Aggregate::last;
   base::Duration over{};
   base::Duration for_{};

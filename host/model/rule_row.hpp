@@ -34,6 +34,7 @@ struct RuleAnswer {
   struct Row {
     double value = std::numeric_limits<double>::quiet_NaN();  ///< NaN: NULL, or the query has no number
     Labels labels;
+    base::Time at{};  ///< of the value; 0: the instant of the question
   };
   std::vector<Row> rows;
 };

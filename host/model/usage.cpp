@@ -8,7 +8,7 @@ namespace tocsin::model {
 std::string_view to_string(Function function) {
   static constexpr std::array<std::string_view, functions> names{
       "create", "start",  "stop",    "reconfigure", "save",     "load",   "pull", "handle", "deliver",
-      "upsert", "script", "compile", "evaluate",    "callback", "cancel", "sync", "probe"};
+      "upsert", "script", "compile", "evaluate",    "callback", "cancel", "sync", "probe",  "query"};
   return names[static_cast<std::size_t>(function)];
 }
 

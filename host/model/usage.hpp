@@ -31,8 +31,9 @@ enum class Function : std::uint8_t {
   cancel,
   sync,
   probe,
+  query,
 };
-inline constexpr std::size_t functions = 17;
+inline constexpr std::size_t functions = 18;
 std::string_view to_string(Function function);
 
 inline constexpr std::uint64_t evaluate_sampled = 64;

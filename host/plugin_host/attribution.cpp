@@ -115,7 +115,7 @@ const char* to_string(EntryPoint entry) {
   static constexpr const char* words[] = {"none",   "create",  "start",   "stop",     "destroy",  "reconfigure",
                                           "cancel", "pull",    "deliver", "upsert",   "handle",   "load",
                                           "unload", "compile", "release", "evaluate", "callback", "save",
-                                          "load",   "thread",  "sync",    "probe"};
+                                          "load",   "thread",  "sync",    "probe",    "query"};
   auto i = static_cast<std::size_t>(entry);
   return i < std::size(words) ? words[i] : "call";
 }

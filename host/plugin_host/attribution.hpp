@@ -36,7 +36,8 @@ enum class EntryPoint : std::uint8_t {
   restore,
   thread,
   sync,
-  probe
+  probe,
+  query
 };
 /// Async-signal-safe.
 const char* to_string(EntryPoint entry);

@@ -122,7 +122,7 @@ void InstanceCore::force(tsn_token token, tsn_status status, const std::string& 
 void InstanceCore::finish(Call call, Answer answer, bool later) {
   if (call.timer != 0) port_.reactor().cancel(call.timer);
   // A pull's or a request's `done` only hands the answer on; a delivery's may call into this instance again.
-  bool hands_on = call.kind == CallKind::pull || call.kind == CallKind::handle;
+  bool hands_on = call.kind == CallKind::pull || call.kind == CallKind::handle || call.kind == CallKind::query;
   if (!later || hands_on) return call.done(std::move(answer));
   auto surely = std::make_shared<Surely>([done = std::move(call.done), answer = std::move(answer)] { done(answer); });
   port_.pool().post([surely = std::move(surely)] { surely->run(); });

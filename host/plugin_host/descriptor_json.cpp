@@ -171,6 +171,8 @@ class Reader {
     out.extension = text(in, "extension", where);
     for (const Json& option : array(in, "options", where)) out.options.push_back(read_option(option, where));
     for (const Json& option : array(in, "rule_options", where)) out.rule_options.push_back(read_option(option, where));
+    for (const Json& option : array(in, "query_options", where))
+      out.query_options.push_back(read_option(option, where));
     for (const Json& signal : array(in, "signals", where)) out.signals.push_back(read_signal(signal, where));
     for (const Json& route : array(in, "routes", where)) out.routes.push_back(read_route(route, where));
     if (const Json* features = member(in, "features");

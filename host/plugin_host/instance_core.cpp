@@ -320,6 +320,8 @@ Function InstanceCore::function_of(EntryPoint entry) {
       return Function::sync;
     case EntryPoint::probe:
       return Function::probe;
+    case EntryPoint::query:
+      return Function::query;
     case EntryPoint::load:
       return Function::script;
     case EntryPoint::compile:

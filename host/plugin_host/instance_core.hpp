@@ -60,6 +60,9 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   std::optional<Quarantine> quarantine() const override;
   bool polled() const override { return type_.source.pull != nullptr; }
   base::Result<bool> pull(base::Time deadline) override;
+  bool queries() const override { return type_.source.query != nullptr; }
+  base::Result<model::RuleAnswer> query(const base::Value& table, std::uint32_t most_rows, base::Time at,
+                                        base::Time deadline) override;
   base::Result<std::vector<LoadedRule>> load_script(const std::string& file, std::string_view text) override;
   void unload_script(const std::string& file) override;
   base::Result<void*> compile(const model::Rule& rule, void* script, const tsn_inputs& inputs) override;
@@ -198,7 +201,7 @@ class InstanceCore final : public Instance, public std::enable_shared_from_this<
   runtime::Strand strand_;
   Callbacks callbacks_;
   std::mutex late_mutex_;
-  std::vector<std::shared_ptr<ResponseBox>> late_;  ///< of calls ended by force: the plugin may still write to them
+  std::vector<std::shared_ptr<void>> late_;  ///< of calls ended by force: the plugin may still write to them
 
   Account usage_;
   Secrets secrets_;

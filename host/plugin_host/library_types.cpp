@@ -56,6 +56,8 @@ bool read_lists(const LibraryType& in, model::PluginType& out) {
               [&](const tsn_option& o) { out.options.push_back(option_of(o)); }) &&
          each(in.detector.rule_options, in.detector.rule_option_count, in.detector.rule_option_stride,
               sizeof(tsn_option), [&](const tsn_option& o) { out.rule_options.push_back(option_of(o)); }) &&
+         each(in.source.query_options, in.source.query_option_count, in.source.query_option_stride, sizeof(tsn_option),
+              [&](const tsn_option& o) { out.query_options.push_back(option_of(o)); }) &&
          each(t.signals, t.signal_count, t.signal_stride, sizeof(tsn_signal_doc),
               [&](const tsn_signal_doc& s) {
                 out.signals.push_back({text(s.name), text(s.unit), text(s.labels), text(s.doc)});
@@ -74,6 +76,7 @@ const char* missing_function(const LibraryType& type) {
   if ((kinds & TSN_KIND_DETECTOR) && type.detector.evaluate == nullptr) return "detector.evaluate";
   if ((kinds & TSN_KIND_NOTIFIER) && type.notifier.deliver == nullptr) return "notifier.deliver";
   if ((kinds & TSN_KIND_TRACKER) && type.tracker.upsert == nullptr) return "tracker.upsert";
+  if ((type.source.features & TSN_SOURCE_QUERIES) && type.source.query == nullptr) return "source.query";
   if (type.routes.route_count > 0 && type.routes.handle == nullptr) return "routes.handle";
   return nullptr;
 }

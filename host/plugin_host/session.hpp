@@ -17,6 +17,7 @@
 #include "model/feedback.hpp"
 #include "model/plugin.hpp"
 #include "model/rule.hpp"
+#include "model/rule_row.hpp"
 #include "model/series_table.hpp"
 #include "model/signal.hpp"
 #include "model/ticket.hpp"
@@ -156,6 +157,11 @@ class Instance {
   virtual bool polled() const = 0;
   /// One pull. False: the input is at its end. Calls are serialised by the caller.
   virtual base::Result<bool> pull(base::Time deadline) = 0;
+  virtual bool queries() const { return false; }  ///< it answers questions of rules
+  /// Asks a question: `table` as the type's query_options declare it, defaults filled in. Blocks, at most a second
+  /// beyond `deadline`; several may be asked at a time. Fault::exhausted: the answer has more than `most_rows`.
+  virtual base::Result<model::RuleAnswer> query(const base::Value& table, std::uint32_t most_rows, base::Time at,
+                                                base::Time deadline);
 
   // --- detector ---
   struct LoadedRule {

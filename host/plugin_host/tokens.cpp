@@ -12,6 +12,8 @@ std::string_view to_string(CallKind kind) {
       return "upsert";
     case CallKind::handle:
       return "handle";
+    case CallKind::query:
+      return "query";
   }
   return "call";
 }

@@ -15,9 +15,7 @@
 
 namespace tocsin::plugin_host {
 
-class ResponseBox;
-
-enum class CallKind : std::uint8_t { pull, deliver, upsert, handle };
+enum class CallKind : std::uint8_t { pull, deliver, upsert, handle, query };
 std::string_view to_string(CallKind kind);
 
 /// What came of a call; one shape for all kinds, a pull or a request fills only status and text.
@@ -27,8 +25,8 @@ struct Call {
   CallKind kind = CallKind::pull;
   base::Time deadline{};
   std::function<void(Answer)> done;
-  std::shared_ptr<ResponseBox> response;  ///< handle: what the plugin still writes to
-  runtime::Reactor::Id timer = 0;         ///< of its deadline; 0: not armed
+  std::shared_ptr<void> response;  ///< handle, query: what the plugin still writes to
+  runtime::Reactor::Id timer = 0;  ///< of its deadline; 0: not armed
 };
 
 /// Any thread.

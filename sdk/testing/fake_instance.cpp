@@ -1,5 +1,6 @@
 #include <cmath>
 #include <limits>
+#include <mutex>
 
 #include "abi_values.hpp"
 #include "state.hpp"
@@ -18,6 +19,29 @@ void response_header(tsn_response* to, tsn_str name, tsn_str value) {
 void response_body(tsn_response* to, tsn_bytes bytes) {
   static_cast<HttpResponse*>(to->ctx)->body += view(bytes);
 }
+
+/// Where query() puts its rows; the host's checks.
+struct QueryBox {
+  std::vector<QueryRow>& rows;
+  Time at;
+  std::uint32_t most;
+  std::mutex mutex = {};
+
+  static tsn_status add(tsn_query_rows* to, const tsn_label* labels, std::uint32_t count, double value, Time ts) {
+    auto& box = *static_cast<QueryBox*>(to->ctx);
+    QueryRow row;
+    for (std::uint32_t i = 0; i < count; ++i)
+      if (labels[i].value.n) row.labels.emplace(view(labels[i].name), view(labels[i].value));
+    row.value = value;
+    row.ts = ts ? ts : box.at;
+    const std::lock_guard lock(box.mutex);
+    for (const auto& known : box.rows)
+      if (known.labels == row.labels) return TSN_INVALID;
+    if (box.rows.size() >= box.most) return TSN_CARDINALITY;
+    box.rows.push_back(std::move(row));
+    return TSN_OK;
+  }
+};
 
 tsn_status declare_input(const tsn_inputs* inputs, const tsn_input* source, std::uint32_t* column, tsn_err*) {
   auto& program = *static_cast<FakeInstance::Program*>(inputs->ctx);
@@ -249,6 +273,26 @@ Answer FakeInstance::probe(std::string& report, const Upsert* dry_run, std::chro
   if (out.n > out.cap) host_.state_->report("lying_lengths", "the report is longer than its buffer");
   report.resize(std::min(out.n, out.cap));
   return answer_of("probe", status, err);
+}
+
+Answer FakeInstance::query(const Value& table, std::vector<QueryRow>& rows, std::chrono::nanoseconds time,
+                           std::uint32_t max_rows) {
+  rows.clear();
+  if (!type_.source || !type_.source->query) {
+    Answer missing;
+    missing.status = TSN_UNSUPPORTED;
+    return missing;
+  }
+  auto whole = completed_query(table, type_);
+  const auto token = new_token();
+  const tsn_query question{sizeof(tsn_query), max_rows, whole.view(), host_.now()};
+  QueryBox box{rows, host_.now(), max_rows};
+  tsn_query_rows to{sizeof(tsn_query_rows), 0, &box, &QueryBox::add};
+  tsn_err err;
+  const auto status = call_fenced(*host_.state_, "query", err, [&](tsn_err* error) {
+    return type_.source->query(self_, token, &question, &to, deadline(time), error);
+  });
+  return answered("query", token, status, err);
 }
 
 Answer FakeInstance::handle(const HttpRequest& request, std::chrono::nanoseconds time) {

@@ -218,6 +218,28 @@ bool takes_adapter(const tsn_type& type) {
 
 }  // namespace
 
+Value completed_query(const Value& query, const tsn_type& type) {
+  auto made = Value::table();
+  if (!type.source) return made;
+  std::vector<std::string> known;
+  for (std::uint32_t i = 0; i < type.source->query_option_count; ++i) {
+    const auto option = detail::read_element(type.source->query_options, type.source->query_option_stride, i);
+    const std::string& key = known.emplace_back(view(option.key));
+    if (const auto* given = query.find(key))
+      made.set(key, converted(*given, option.type, key));
+    else if (option.fallback.n)
+      made.set(key, converted(from_toml(view(option.fallback)), option.type, key));
+    else if (option.flags & TSN_OPT_REQUIRED)
+      bad("key \"" + key + "\" of a query to " + std::string(view(type.id)) + " is required");
+  }
+  Value whole = query;
+  const Config all(whole.view());
+  for (std::uint32_t i = 0; i < all.count(); ++i)
+    if (std::find(known.begin(), known.end(), all.key(i)) == known.end())
+      bad("unknown key \"" + std::string(all.key(i)) + "\" of a query to " + std::string(view(type.id)));
+  return made;
+}
+
 Value completed(const Value& config, const tsn_type& type) {
   auto made = Value::table();
   std::size_t known = 0;

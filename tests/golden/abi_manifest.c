@@ -77,3 +77,10 @@ struct tsn_abi_manifest_tickets {
 };
 EXPORT extern const struct tsn_abi_manifest_tickets tsn_abi_manifest_tickets;
 const struct tsn_abi_manifest_tickets tsn_abi_manifest_tickets = {0};
+
+struct tsn_abi_manifest_queries {
+  const tsn_query* query;
+  const tsn_query_rows* rows;
+};
+EXPORT extern const struct tsn_abi_manifest_queries tsn_abi_manifest_queries;
+const struct tsn_abi_manifest_queries tsn_abi_manifest_queries = {0};

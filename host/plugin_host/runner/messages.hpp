@@ -62,6 +62,14 @@ void fields(A& a, Exchange& x) {
     x.at);
 }
 template <class A>
+void fields(A& a, RuleAnswer::Row& x) {
+  a(x.value, x.labels, x.at);
+}
+template <class A>
+void fields(A& a, RuleAnswer& x) {
+  a(x.rows);
+}
+template <class A>
 void fields(A& a, Answered& x) {
   a(x.status, x.number, x.changed, x.text);
 }
@@ -133,6 +141,17 @@ struct ProbeParts {
 template <class A>
 void fields(A& a, ProbeParts& x) {
   a(x.dry_run, x.delivery, x.external_url, x.left);
+}
+
+struct QueryParts {
+  base::Value table;
+  std::uint32_t most_rows = 0;
+  base::Time at{};
+  base::Duration left{};
+};
+template <class A>
+void fields(A& a, QueryParts& x) {
+  a(x.table, x.most_rows, x.at, x.left);
 }
 
 struct HandleParts {

@@ -95,6 +95,25 @@ Result<std::string> RemoteInstance::probe(const model::Delivery* dry_run, const 
   return secrets_.masked(report.substr(0, 128 * 1024));
 }
 
+Result<model::RuleAnswer> RemoteInstance::query(const base::Value& table, std::uint32_t most_rows, base::Time at,
+                                                base::Time deadline) {
+  if (!queries()) return Instance::query(table, most_rows, at, deadline);
+  QueryParts parts{table, most_rows, at, std::max(deadline - port_.clock().now(), base::Duration(0))};
+  auto process = up(std::chrono::steady_clock::now() + std::min(parts.left, parts_.limits.control));
+  if (!process) return fail(Fault::unavailable, name() + ": its runner is not there");
+  Writer content;
+  content(parts);
+  const Answered answer = ask(*process, Kind::query, {content.bytes}, parts.left + parts_.limits.grace, "query");
+  if (answer.end != Link::End::answered) return fail(died(*process, "query"));
+  Reader in(answer.content);
+  if (const auto asked = read_outcome(in); !asked) return fail(secrets_.masked(asked.error()));
+  model::RuleAnswer out;
+  in(out);
+  if (!in.good() || out.rows.size() > most_rows)
+    return fail(Fault::corrupt, name() + ": the runner's answer cannot be read");
+  return out;
+}
+
 Result<std::vector<ScriptRule>> RemoteInstance::read_script(Process& process, const std::string& file,
                                                             std::string_view text) {
   Writer content;

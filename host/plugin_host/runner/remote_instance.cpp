@@ -128,6 +128,7 @@ Result<void> RemoteInstance::make(Process& process) {
   polled_ = in.value<std::uint8_t>() != 0;
   syncs_ = in.value<std::uint8_t>() != 0;
   probes_ = in.value<std::uint8_t>() != 0;
+  queries_ = in.value<std::uint8_t>() != 0;
   return {};
 }
 

@@ -79,6 +79,9 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   ProcessStatus process_status() const override;
   bool polled() const override { return polled_; }
   base::Result<bool> pull(base::Time deadline) override;
+  bool queries() const override { return queries_; }
+  base::Result<model::RuleAnswer> query(const base::Value& table, std::uint32_t most_rows, base::Time at,
+                                        base::Time deadline) override;
   base::Result<std::vector<LoadedRule>> load_script(const std::string& file, std::string_view text) override;
   void unload_script(const std::string& file) override;
   base::Result<void*> compile(const model::Rule& rule, void* script, const tsn_inputs& inputs) override;
@@ -173,7 +176,7 @@ class RemoteInstance final : public Instance, public Tenant, public std::enable_
   Port& port_;
   const std::uint32_t number_;
   AgentInlet inlet_;
-  std::atomic<bool> polled_{false}, syncs_{false}, probes_{false};
+  std::atomic<bool> polled_{false}, syncs_{false}, probes_{false}, queries_{false};
   Secrets secrets_;
   Account usage_;
 

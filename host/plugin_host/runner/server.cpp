@@ -109,6 +109,7 @@ void Server::dispatch(const Frame& frame, std::string_view content) {
       return later(frame, content, &Server::handle);
     case Kind::sync:
     case Kind::probe:
+    case Kind::query:
       return later(frame, content, &Server::look);
     default:
       return later(frame, content, &Server::control);
@@ -160,7 +161,7 @@ void Server::create(const Frame& frame, std::string_view content) {
                               std::make_unique<LinkInlet>(link_, frame.instance));
   Writer out = outcome(made);
   if (made) {
-    out((*made)->polled(), (*made)->syncs(), (*made)->probes());
+    out((*made)->polled(), (*made)->syncs(), (*made)->probes(), (*made)->queries());
     std::lock_guard lock(mutex_);
     instances_[frame.instance] = *made;
   }
@@ -299,6 +300,14 @@ void Server::look(const Frame& frame, std::string_view content) {
     base::Duration left{};
     in(left);
     return link_.answer(frame, outcome(at->sync(port_.clock().now() + left)).bytes);
+  }
+  if (static_cast<Kind>(frame.kind) == Kind::query) {
+    QueryParts parts;
+    in(parts);
+    auto answer = at->query(parts.table, parts.most_rows, parts.at, port_.clock().now() + parts.left);
+    Writer out = outcome(answer);
+    if (answer) out(*answer);
+    return link_.answer(frame, out.bytes);
   }
   ProbeParts parts;
   in(parts);

@@ -51,6 +51,7 @@ enum class Kind : std::uint16_t {
   handle,   ///< answered by `done`, later
   sync,
   probe,
+  query,
   // Runner → agent.
   answer = 64,  ///< to a call whose answer does not fit into its slot
   done,         ///< what came of a deliver, upsert or handle; id is the call's

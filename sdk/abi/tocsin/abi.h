@@ -698,6 +698,25 @@ typedef struct tsn_rule_sink {
 
 /* ---- vtables of the kinds ---------------------------------------------------------------------------------------- */
 
+/* A question that a rule asks of a source. Valid until query() returns. */
+typedef struct tsn_query {
+  uint32_t size;
+  uint32_t max_rows;      /* an answer with more rows is refused: the question is too wide */
+  const tsn_value* table; /* the question's keys, checked against query_options, defaults filled in */
+  int64_t at;             /* the instant it is asked for */
+} tsn_query;
+
+/* Where the rows of an answer go. Passed in by the host, filled while query() runs, or later before complete(). [any],
+ * one call at a time. Each label set stands for itself: the rule judges every row on its own. */
+typedef struct tsn_query_rows {
+  uint32_t size;
+  uint32_t reserved;
+  void* ctx;
+  /* Appends a row. Labels in any order, empty values are dropped; ts 0: tsn_query.at; NaN: the row has no value. A second
+   * row with the same labels is TSN_INVALID. TSN_CARDINALITY beyond max_rows: give up, the host says why. */
+  tsn_status (*add)(struct tsn_query_rows*, const tsn_label* labels, uint32_t count, double value, int64_t ts);
+} tsn_query_rows;
+
 /* Signals in. A source is pulled every `every`, or lives from its own threads, watches, timers or routes. */
 typedef struct tsn_source_vtable {
   uint32_t size;
@@ -705,8 +724,18 @@ typedef struct tsn_source_vtable {
   /* [seq] Reads what there is and submits it. deadline: instant after which the host counts it as hung. TSN_END: there
    * is no more. Null: the source is not polled. May return TSN_PENDING; result of complete(): none. */
   tsn_status (*pull)(void* self, tsn_token, int64_t deadline, tsn_err*);
+  /* Keys of a rule's `query` table beyond `source`. The first is the question itself, where it is given as one text. */
+  const tsn_option* query_options;
+  uint32_t query_option_count, query_option_stride;
+  /* [any] Answers a question, and changes nothing on the other side. TSN_INVALID: the question can never be answered as
+   * it stands (err names the place in it); TSN_RETRY or TSN_FAILED: not now. result of complete(): none; the rows were
+   * added before. Null: the source answers no questions (and TSN_SOURCE_QUERIES is not set). */
+  tsn_status (*query)(void* self, tsn_token, const tsn_query*, tsn_query_rows* out, int64_t deadline, tsn_err*);
 } tsn_source_vtable;
-enum { TSN_SOURCE_REPLAYS = 1u /* honours `replay` of tsn_create: reads its files once to the end, then TSN_END */ };
+enum {
+  TSN_SOURCE_REPLAYS = 1u, /* honours `replay` of tsn_create: reads its files once to the end, then TSN_END */
+  TSN_SOURCE_QUERIES = 2u  /* has query() */
+};
 
 /* The host makes one instance for each shard, so a detector needs no lock. */
 typedef struct tsn_detector_vtable {
@@ -834,7 +863,7 @@ typedef const tsn_plugin* (*tsn_plugin_entry_fn)(void);
 
 /* Section `.note.tocsin` holds one ELF note (name "Tocsin", type TSN_NOTE_DESCRIPTOR) whose description is UTF-8 JSON:
  *   {"abi":1,"types":[{"id":"","version":"","doc":"","kinds":["source"],"needs":["network"],
- *     "options":[OPTION…],"rule_options":[OPTION…],
+ *     "options":[OPTION…],"rule_options":[OPTION…],"query_options":[OPTION…],
  *     "signals":[{"name":"","unit":"","labels":"","doc":""}],"routes":[{"method":"","path":"","doc":""}],
  *     "address_field":"","features":{"source":0,"detector":0,"notifier":0},"extension":""}]}
  * where OPTION is {"key":"","type":4,"flags":0,"default":"","min":"","max":"","choices":"","doc":""} with the numbers of

@@ -124,6 +124,7 @@ constexpr void write_type(JsonWriter& out) {
   write_texts(out, "needs", D::needs);
   write_objects(out, "options", D::options);
   write_objects(out, "rule_options", D::rule_options);
+  write_objects(out, "query_options", D::query_options);
   write_objects(out, "signals", D::signals);
   write_objects(out, "routes", D::routes);
   out.member("address_field", view(D::address_field));

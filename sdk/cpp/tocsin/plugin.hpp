@@ -12,6 +12,7 @@
 #include "tocsin/http.hpp"
 #include "tocsin/incident.hpp"
 #include "tocsin/note.hpp"
+#include "tocsin/query.hpp"
 #include "tocsin/status.hpp"
 #include "tocsin/token.hpp"
 #include "tocsin/traits.hpp"
@@ -30,6 +31,10 @@ constexpr tsn_source_vtable make_source() {
   out.size = sizeof out;
   out.features = Declared<T>::source_features;
   if constexpr (Polls<T>) out.pull = &SourceCalls<T>::pull;
+  out.query_options = data_or_null(Declared<T>::query_options);
+  out.query_option_count = static_cast<std::uint32_t>(Declared<T>::query_options.size());
+  out.query_option_stride = sizeof(tsn_option);
+  if constexpr (Queries<T>) out.query = &SourceCalls<T>::query;
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include "tocsin/detector.hpp"
 #include "tocsin/http.hpp"
 #include "tocsin/incident.hpp"
+#include "tocsin/query.hpp"
 #include "tocsin/token.hpp"
 
 namespace tsn::detail {
@@ -21,6 +22,12 @@ template <class T>
 concept PollsUntil = requires(T t, Batch& batch, Deadline deadline) { t.poll(batch, deadline); };
 template <class T>
 concept Polls = PollsUntil<T> || requires(T t, Batch& batch) { t.poll(batch); };
+
+template <class T>
+concept QueriesLater =
+    requires(T t, const Query& q, QueryRows& out, Token& token, Deadline d) { t.query(q, out, token, d); };
+template <class T>
+concept Queries = QueriesLater<T> || requires(T t, const Query& q, QueryRows& out, Deadline d) { t.query(q, out, d); };
 
 template <class T>
 concept DeliversLater =
@@ -92,7 +99,7 @@ consteval tsn_kind kinds_of() {
   if (Delivers<T>) kinds |= TSN_KIND_NOTIFIER;
   if (Upserts<T>) kinds |= TSN_KIND_TRACKER;
   // A source need not be polled: one that pushes from its own threads, timers or routes declares its signals.
-  if (Polls<T> || requires { T::signals; } || (Handles<T> && kinds == 0)) kinds |= TSN_KIND_SOURCE;
+  if (Polls<T> || Queries<T> || requires { T::signals; } || (Handles<T> && kinds == 0)) kinds |= TSN_KIND_SOURCE;
   return kinds;
 }
 
@@ -148,6 +155,14 @@ struct Declared {
     else
       return std::array<tsn_option, 0>{};
   }();
+  static constexpr auto query_options = [] {
+    if constexpr (requires { T::query_options; })
+      return to_array<tsn_option>(T::query_options);
+    else
+      return std::array<tsn_option, 0>{};
+  }();
+  static_assert(!Queries<T> || query_options.size() > 0,
+                "query() needs `static constexpr tsn::Option query_options[]`");
   static constexpr auto signals = [] {
     if constexpr (requires { T::signals; })
       return to_array<tsn_signal_doc>(T::signals);
@@ -195,9 +210,9 @@ struct Declared {
                 "this type has several kinds: declare source_features, detector_features or notifier_features");
   static constexpr std::uint32_t source_features = [] {
     if constexpr (requires { T::source_features; })
-      return std::uint32_t{T::source_features};
+      return std::uint32_t{T::source_features} | (Queries<T> ? TSN_SOURCE_QUERIES : 0u);
     else
-      return kinds & TSN_KIND_SOURCE ? plain_features : 0;
+      return (kinds & TSN_KIND_SOURCE ? plain_features : 0) | (Queries<T> ? TSN_SOURCE_QUERIES : 0u);
   }();
   static constexpr std::uint32_t detector_features = [] {
     if constexpr (requires { T::detector_features; })

@@ -137,26 +137,6 @@ struct Common {
   }
 };
 
-template <class T>
-struct SourceCalls {
-  static tsn_status pull(void* self, tsn_token, std::int64_t deadline, tsn_err* err) noexcept {
-    return sequential<T>(self, err, [&](Instance<T>& in) -> Status {
-      if (!in.batch) in.batch = std::make_unique<Batch>(in.session);
-      // What the host refused last time goes first; until it is taken nothing new is read.
-      if (!in.batch->empty())
-        if (auto kept = in.batch->submit(); !kept.status) return kept.status;
-      auto status = as_status([&] {
-        if constexpr (PollsUntil<T>)
-          return in.object->poll(*in.batch, Deadline{deadline});
-        else
-          return in.object->poll(*in.batch);
-      });
-      auto last = in.batch->submit();
-      return last.status || !(status == ok || status == end) ? status : last.status;
-    });
-  }
-};
-
 /// Calls `call(token)`, then settles who answers: the status if the token is still here, its new owner otherwise.
 template <class Call>
 Status settle(Session& session, tsn_token id, Call&& call) {
@@ -179,6 +159,42 @@ Status settle(Session& session, tsn_token id, Call&& call) {
     throw;
   }
 }
+
+template <class T>
+struct SourceCalls {
+  static tsn_status pull(void* self, tsn_token, std::int64_t deadline, tsn_err* err) noexcept {
+    return sequential<T>(self, err, [&](Instance<T>& in) -> Status {
+      if (!in.batch) in.batch = std::make_unique<Batch>(in.session);
+      // What the host refused last time goes first; until it is taken nothing new is read.
+      if (!in.batch->empty())
+        if (auto kept = in.batch->submit(); !kept.status) return kept.status;
+      auto status = as_status([&] {
+        if constexpr (PollsUntil<T>)
+          return in.object->poll(*in.batch, Deadline{deadline});
+        else
+          return in.object->poll(*in.batch);
+      });
+      auto last = in.batch->submit();
+      return last.status || !(status == ok || status == end) ? status : last.status;
+    });
+  }
+  static tsn_status query(void* self, tsn_token id, const tsn_query* from, tsn_query_rows* to, std::int64_t at,
+                          tsn_err* err) noexcept {
+    auto& in = instance_of<T>(self);
+    const Entered entered(&in.session);
+    return barrier(err, [&] {
+      const Query question(from);
+      QueryRows rows(to);
+      const Deadline deadline{at};
+      return settle(in.session, id, [&]([[maybe_unused]] Token& token) {
+        if constexpr (QueriesLater<T>)
+          return in.object->query(question, rows, token, deadline);
+        else
+          return in.object->query(question, rows, deadline);
+      });
+    });
+  }
+};
 
 template <class T>
 struct NotifierCalls {

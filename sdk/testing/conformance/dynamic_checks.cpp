@@ -40,7 +40,7 @@ void check_sizes(const tsn_type& type, const std::string& id, Findings& found) {
       found.expect(vtable->size >= least, "zero_sizes", id,
                    std::string(name) + ".size is " + std::to_string(vtable->size));
   };
-  sized(type.source, sizeof(tsn_source_vtable), "tsn_source_vtable");
+  sized(type.source, offsetof(tsn_source_vtable, query_options), "tsn_source_vtable");
   sized(type.detector, offsetof(tsn_detector_vtable, extension), "tsn_detector_vtable");
   sized(type.notifier, offsetof(tsn_notifier_vtable, address_field), "tsn_notifier_vtable");
   sized(type.tracker, offsetof(tsn_tracker_vtable, sync), "tsn_tracker_vtable");

@@ -98,6 +98,13 @@ struct GivenExchange {
   std::int64_t took = 0;
 };
 
+/// What a query answered.
+struct QueryRow {
+  std::map<std::string, std::string> labels;
+  double value = 0;
+  Time ts = 0;
+};
+
 /// A breach of the contract, by the name that `tocsin plugin check` gives to it.
 struct Breach {
   const char* defect = "";
@@ -206,6 +213,9 @@ class FakeInstance {
   /// What it found is in `report`. TSN_UNSUPPORTED where the type has none.
   Answer probe(std::string& report, const Upsert* dry_run = nullptr,
                std::chrono::nanoseconds time = std::chrono::seconds(10));
+  /// TSN_UNSUPPORTED where the source answers no questions. `table` is completed with the declared defaults.
+  Answer query(const Value& table, std::vector<QueryRow>& rows,
+               std::chrono::nanoseconds time = std::chrono::seconds(10), std::uint32_t max_rows = 1000);
   Answer handle(const HttpRequest& request, std::chrono::nanoseconds time = std::chrono::seconds(10));
 
   /// The same in two halves, for plugins that answer later: the token of a call that is pending, then its answer.

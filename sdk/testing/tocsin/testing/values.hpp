@@ -21,6 +21,9 @@ Value copy(const tsn_value& value);
 /// missing REQUIRED option, an unknown key or a wrong type.
 Value completed(const Value& config, const tsn_type& type);
 
+/// The same for a rule's `query` table, by the source's query_options.
+Value completed_query(const Value& query, const tsn_type& type);
+
 /// "1h30m" in nanoseconds; "64KiB" in bytes. Throws std::invalid_argument.
 std::int64_t parse_duration(std::string_view text);
 std::int64_t parse_size(std::string_view text);
