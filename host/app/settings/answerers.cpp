@@ -17,10 +17,11 @@ const model::PluginType& store_type() {
     model::PluginType out;
     out.id = Answerers::store;
     out.source_features = model::source_queries;
-    out.query_options = {{.key = "sql",
-                          .type = base::OptionType::string,
-                          .required = true,
-                          .doc = "One SELECT; `value`, or else the first column of numbers, is judged, the others are labels."}};
+    out.query_options = {
+        {.key = "sql",
+         .type = base::OptionType::string,
+         .required = true,
+         .doc = "One SELECT; `value`, or else the first column of numbers, is judged, the others are labels."}};
     return out;
   }();
   return type;
@@ -61,9 +62,9 @@ bool Answerers::check(model::Rule& rule, Diagnostics& diagnostics) const {
   if (at == sources_.rend()) {
     std::vector<std::string> names;
     for (const Source& source : sources_) names.push_back(source.name);
-    config::error_at(diagnostics, place,
-                     where + ": there is no [source." + rule.query_source + "]" +
-                         config::did_you_mean(rule.query_source, names));
+    config::error_at(
+        diagnostics, place,
+        where + ": there is no [source." + rule.query_source + "]" + config::did_you_mean(rule.query_source, names));
     return false;
   }
   if (!at->type) {
