@@ -43,13 +43,19 @@ std::span<const Option> statistics_options() {
       {.key = "metric",
        .type = table,
        .doc = "By metric type: another question, or one of your own.",
-       .children = {{.key = "*",
-                     .type = table,
-                     .doc = "LATENCY_P99_MS, or a type of your own.",
-                     .children = {{.key = "enabled", .type = boolean, .fallback = "true", .doc = "false: not captured."},
-                                  {.key = "loader", .type = string, .doc = "Loader code; STATS-CUSTOM for a type of your own."},
-                                  {.key = "source", .type = string, .doc = "The [source.X] that is asked; default the first of its plugin."},
-                                  {.key = "query", .type = table, .doc = "The question, by the keys of its source.", .children = {{.key = "*", .type = any}}}}}}},
+       .children =
+           {{.key = "*",
+             .type = table,
+             .doc = "LATENCY_P99_MS, or a type of your own.",
+             .children = {{.key = "enabled", .type = boolean, .fallback = "true", .doc = "false: not captured."},
+                          {.key = "loader", .type = string, .doc = "Loader code; STATS-CUSTOM for a type of your own."},
+                          {.key = "source",
+                           .type = string,
+                           .doc = "The [source.X] that is asked; default the first of its plugin."},
+                          {.key = "query",
+                           .type = table,
+                           .doc = "The question, by the keys of its source.",
+                           .children = {{.key = "*", .type = any}}}}}}},
   };
   return options;
 }
@@ -81,9 +87,9 @@ class Reader {
     Statistic metric{member.key, "STATS-CUSTOM", {}, {}, Value()};
     change(metric, member.value);
     if (metric.source.empty() || metric.question.is_null()) {
-      return config::error_at(diagnostics_, member.key_place,
-                              "[statistics.metric." + member.key +
-                                  "] needs `source` and `query`: it is none of the shipped ones");
+      return config::error_at(
+          diagnostics_, member.key_place,
+          "[statistics.metric." + member.key + "] needs `source` and `query`: it is none of the shipped ones");
     }
     take(std::move(metric), diagnostics_);
   }

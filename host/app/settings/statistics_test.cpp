@@ -19,10 +19,11 @@ class Asking : public Trial {
                          .query_options = {Option{.key = "expr", .type = string, .required = true, .doc = "PromQL."},
                                            Option{.key = "delay", .type = duration, .fallback = "\"0s\""}},
                          .source_features = model::source_queries}});
-    plugins_.push_back({{.id = "elasticsearch",
-                         .kinds = model::kind_source,
-                         .query_options = {Option{.key = "query", .type = any}, Option{.key = "over", .type = duration}},
-                         .source_features = model::source_queries}});
+    plugins_.push_back(
+        {{.id = "elasticsearch",
+          .kinds = model::kind_source,
+          .query_options = {Option{.key = "query", .type = any}, Option{.key = "over", .type = duration}},
+          .source_features = model::source_queries}});
   }
   static const model::Rule* find(const Loaded& loaded, const std::string& name) {
     const auto at = std::ranges::find(loaded.rules, name, &model::Rule::name);
@@ -62,8 +63,8 @@ TEST_F(Asking, ShippedRulesAskWhereWhatTheyAskIsConfigured) {
 }
 
 TEST_F(Asking, OnPostgresShippedRulesAskTheStore) {
-  const Loaded loaded = load(
-      "[rules]\npack='default'\n[source.generator]\n[storage]\nurl='postgres://tocsin@db/tocsin'");
+  const Loaded loaded =
+      load("[rules]\npack='default'\n[source.generator]\n[storage]\nurl='postgres://tocsin@db/tocsin'");
   for (const char* name : {"signal_failure_rate_high", "zero_signals_ingested", "authentication_failure_cluster"}) {
     ASSERT_TRUE(find(loaded, name)) << name;
     EXPECT_EQ(find(loaded, name)->query_source, "store") << name;
@@ -84,10 +85,12 @@ TEST_F(Asking, StatisticsAreCapturedWhereTheirSourceIsConfigured) {
 
 TEST_F(Asking, StatisticsAreChangedAddedAndLeftOut) {
   std::string text = "[source.prom]\nplugin='prometheus'\n[statistics]\nevery='1m'\n";
-  for (const char* name : {"LATENCY_P99_MS", "THROUGHPUT_REQ_PER_SEC", "CPU_USAGE_PERCENT", "MEMORY_USAGE_PERCENT", "POD_RESTARTS_5MIN"})
+  for (const char* name :
+       {"LATENCY_P99_MS", "THROUGHPUT_REQ_PER_SEC", "CPU_USAGE_PERCENT", "MEMORY_USAGE_PERCENT", "POD_RESTARTS_5MIN"})
     text += std::string("[statistics.metric.") + name + "]\nenabled=false\n";
-  text += "[statistics.metric.UPTIME_PERCENT_5MIN]\nquery={expr='100 * avg(up)'}\n"
-          "[statistics.metric.QUEUE_LENGTH]\nloader='STATS-QUEUE'\nsource='prom'\nquery={expr='sum(queue)'}\n";
+  text +=
+      "[statistics.metric.UPTIME_PERCENT_5MIN]\nquery={expr='100 * avg(up)'}\n"
+      "[statistics.metric.QUEUE_LENGTH]\nloader='STATS-QUEUE'\nsource='prom'\nquery={expr='sum(queue)'}\n";
   const Loaded loaded = load(text);
   EXPECT_EQ(says(loaded), "");
   EXPECT_EQ(types(loaded), "UPTIME_PERCENT_5MIN STATS-AVAIL PROMETHEUS\nQUEUE_LENGTH STATS-QUEUE PROMETHEUS\n");
@@ -96,10 +99,12 @@ TEST_F(Asking, StatisticsAreChangedAddedAndLeftOut) {
 }
 
 TEST_F(Asking, AStatisticThatCannotBeAskedIsNamedWithItsPlace) {
-  EXPECT_EQ(says("[route]\n[source.prom]\nplugin='prometheus'\n[statistics.metric.QUEUE]\nsource='prom'"),
-            "agent.toml:4:20: error: [statistics.metric.QUEUE] needs `source` and `query`: it is none of the shipped ones\n");
-  EXPECT_EQ(says("[route]\n[source.prom]\nplugin='prometheus'\n[statistics.metric.QUEUE]\nsource='pron'\nquery={expr='x'}"),
-            "agent.toml:6:7: error: [statistics.metric.QUEUE]: there is no [source.pron]; did you mean \"prom\"?\n");
+  EXPECT_EQ(
+      says("[route]\n[source.prom]\nplugin='prometheus'\n[statistics.metric.QUEUE]\nsource='prom'"),
+      "agent.toml:4:20: error: [statistics.metric.QUEUE] needs `source` and `query`: it is none of the shipped ones\n");
+  EXPECT_EQ(
+      says("[route]\n[source.prom]\nplugin='prometheus'\n[statistics.metric.QUEUE]\nsource='pron'\nquery={expr='x'}"),
+      "agent.toml:6:7: error: [statistics.metric.QUEUE]: there is no [source.pron]; did you mean \"prom\"?\n");
 }
 
 }  // namespace
