@@ -208,11 +208,12 @@ struct Declared {
   }();
   static_assert(plain_features == 0 || (kinds & (kinds - 1)) == 0,
                 "this type has several kinds: declare source_features, detector_features or notifier_features");
+  static constexpr std::uint32_t answering = Queries<T> ? std::uint32_t{TSN_SOURCE_QUERIES} : 0;
   static constexpr std::uint32_t source_features = [] {
     if constexpr (requires { T::source_features; })
-      return std::uint32_t{T::source_features} | (Queries<T> ? TSN_SOURCE_QUERIES : 0u);
+      return std::uint32_t{T::source_features} | answering;
     else
-      return (kinds & TSN_KIND_SOURCE ? plain_features : 0) | (Queries<T> ? TSN_SOURCE_QUERIES : 0u);
+      return (kinds & TSN_KIND_SOURCE ? plain_features : 0) | answering;
   }();
   static constexpr std::uint32_t detector_features = [] {
     if constexpr (requires { T::detector_features; })
