@@ -20,6 +20,8 @@
 #include "app/instance_factory.hpp"
 #include "app/plugin_metrics.hpp"
 #include "app/port.hpp"
+#include "app/query_loop.hpp"
+#include "app/questions.hpp"
 #include "app/row_rule_loop.hpp"
 #include "app/tracker_desk.hpp"
 #include "app/version.hpp"
@@ -132,7 +134,9 @@ struct Agent::Impl {
   std::unique_ptr<ActionLinks> links;
   std::unique_ptr<Fleet> fleet;
   std::unique_ptr<HeartbeatWatch> heartbeats;
+  std::unique_ptr<Questions> questions;
   std::unique_ptr<RowRuleLoop> row_rules;
+  std::unique_ptr<QueryLoop> queries;
   std::unique_ptr<Watchdog> watchdog;
   std::unique_ptr<Fellows> fellows;
   std::unique_ptr<DecidingLease> lease;
@@ -243,7 +247,12 @@ base::Result<void> Agent::Impl::make_pipeline() {
   fleet_parts.crashes = crashes.get();
   fleet = std::make_unique<Fleet>(std::move(fleet_parts));
   heartbeats = std::make_unique<HeartbeatWatch>(*pipeline, clock);
-  row_rules = std::make_unique<RowRuleLoop>(*pipeline, clock, metrics);
+  questions = std::make_unique<Questions>(
+      Questions::Parts{store.get(), &clock, &metrics, [this](const std::string& full) { return fleet->instance(full); },
+                       [this](const std::string& plugin) { return configuration.answering(plugin); }});
+  row_rules = std::make_unique<RowRuleLoop>(*pipeline, *questions, clock, metrics);
+  queries =
+      std::make_unique<QueryLoop>(*pipeline, *questions, detectors->for_shard(Detectors::answers), clock, metrics);
   fellows = std::make_unique<Fellows>(
       Fellows::Parts{pipeline.get(), agent.name, agent.http.external_url, std::string(tocsin_version)});
   watchdog = std::make_unique<Watchdog>(Watchdog::Parts{pipeline.get(), &clock, &series, &metrics, settings.shards});
@@ -274,6 +283,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.metrics = &metrics;
   back.heartbeats = heartbeats.get();
   back.row_rules = row_rules.get();
+  back.queries = queries.get();
   back.trackers = trackers.get();
   back.rules = [this] { return configuration.rules(); };
   back.routing = [this] { return configuration.routing(); };
@@ -286,7 +296,8 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.cluster = options.cluster;
   back.decider = [this] { return lease->decider(); };
   backend = std::make_unique<Backend>(std::move(back));
-  TRY(const auto problems, pipeline->start(all_rules(), std::move(restored)));
+  TRY(auto problems, pipeline->start(all_rules(), std::move(restored)));
+  for (auto& problem : queries->set(configuration.rules())) problems.push_back(std::move(problem));
   for (const auto& problem : problems) telemetry::log_error("rules", problem.rule + ": " + problem.error.message());
   port->set_pipeline(pipeline.get());
   feedback = std::make_unique<Feedback>(Feedback::Parts{
@@ -450,6 +461,7 @@ base::Result<void> Agent::Impl::begin_duties() {
   lease->start();
   TRY_VOID(heartbeats->start(configuration.heartbeats()));
   row_rules->start();
+  queries->start();
   watchdog->set(configuration.watchdog());
   fellows->start();
   return {};
@@ -514,6 +526,7 @@ void Agent::Impl::stop() {
       [this] {
         if (fellows) fellows->stop();
         if (watchdog) watchdog->stop();
+        if (queries) queries->stop();
         if (row_rules) row_rules->stop();
         if (heartbeats) heartbeats->stop();
         if (lease) lease->stop();
@@ -542,7 +555,9 @@ void Agent::Impl::stop() {
       [this] {
         if (reactor) reactor->stop();
       },
-      [this] { server.reset(), backend.reset(), fellows.reset(), row_rules.reset(), heartbeats.reset(); },
+      [this] {
+        server.reset(), backend.reset(), fellows.reset(), queries.reset(), row_rules.reset(), heartbeats.reset();
+      },
       [this] { lease.reset(), fleet.reset(), links.reset(), pipeline.reset(), watchdog.reset(), detectors.reset(); },
       [this] { trackers.reset(), factory.reset(), port.reset(), exchanges.reset(); },
       [this] { journal.reset(), store.reset(), lock.reset(); },
@@ -620,12 +635,16 @@ bool Agent::Impl::directory_differs() {
 }
 
 Detectors::Running Agent::Impl::running() {
-  return {configuration.rules(), [this](const Detectors::OnShard& visit) { pipeline->each_shard(visit); }};
+  return {configuration.rules(), [this](const Detectors::OnShard& visit) {
+            pipeline->each_shard(visit);
+            queries->visit([&](detection::Exchangeable& judge) { visit(Detectors::answers, judge); });
+          }};
 }
 
-/// The configured ones, and what the agent judges itself by.
+/// What shards judge: the configured ones that ask nobody, and what the agent judges itself by.
 std::vector<model::SharedRule> Agent::Impl::all_rules() const {
   auto rules = configuration.rules();
+  std::erase_if(rules, [](const auto& rule) { return !rule->query_source.empty(); });
   rules.push_back(Watchdog::rule());
   return rules;
 }
@@ -633,9 +652,11 @@ std::vector<model::SharedRule> Agent::Impl::all_rules() const {
 std::vector<std::string> Agent::Impl::apply_rules() {
   std::vector<std::string> lines;
   for (const auto& finding : configuration.read_scripts(*detectors)) lines.push_back(finding.text());
-  const auto rules = all_rules();
-  for (const auto& problem : pipeline->set_rules(rules)) lines.push_back(problem.rule + ": " + problem.error.message());
-  lines.push_back(std::to_string(rules.size() - 1) + " rules");
+  const auto rules = configuration.rules();
+  auto problems = pipeline->set_rules(all_rules());
+  for (auto& problem : queries->set(rules)) problems.push_back(std::move(problem));
+  for (const auto& problem : problems) lines.push_back(problem.rule + ": " + problem.error.message());
+  lines.push_back(std::to_string(rules.size()) + " rules");
   return lines;
 }
 

@@ -93,6 +93,7 @@ base::Result<std::vector<api::SeriesInfo>> Backend::series(const std::string& pa
 std::vector<api::RuleInfo> Backend::rules() {
   std::map<std::string, detection::RuleStatus> by_name;
   for (auto& status : parts_.pipeline->rule_status()) by_name[status.rule] = status;
+  for (auto& status : parts_.queries->status()) by_name[status.rule] = status;
   std::vector<api::RuleInfo> answer;
   for (const auto& rule : parts_.rules()) {
     const auto& status = by_name[rule->name];

@@ -15,6 +15,7 @@
 #include "app/detectors.hpp"
 #include "app/fleet.hpp"
 #include "app/heartbeat_watch.hpp"
+#include "app/query_loop.hpp"
 #include "app/row_rule_loop.hpp"
 #include "app/tracker_desk.hpp"
 #include "pipeline/pipeline.hpp"
@@ -34,6 +35,7 @@ class Backend final : public api::Backend {
     telemetry::Metrics* metrics = nullptr;
     HeartbeatWatch* heartbeats = nullptr;
     RowRuleLoop* row_rules = nullptr;
+    QueryLoop* queries = nullptr;
     TrackerDesk* trackers = nullptr;
     std::function<std::vector<model::SharedRule>()> rules;
     std::function<model::Routing()> routing;

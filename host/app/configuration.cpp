@@ -81,12 +81,15 @@ config::Diagnostics Configuration::read_scripts(Detectors& detectors) {
   const auto agent = this->agent();
   std::vector<settings::KnownPlugin> known;
   std::set<std::string> names;
+  std::vector<settings::Instance> instances;
   {
     std::lock_guard lock(mutex_);
     known = known_;
+    instances = loaded_.instances;
     for (const auto& rule : loaded_.rules) names.insert(rule.name);
   }
   const settings::FindDetector find = [&](const std::string& id) { return settings::find_type(known, id); };
+  const settings::Answerers answerers(instances, known, agent);
   const std::string seen = signature();
   std::vector<model::Rule> rules;
   std::map<std::string, ScriptRules> scripts;
@@ -118,7 +121,7 @@ config::Diagnostics Configuration::read_scripts(Detectors& detectors) {
       origin.script_file = file;
       origin.script = made.hash;
       auto rule = settings::rule_from_table(table, origin, find, diagnostics);
-      if (!rule) continue;
+      if (!rule || !answerers.check(*rule, diagnostics)) continue;
       if (!names.insert(rule->name).second) {
         diagnostics.push_back(
             error_in(file, "rule \"" + rule->name + "\" is defined already; rules need different names"));
@@ -206,6 +209,11 @@ std::optional<settings::Watchdog> Configuration::watchdog() const {
   config::Diagnostics diagnostics;
   auto now = settings::read_watchdog(loaded_.watchdog_section, environment_, diagnostics);
   return config::has_errors(diagnostics) ? loaded_.watchdog : now;
+}
+
+std::string Configuration::answering(const std::string& plugin) const {
+  std::lock_guard lock(mutex_);
+  return settings::Answerers(loaded_.instances, known_, loaded_.agent).instance_of(plugin);
 }
 
 std::vector<std::string> Configuration::files() const {

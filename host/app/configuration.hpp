@@ -47,6 +47,8 @@ class Configuration {
   std::vector<model::Heartbeat> heartbeats() const;
   std::optional<settings::Watchdog> watchdog() const;
   std::vector<Wanted> wanted() const;
+  /// The first configured source of a plugin that answers questions; empty: none.
+  std::string answering(const std::string& plugin) const;
   std::vector<std::string> files() const;
   /// The settings in force in the other form they came in; empty: they are an agent.toml.
   std::string shown() const;

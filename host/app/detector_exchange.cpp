@@ -143,7 +143,7 @@ base::Result<void> Detectors::try_rules(const std::string& detector, Site& reade
 base::Result<void> Detectors::switch_shards(const std::string& detector, Sites& fresh, const Running& running) {
   std::vector<std::uint32_t> switched;
   base::Result<void> result;
-  running.each_shard([&](std::uint32_t index, detection::Shard& shard) {
+  running.each_shard([&](std::uint32_t index, detection::Exchangeable& judge) {
     const auto next = fresh.find(index);
     if (!result || next == fresh.end()) return;
     Site& old = *sites_.find({detector, index})->second;  // changed by this thread's caller alone, which waits
@@ -151,15 +151,15 @@ base::Result<void> Detectors::switch_shards(const std::string& detector, Sites& 
     std::string remark;
     result = plugin_host::pass_state(*old.instance, *site.instance, remark);
     if (result) result = site.instance->start({});
-    if (result) result = shard.exchange(*old.adapter, *site.adapter);
+    if (result) result = judge.exchange(*old.adapter, *site.adapter);
     if (!result) return;
     if (!remark.empty()) telemetry::log_warn("detector." + detector, "took over " + remark);
     switched.push_back(index);
   });
   if (result) return result;
-  running.each_shard([&](std::uint32_t index, detection::Shard& shard) {
+  running.each_shard([&](std::uint32_t index, detection::Exchangeable& judge) {
     if (std::find(switched.begin(), switched.end(), index) == switched.end()) return;
-    auto back = shard.exchange(*fresh[index]->adapter, *sites_.find({detector, index})->second->adapter);
+    auto back = judge.exchange(*fresh[index]->adapter, *sites_.find({detector, index})->second->adapter);
     if (back) return;
     telemetry::log_error("detector." + detector, "cannot go back: " + back.error().message());
     std::lock_guard lock(mutex_);

@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "base/id.hpp"
+#include "detection/query_rules.hpp"
 
 namespace tocsin::app {
 
@@ -128,7 +129,10 @@ void* Detectors::script_of(Site& site, const model::Rule& rule) {
 
 base::Result<void> Detectors::try_compile(const model::Rule& rule) {
   TRY(Site * reader, site(rule.detector, shards_));
-  return trial_compile(*reader->adapter, rule);
+  if (rule.query_source.empty()) return trial_compile(*reader->adapter, rule);
+  TRY(void* program, reader->adapter->compile(rule, detection::answer_inputs()));
+  reader->adapter->release(program);
+  return {};
 }
 
 detection::FindEvaluator Detectors::for_shard(std::uint32_t shard) {

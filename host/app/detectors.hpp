@@ -43,10 +43,13 @@ class Detectors {
             const CrashBook* crashes = nullptr);
   ~Detectors();
 
-  using OnShard = std::function<void(std::uint32_t index, detection::Shard& shard)>;
+  /// Beside the shards: who judges the answers of rules that ask.
+  static constexpr std::uint32_t answers = 0xffffffff;
+  using OnShard = std::function<void(std::uint32_t index, detection::Exchangeable& judge)>;
   struct Running {
     std::vector<model::SharedRule> rules;
-    std::function<void(const OnShard&)> each_shard;  ///< runs on each shard's thread, returns when all are done
+    /// Runs on each shard's thread, and for `answers`; returns when all are done.
+    std::function<void(const OnShard&)> each_shard;
   };
   struct Changed {
     bool rules = false;  ///< detectors came, went or were exchanged: scripts and rules are to be set again

@@ -13,14 +13,16 @@ namespace {
 constexpr base::Duration look_every = std::chrono::seconds(5);
 constexpr base::Duration rest = std::chrono::milliseconds(500);
 constexpr base::Duration longest_query = std::chrono::seconds(5);
-constexpr std::size_t most_rows = 1000;
 
 }  // namespace
 
-RowRuleLoop::RowRuleLoop(pipeline::Pipeline& pipeline, const base::Clock& clock, telemetry::Metrics& metrics)
+RowRuleLoop::RowRuleLoop(pipeline::Pipeline& pipeline, Questions& questions, const base::Clock& clock,
+                         telemetry::Metrics& metrics)
     : pipeline_(pipeline),
+      questions_(questions),
       clock_(clock),
       seconds_(metrics.histogram("tocsin_rule_row_query_seconds", "Time of the queries of rules in the database")),
+      rules_([&questions](const std::string& type) { return questions.missing(type); }),
       duty_("rule-rows", [this] { return round(); }) {}
 
 void RowRuleLoop::start() {
@@ -81,11 +83,11 @@ bool RowRuleLoop::is_asking(base::Time now) {
 
 void RowRuleLoop::ask(const model::RuleRow& row) {
   const auto begin = std::chrono::steady_clock::now();
-  const auto answer =
-      pipeline_.store().rule_queries().ask(row.query, std::min(longest_query, std::max(row.every, rest)), most_rows);
+  const auto answer = questions_.ask(row, std::min(longest_query, std::max(row.every, rest)));
   seconds_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   // A store that is away is no fault of the rule: it says so itself, and the rule is asked again.
-  if (!answer && answer.error().fault() == base::Fault::unavailable) return;
+  const bool of_store = Questions::plugin_of(row.query_type).empty();
+  if (!answer && of_store && answer.error().fault() == base::Fault::unavailable) return;
   detection::RowRules::Decided decided;
   {
     std::lock_guard lock(mutex_);

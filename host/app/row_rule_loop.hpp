@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/duty.hpp"
+#include "app/questions.hpp"
 #include "base/clock.hpp"
 #include "detection/row_rules.hpp"
 #include "pipeline/pipeline.hpp"
@@ -18,7 +19,8 @@ namespace tocsin::app {
 
 class RowRuleLoop {
  public:
-  RowRuleLoop(pipeline::Pipeline& pipeline, const base::Clock& clock, telemetry::Metrics& metrics);
+  RowRuleLoop(pipeline::Pipeline& pipeline, Questions& questions, const base::Clock& clock,
+              telemetry::Metrics& metrics);
   ~RowRuleLoop() { stop(); }
 
   void start();
@@ -34,6 +36,7 @@ class RowRuleLoop {
   void keep(detection::RowRules::Decided decided);
 
   pipeline::Pipeline& pipeline_;
+  Questions& questions_;
   const base::Clock& clock_;
   telemetry::Histogram& seconds_;
   mutable std::mutex mutex_;

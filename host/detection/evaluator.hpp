@@ -21,6 +21,16 @@ class Evaluator {
   virtual base::Result<void> evaluate(void* program, const tsn_rows& rows, tsn_verdicts& verdicts) = 0;
 };
 
+/// Who judges by evaluators: a newer version of a detector takes the place of the running one there.
+class Exchangeable {
+ public:
+  virtual ~Exchangeable() = default;
+  /// Lets `to` judge whatever `from` judges, every rule of it; or none, if one does not compile there. Windows, alerts
+  /// and timers stay: nothing fires again, no `for` begins anew. `from` has no program left afterwards, or `to` has
+  /// none.
+  virtual base::Result<void> exchange(Evaluator& from, Evaluator& to) = 0;
+};
+
 /// The evaluator of a detector ("threshold") for this shard.
 using FindEvaluator = std::function<base::Result<Evaluator*>(const std::string& detector)>;
 

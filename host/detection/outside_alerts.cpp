@@ -90,11 +90,11 @@ bool OutsideAlerts::firing(const std::string& rule, const model::Labels& group) 
   return at != found->second.end() && at->second.life.state() == model::AlertState::firing;
 }
 
-std::size_t OutsideAlerts::firing(const std::string& rule) const {
+std::size_t OutsideAlerts::in_state(const std::string& rule, model::AlertState state) const {
   const auto found = kept_.find(rule);
   if (found == kept_.end()) return 0;
-  return static_cast<std::size_t>(std::ranges::count_if(
-      found->second, [](const auto& each) { return each.second.life.state() == model::AlertState::firing; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(found->second, [&](const auto& each) { return each.second.life.state() == state; }));
 }
 
 std::vector<std::string> OutsideAlerts::rules() const {

@@ -36,7 +36,8 @@ class OutsideAlerts {
   void clear() { kept_.clear(); }
 
   bool firing(const std::string& rule, const model::Labels& group) const;
-  std::size_t firing(const std::string& rule) const;
+  std::size_t firing(const std::string& rule) const { return in_state(rule, model::AlertState::firing); }
+  std::size_t pending(const std::string& rule) const { return in_state(rule, model::AlertState::pending); }
   /// Rules with something to remember.
   std::vector<std::string> rules() const;
 
@@ -47,6 +48,7 @@ class OutsideAlerts {
     std::int64_t judged_at = long_ago;
   };
   using Groups = std::map<std::string, Kept>;  ///< by the text of their labels
+  std::size_t in_state(const std::string& rule, model::AlertState state) const;
   std::int64_t instant(Kept& kept, base::Time now) const;
   void sign(std::size_t from, Alerts& out) const;
 

@@ -23,10 +23,6 @@ bool same_definition(const model::RuleRow& a, const model::RuleRow& b) {
          a.suggestion == b.suggestion && a.enabled == b.enabled && a.every == b.every && a.cooldown == b.cooldown;
 }
 
-bool asked(const model::RuleRow& row) {
-  return row.enabled && row.query_type == "SQL";
-}
-
 /// Whether the value is beyond the threshold, or nothing for an operator that compares nothing.
 std::optional<bool> beyond(const std::string& op, double value, double threshold) {
   if (op == "GT") return value > threshold;
@@ -54,6 +50,15 @@ double telling_value(const std::vector<RowVerdict>& verdicts, double threshold) 
 }
 
 }  // namespace
+
+std::string RowRules::missing(const model::RuleRow& row) const {
+  if (missing_) return missing_(row.query_type);
+  return row.query_type == "SQL" ? "" : "waits for a source that answers " + row.query_type + " queries";
+}
+
+bool RowRules::asked(const model::RuleRow& row) const {
+  return row.enabled && missing(row).empty();
+}
 
 model::Rule rule_of(const model::RuleRow& row) {
   model::Rule rule;
@@ -240,10 +245,9 @@ std::vector<RowRules::Status> RowRules::status() const {
     status.groups = status.firing;
     if (!entry.row.enabled) {
       status.health = "disabled";
-    } else if (entry.row.query_type != "SQL") {
+    } else if (std::string why = missing(entry.row); !why.empty()) {
       status.health = "waiting";
-      status.last_error = "waits for a source that answers " + entry.row.query_type +
-                          " queries; this version evaluates rows with query_type SQL";
+      status.last_error = std::move(why);
     } else if (!asking_) {
       status.health = "elsewhere";
     } else {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,6 +28,10 @@ class RowRules {
     std::vector<model::Alert> alerts;
     bool empty() const { return evaluations.empty() && alerts.empty(); }
   };
+
+  /// Why rows of a query_type are not asked; empty: they are. Without it SQL alone is.
+  using Missing = std::function<std::string(const std::string& query_type)>;
+  explicit RowRules(Missing missing = {}) : missing_(std::move(missing)) {}
 
   /// The table as it is now. A changed row is asked at once; alerts of one that is gone or switched off end.
   void set(const std::vector<model::RuleRow>& rows, base::Time now, Decided& out);
@@ -56,9 +61,12 @@ class RowRules {
     RuleStatus status;
     std::uint32_t failures_in_a_row = 0;
   };
+  std::string missing(const model::RuleRow& row) const;
+  bool asked(const model::RuleRow& row) const;
   void fail(Entry& entry, const base::Error& error, base::Time now, Decided& out);
   void succeed(Entry& entry, base::Time now, Decided& out);
 
+  const Missing missing_;
   std::map<std::int64_t, Entry> entries_;
   OutsideAlerts alerts_{keeper};
   bool asking_ = false;

@@ -19,12 +19,6 @@ tsn_str str(std::string_view text) {
   return {text.data(), static_cast<std::uint32_t>(text.size())};
 }
 
-void write_error(tsn_err* err, const base::Error& error) {
-  if (!err || err->size < sizeof(tsn_err)) return;
-  err->n = static_cast<std::uint32_t>(std::min(error.message().size(), sizeof err->msg));
-  std::memcpy(err->msg, error.message().data(), err->n);
-}
-
 std::string joined(const std::vector<std::string>& values) {
   std::string key;
   for (const std::string& value : values) key.append(value).push_back(separator);
@@ -32,6 +26,12 @@ std::string joined(const std::vector<std::string>& values) {
 }
 
 }  // namespace
+
+void write_error(tsn_err* err, const base::Error& error) {
+  if (!err || err->size < sizeof(tsn_err)) return;
+  err->n = static_cast<std::uint32_t>(std::min(error.message().size(), sizeof err->msg));
+  std::memcpy(err->msg, error.message().data(), err->n);
+}
 
 std::string signature_of(const model::Rule& rule) {
   std::string out;

@@ -228,6 +228,8 @@ class RuleRun {
   std::int64_t last_evaluation_ = 0;
 };
 
+/// The error's text, as far as there is room.
+void write_error(tsn_err* err, const base::Error& error);
 /// The definition as one string: equal strings are the same rule.
 std::string signature_of(const model::Rule& rule);
 /// What stands in for the rule of RuleFailing{rule}.

@@ -46,20 +46,17 @@ struct RuleProblem {
 /// What the agent raises about itself.
 enum class OwnAlert : std::uint8_t { source_down, plugin_crashed, plugin_quarantined, watchdog_failing, agent_down };
 
-class Shard {
+class Shard final : public Exchangeable {
  public:
   Shard(ShardSettings settings, const model::SeriesTable& series, FindEvaluator find);
-  ~Shard();
+  ~Shard() override;
 
   /// Replaces the rules. An unchanged rule (same definition) keeps its groups and timers; alerts of a removed rule
   /// resolve into `out`. A rule that does not compile is left out and reported; the others run.
   std::vector<RuleProblem> set_rules(std::vector<model::SharedRule> rules, base::Time now,
                                      std::vector<model::Alert>& out);
 
-  /// Lets `to` judge whatever `from` judges, every rule of it; or none, if one does not compile there. Windows, alerts
-  /// and timers stay: nothing fires again, no `for` begins anew. `from` has no program left afterwards, or `to` has
-  /// none.
-  base::Result<void> exchange(Evaluator& from, Evaluator& to);
+  base::Result<void> exchange(Evaluator& from, Evaluator& to) override;
 
   /// Puts a batch into windows without judging it: at start, for what is older than the journal position.
   void warm(const model::SignalBatch& batch);

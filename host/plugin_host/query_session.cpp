@@ -24,8 +24,7 @@ constexpr std::size_t most_label_bytes = 1024;
 /// outlives a plugin that answers late.
 class QueryBox {
  public:
-  QueryBox(const base::Value& table, std::uint32_t most_rows, base::Time at)
-      : table_(table), view_(table_), at_(at) {
+  QueryBox(const base::Value& table, std::uint32_t most_rows, base::Time at) : table_(table), view_(table_), at_(at) {
     question_ = {sizeof question_, most_rows, view_.root(), base::to_ns(at)};
     abi_ = {sizeof abi_, 0, this, &add};
   }
@@ -75,8 +74,9 @@ class QueryBox {
     }
     model::Labels made(std::move(pairs));
     if (!seen_.insert(made).second) {
-      return defect("the answer has two rows with the same labels; ask for one row for each, for instance with a sum "
-                    "or a GROUP BY");
+      return defect(
+          "the answer has two rows with the same labels; ask for one row for each, for instance with a sum "
+          "or a GROUP BY");
     }
     answer_.rows.push_back({value, std::move(made), ts == 0 ? at_ : base::from_ns(ts)});
     return TSN_OK;
@@ -122,16 +122,15 @@ Result<model::RuleAnswer> InstanceCore::query(const base::Value& table, std::uin
     {
       Entered entered(*mark_, EntryPoint::query, until(EntryPoint::query, deadline).limit_ms);
       Accounted accounted(usage_, Function::query);
-      status = accounted.ended(
-          type_.source.query(self_, token, box->question(), box->abi(), base::to_ns(deadline), &err));
+      status =
+          accounted.ended(type_.source.query(self_, token, box->question(), box->abi(), base::to_ns(deadline), &err));
     }
     returned(token, status, status == TSN_PENDING ? Answer{} : answer_of(CallKind::query, status, err));
   }
   const Answer got = answer.get();  // ended by the deadline at the latest
   auto rows = box->close();
   if (!rows) return fail(rows.error().in(settings_.name));
-  if (got.status != TSN_OK)
-    return fail(secrets_.masked(error_of(got.status, got.error, settings_.name, "query")));
+  if (got.status != TSN_OK) return fail(secrets_.masked(error_of(got.status, got.error, settings_.name, "query")));
   return rows;
 }
 

@@ -202,7 +202,9 @@ class Loader {
   void rules(const Value& root) {
     const FindDetector find = [this](const std::string& id) { return find_type(request_.plugins, id); };
     const Emitters emitters(out_.instances, request_.plugins, out_.agent);
-    const RuleSources sources{out_.agent, root, request_.environment, find, emitters, out_.routing.root.has_value()};
+    const Answerers answerers(out_.instances, request_.plugins, out_.agent);
+    const RuleSources sources{out_.agent, root,      request_.environment,         find,
+                              emitters,   answerers, out_.routing.root.has_value()};
     RuleSet set = read_rules(sources, last_good_, diagnostics());
     out_.rules = std::move(set.rules);
     out_.scripts = std::move(set.scripts);

@@ -42,7 +42,8 @@ class Collector {
       return rules;
     }
     for (const Value& table : *tables->array()) {
-      if (auto rule = rule_from_table(table, {}, sources_.find, diagnostics)) rules.push_back(std::move(*rule));
+      auto rule = rule_from_table(table, {}, sources_.find, diagnostics);
+      if (rule && sources_.answerers.check(*rule, diagnostics)) rules.push_back(std::move(*rule));
     }
     return rules;
   }
@@ -114,6 +115,7 @@ class Collector {
     Diagnostics ours;
     auto root = config::parse_toml(default_pack(), "pack default", config::Environment(), ours);
     std::vector<std::string> names;
+    ask_where_possible(root, ours);
     if (root) {
       for (Value& table : *root->find("rule")->array()) {
         names.push_back(text_of(table, "name"));
@@ -122,6 +124,21 @@ class Collector {
     }
     std::ranges::move(ours, std::back_inserter(diagnostics_));
     known_names(names);
+  }
+
+  /// A rule that asks takes the place of its twin where what it asks is configured.
+  void ask_where_possible(base::Result<Value>& root, Diagnostics& ours) const {
+    auto asked = config::parse_toml(asked_pack(), "pack default", config::Environment(), ours);
+    if (!root || !asked) return;
+    for (Value& table : *asked->find("rule")->array()) {
+      Value* query = table.find("query");
+      const std::string source = sources_.answerers.instance_of(text_of(*query, "source"));
+      if (source.empty()) continue;
+      query->set("source", source);
+      for (Value& twin : *root->find("rule")->array()) {
+        if (text_of(twin, "name") == text_of(table, "name")) twin = std::move(table);
+      }
+    }
   }
 
   void shipped(Value& table, Diagnostics& ours) {
@@ -133,10 +150,12 @@ class Collector {
     Diagnostics& diagnostics = changes ? diagnostics_ : ours;
     if (changes) override_with(table, *changes);
     auto rule = rule_from_table(table, {}, sources_.find, diagnostics);
-    if (!rule) return;
+    if (!rule || !sources_.answerers.check(*rule, diagnostics)) return;
     // A rule about missing signals speaks up only where somebody is there to send them.
     const bool forced = changes && changes->find("enabled");
-    if (text_of(rule->table, "op") == "ABSENT" && !forced && !sources_.emitters.emits(rule->signal)) return;
+    const bool of_silence = text_of(rule->table, "op") == "ABSENT" || name == "zero_signals_ingested";
+    const model::Selector awaited = rule->query_source.empty() ? rule->signal : *model::Selector::parse("etl.run");
+    if (of_silence && !forced && !sources_.emitters.emits(awaited)) return;
     if (rule->category == model::Category::none) rule->category = sources_.emitters.category(rule->signal.name());
     rule->pack = "default";
     rule->shadow = pack.mode == "shadow" || !sources_.routed;

@@ -56,9 +56,8 @@ class Builder {
     timing();
     texts();
     what_is_missing();
-    if (config::has_errors(found_)) out_of_version_ = false;
     std::ranges::move(found_, std::back_inserter(diagnostics_));
-    if (failed() || out_of_version_ || !flag_of(host_, "enabled", true)) return std::nullopt;
+    if (failed() || !flag_of(host_, "enabled", true)) return std::nullopt;
     if (Value* all = &table_; all->table()) all->erase("enabled");
     rule_.table = std::move(table_);
     return std::move(rule_);
@@ -80,7 +79,7 @@ class Builder {
     if (type_ && !(type_->kinds & model::kind_detector)) {
       error("detector", "the plugin \"" + rule_.detector + "\" is no detector");
       type_ = nullptr;
-    } else if (!type_ && !table_.find("query")) {
+    } else if (!type_) {
       warn("detector", "no plugin offers the detector \"" + rule_.detector + "\"; the rule waits for it");
     }
   }
@@ -95,7 +94,7 @@ class Builder {
     host_.place = table_.place;
     const std::size_t before = found_.size();
     host_ = config::validate(host_, rule_options(), where_, found_);
-    if (type_ && !table_.find("query")) own_table = detector_keys(own_table);
+    if (type_) own_table = detector_keys(own_table);
     failed_ = failed_ || std::any_of(found_.begin() + static_cast<std::ptrdiff_t>(before), found_.end(),
                                      [](const auto& d) { return d.level == config::Diagnostic::Level::error; });
     Value::Table whole;
@@ -225,18 +224,43 @@ class Builder {
     if (host_.find("cooldown")) rule_.cooldown = duration_of(host_, "cooldown");
     rule_.every = duration_of(host_, "every");
     const std::string op = upper(text_of(table_, "op"));
-    const std::string no_data = text_of(host_, "no_data", op == "ABSENT" ? "alert" : "keep");
+    const char* usual = op == "ABSENT" ? "alert" : host_.find("query") ? "ok" : "keep";
+    const std::string no_data = text_of(host_, "no_data", usual);
     rule_.no_data = no_data == "alert" ? model::NoData::alert
                     : no_data == "ok"  ? model::NoData::ok
                                        : model::NoData::keep;
     static const std::set<std::string> downwards = {"ABSENT", "<", "<=", "==", "LT", "LTE", "EQ"};
     rule_.also_timed = downwards.contains(op) || rule_.no_data == model::NoData::alert;
+    if (host_.find("query")) return question();
     if (text_of(host_, "scope") == "fleet") {
       rule_.fleet = true;
       warn("scope", "fleets are not available in this version; the rule sees this agent's signals");
     }
     if (host_.find("unless"))
       warn("unless", "is not available in this version; the rule is not held back by other signals");
+  }
+
+  /// A rule that asks: one agent of the fleet does, and judges what is answered.
+  void question() {
+    const Value& query = *host_.find("query");
+    rule_.query_source = text_of(query, "source");
+    Value::Table keys;
+    if (query.table()) {
+      for (const Value::Member& member : *query.table())
+        if (member.key != "source" && member.key != "timeout") keys.push_back(member);
+    }
+    rule_.query = Value(std::move(keys));
+    rule_.query.place = query.place;
+    rule_.by_all = rule_.by.empty();
+    rule_.fleet = true;
+    rule_.also_timed = false;
+    if (rule_.every.count() == 0) rule_.every = std::chrono::seconds(60);
+    for (const char* key : {"signal", "signals", "aggregate", "over", "divide_by", "min_count", "unless"}) {
+      if (table_.find(key))
+        error(key, "cannot stand beside `query`: the answer's numbers are judged, so it belongs into the query");
+    }
+    if (text_of(host_, "scope") == "agent")
+      error("scope", "a rule with `query` is asked by one agent of the fleet; take `scope` out");
   }
 
   static std::string upper(std::string text) {
@@ -275,7 +299,7 @@ class Builder {
 
   /// `{{x}}` that is no label would be sent as it stands. Scripts and other detectors know names of their own.
   void unknown_names(std::string_view key, const std::string& text) {
-    if (rule_.detector != "threshold") return;
+    if (rule_.detector != "threshold" || rule_.by_all) return;
     std::vector<std::string> known = {"value", "threshold", "alertname", "severity", "category"};
     known.insert(known.end(), rule_.by.begin(), rule_.by.end());
     for (const auto& [name, value] : rule_.labels) known.push_back(name);
@@ -289,18 +313,11 @@ class Builder {
   }
 
   void what_is_missing() {
-    if (host_.find("query")) {
-      out_of_version_ = true;
-      const Value* source = host_.find("query")->find("source");
-      warn("query", "needs the source \"" + (source && source->string() ? *source->string() : std::string("?")) +
-                        "\" to answer queries, which this version cannot; the rule is left out");
-      return;
-    }
     if (!table_.find("severity") && !table_.find("tiers")) {
       complain("needs \"severity\": one of CRITICAL, HIGH, MEDIUM, LOW, or `tiers` with one each");
     }
-    if (rule_.signal_text.empty() && !host_.find("signals") && !host_.find("signal")) {
-      complain("needs \"signal\": a selector such as host.memory.used_percent");
+    if (rule_.signal_text.empty() && !host_.find("signals") && !host_.find("signal") && !host_.find("query")) {
+      complain("needs \"signal\": a selector such as host.memory.used_percent, or `query`");
     }
     if (rule_.signal_text.empty() && host_.find("signal")) error("signal", "must not be empty");
     if (rule_.detector == "threshold" && !failed_) comparison();
@@ -329,7 +346,7 @@ class Builder {
   std::string where_;
   const model::PluginType* type_ = nullptr;
   Rule rule_;
-  bool failed_ = false, out_of_version_ = false;
+  bool failed_ = false;
 };
 
 }  // namespace

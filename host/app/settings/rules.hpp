@@ -65,6 +65,28 @@ class Emitters {
   bool anything_ = false;            ///< a source takes whatever is pushed
 };
 
+/// Whom rules can ask: the configured sources that answer questions, and the agent's own store.
+class Answerers {
+ public:
+  static constexpr const char* store = "store";  ///< source of that name: SQL on the agent's own PostgreSQL
+  Answerers(const std::vector<Instance>& instances, std::span<const KnownPlugin> known, const Agent& agent);
+  /// The first configured source of a plugin, in the order of the file; empty: none. "store": itself, on PostgreSQL.
+  std::string instance_of(std::string_view plugin) const;
+  /// Checks the rule's question by what its source declares, and fills defaults in. False: an error was found.
+  bool check(model::Rule& rule, config::Diagnostics& diagnostics) const;
+  /// The same of a question by itself. The type may be null: the source's plugin is not there yet.
+  static base::Value checked(const base::Value& question, const model::PluginType& type, const std::string& where,
+                             config::Diagnostics& diagnostics);
+
+ private:
+  struct Source {
+    std::string name, plugin;
+    const model::PluginType* type = nullptr;
+  };
+  std::vector<Source> sources_;
+  bool postgres_ = false;
+};
+
 struct RuleSet {
   std::vector<model::Rule> rules;
   std::vector<std::string> files;    ///< rule files that were read
@@ -77,6 +99,7 @@ struct RuleSources {
   const config::Environment& environment;
   const FindDetector& find;
   const Emitters& emitters;
+  const Answerers& answerers;
   bool routed = false;  ///< there is a [route]
 };
 /// All rules: those of the tree, of the files, of the pack. A bad rule file keeps its last good content. A rule of the
@@ -86,6 +109,8 @@ RuleSet read_rules(const RuleSources& sources, std::map<std::string, std::string
 
 /// The shipped pack as TOML text.
 std::string_view default_pack();
+/// Those of its rules that ask a source, for where that is configured.
+std::string_view asked_pack();
 /// Files that a glob names, sorted.
 std::vector<std::string> files_of(const std::string& glob);
 

@@ -98,7 +98,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"OneBracket", "[rule]\nname='x'",
               "agent.toml:2:1: error: rule: rules are written as [[rule]], with two brackets\n"},
         Wrong{"NoSignal", "[[rule]]\nname='x'\nseverity='LOW'",
-              "agent.toml:2:1: error: [[rule]] \"x\" needs \"signal\": a selector such as host.memory.used_percent\n"},
+              "agent.toml:2:1: error: [[rule]] \"x\" needs \"signal\": a selector such as host.memory.used_percent, or "
+              "`query`\n"},
         Wrong{"NoOp", "[[rule]]\nname='x'\nsignal='x.y'\nseverity='LOW'",
               "agent.toml:2:1: error: [[rule]] \"x\" needs \"op\": one of > >= < <= == != EXISTS ABSENT\n"},
         Wrong{
@@ -110,8 +111,22 @@ INSTANTIATE_TEST_SUITE_P(
               "agent.toml:8:6: error: [[rule]] \"x\" is the name of the rule at agent.toml:2:1 already; names tell "
               "rules apart\n"},
         Wrong{"Query", "[[rule]]\nname='x'\nseverity='LOW'\nquery={source='prom',expr='up'}\nop='EXISTS'",
-              "agent.toml:5:7: warning: [[rule]] \"x\" query: needs the source \"prom\" to answer queries, which this "
-              "version cannot; the rule is left out\n"},
+              "agent.toml:5:15: error: [[rule]] \"x\" query: there is no [source.prom]\n"},
+        Wrong{"QueryOfAMute",
+              "[source.host]\n[[rule]]\nname='x'\nseverity='LOW'\nquery={source='host',expr='up'}\nop='EXISTS'",
+              "agent.toml:6:15: error: [[rule]] \"x\" query: [source.host] is of the plugin \"host\", which answers no "
+              "questions; judge its signals with `signal` instead\n"},
+        Wrong{"QueryWithASignal",
+              "[[rule]]\nname='x'\nseverity='LOW'\nsignal='x.y'\nquery={source='store',sql='SELECT 1'}\nop='EXISTS'",
+              "agent.toml:5:8: error: [[rule]] \"x\" signal: cannot stand beside `query`: the answer's numbers are "
+              "judged, "
+              "so it belongs into the query\n"},
+        Wrong{"QueryWithoutItsQuestion",
+              "[[rule]]\nname='x'\nseverity='LOW'\nquery={source='store',sqll='SELECT 1'}\nop='EXISTS'",
+              "agent.toml:5:7: error: [[rule]] \"x\" query needs \"sql\": One SELECT; `value`, or else the first "
+              "column of "
+              "numbers, is judged, the others are labels.\n"
+              "agent.toml:5:23: error: [[rule]] \"x\" query unknown key \"sqll\"; did you mean \"sql\"?\n"},
         Wrong{"SignalTypo",
               "[source.host]\n[[rule]]\nname='x'\nsignal='host.memory.used_precent'\nseverity='LOW'\nop='EXISTS'",
               "agent.toml:5:8: warning: [[rule]] \"x\" signal: no configured source emits "

@@ -1,5 +1,5 @@
-// Questions that rules ask of a source: query(const Query&, QueryRows&, Deadline), with a Token& before the deadline where
-// the answer comes later. It may be called on any thread, also while poll() runs.
+// Questions that rules ask of a source: query(const Query&, QueryRows&, Deadline), with a Token& before the deadline
+// where the answer comes later. It may be called on any thread, also while poll() runs.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ class Query {
   /// The question's keys, as query_options declares them, defaults filled in.
   Config table() const { return Config(from_.table, "query"); }
   Time at() const noexcept { return from_.at; }
-  /// A question that asks for more is refused by QueryRows::add(); what can limit itself (SQL) asks for one more than this.
+  /// A question that asks for more is refused by QueryRows::add(); what can limit itself (SQL) asks for one more than
+  /// this.
   std::uint32_t max_rows() const noexcept { return from_.max_rows; }
 
  private:
