@@ -9,21 +9,21 @@ namespace {
 
 using namespace tocsin_plugins::prometheus;
 
-std::string reason(const std::string& body, Answer& out, std::size_t most = 100) {
+std::string why_not(const std::string& body, Answer& out, std::size_t most = 100) {
   bool too_many = false;
   return read_answer(body, most, out, too_many);
 }
-Answer read(const std::string& body) {
+Answer answer_from(const std::string& body) {
   Answer out;
-  EXPECT_EQ(reason(body, out), "") << body;
+  EXPECT_EQ(why_not(body, out), "") << body;
   return out;
 }
-std::string success(const std::string& type, const std::string& result) {
+std::string json_of(const std::string& type, const std::string& result) {
   return R"({"status":"success","data":{"resultType":")" + type + R"(","result":)" + result + "}}";
 }
 
 TEST(PrometheusAnswer, AVectorHasLabelsTimesAndValues) {
-  const auto answer = read(success("vector", R"([
+  const auto answer = answer_from(json_of("vector", R"([
     {"metric":{"__name__":"up","job":"node"},"value":[1435781451.781,"1"]},
     {"metric":{},"value":[1435781451,"-2.5e-3"]}])"));
   ASSERT_EQ(answer.series.size(), 2u);
@@ -36,7 +36,7 @@ TEST(PrometheusAnswer, AVectorHasLabelsTimesAndValues) {
 }
 
 TEST(PrometheusAnswer, ValuesMayBeWhateverGoWritesForADouble) {
-  const auto answer = read(success("matrix", R"([{"metric":{"__name__":"a"},"values":[
+  const auto answer = answer_from(json_of("matrix", R"([{"metric":{"__name__":"a"},"values":[
     [1,"NaN"],[2,"+Inf"],[3,"-Inf"],[4,"1e+06"],[5,"+7"],[6,8]]}])"));
   ASSERT_EQ(answer.samples.size(), 6u);
   EXPECT_TRUE(std::isnan(answer.samples[0].value));
@@ -49,22 +49,22 @@ TEST(PrometheusAnswer, ValuesMayBeWhateverGoWritesForADouble) {
 }
 
 TEST(PrometheusAnswer, AScalarIsASeriesWithoutLabels) {
-  const auto answer = read(success("scalar", R"([10.5,"42"])"));
+  const auto answer = answer_from(json_of("scalar", R"([10.5,"42"])"));
   EXPECT_EQ(answer.type, Answer::Type::scalar);
   ASSERT_EQ(answer.series.size(), 1u);
   EXPECT_TRUE(answer.series[0].labels.empty());
   EXPECT_EQ(answer.samples[0].value, 42);
-  EXPECT_EQ(read(success("string", R"([10,"hello"])")).type, Answer::Type::string);
+  EXPECT_EQ(answer_from(json_of("string", R"([10,"hello"])")).type, Answer::Type::string);
 }
 
 TEST(PrometheusAnswer, NativeHistogramsArePassedOverAndCounted) {
-  const auto vector = read(success("vector", R"([
+  const auto vector = answer_from(json_of("vector", R"([
     {"metric":{"__name__":"h"},"histogram":[1,{"count":"2","sum":"3","buckets":[[0,"0","1","2"]]}]},
     {"metric":{"__name__":"a"},"value":[1,"5"]}])"));
   EXPECT_EQ(vector.histograms, 1u);
   ASSERT_EQ(vector.series.size(), 1u);
   EXPECT_EQ(vector.series[0].name, "a");
-  const auto matrix = read(success("matrix", R"([
+  const auto matrix = answer_from(json_of("matrix", R"([
     {"metric":{"__name__":"h"},"values":[[1,"5"]],"histograms":[[2,{"count":"1"}],[3,{"count":"1"}]]},
     {"metric":{"__name__":"i"},"histograms":[[2,{"count":"1"}]]}])"));
   EXPECT_EQ(matrix.histograms, 3u);
@@ -72,12 +72,12 @@ TEST(PrometheusAnswer, NativeHistogramsArePassedOverAndCounted) {
 }
 
 TEST(PrometheusAnswer, ErrorsWarningsAndInfosAreKept) {
-  const auto failed = read(R"({"status":"error","errorType":"bad_data","error":"no","warnings":["w"]})");
+  const auto failed = answer_from(R"({"status":"error","errorType":"bad_data","error":"no","warnings":["w"]})");
   EXPECT_TRUE(failed.failed);
   EXPECT_EQ(failed.error_type, "bad_data");
   EXPECT_EQ(failed.error, "no");
   EXPECT_EQ(failed.warnings, std::vector<std::string>{"w"});
-  const auto good = read(R"({"status":"success","infos":["i"],"warnings":null,)"
+  const auto good = answer_from(R"({"status":"success","infos":["i"],"warnings":null,)"
                          R"("data":{"resultType":"vector","result":[]}})");
   EXPECT_EQ(good.infos, std::vector<std::string>{"i"});
 }
@@ -92,24 +92,24 @@ TEST(PrometheusAnswer, WhatIsNoAnswerIsRefusedWithAReason) {
            {R"({"status":"maybe"})", "status"},
            {R"({"status":"success"})", "data"},
            {R"({"status":"success","data":[]})", "data"},
-           {success("vectors", "[]"), "resultType"},
-           {success("vector", "{}"), "result"},
-           {success("vector", "[1]"), "series"},
-           {success("vector", R"([{"value":[1,"1"]}])"), "metric"},
-           {success("vector", R"([{"metric":{"a":1},"value":[1,"1"]}])"), "label"},
-           {success("vector", R"([{"metric":{}}])"), "value"},
-           {success("vector", R"([{"metric":{},"value":[1]}])"), "pair"},
-           {success("vector", R"([{"metric":{},"value":[1,"one"]}])"), "number"},
-           {success("vector", R"([{"metric":{},"value":[1,"1 "]}])"), "number"},
-           {success("vector", R"([{"metric":{},"value":[1,"++1"]}])"), "number"},
-           {success("vector", R"([{"metric":{},"value":[1,null]}])"), "number"},
-           {success("vector", R"([{"metric":{},"value":["1","1"]}])"), "time"},
-           {success("vector", R"([{"metric":{},"value":[-1,"1"]}])"), "time"},
-           {success("vector", R"([{"metric":{},"value":[1e300,"1"]}])"), "time"},
-           {success("matrix", R"([{"metric":{}}])"), "values"},
-           {success("scalar", R"({"a":1})"), "pair"}}) {
+           {json_of("vectors", "[]"), "resultType"},
+           {json_of("vector", "{}"), "result"},
+           {json_of("vector", "[1]"), "series"},
+           {json_of("vector", R"([{"value":[1,"1"]}])"), "metric"},
+           {json_of("vector", R"([{"metric":{"a":1},"value":[1,"1"]}])"), "label"},
+           {json_of("vector", R"([{"metric":{}}])"), "value"},
+           {json_of("vector", R"([{"metric":{},"value":[1]}])"), "pair"},
+           {json_of("vector", R"([{"metric":{},"value":[1,"one"]}])"), "number"},
+           {json_of("vector", R"([{"metric":{},"value":[1,"1 "]}])"), "number"},
+           {json_of("vector", R"([{"metric":{},"value":[1,"++1"]}])"), "number"},
+           {json_of("vector", R"([{"metric":{},"value":[1,null]}])"), "number"},
+           {json_of("vector", R"([{"metric":{},"value":["1","1"]}])"), "time"},
+           {json_of("vector", R"([{"metric":{},"value":[-1,"1"]}])"), "time"},
+           {json_of("vector", R"([{"metric":{},"value":[1e300,"1"]}])"), "time"},
+           {json_of("matrix", R"([{"metric":{}}])"), "values"},
+           {json_of("scalar", R"({"a":1})"), "pair"}}) {
     Answer out;
-    const auto why = reason(body, out);
+    const auto why = why_not(body, out);
     EXPECT_NE(why.find(part), why.npos) << body << "\n" << why;
   }
 }
@@ -117,7 +117,7 @@ TEST(PrometheusAnswer, WhatIsNoAnswerIsRefusedWithAReason) {
 TEST(PrometheusAnswer, MoreSamplesThanAreTakenAreRefused) {
   Answer out;
   bool too_many = false;
-  const auto body = success("matrix", R"([{"metric":{},"values":[[1,"1"],[2,"2"],[3,"3"]]}])");
+  const auto body = json_of("matrix", R"([{"metric":{},"values":[[1,"1"],[2,"2"],[3,"3"]]}])");
   EXPECT_EQ(read_answer(body, 3, out, too_many), "");
   EXPECT_FALSE(too_many);
   EXPECT_NE(read_answer(body, 2, out, too_many), "");

@@ -140,7 +140,7 @@ TEST_F(PrometheusServer, WrongQuestionsAreRefusedWithTheirPlace) {
                                                        {"level[5m]", "rate()"},
                                                        {"\"text\"", "a number is needed"},
                                                        {"rate(level)", "range vector"},
-                                                       {"level * on () requests_total", "many-to-one"}};
+                                                       {"level * on () requests_total", "many-to-many"}};
   for (const auto& [expr, part] : cases) {
     const auto answer = ask(expr);
     EXPECT_EQ(answer.status, TSN_INVALID) << expr << "\n" << answer.text;
