@@ -164,6 +164,21 @@ every     = "1s"
         self.server.start()
         until(lambda: rule("load_high").get("health") == "ok", 60, "asked again")
 
+    def test_a_condition_that_ends_ends_its_alert_at_once(self):
+        self.begin(self.url, '[[source.metrics.query]]\nexpr = "load > 95"\nsignal = "load.hot"\n', more="""
+[[rule]]
+name      = "hot"
+severity  = "HIGH"
+signal    = "load.hot"
+by        = ["series"]
+op        = ">"
+threshold = 0
+""")
+        self.target.values[1] = 99
+        until(lambda: [l["series"] for l in self.told("hot")] == ["s1"], 30, "it fires")
+        self.target.values[1] = 1
+        until(lambda: [l["series"] for l in self.told("hot", "resolved")] == ["s1"], 30, "it ends, long before its window does")
+
     def test_a_server_that_hangs_or_is_gone_is_a_source_that_is_down(self):
         self.begin(self.url, QUERIES, every="500ms", timeout="1s")
         until(lambda: self.points("load.sum"), what="signals")

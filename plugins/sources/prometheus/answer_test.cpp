@@ -78,7 +78,7 @@ TEST(PrometheusAnswer, ErrorsWarningsAndInfosAreKept) {
   EXPECT_EQ(failed.error, "no");
   EXPECT_EQ(failed.warnings, std::vector<std::string>{"w"});
   const auto good = answer_from(R"({"status":"success","infos":["i"],"warnings":null,)"
-                         R"("data":{"resultType":"vector","result":[]}})");
+                                R"("data":{"resultType":"vector","result":[]}})");
   EXPECT_EQ(good.infos, std::vector<std::string>{"i"});
 }
 

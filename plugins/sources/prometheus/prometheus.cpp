@@ -117,7 +117,7 @@ class Prometheus {
     return verdict(asked, out, until);
   }
 
-  /// Never marks anything: it runs beside poll().
+  /// Beside poll(): of what it shares with it only the Api changes, and that has a lock.
   tsn::Status query(const tsn::Query& question, tsn::QueryRows& out, tsn::Deadline deadline) {
     const auto table = question.table();
     const std::string expr(table.str("expr"));
