@@ -91,6 +91,8 @@ const char* name_of(Fault fault) {
       return "question";
     case Fault::server:
       return "server";
+    case Fault::busy:
+      return "busy";
     case Fault::unreadable:
       return "unreadable";
     case Fault::too_large:
@@ -188,6 +190,7 @@ Reply Api::failure(Fault fault, tsn_status status, const std::string& text, cons
   out.fault = fault;
   const auto wait = answer ? answer->retry_after(ctx_.now()) : 0ms;
   const bool later = status == TSN_FAILED && wait > 0ms;
+  if (later || (answer && answer->status == 429)) out.fault = Fault::busy;
   out.status =
       tsn::Status(later ? static_cast<tsn_status>(TSN_RETRY) : status, std::move(whole),
                   answer ? static_cast<int>(answer->status) : 0, later ? static_cast<std::uint32_t>(wait.count()) : 0);

@@ -23,14 +23,24 @@ enum class Fault {
   denied,       ///< 401, 403
   question,     ///< the expression, or what it makes, is at fault
   server,       ///< an error of the server, or of a proxy before it
+  busy,         ///< 429, or it said when to come again
   unreadable,   ///< an answer that is none of this API
   too_large,    ///< over max_size or max_samples
   partial       ///< without what a store could not give
 };
 const char* name_of(Fault fault);
-/// Not the one question's: the others would fare no better.
+/// The server is not there, or not as it should be: other questions would fare no better.
 constexpr bool of_server(Fault fault) {
-  return fault != Fault::none && fault != Fault::question && fault != Fault::too_large && fault != Fault::partial;
+  switch (fault) {
+    case Fault::unreachable:
+    case Fault::no_answer:
+    case Fault::denied:
+    case Fault::server:
+    case Fault::unreadable:
+      return true;
+    default:
+      return false;
+  }
 }
 
 struct Reply {

@@ -411,6 +411,9 @@ TEST_F(Prometheus, FailuresOfEachKindAreToldApart) {
     EXPECT_TRUE(has(answer.text, server_->url())) << answer.text;
   }
   EXPECT_EQ(metric("rule_question_failures"), static_cast<double>(std::size(cases)));
+  EXPECT_EQ(metric("busy"), 2);
+  EXPECT_EQ(metric("denied"), 2);
+  EXPECT_EQ(metric("no_answer"), 2);
 }
 
 TEST_F(Prometheus, HowLongTheServerWantsToBeLeftAloneIsKept) {
@@ -509,6 +512,17 @@ TEST_F(Prometheus, QueriesOfAServerThatIsBackAreAskedAtTheNextPoll) {
   host_.advance(60s);
   EXPECT_TRUE(poll().contains("up{job=node}"));
   EXPECT_TRUE(has(body_of(server_->requests()[3]), "query=vector%281%29"));
+}
+
+TEST_F(Prometheus, AServerThatSaysWhenToComeAgainIsLeftAloneUntilThen) {
+  script({"429 Retry-After: 100\r\n", one_up});
+  begin({query({{"expr", "up"}})});
+  poll(TSN_RETRY);
+  host_.advance(60s);
+  poll(TSN_RETRY);
+  host_.advance(40s);
+  EXPECT_TRUE(poll().contains("up{job=node}"));
+  EXPECT_EQ(server_->requests().size(), 2u);
 }
 
 TEST_F(Prometheus, WithoutQueriesAPollLooksWhetherTheServerAnswers) {
