@@ -26,10 +26,9 @@ std::string Access::current_token() const {
   if (!in) {
     const std::string why = std::strerror(errno);
     if (token_file.starts_with(service_account_directory))
-      throw tsn::Failure(
-          tsn::denied("no service account at " + token_file + " (" + why +
-                      "): outside of a cluster set url and token, or kubeconfig; in a pod set "
-                      "automountServiceAccountToken"));
+      throw tsn::Failure(tsn::denied("no service account at " + token_file + " (" + why +
+                                     "): outside of a cluster set url and token, or kubeconfig; in a pod set "
+                                     "automountServiceAccountToken"));
     throw tsn::Failure(tsn::denied("token_file " + token_file + ": " + why));
   }
   std::string text(most_token, '\0');

@@ -87,11 +87,11 @@ class ApiServer {
     }
     tell(collection, "DELETED", gone);
   }
-  /// A line for the watches of a collection, as it stands; "RV" becomes a new version.
+  /// A line for one watch of a collection, as it stands; "RV" becomes a new version.
   void line(const std::string& collection, std::string text) {
     const std::lock_guard lock(mutex_);
-    if (text.find("RV") != text.npos) text = versioned(std::move(text));
-    log_.push_back({version_, collection, std::move(text)});
+    text = versioned(std::move(text));
+    log_.push_back({version_, collection, std::move(text), true});
     changed_.notify_all();
   }
   /// Changes what is there without telling watches of it.
@@ -121,14 +121,13 @@ class ApiServer {
     const std::lock_guard lock(mutex_);
     compacted_ = version_++;
   }
-  /// Ends the connections of all watches.
+  /// Ends the connections of all watches, once all is sent.
   void cut() {
     const std::lock_guard lock(mutex_);
     ++cuts_;
-    for (const int line : watching_) ::shutdown(line, SHUT_RDWR);
     changed_.notify_all();
   }
-  /// Watches end as they do when their timeoutSeconds are over.
+  /// Watches end as they do when their timeoutSeconds are over, once all is sent.
   void end_watches() {
     const std::lock_guard lock(mutex_);
     ++ends_;
@@ -138,6 +137,11 @@ class ApiServer {
   void slowly() { slow_ = true; }
 
   // --- what came ---
+  /// A moment in which something may come.
+  void moment() {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::milliseconds(2));
+  }
   std::vector<Request> requests() {
     const std::lock_guard lock(mutex_);
     return requests_;
@@ -165,8 +169,8 @@ class ApiServer {
   }
   static std::string refusal(int status, const std::string& message, const std::string& headers = {}) {
     return answer(status,
-                  R"({"kind":"Status","apiVersion":"v1","status":"Failure","message":")" + message +
-                      R"(","code":)" + std::to_string(status) + "}",
+                  R"({"kind":"Status","apiVersion":"v1","status":"Failure","message":")" + message + R"(","code":)" +
+                      std::to_string(status) + "}",
                   headers);
   }
 
@@ -174,6 +178,7 @@ class ApiServer {
   struct Logged {
     long version;
     std::string collection, line;
+    bool once = false;  ///< for the first watch that sees it
   };
 
   std::string versioned(std::string json) {
@@ -199,7 +204,6 @@ class ApiServer {
         serve(line);
         const std::lock_guard inner(mutex_);
         lines_.erase(line);
-        watching_.erase(line);
         ::close(line);
       });
     }
@@ -247,25 +251,28 @@ class ApiServer {
     std::unique_lock lock(mutex_);
     auto from = std::stol("0" + request.value("resourceVersion"));
     if (from <= compacted_) return lock.unlock(), send(line, refusal(410, "too old resource version"));
-    watching_.insert(line);
     const auto ends = ends_, cuts = cuts_;
     lock.unlock();
     send(line, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
     lock.lock();
-    for (std::size_t next = 0; !ended_ && ends == ends_ && cuts == cuts_;) {
+    for (std::size_t next = 0; !ended_;) {
       if (next == log_.size()) {
+        if (ends != ends_ || cuts != cuts_) break;
         changed_.wait(lock);
         continue;
       }
-      const auto logged = log_[next++];
-      if (logged.version <= from || logged.collection != request.path) continue;
+      auto& entry = log_[next++];
+      if (entry.version <= from || entry.collection != request.path) continue;
+      const auto logged = entry;
+      if (entry.once) entry.collection.clear();
       lock.unlock();
       send_chunk(line, logged.line);
       lock.lock();
     }
     const bool clean = ends != ends_ && !ended_;
     lock.unlock();
-    if (clean) send(line, "0\r\n\r\n");
+    if (clean) return send(line, "0\r\n\r\n");
+    ::shutdown(line, SHUT_RDWR);
   }
   void send_chunk(int line, const std::string& text) {
     const std::size_t step = slow_ ? 1 : text.size();
@@ -290,7 +297,7 @@ class ApiServer {
   std::map<std::string, std::map<std::string, std::string>> collections_;
   std::vector<Logged> log_;
   std::vector<Request> requests_;
-  std::set<int> lines_, watching_;
+  std::set<int> lines_;
   Override override_;
   std::size_t page_ = 1000;
   long version_ = 100, compacted_ = 0;

@@ -25,8 +25,7 @@ void Interner::report() {
 void Book::tell(Told& told, tsn::Batch& out, tsn::Time now) {
   if (told.series.handle == 0 && !series_->find(told.fact, told.series)) return;
   const auto& fact = told.fact;
-  const double value =
-      fact.since ? static_cast<double>(std::max<tsn::Time>(0, now - fact.since)) / 1e9 : fact.value;
+  const double value = fact.since ? static_cast<double>(std::max<tsn::Time>(0, now - fact.since)) / 1e9 : fact.value;
   const auto row = out.push(now, told.series, value);
   if (!fact.text.empty()) row.text(fact.text);
 }
@@ -43,8 +42,8 @@ void Book::apply(Object&& object, tsn::Batch& out, tsn::Time now) {
   for (auto& fact : object.facts) {
     const bool twice = std::any_of(fresh.begin(), fresh.end(), [&](auto& one) { return one.fact.same_series(fact); });
     if (twice) continue;
-    const auto before = std::find_if(kept.facts.begin(), kept.facts.end(),
-                                     [&](const auto& one) { return one.fact.same_series(fact); });
+    const auto before =
+        std::find_if(kept.facts.begin(), kept.facts.end(), [&](const auto& one) { return one.fact.same_series(fact); });
     Told told{std::move(fact), {}};
     const bool known = before != kept.facts.end();
     if (known) told.series = before->series;

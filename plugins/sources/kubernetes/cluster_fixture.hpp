@@ -44,11 +44,11 @@ class Cluster : public ::testing::Test {
 
   /// Waits (really) until it is so.
   template <class Condition>
-  [[nodiscard]] static bool until(Condition&& holds, std::chrono::milliseconds at_most = 10s) {
+  [[nodiscard]] bool until(Condition&& holds, std::chrono::milliseconds at_most = 10s) {
     const auto last = std::chrono::steady_clock::now() + at_most;
     while (!holds()) {
       if (std::chrono::steady_clock::now() > last) return false;
-      std::this_thread::sleep_for(1ms);
+      server_.moment();
     }
     return true;
   }

@@ -109,8 +109,7 @@ void pod_facts(const Json& from, const Labels& own, Object& out) {
     // A pod that is over is not ready, and nobody waits for it.
     if (type == "Ready" && !over) out.facts.push_back({"kubernetes.pod.ready", own, holds ? 1.0 : 0.0});
     if (type == "PodScheduled" && !holds && text_at(condition, {"reason"}) == "Unschedulable")
-      out.facts.push_back(
-          {"kubernetes.pod.unschedulable", own, 1, text_at(condition, {"message"}, longest_text)});
+      out.facts.push_back({"kubernetes.pod.unschedulable", own, 1, text_at(condition, {"message"}, longest_text)});
   });
   for (const auto list : {"initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"})
     for_each(status, {list}, [&](const Json& container) { container_facts(container, own, out); });
@@ -119,8 +118,8 @@ void pod_facts(const Json& from, const Labels& own, Object& out) {
 void node_facts(const Json& from, const Labels& own, Object& out) {
   Json flag;
   bool closed = false;
-  if (find(from, {"spec", "unschedulable"}, flag)) static_cast<void>(flag.get(closed));
-  out.facts.push_back({"kubernetes.node.unschedulable", own, closed ? 1.0 : 0.0});
+  const bool told = find(from, {"spec", "unschedulable"}, flag) && flag.get(closed) == simdjson::SUCCESS;
+  out.facts.push_back({"kubernetes.node.unschedulable", own, told && closed ? 1.0 : 0.0});
   for_each(from, {"status", "conditions"}, [&](const Json& condition) {
     const auto type = text_at(condition, {"type"});
     if (!type.empty())
@@ -134,7 +133,8 @@ void event_fact(const Json& from, Object& out) {
   const auto type = text_at(from, {"type"});
   out.warning = type == "Warning";
   auto space = text_at(from, {"involvedObject", "namespace"});
-  if (space.empty() && text_at(from, {"involvedObject", "kind"}) != "Node") space = text_at(from, {"metadata", "namespace"});
+  if (space.empty() && text_at(from, {"involvedObject", "kind"}) != "Node")
+    space = text_at(from, {"metadata", "namespace"});
   // "spec.containers{app}"
   auto container = text_at(from, {"involvedObject", "fieldPath"});
   const auto open = container.find('{'), close = container.rfind('}');

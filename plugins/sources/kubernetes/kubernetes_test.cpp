@@ -36,6 +36,7 @@ TEST_F(Cluster, WhatIsNotWatchedAnyMoreIsNotToldAgain) {
   EXPECT_EQ(answer.status, TSN_FAILED);
   EXPECT_EQ(host_.rows().size(), 0u);
   server_.answers({});
+  ASSERT_TRUE(until([&] { return host_.timers() > 0; }));
   host_.advance(2min);
   ASSERT_TRUE(watched(pods, 3));
   EXPECT_TRUE(until([&] { return instance_->pull().status == TSN_OK; }));

@@ -31,7 +31,7 @@ struct Change {
 /// A claim's volume as a kubelet sees it.
 struct Volume {
   std::string space, claim;
-  double used = 0, capacity = 0;          ///< bytes
+  double used = 0, capacity = 0;  ///< bytes
   double inodes_used = 0, inodes = 0;
 };
 

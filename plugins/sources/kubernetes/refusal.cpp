@@ -25,8 +25,9 @@ std::string explain(long status, const Refusal& refusal, std::string_view verb, 
   auto text = std::string(host) + ": " + what + ": HTTP " + std::to_string(status);
   if (!refusal.message.empty()) text += ": " + refusal.message;
   if (status == 401)
-    return text + "; the token or certificate is missing, has expired or is of another cluster: check token, token_file "
-                  "or the service account";
+    return text +
+           "; the token or certificate is missing, has expired or is of another cluster: check token, token_file "
+           "or the service account";
   if (status == 403) {
     const bool get = verb == "get";
     text += space.empty() ? "; add to its ClusterRole" : "; add to its Role in " + std::string(space);

@@ -44,8 +44,7 @@ Access read_access(const tsn::Config& config) {
     made = of_pod();
   }
   while (made.url.ends_with('/')) made.url.pop_back();
-  if (!made.url.starts_with("https://") && !made.url.starts_with("http://"))
-    wrong("url: expected https://HOST:PORT");
+  if (!made.url.starts_with("https://") && !made.url.starts_with("http://")) wrong("url: expected https://HOST:PORT");
   if (made.url.find('@') != made.url.npos) wrong("url: no user or password stands in it; set token");
   if (config.has("token")) made.token = config.str("token"), made.token_file.clear();
   if (config.has("token_file")) {
@@ -84,7 +83,8 @@ void read_watched(const tsn::Config& config, Settings& made) {
     if (known == std::end(kinds))
       wrong("watch: \"" + word + "\" is none of pods, events, nodes, volumes, jobs, deployments");
     if (!made.node.empty() && known->second != Kind::pods && known->second != Kind::nodes)
-      wrong("watch: " + word + " are not of one node, and every agent of a DaemonSet would tell all of them: let one "
+      wrong("watch: " + word +
+            " are not of one node, and every agent of a DaemonSet would tell all of them: let one "
             "agent without node watch them");
     if (std::find(made.kinds.begin(), made.kinds.end(), known->second) == made.kinds.end())
       made.kinds.push_back(known->second);
@@ -108,7 +108,9 @@ Settings read_settings(const tsn::Config& config) {
   if (!made.node.empty() && !is_name(made.node, true)) wrong("node: \"" + made.node + "\" is no name of a node");
   for (auto name : config.strings("namespaces")) {
     if (name == "." && made.access.name.empty())
-      wrong("namespaces: \".\" is the namespace of the service account or of the kubeconfig's context, and there is none");
+      wrong(
+          "namespaces: \".\" is the namespace of the service account or of the kubeconfig's context, and there is "
+          "none");
     if (name == ".") name = made.access.name;
     if (!is_name(name, false)) wrong("namespaces: \"" + name + "\" is no name of a namespace");
     if (!made.watches(name) || made.namespaces.empty()) made.namespaces.push_back(name);

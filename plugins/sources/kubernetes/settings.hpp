@@ -16,8 +16,8 @@ struct Settings {
   bool volumes = false;
   std::vector<std::string> namespaces;  ///< empty: all
   std::string label_selector, field_selector;
-  std::string node;             ///< of a DaemonSet; empty: all
-  bool only_warnings = true;    ///< of events
+  std::string node;           ///< of a DaemonSet; empty: all
+  bool only_warnings = true;  ///< of events
   std::size_t max_object = 1u << 20;
 
   bool watches(std::string_view space) const;

@@ -9,10 +9,10 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr unsigned page_size = 250;
-constexpr std::size_t most_page = 8u << 20;     // bytes; parsing takes about ten times that for a moment
+constexpr std::size_t most_page = 8u << 20;  // bytes; parsing takes about ten times that for a moment
 constexpr std::size_t most_refusal = 64u << 10;
 constexpr auto list_time = 60s;
-constexpr auto watch_time = 240s;               // and up to as much again by half, so that not all end at once
+constexpr auto watch_time = 240s;  // and up to as much again by half, so that not all end at once
 constexpr auto first_wait = 1s, longest_wait = 60s;
 
 std::string path_of(Kind kind, const std::string& space) {
@@ -39,10 +39,13 @@ void Stream::start(std::string version) {
   version_ = std::move(version);
   next_.clear();
   failures_ = 0;
+  listed_anew_ = false;
+  phase_ = Phase::waiting;
   again();
 }
 
 void Stream::again() {
+  if (phase_ != Phase::waiting) return;
   version_.empty() ? list() : watch();
 }
 
@@ -191,6 +194,7 @@ bool Stream::take_line(std::string_view line) {
     return false;
   }
   moved_ = true;
+  listed_anew_ = false;
   failures_ = 0;
   version_ = change.object.version;
   if (kind_ == Kind::events) office_.moved = true;
@@ -245,7 +249,7 @@ void Stream::gone() {
   office_.ctx.count("versions_forgotten");
   version_.clear();
   next_.clear();
-  if (failures_++ == 0) return list();
+  if (!std::exchange(listed_anew_, true)) return list();
   wait({});
 }
 

@@ -23,8 +23,8 @@
 
 namespace tocsin_plugins::kube {
 
-/// What streams share. All but `mutex` and `ctx` belongs to the thread that runs the transport; `mutex` guards the books
-/// and failures, which poll() reads.
+/// What streams share. All but `mutex` and `ctx` belongs to the thread that runs the transport; `mutex` guards the
+/// books and failures, which poll() reads.
 struct Office {
   tsn::Context ctx;
   const Settings& settings;
@@ -32,9 +32,9 @@ struct Office {
   tsn::Batch& out;
   Interner& series;
   std::mutex& mutex;
-  std::function<void()> flush;              ///< hands `out` over; waits while the agent is full
-  tsn::Time told_until = 0;                 ///< of events
-  bool moved = false;                       ///< a position that is kept over a restart has moved
+  std::function<void()> flush;  ///< hands `out` over; waits while the agent is full
+  tsn::Time told_until = 0;     ///< of events
+  bool moved = false;           ///< a position that is kept over a restart has moved
   std::minstd_rand random{std::random_device{}()};
 };
 
@@ -94,17 +94,18 @@ class Stream : public Receiver {
   const std::string space_, path_;
   const std::function<void(Stream*)> on_due_;
   Phase phase_ = Phase::waiting;
-  std::string version_;        ///< empty: to be listed
-  std::string next_;           ///< page of the list
+  std::string version_;  ///< empty: to be listed
+  std::string next_;     ///< page of the list
   unsigned page_size_;
-  long status_ = 0;            ///< of the answer at hand
+  long status_ = 0;  ///< of the answer at hand
   std::string body_;
   bool too_long_ = false, moved_ = false;
   std::chrono::steady_clock::time_point begun_{};
-  bool forgotten_ = false;     ///< the watch said 410
-  std::string problem_;        ///< why the watch was broken off
+  bool listed_anew_ = false;  ///< after 410, and nothing came since
+  bool forgotten_ = false;    ///< the watch said 410
+  std::string problem_;       ///< why the watch was broken off
   std::chrono::milliseconds problem_wait_{};
-  unsigned failures_ = 0;      ///< since the last change or bookmark
+  unsigned failures_ = 0;  ///< since the last change or bookmark
   Lines lines_;
   Reader reader_;
   std::set<std::string> names_;

@@ -52,9 +52,9 @@ TEST_F(Cluster, ReadsAListPageByPage) {
 TEST_F(Cluster, BeginsAListAnewWhenItsNextPageHasExpired) {
   server_.pages_of(2);
   for (const auto name : {"a", "b", "c"}) server_.put(pods, name, pod(name, 1));
-  std::atomic<bool> expired{false};
-  server_.answers([&](const ApiServer::Request& request) {
-    if (request.value("continue").empty() || expired.exchange(true)) return std::string();
+  const auto expired = std::make_shared<std::atomic<bool>>(false);
+  server_.answers([expired](const ApiServer::Request& request) {
+    if (request.value("continue").empty() || expired->exchange(true)) return std::string();
     return ApiServer::refusal(410, "The provided continue parameter is too old");
   });
   begin({"pods"});
@@ -178,9 +178,8 @@ TEST_F(Cluster, APageThatIsTooLongIsAskedForInSmallerOnes) {
   const auto large = "\",\"filler\":\"" + std::string(6 << 20, 'x');
   for (const auto name : {"a", "b"}) server_.put(pods, name, pod(name, 1, "Waiting" + large));
   server_.answers([](const ApiServer::Request& request) {
-    return request.watches() || request.value("limit") == "1"
-               ? std::string()
-               : ApiServer::answer(200, std::string(9 << 20, ' '));
+    return request.watches() || request.value("limit") == "1" ? std::string()
+                                                              : ApiServer::answer(200, std::string(9 << 20, ' '));
   });
   server_.pages_of(1);
   begin({"pods"});
@@ -189,15 +188,15 @@ TEST_F(Cluster, APageThatIsTooLongIsAskedForInSmallerOnes) {
 }
 
 TEST_F(Cluster, WaitsAsLongAsTheServerSays) {
-  std::atomic<bool> busy{true};
-  server_.answers([&](const ApiServer::Request&) {
-    return busy ? ApiServer::refusal(429, "Too many requests", "Retry-After: 30\r\n") : std::string();
+  const auto busy = std::make_shared<std::atomic<bool>>(true);
+  server_.answers([busy](const ApiServer::Request&) {
+    return *busy ? ApiServer::refusal(429, "Too many requests", "Retry-After: 30\r\n") : std::string();
   });
   begin({"pods"});
   ASSERT_TRUE(until([&] { return host_.timers() > 0; }));
   host_.advance(29s);
   EXPECT_EQ(server_.requests().size(), 1u);
-  busy = false;
+  *busy = false;
   host_.advance(2s);
   EXPECT_TRUE(watched(pods));
 }
@@ -222,8 +221,9 @@ TEST_F(Cluster, ARefusalNamesVerbResourceNamespaceAndTheRuleToAdd) {
   ASSERT_TRUE(until([&] { return host_.timers() > 0; }));
   const auto answer = instance_->pull();
   EXPECT_EQ(answer.status, TSN_DENIED);
-  for (const auto part : {"list pods in namespace etl", "HTTP 403", "system:serviceaccount:etl:tocsin",
-                          "add to its Role in etl", R"({apiGroups: [""], resources: ["pods"], verbs: ["list", "watch"]})"})
+  for (const auto part :
+       {"list pods in namespace etl", "HTTP 403", "system:serviceaccount:etl:tocsin", "add to its Role in etl",
+        R"({apiGroups: [""], resources: ["pods"], verbs: ["list", "watch"]})"})
     EXPECT_NE(answer.text.find(part), answer.text.npos) << part << "\n" << answer.text;
   EXPECT_TRUE(host_.logged("HTTP 403"));
 }
@@ -258,7 +258,8 @@ TEST_F(Cluster, KeepsWhatAFullAgentDoesNotTake) {
 }
 
 TEST_F(Cluster, AsksForOneNodeOnlyInADaemonSet) {
-  begin({}, Value::table({{"node", "n1"}, {"field_selector", "status.phase!=Succeeded"}, {"label_selector", "app=a b"}}));
+  begin({},
+        Value::table({{"node", "n1"}, {"field_selector", "status.phase!=Succeeded"}, {"label_selector", "app=a b"}}));
   ASSERT_TRUE(watched(pods) && watched(nodes));
   EXPECT_EQ(server_.last(pods, false).value("fieldSelector"), "status.phase%21%3DSucceeded%2Cspec.nodeName%3Dn1");
   EXPECT_EQ(server_.last(pods, true).value("labelSelector"), "app%3Da%20b");

@@ -165,8 +165,7 @@ void Transport::get(Receiver& to, const std::string& path, std::chrono::millisec
   request.to = &to;
   request.curl = curl_easy_init();
   request.headers = curl_slist_append(nullptr, "Accept: application/json");
-  if (!token.empty())
-    request.headers = curl_slist_append(request.headers, ("Authorization: Bearer " + token).c_str());
+  if (!token.empty()) request.headers = curl_slist_append(request.headers, ("Authorization: Bearer " + token).c_str());
   if (!request.curl || !request.headers) {
     impl_->requests.pop_back();
     throw tsn::Failure("cannot make an HTTP request: no memory");

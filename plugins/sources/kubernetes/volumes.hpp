@@ -49,8 +49,8 @@ class Volumes {
   std::deque<std::string> line_;
   std::size_t asking_ = 0, asked_ = 0;
   bool running_ = false;
-  std::set<std::string> failed_;       ///< nodes of this round
-  Trouble first_;                      ///< of this round
+  std::set<std::string> failed_;         ///< nodes of this round
+  Trouble first_;                        ///< of this round
   std::map<std::string, Claim> claims_;  ///< by the book's key
   // --- under the mutex ---
   Book book_;

@@ -102,10 +102,29 @@ std::string Watcher::cursor() const {
 void Watcher::run() {
   for (auto& stream : streams_) stream->start(version_in(resumed_, *stream));
   while (!stopping_) {
-    transport_.run(1s);
-    take_due();
-    flush();
+    try {
+      transport_.run(1s);
+      take_due();
+      flush();
+    } catch (const std::exception& error) {
+      begin_anew(error.what());
+    }
   }
+}
+
+/// No memory, or more rows of one page than a batch holds while the agent is full: everything is listed again, and
+/// compared with what is known.
+void Watcher::begin_anew(const char* why) {
+  ctx_.error(std::string("lists are read again: ") + why);
+  ctx_.count("begun_anew");
+  transport_.clear();
+  {
+    const std::lock_guard lock(due_mutex_);
+    due_.clear();
+  }
+  if (volumes_) volumes_->reset();
+  if (!wait(1s)) return;
+  for (auto& stream : streams_) stream->start(stream->kind() == Kind::events ? stream->version() : std::string());
 }
 
 void Watcher::due(Stream* stream) {

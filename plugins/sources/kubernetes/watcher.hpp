@@ -27,6 +27,7 @@ class Watcher {
 
  private:
   void run();
+  void begin_anew(const char* why);
   void take_due();
   void due(Stream* stream);
   void flush();
