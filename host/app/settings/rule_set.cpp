@@ -116,6 +116,7 @@ class Collector {
     auto root = config::parse_toml(default_pack(), "pack default", config::Environment(), ours);
     std::vector<std::string> names;
     ask_where_possible(root, ours);
+    read_where_emitted(root, ours);
     if (root) {
       for (Value& table : *root->find("rule")->array()) {
         names.push_back(text_of(table, "name"));
@@ -135,6 +136,20 @@ class Collector {
       const std::string source = sources_.answerers.instance_of(text_of(*query, "source"));
       if (source.empty()) continue;
       query->set("source", source);
+      for (Value& twin : *root->find("rule")->array()) {
+        if (text_of(twin, "name") == text_of(table, "name")) twin = std::move(table);
+      }
+    }
+  }
+
+  /// A rule on the signals of a source of their own takes the place of its twin where one emits them: what it says is
+  /// there, while a Prometheus may have it or not.
+  void read_where_emitted(base::Result<Value>& root, Diagnostics& ours) const {
+    auto emitted = config::parse_toml(emitted_pack(), "pack default", config::Environment(), ours);
+    if (!root || !emitted) return;
+    for (Value& table : *emitted->find("rule")->array()) {
+      const auto signal = model::Selector::parse(text_of(table, "signal"));
+      if (!signal || !sources_.emitters.emits(*signal)) continue;
       for (Value& twin : *root->find("rule")->array()) {
         if (text_of(twin, "name") == text_of(table, "name")) twin = std::move(table);
       }

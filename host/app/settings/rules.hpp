@@ -117,6 +117,8 @@ RuleSet read_rules(const RuleSources& sources, std::map<std::string, std::string
 std::string_view default_pack();
 /// Those of its rules that ask a source, for where that is configured.
 std::string_view asked_pack();
+/// Those of its rules that read the signals of one source, for where that is configured.
+std::string_view emitted_pack();
 /// Files that a glob names, sorted.
 std::vector<std::string> files_of(const std::string& glob);
 

@@ -304,6 +304,19 @@ TEST_F(Trial, SilenceOfLoadersMattersOnlyWhereSomebodySendsThem) {
   EXPECT_TRUE(find(load(packed("[pack.default.rule.zero_signals_ingested]\nenabled=true")), "zero_signals_ingested"));
 }
 
+TEST_F(Trial, AShippedRuleReadsWhatASourceOfItsOwnEmits) {
+  plugins_.push_back({{.id = "kubernetes",
+                       .kinds = model::kind_source,
+                       .signals = {{"kubernetes.container.restarts", "1", "namespace,pod,node,container", ""}}},
+                      true});
+  EXPECT_EQ(find(load(packed("")), "pod_restart_loop")->signal_text, "kube_pod_container_status_restarts_total");
+  const Loaded loaded = load(packed("[route]\n[source.kubernetes]"));
+  EXPECT_EQ(says(loaded), "");
+  EXPECT_EQ(find(loaded, "pod_restart_loop")->signal_text, "kubernetes.container.restarts");
+  EXPECT_EQ(find(loaded, "pvc_storage_critical")->signal_text, "host.disk.used_percent") << "it emits no such signal";
+  EXPECT_EQ(loaded.rules.size(), load(packed("[route]")).rules.size());
+}
+
 TEST_F(Trial, AShippedRuleIsChangedInPlace) {
   const Loaded loaded = load(packed(
       "[pack.default.rule.error_log_spike]\nthreshold=200\nseverity='CRITICAL'\nfor='1m'\n[pack.default.rule.node_cpu_"

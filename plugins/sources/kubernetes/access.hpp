@@ -1,0 +1,46 @@
+// Where the API server is and what it is shown: from options, a kubeconfig file, or the service account of the pod.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tocsin_plugins::kube {
+
+/// A certificate or key: the name of a file, read again with each connection, or the PEM text itself.
+struct Pem {
+  std::string file, text;
+  explicit operator bool() const noexcept { return !file.empty() || !text.empty(); }
+};
+
+struct Access {
+  std::string url;    ///< "https://10.0.0.1:6443", no slash at the end
+  std::string name;   ///< of a namespace; empty: unknown
+  Pem ca;             ///< none: the system's roots
+  Pem cert, key;      ///< of the client
+  std::string token;  ///< as it stands in the configuration
+  std::string token_file;
+  std::string proxy_url, no_proxy;
+
+  /// The token as it is now: a file is read again each time, as its content is replaced before it expires. Throws
+  /// tsn::Failure where the file cannot be read or is empty. Empty: none is sent.
+  std::string current_token() const;
+};
+
+/// Where the kubelet puts a service account's files.
+inline constexpr std::string_view service_account_directory = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// What a pod has. The address is KUBERNETES_SERVICE_HOST and _PORT, else https://kubernetes.default.svc. Nothing is
+/// read yet but the environment: where the files are missing, current_token() says so.
+Access of_pod(std::string_view directory = service_account_directory);
+
+/// A kubeconfig file and one of its contexts (empty: current-context). Throws tsn::Failure (invalid) that names file,
+/// entry and remedy.
+Access of_kubeconfig(const std::string& file, const std::string& context);
+/// The same from its text. Names of files in it begin at `directory`.
+Access read_kubeconfig(std::string_view text, const std::string& file, const std::string& directory,
+                       const std::string& context);
+
+/// Decodes base64 (RFC 4648, with padding; blanks are passed over). False: it is none.
+bool decode_base64(std::string_view text, std::string& out);
+
+}  // namespace tocsin_plugins::kube

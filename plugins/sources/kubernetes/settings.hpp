@@ -1,0 +1,32 @@
+// The options of an instance, read once.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "access.hpp"
+#include "facts.hpp"
+#include "tocsin/plugin.hpp"
+
+namespace tocsin_plugins::kube {
+
+struct Settings {
+  Access access;
+  std::vector<Kind> kinds;
+  bool volumes = false;
+  std::vector<std::string> namespaces;  ///< empty: all
+  std::string label_selector, field_selector;
+  std::string node;           ///< of a DaemonSet; empty: all
+  bool only_warnings = true;  ///< of events
+  std::size_t max_object = 1u << 20;
+
+  bool watches(std::string_view space) const;
+};
+
+/// Throws tsn::Failure (invalid) that names the option and the remedy.
+Settings read_settings(const tsn::Config& config);
+
+/// The same text as part of a URL's path or query.
+std::string escape(std::string_view text);
+
+}  // namespace tocsin_plugins::kube
