@@ -16,14 +16,15 @@ void init_once() {
 }
 
 struct BodyTaker {
-  std::string& body;
+  HttpAnswer& answer;
   const std::size_t most;
 };
 
 std::size_t take_body(char* data, std::size_t size, std::size_t count, void* to) {
-  const auto& [body, most] = *static_cast<BodyTaker*>(to);
-  if (body.size() + size * count > most) return 0;
-  body.append(data, size * count);
+  const auto& [answer, most] = *static_cast<BodyTaker*>(to);
+  answer.too_long = answer.body.size() + size * count > most;
+  if (answer.too_long) return 0;
+  answer.body.append(data, size * count);
   return size * count;
 }
 
@@ -74,6 +75,8 @@ std::string remedy(CURLcode code) {
       return "; its certificate is not trusted here: set ca_file to the issuer's certificate";
     case CURLE_SSL_CACERT_BADFILE:
       return "; ca_file is not a readable PEM file";
+    case CURLE_SSL_CERTPROBLEM:
+      return "; check cert_file and key_file: PEM files that belong together";
     case CURLE_URL_MALFORMAT:
       return "; check url";
     case CURLE_WRITE_ERROR:
@@ -123,7 +126,7 @@ tsn::Status HttpClient::perform(const HttpRequest& request, tsn::Deadline deadli
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, deadline.milliseconds());
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, std::min(deadline.milliseconds(), 10'000L));
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-  BodyTaker taker{answer.body, request.most_body};
+  BodyTaker taker{answer, request.most_body};
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &taker);
   if (request.compressed) curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
@@ -134,6 +137,12 @@ tsn::Status HttpClient::perform(const HttpRequest& request, tsn::Deadline deadli
   curl_easy_setopt(curl, CURLOPT_PROXY, impl_->settings.proxy_url.c_str());
   if (!impl_->settings.no_proxy.empty()) curl_easy_setopt(curl, CURLOPT_NOPROXY, impl_->settings.no_proxy.c_str());
   if (!impl_->settings.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, impl_->settings.ca_file.c_str());
+  if (!impl_->settings.cert_file.empty()) {
+    const auto& key = impl_->settings.key_file.empty() ? impl_->settings.cert_file : impl_->settings.key_file;
+    curl_easy_setopt(curl, CURLOPT_SSLCERT, impl_->settings.cert_file.c_str());
+    curl_easy_setopt(curl, CURLOPT_SSLKEY, key.c_str());
+    curl_easy_setopt(curl, CURLOPT_KEYPASSWD, "");  // else OpenSSL asks on the terminal
+  }
   if (!request.username.empty()) {
     curl_easy_setopt(curl, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
     curl_easy_setopt(curl, CURLOPT_USERNAME, request.username.c_str());

@@ -16,6 +16,10 @@ struct HttpSettings {
   std::string ca_file;    ///< PEM; adds a root to the system's
   std::string proxy_url;  ///< empty: none; the environment is not read
   std::string no_proxy;   ///< hosts, separated by commas
+  /// PEM; a certificate of our own, with its chain, for servers that ask for one.
+  std::string cert_file = {};
+  /// PEM, without a passphrase; its key. Empty: it stands in cert_file.
+  std::string key_file = {};
 };
 
 struct HttpRequest {
@@ -34,6 +38,7 @@ struct HttpAnswer {
   long status = 0;
   std::string body;
   std::map<std::string, std::string> headers;  ///< names in lower case
+  bool too_long = false;                       ///< the call failed because of HttpRequest::most_body
 
   /// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); 0: none.
   std::chrono::milliseconds retry_after(tsn::Time now) const;
