@@ -4,7 +4,6 @@
 #include "config/schema.hpp"
 #include "settings/rules.hpp"
 #include "settings/values.hpp"
-#include "tocsin/abi.h"
 
 namespace tocsin::settings {
 namespace {
@@ -17,11 +16,12 @@ const model::PluginType& store_type() {
   static const model::PluginType type = [] {
     model::PluginType out;
     out.id = Answerers::store;
-    out.source_features = TSN_SOURCE_QUERIES;
-    out.query_options = {{.key = "sql",
-                          .type = base::OptionType::string,
-                          .required = true,
-                          .doc = "One SELECT; `value`, or else the first column of numbers, is judged, the others are labels."}};
+    out.source_features = model::source_queries;
+    out.query_options = {
+        {.key = "sql",
+         .type = base::OptionType::string,
+         .required = true,
+         .doc = "One SELECT; `value`, or else the first column of numbers, is judged, the others are labels."}};
     return out;
   }();
   return type;
@@ -41,7 +41,7 @@ Answerers::Answerers(const std::vector<Instance>& instances, std::span<const Kno
 std::string Answerers::instance_of(std::string_view plugin) const {
   if (plugin == store && !postgres_) return {};
   for (const Source& source : sources_) {
-    const bool answers = source.type && (source.type->source_features & TSN_SOURCE_QUERIES);
+    const bool answers = source.type && (source.type->source_features & model::source_queries);
     if (source.plugin == plugin && answers) return source.name;
   }
   return {};
@@ -62,9 +62,9 @@ bool Answerers::check(model::Rule& rule, Diagnostics& diagnostics) const {
   if (at == sources_.rend()) {
     std::vector<std::string> names;
     for (const Source& source : sources_) names.push_back(source.name);
-    config::error_at(diagnostics, place,
-                     where + ": there is no [source." + rule.query_source + "]" +
-                         config::did_you_mean(rule.query_source, names));
+    config::error_at(
+        diagnostics, place,
+        where + ": there is no [source." + rule.query_source + "]" + config::did_you_mean(rule.query_source, names));
     return false;
   }
   if (!at->type) {
@@ -72,7 +72,7 @@ bool Answerers::check(model::Rule& rule, Diagnostics& diagnostics) const {
                     where + ": waits for the plugin \"" + at->plugin + "\" of [source." + rule.query_source + "]");
     return true;
   }
-  if (!(at->type->source_features & TSN_SOURCE_QUERIES)) {
+  if (!(at->type->source_features & model::source_queries)) {
     config::error_at(diagnostics, place,
                      where + ": [source." + rule.query_source + "] is of the plugin \"" + at->plugin +
                          "\", which answers no questions; judge its signals with `signal` instead");
