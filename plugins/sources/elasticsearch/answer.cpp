@@ -257,7 +257,9 @@ class Reader {
   void take_composite(Element key, Element bucket) {
     count_bucket();
     const auto before = labels_.size();
-    for (const auto [name, value] : key.get_object().value_unsafe())
+    dom::object parts;
+    if (key.get_object().get(parts) != simdjson::SUCCESS) odd("a bucket's key is no object");
+    for (const auto [name, value] : parts)
       if (!value.is_null()) labels_.emplace_back(std::string(name), text_of(value));
     if (!flatten(bucket)) add(number_at(bucket, "doc_count"));
     labels_.resize(before);

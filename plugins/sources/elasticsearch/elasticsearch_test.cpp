@@ -109,10 +109,10 @@ TEST_F(Elasticsearch, CountsTheWindowThatEndsAWhileAgo) {
   const auto sent = bodies();
   ASSERT_EQ(sent.size(), 2u);
   const auto& range = sent[0]["query"]["bool"]["filter"][1]["range"]["@timestamp"];
-  EXPECT_EQ(range["gt"], start_ms - 30'000);
-  EXPECT_EQ(range["lte"], start_ms + 30'000);
+  EXPECT_EQ(range["gt"], std::to_string(start_ms - 30'000));
+  EXPECT_EQ(range["lte"], std::to_string(start_ms + 30'000));
   // What one window ends with, the next begins after.
-  EXPECT_EQ(sent[1]["query"]["bool"]["filter"][1]["range"]["@timestamp"]["gt"], start_ms + 30'000);
+  EXPECT_EQ(sent[1]["query"]["bool"]["filter"][1]["range"]["@timestamp"]["gt"], std::to_string(start_ms + 30'000));
 }
 
 TEST_F(Elasticsearch, EndsAGroupThatIsNoMoreThere) {
@@ -148,8 +148,8 @@ TEST_F(Elasticsearch, TakesEachFinishedBucketOnceAndEmptyOnesAsZero) {
   EXPECT_EQ(rows("errors"), Texts{"@240000 0"});
   const auto sent = bodies();
   ASSERT_EQ(sent.size(), 3u);
-  EXPECT_EQ(sent[1]["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"], start_ms + 60'000);
-  EXPECT_EQ(sent[1]["query"]["bool"]["filter"][0]["range"]["@timestamp"]["lt"], start_ms + 180'000);
+  EXPECT_EQ(sent[1]["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"], std::to_string(start_ms + 60'000));
+  EXPECT_EQ(sent[1]["query"]["bool"]["filter"][0]["range"]["@timestamp"]["lt"], std::to_string(start_ms + 180'000));
 }
 
 TEST_F(Elasticsearch, NeitherSkipsNorRepeatsABucketOverARestart) {
@@ -162,7 +162,7 @@ TEST_F(Elasticsearch, NeitherSkipsNorRepeatsABucketOverARestart) {
   begin(query, "", *cursor);
   poll(180s);
   EXPECT_EQ(rows("errors"), (Texts{"@120000 5", "@180000 6", "@240000 7"}));
-  EXPECT_EQ(bodies()[1]["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"], start_ms + 60'000);
+  EXPECT_EQ(bodies()[1]["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"], std::to_string(start_ms + 60'000));
 }
 
 TEST_F(Elasticsearch, TakesABucketLaterWhenTheServerFailed) {
@@ -179,7 +179,7 @@ TEST_F(Elasticsearch, TakesABucketLaterWhenTheServerFailed) {
 TEST_F(Elasticsearch, TakesABucketOnceWhenTheHostTookItLate) {
   serve({fields, minutes({{0, 4}}), minutes({{1, 5}})});
   begin(R"({"signal": "errors", "bucket": "1m"})");
-  host_.refuse_submits(1);
+  host_.refuse_submits(3);  // of the query, and of the poll's end
   poll(90s);
   EXPECT_EQ(rows("errors"), Texts{});
   poll(60s);
@@ -260,7 +260,7 @@ TEST_F(Elasticsearch, LeavesAServerAloneThatHasTooMuchToDo) {
   EXPECT_EQ(rows("elasticsearch.up"), Texts{});
   EXPECT_EQ(poll(90s).status, TSN_OK);
   EXPECT_EQ(rows("errors"), Texts{"@180000 3"});
-  EXPECT_EQ(host_.metrics()["overloaded{query=\"errors\"}"] + host_.metrics()["overloaded"], 1);
+  EXPECT_EQ(host_.metrics()["overloaded,query=errors"], 1);
 }
 
 TEST_F(Elasticsearch, AsksTheNextAddressWhenOneIsDown) {
@@ -331,8 +331,8 @@ TEST_F(Elasticsearch, AnswersARuleWithARowForEachGroup) {
   ASSERT_EQ(answer.size(), 1u);
   EXPECT_EQ(answer[0].value, 4);
   const auto range = bodies().at(0)["query"]["bool"]["filter"][1]["range"]["@timestamp"];
-  EXPECT_EQ(range["gt"], start_ms - 630'000);
-  EXPECT_EQ(range["lte"], start_ms - 30'000);
+  EXPECT_EQ(range["gt"], std::to_string(start_ms - 630'000));
+  EXPECT_EQ(range["lte"], std::to_string(start_ms - 30'000));
 }
 
 TEST_F(Elasticsearch, AnswersACountWithOneRowEvenOfNothing) {

@@ -30,9 +30,9 @@ std::string path_to(const Question& question, const Limits& limits, std::string_
 
 std::string range_of(const Question& question, const Span& span) {
   const bool buckets = question.has_buckets();
-  return "{\"range\":{" + json_string(question.time_field) + ":{\"" + (buckets ? "gte" : "gt") +
-         "\":" + std::to_string(span.from) + ",\"" + (buckets ? "lt" : "lte") + "\":" + std::to_string(span.to) +
-         ",\"format\":\"epoch_millis\"}}}";
+  return "{\"range\":{" + json_string(question.time_field) + ":{\"" + (buckets ? "gte" : "gt") + "\":\"" +
+         std::to_string(span.from) + "\",\"" + (buckets ? "lt" : "lte") + "\":\"" + std::to_string(span.to) +
+         "\",\"format\":\"epoch_millis\"}}}";
 }
 
 std::string query_of(const Question& question, const std::optional<Span>& span) {
