@@ -1,6 +1,6 @@
 // links: elasticsearch_objects
-// libFuzzer target for the answers of Elasticsearch and OpenSearch: the first bytes choose what was asked. Reading ends,
-// rows are finite, within the limit of buckets and can be told apart, and a refusal says why.
+// libFuzzer target for the answers of Elasticsearch and OpenSearch: the first bytes choose what was asked. Reading
+// ends, rows are finite, within the limit of buckets and can be told apart, and a refusal says why.
 #include <cmath>
 #include <set>
 

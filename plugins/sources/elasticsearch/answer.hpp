@@ -25,8 +25,8 @@ struct Answer {
   bool approximate = false;  ///< a group's count may be too low: shards sent their greatest groups only
 };
 
-/// Reads the body of a 200. Throws tsn::Failure: no answer of this API; partial (a shard failed, timed out, a cluster left
-/// out, stopped by max_docs); more than max_buckets; others with Question::refuse_others.
+/// Reads the body of a 200. Throws tsn::Failure: no answer of this API; partial (a shard failed, timed out, a cluster
+/// left out, stopped by max_docs); more than max_buckets; others with Question::refuse_others.
 Answer read_answer(std::string_view body, const Question& question, const Limits& limits);
 
 }  // namespace tocsin_plugins::elasticsearch

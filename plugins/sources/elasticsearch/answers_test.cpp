@@ -1,5 +1,5 @@
-// What a server said, as rows or as a failure. The answers are those of OpenSearch 2.19 and Elasticsearch 8, cut to what
-// matters.
+// What a server said, as rows or as a failure. The answers are those of OpenSearch 2.19 and Elasticsearch 8, cut to
+// what matters.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -24,7 +24,8 @@ Question question(const std::string& text = R"({"index": "logs-*"})", const Limi
 
 std::string search(const std::string& aggregations) {
   return R"({"took":3,"timed_out":false,"_shards":{"total":2,"successful":2,"skipped":0,"failed":0},)"
-         R"("hits":{"max_score":null,"hits":[]},"aggregations":)" + aggregations + "}";
+         R"("hits":{"max_score":null,"hits":[]},"aggregations":)" +
+         aggregations + "}";
 }
 
 /// "a=1 b=2: 7" for each row, in order.
@@ -84,9 +85,9 @@ TEST(Answers, CountDocumentsOfGroupsThatAreLeftOut) {
 
 TEST(Answers, OfBucketsKeepTheirTime) {
   const auto asked = question(R"({"index": "a", "bucket": "1m", "group_by": ["s"]})");
-  const auto body = search(
-      R"({"t":{"buckets":[{"key_as_string":"2026-11-27T10:00:00.000Z","key":1795773600000,"doc_count":8,)"
-      R"("g0":{"sum_other_doc_count":0,"buckets":[{"key":"x","doc_count":8}]}}]}})");
+  const auto body =
+      search(R"({"t":{"buckets":[{"key_as_string":"2026-11-27T10:00:00.000Z","key":1795773600000,"doc_count":8,)"
+             R"("g0":{"sum_other_doc_count":0,"buckets":[{"key":"x","doc_count":8}]}}]}})");
   EXPECT_EQ(rows(body, asked), Texts{"s=x @1795773600000 8.000000"});
 }
 
@@ -102,8 +103,7 @@ TEST(Answers, OfPercentilesHaveALabelWhereTheyAreSeveral) {
 
 TEST(Answers, OfStatsAreASummary) {
   const auto asked = question(R"({"index": "a", "metric": "stats", "field": "ms"})");
-  const auto answer =
-      read_answer(search(R"({"m":{"count":2,"min":1.0,"max":3.0,"avg":2.0,"sum":4.0}})"), asked, {});
+  const auto answer = read_answer(search(R"({"m":{"count":2,"min":1.0,"max":3.0,"avg":2.0,"sum":4.0}})"), asked, {});
   ASSERT_EQ(answer.rows.size(), 1u);
   ASSERT_TRUE(answer.rows[0].summary);
   EXPECT_EQ(answer.rows[0].summary->max, 3.0);
@@ -112,22 +112,25 @@ TEST(Answers, OfStatsAreASummary) {
 
 TEST(Answers, OfAggregationsOfOnesOwnAreFlattened) {
   const auto asked = question(R"({"index": "a", "aggs": {"x": {}}})");
-  EXPECT_EQ(rows(search(R"({"by_level":{"sum_other_doc_count":0,"buckets":[)"
-                        R"({"key":"ERROR","doc_count":3,"ms":{"value":1.5},"p":{"values":{"99.0":7.0,"99.0_as_string":"7"}}},)"
-                        R"({"key":"INFO","doc_count":9,"ms":{"value":2.5},"p":{"values":{"99.0":8.0}}}]},)"
-                        R"("failed":{"doc_count":4},"spread":{"count":2,"min":1.0,"max":3.0}})"),
-                 asked),
-            (Texts{"by_level=ERROR agg=ms 1.500000", "by_level=ERROR percentile=99.0 agg=p 7.000000",
-                   "by_level=INFO agg=ms 2.500000", "by_level=INFO percentile=99.0 agg=p 8.000000",
-                   "agg=failed 4.000000", "agg=spread.count 2.000000", "agg=spread.min 1.000000",
-                   "agg=spread.max 3.000000"}));
-  EXPECT_EQ(rows(search(R"({"c":{"after_key":{"s":"b"},"buckets":[{"key":{"s":"a","ok":true,"n":null},"doc_count":6}]}})"),
-                 asked),
-            Texts{"s=a ok=true 6.000000"});
+  EXPECT_EQ(
+      rows(
+          search(R"({"by_level":{"sum_other_doc_count":0,"buckets":[)"
+                 R"({"key":"ERROR","doc_count":3,"ms":{"value":1.5},"p":{"values":{"99.0":7.0,"99.0_as_string":"7"}}},)"
+                 R"({"key":"INFO","doc_count":9,"ms":{"value":2.5},"p":{"values":{"99.0":8.0}}}]},)"
+                 R"("failed":{"doc_count":4},"spread":{"count":2,"min":1.0,"max":3.0}})"),
+          asked),
+      (Texts{"by_level=ERROR agg=ms 1.500000", "by_level=ERROR percentile=99.0 agg=p 7.000000",
+             "by_level=INFO agg=ms 2.500000", "by_level=INFO percentile=99.0 agg=p 8.000000", "agg=failed 4.000000",
+             "agg=spread.count 2.000000", "agg=spread.min 1.000000", "agg=spread.max 3.000000"}));
+  EXPECT_EQ(
+      rows(search(R"({"c":{"after_key":{"s":"b"},"buckets":[{"key":{"s":"a","ok":true,"n":null},"doc_count":6}]}})"),
+           asked),
+      Texts{"s=a ok=true 6.000000"});
   EXPECT_EQ(rows(search(R"({"f":{"buckets":{"slow":{"doc_count":1},"fast":{"doc_count":2}}}})"), asked),
             (Texts{"f=slow 1.000000", "f=fast 2.000000"}));
-  EXPECT_EQ(refusal(search(R"({"f":{"buckets":[{"key":"a","doc_count":1},{"key":"a","doc_count":2}]}})"), asked).value(),
-            TSN_INVALID);
+  EXPECT_EQ(
+      refusal(search(R"({"f":{"buckets":[{"key":"a","doc_count":1},{"key":"a","doc_count":2}]}})"), asked).value(),
+      TSN_INVALID);
 }
 
 TEST(Answers, ThatArePartialAreNoAnswers) {
@@ -142,7 +145,9 @@ TEST(Answers, ThatArePartialAreNoAnswers) {
   EXPECT_EQ(cut.value(), TSN_INVALID);
   EXPECT_TRUE(says(cut.text(), "max_docs"));
   for (const auto* what : {"skipped", "partial", "failed", "running"})
-    EXPECT_TRUE(says(refusal(R"({"count":9,"_shards":{"total":1,"failed":0},"_clusters":{"total":2,")" + std::string(what) + "\":1}}").text(),
+    EXPECT_TRUE(says(refusal(R"({"count":9,"_shards":{"total":1,"failed":0},"_clusters":{"total":2,")" +
+                             std::string(what) + "\":1}}")
+                         .text(),
                      "remote cluster"))
         << what;
 }
@@ -156,8 +161,9 @@ TEST(Answers, ThatAreNoneSayWhatIsWrong) {
     EXPECT_TRUE(says(status.text(), "none of Elasticsearch")) << body;
   }
   const auto grouped = question(R"({"index": "a", "group_by": ["s"]})");
-  for (const auto* aggregations : {"{}", R"({"g0":1})", R"({"g0":{"buckets":{}}})", R"({"g0":{"sum_other_doc_count":0,"buckets":[{}]}})",
-                                   R"({"g0":{"sum_other_doc_count":0,"buckets":[{"key":[],"doc_count":1}]}})"})
+  for (const auto* aggregations :
+       {"{}", R"({"g0":1})", R"({"g0":{"buckets":{}}})", R"({"g0":{"sum_other_doc_count":0,"buckets":[{}]}})",
+        R"({"g0":{"sum_other_doc_count":0,"buckets":[{"key":[],"doc_count":1}]}})"})
     EXPECT_EQ(refusal(search(aggregations), grouped).value(), TSN_FAILED) << aggregations;
   EXPECT_TRUE(says(refusal(std::string(100, '[')).text(), "nested too deep"));
 }
@@ -166,8 +172,8 @@ TEST(Answers, WithTooManyBucketsAreRefused) {
   Limits limits;
   limits.max_buckets = 1;
   const auto asked = question(R"({"index": "a", "group_by": ["s"]})");
-  const auto body = search(
-      R"({"g0":{"sum_other_doc_count":0,"buckets":[{"key":"a","doc_count":1},{"key":"b","doc_count":1}]}})");
+  const auto body =
+      search(R"({"g0":{"sum_other_doc_count":0,"buckets":[{"key":"a","doc_count":1},{"key":"b","doc_count":1}]}})");
   EXPECT_TRUE(says(refusal(body, asked, limits).text(), "more than max_buckets = 1"));
 }
 
@@ -225,11 +231,13 @@ TEST(Failures, OfAnAccountNameThePrivilege) {
 
 TEST(Failures, ThatMayEndAreTriedAgain) {
   const auto missing = failed(
-      404, R"({"error":{"root_cause":[{"type":"index_not_found_exception","reason":"no such index [logs-*]"}]},"status":404})");
+      404,
+      R"({"error":{"root_cause":[{"type":"index_not_found_exception","reason":"no such index [logs-*]"}]},"status":404})");
   EXPECT_EQ(missing.value(), TSN_FAILED);
   EXPECT_TRUE(says(missing.text(), "there is no index logs-*"));
   const auto busy = failed(
-      429, R"({"error":{"root_cause":[{"type":"es_rejected_execution_exception","reason":"rejected execution"}]},"status":429})");
+      429,
+      R"({"error":{"root_cause":[{"type":"es_rejected_execution_exception","reason":"rejected execution"}]},"status":429})");
   EXPECT_EQ(busy.value(), TSN_RETRY);
   EXPECT_EQ(busy.retry_after_ms(), 1000u);
   EXPECT_EQ(failed(503, "").value(), TSN_RETRY);

@@ -1,13 +1,12 @@
 #include "asking.hpp"
 
-#include <simdjson.h>
-
 #include <algorithm>
+
+#include "answer_json.hpp"
 
 namespace tocsin_plugins::elasticsearch {
 namespace {
 
-namespace dom = simdjson::dom;
 using namespace std::chrono_literals;
 
 /// "OpenSearch 2.19.6" or "Elasticsearch 8.15.0" of the answer to GET /.
@@ -53,8 +52,7 @@ void probe_query(Servers& servers, const Settings& settings, const QuerySettings
     std::string text = std::to_string(answer.rows.size()) + " rows";
     if (answer.rows.size() == 1 && !answer.rows.front().summary)
       text = "1 row, " + std::to_string(answer.rows.front().value);
-    if (answer.others > 0)
-      text += "; " + std::to_string(answer.others) + " documents are in groups beyond max_groups";
+    if (answer.others > 0) text += "; " + std::to_string(answer.others) + " documents are in groups beyond max_groups";
     return text;
   });
 }
@@ -94,6 +92,15 @@ std::vector<Finding> fields_of(Servers& servers, const Question& question, const
     // An account may search and no more.
     if (failure.status().code() != 403) throw;
     return {};
+  }
+}
+
+void reach(Servers& servers, tsn::Deadline deadline) {
+  try {
+    (void)server_in(servers.ask({"/", {}}, "", deadline));
+  } catch (const tsn::Failure& failure) {
+    // Who may search need not be told the version.
+    if (failure.status().code() != 403) throw;
   }
 }
 

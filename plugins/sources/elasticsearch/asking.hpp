@@ -1,5 +1,5 @@
-// Asking once: for a rule, and for `tocsin check --online`, which is told what server there is, whether the index and its
-// fields are there, and how many rows each query makes.
+// Asking once: for a rule, and for `tocsin check --online`, which is told what server there is, whether the index and
+// its fields are there, and how many rows each query makes.
 #pragma once
 
 #include <string>
@@ -18,6 +18,9 @@ Answer asked_at(Servers& servers, const Question& question, const Limits& limits
 /// What there is to say of the question's fields; nothing, where the account may not ask. `request`: fields_request().
 std::vector<Finding> fields_of(Servers& servers, const Question& question, const Request& request,
                                tsn::Deadline deadline);
+
+/// Without queries on a schedule a poll says whether there is a server that takes the account. Throws tsn::Failure.
+void reach(Servers& servers, tsn::Deadline deadline);
 
 /// Appends lines that begin with "ok: ", "warning: " or "error: ".
 void probe(Servers& servers, const Settings& settings, tsn::Time now, tsn::Deadline deadline, std::string& report);

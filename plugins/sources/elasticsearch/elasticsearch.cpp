@@ -95,13 +95,16 @@ class Elasticsearch {
   static constexpr tsn::Option query_options[] = {
       {.key = "query",
        .type = tsn::any,
-       .doc = "A query as a table or as JSON text; a text that does not begin with a brace is the text of a query_string"},
+       .doc =
+           "A query as a table or as JSON text; a text that does not begin with a brace is the text of a query_string"},
       {.key = "lucene", .doc = "The text of a query_string, as level:ERROR AND service:pay"},
       {.key = "index", .doc = "Index or pattern; default: the source's"},
       {.key = "time_field", .doc = "The field that holds a document's time; default: the source's"},
       {.key = "over", .type = tsn::duration, .doc = "The window; default: the source's"},
       {.key = "delay", .type = tsn::duration, .doc = "The window ends so long ago; default: the source's"},
-      {.key = "group_by", .type = tsn::any, .doc = "Fields, each of which becomes a label; or a table of label = field"},
+      {.key = "group_by",
+       .type = tsn::any,
+       .doc = "Fields, each of which becomes a label; or a table of label = field"},
       {.key = "metric",
        .fallback = "\"count\"",
        .doc = "count avg min max sum cardinality percentiles, or a percentile as p99"},
@@ -143,20 +146,18 @@ class Elasticsearch {
   void stop() { servers_.close(); }
 
   tsn::Status poll(tsn::Batch& out, tsn::Deadline deadline) {
+    const auto until = earlier(deadline);
+    if (queries_.empty()) return reach(until);
     const auto due = queries_due();
-    run_all(due, earlier(deadline));
+    run_all(due, until);
     hand_over(due, out);
     for (const auto& query : queries_)
       if (!query->failing()) return tsn::ok;
-    if (queries_.empty()) return tsn::ok;
-    const auto& failure = queries_.front()->failure();
-    // Retry would say that the host is to take rows again.
-    return failure.value() == TSN_RETRY ? tsn::fail(failure.text()) : failure;
+    return without_retry(queries_.front()->failure());
   }
 
   tsn::Status query(const tsn::Query& asked, tsn::QueryRows& out, tsn::Deadline deadline) {
-    const auto question =
-        elasticsearch::read_question(asked.table(), settings_.defaults, settings_.limits, "query");
+    const auto question = elasticsearch::read_question(asked.table(), settings_.defaults, settings_.limits, "query");
     if (question.metric.kind == elasticsearch::Metric::Kind::stats)
       return tsn::invalid("query: metric: stats has five values; a rule judges one, as avg or max");
     const auto until = earlier(deadline);
@@ -175,6 +176,20 @@ class Elasticsearch {
   }
 
  private:
+  /// Retry of a poll would say that the host is to take rows again.
+  static tsn::Status without_retry(const tsn::Status& status) {
+    return status.value() == TSN_RETRY ? tsn::fail(status.text()) : status;
+  }
+
+  tsn::Status reach(tsn::Deadline until) {
+    try {
+      elasticsearch::reach(servers_, until);
+      return tsn::ok;
+    } catch (const tsn::Failure& failure) {
+      return without_retry(failure.status());
+    }
+  }
+
   using Due = std::vector<elasticsearch::Scheduled*>;
 
   /// Longest overdue first, so that a poll that is too short for all of them does not always leave out the same.

@@ -58,10 +58,10 @@ class Elasticsearch : public ::testing::Test {
   /// A source with these entries of `query`, JSON; and more options.
   void begin(const std::string& queries, const std::string& more = "", const std::string& cursor = "") {
     instance_.reset();
-    instance_ = host_.create("elasticsearch",
-                             from_json(R"({"url": ")" + server_->url() + R"(", "index": "logs-*", "query": [)" +
-                                       queries + "]" + more + "}"),
-                             "logs");
+    instance_ = host_.create(
+        "elasticsearch",
+        from_json(R"({"url": ")" + server_->url() + R"(", "index": "logs-*", "query": [)" + queries + "]" + more + "}"),
+        "logs");
     const auto answer = instance_->start(cursor);
     ASSERT_EQ(answer.status, TSN_OK) << answer.text;
   }
@@ -179,7 +179,7 @@ TEST_F(Elasticsearch, TakesABucketLaterWhenTheServerFailed) {
 TEST_F(Elasticsearch, TakesABucketOnceWhenTheHostTookItLate) {
   serve({fields, minutes({{0, 4}}), minutes({{1, 5}})});
   begin(R"({"signal": "errors", "bucket": "1m"})");
-  host_.refuse_submits(3);  // of the query, and of the poll's end
+  host_.refuse_submits(2);  // of the query, and of the poll's end
   poll(90s);
   EXPECT_EQ(rows("errors"), Texts{});
   poll(60s);
@@ -225,7 +225,8 @@ TEST_F(Elasticsearch, TellsAStatsQueryAsASummary) {
 }
 
 TEST_F(Elasticsearch, OneQueryThatFailsCostsNoOther) {
-  serve({fields, R"(400 {"error":{"root_cause":[{"type":"parsing_exception","reason":"unknown query [x]","line":1,"col":5}]}})",
+  serve({fields,
+         R"(400 {"error":{"root_cause":[{"type":"parsing_exception","reason":"unknown query [x]","line":1,"col":5}]}})",
          fields, count(3)});
   begin(R"({"signal": "bad", "query": {"x": {}}}, {"signal": "good"})", R"(, "connections": 1)");
   EXPECT_EQ(poll().status, TSN_OK);
@@ -244,8 +245,9 @@ TEST_F(Elasticsearch, RefusesAFieldOfTextBeforeItAsks) {
 }
 
 TEST_F(Elasticsearch, AsksWithoutLookingAtFieldsWhereItMayOnlySearch) {
-  serve({R"(403 {"error":{"root_cause":[{"type":"security_exception","reason":"action [indices:data/read/field_caps] is unauthorized"}]}})",
-         count(3), count(4)});
+  serve(
+      {R"(403 {"error":{"root_cause":[{"type":"security_exception","reason":"action [indices:data/read/field_caps] is unauthorized"}]}})",
+       count(3), count(4)});
   begin(R"({"signal": "errors"})");
   EXPECT_EQ(poll().status, TSN_OK);
   poll();
@@ -253,7 +255,11 @@ TEST_F(Elasticsearch, AsksWithoutLookingAtFieldsWhereItMayOnlySearch) {
 }
 
 TEST_F(Elasticsearch, LeavesAServerAloneThatHasTooMuchToDo) {
-  serve({fields, "429 Retry-After: 150\r\n{\"error\":{\"root_cause\":[{\"type\":\"es_rejected_execution_exception\",\"reason\":\"queue full\"}]}}", count(3)});
+  serve(
+      {fields,
+       "429 Retry-After: "
+       "150\r\n{\"error\":{\"root_cause\":[{\"type\":\"es_rejected_execution_exception\",\"reason\":\"queue full\"}]}}",
+       count(3)});
   begin(R"({"signal": "errors"})");
   EXPECT_EQ(poll().status, TSN_FAILED);
   EXPECT_EQ(poll().status, TSN_FAILED);  // not asked: 60 of 150 s
@@ -321,7 +327,8 @@ TEST_F(Elasticsearch, AnswersARuleWithARowForEachGroup) {
   serve({fields, groups({{"pay", 3}, {"shop", 1}}), groups({{"pay", 4}})});
   begin("");
   std::vector<tsn::testing::QueryRow> answer;
-  const auto question = from_json(R"({"query": "{\"term\": {\"level\": \"ERROR\"}}", "over": "10m", "group_by": ["service"]})");
+  const auto question =
+      from_json(R"({"query": "{\"term\": {\"level\": \"ERROR\"}}", "over": "10m", "group_by": ["service"]})");
   const auto told = instance_->query(question, answer);
   EXPECT_EQ(told.status, TSN_OK) << told.text;
   ASSERT_EQ(answer.size(), 2u);
@@ -369,7 +376,9 @@ TEST_F(Elasticsearch, RefusesARuleWhatItMayNotAsk) {
 }
 
 TEST_F(Elasticsearch, TellsARuleToWaitWhenTheServerHasTooMuchToDo) {
-  serve({fields, "429 Retry-After: 7\r\n{\"error\":{\"root_cause\":[{\"type\":\"circuit_breaking_exception\",\"reason\":\"x\"}]}}"});
+  serve({fields,
+         "429 Retry-After: "
+         "7\r\n{\"error\":{\"root_cause\":[{\"type\":\"circuit_breaking_exception\",\"reason\":\"x\"}]}}"});
   begin("");
   std::vector<tsn::testing::QueryRow> answer;
   const auto told = instance_->query(Value::table(), answer);
@@ -394,6 +403,15 @@ TEST_F(Elasticsearch, AnswersRulesWhileItPolls) {
   for (int i = 0; i < 50; ++i) EXPECT_EQ(poll().status, TSN_OK);
   rules.join();
   EXPECT_EQ(right, 50);
+}
+
+TEST_F(Elasticsearch, WithoutAScheduleAPollSaysWhetherTheServerIsThere) {
+  serve({R"(200 {"version":{"number":"8.15.0"}})", "429 Retry-After: 7\r\n", "403 {}", "401 {}"});
+  begin("");
+  EXPECT_EQ(poll().status, TSN_OK);
+  EXPECT_EQ(poll().status, TSN_FAILED);
+  EXPECT_EQ(poll().status, TSN_OK);  // who may search need not be told the version
+  EXPECT_EQ(poll().status, TSN_DENIED);
 }
 
 // --- the look of `tocsin check --online` ---

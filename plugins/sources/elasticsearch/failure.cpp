@@ -1,14 +1,13 @@
 #include "failure.hpp"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <optional>
+
+#include "answer_json.hpp"
 
 namespace tocsin_plugins::elasticsearch {
 namespace {
 
-namespace dom = simdjson::dom;
 using namespace std::chrono_literals;
 
 constexpr std::size_t longest_reason = 110;
@@ -92,8 +91,9 @@ std::string privilege_for(const std::string& action, const std::string& index) {
 
 tsn::Status denied(int code, const std::optional<Cause>& cause, const Asked& asked) {
   if (code == 401)
-    return tsn::denied(asked.host + ": HTTP 401: who asks is not known there; check username and password, api_key or "
-                                    "bearer");
+    return tsn::denied(asked.host +
+                       ": HTTP 401: who asks is not known there; check username and password, api_key or "
+                       "bearer");
   auto action = cause ? between(cause->reason, "action [", "]") : "";
   if (action.empty() && cause) action = between(cause->reason, "no permissions for [", "]");
   const auto why = cause ? cause->type : std::string("refused");
@@ -114,11 +114,13 @@ tsn::Status status_for(const HttpAnswer& answer, const Cause& cause, const Asked
   const auto text = asked.host + ": HTTP " + std::to_string(code) + " " + cause.type + ": " +
                     one_line(cause.reason, longest_reason) + place_of(cause, asked.body);
   if (const auto field = text_field_of(cause); !field.empty())
-    return tsn::invalid(asked.host + ": the field \"" + field + "\" is mapped as text, which cannot be grouped or measured; use \"" +
-                        field + ".keyword\" where the mapping has it");
+    return tsn::invalid(asked.host + ": the field \"" + field +
+                        "\" is mapped as text, which cannot be grouped or measured; use \"" + field +
+                        ".keyword\" where the mapping has it");
   if (is_too_many_buckets(cause))
-    return tsn::invalid(asked.host + ": the question makes more buckets than the server allows (search.max_buckets); "
-                                     "lower max_groups, group by fewer fields, or narrow it");
+    return tsn::invalid(asked.host +
+                        ": the question makes more buckets than the server allows (search.max_buckets); "
+                        "lower max_groups, group by fewer fields, or narrow it");
   if (code == 404 && has(cause.type, "index_not_found"))
     return tsn::fail(asked.host + ": there is no index " + asked.index +
                      "; check `index`, or set allow_missing_index = true where it comes later");
@@ -139,7 +141,8 @@ tsn::Status failure_of(const HttpAnswer& answer, const Asked& asked, tsn::Time n
   // A page of a proxy: nothing of the question can be wrong.
   if (status == tsn::Code::invalid) return tsn::fail(status.text()).with_code(code);
   if (code == 429 || code == 503) return overloaded(status.text(), answer, now).with_code(code);
-  if (status.is_ok()) return tsn::fail(asked.host + ": HTTP " + std::to_string(code) + ", which is no answer").with_code(code);
+  if (status.is_ok())
+    return tsn::fail(asked.host + ": HTTP " + std::to_string(code) + ", which is no answer").with_code(code);
   return status;
 }
 

@@ -9,9 +9,9 @@ namespace tocsin_plugins::elasticsearch {
 
 /// What was asked, for the text of its failure.
 struct Asked {
-  std::string host;           ///< "https://es.corp:9200"
-  std::string index;          ///< empty: the request is of no index
-  std::string_view body = {}; ///< what was sent: the place of a mistake is quoted from it
+  std::string host;            ///< "https://es.corp:9200"
+  std::string index;           ///< empty: the request is of no index
+  std::string_view body = {};  ///< what was sent: the place of a mistake is quoted from it
 };
 
 /// TSN_INVALID: can never succeed as it stands. TSN_DENIED: who asks may not. TSN_RETRY: overloaded, after a wait.

@@ -54,7 +54,8 @@ json parsed(std::string_view text, const std::string& where) {
     const auto before = text.substr(0, std::min(error.byte > 0 ? error.byte - 1 : 0, text.size()));
     const auto line = 1 + std::ranges::count(before, '\n');
     const auto column = before.size() - (before.rfind('\n') == before.npos ? 0 : before.rfind('\n') + 1) + 1;
-    refuse(where, "it is no JSON: line " + std::to_string(line) + ", column " + std::to_string(column) + " of the text");
+    refuse(where,
+           "it is no JSON: line " + std::to_string(line) + ", column " + std::to_string(column) + " of the text");
   }
 }
 

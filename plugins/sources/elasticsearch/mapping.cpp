@@ -1,21 +1,18 @@
 #include "mapping.hpp"
 
-#include <simdjson.h>
-
+#include "answer_json.hpp"
 #include "http_client/http_client.hpp"
 #include "tocsin/context.hpp"
 
 namespace tocsin_plugins::elasticsearch {
 namespace {
 
-namespace dom = simdjson::dom;
-
-[[noreturn]] void odd() {
+[[noreturn]] void unreadable() {
   throw tsn::Failure(tsn::fail("its answer to _field_caps cannot be read"));
 }
 
 struct Field {
-  std::string types;        ///< "text", or "keyword and text" where indices disagree
+  std::string types;         ///< "text", or "keyword and text" where indices disagree
   bool aggregatable = true;  ///< in every index
   bool dates = true;         ///< in every index
   bool is_mapped = false;
@@ -28,7 +25,7 @@ Field field_of(dom::object fields, std::string_view name) {
   for (const auto [type, caps] : types) {
     if (type == "unmapped") continue;
     bool can = true;
-    if (caps.at_key("aggregatable").get_bool().get(can) != simdjson::SUCCESS) odd();
+    if (caps.at_key("aggregatable").get_bool().get(can) != simdjson::SUCCESS) unreadable();
     out.is_mapped = true;
     out.aggregatable &= can;
     out.dates &= type == "date" || type == "date_nanos";
@@ -43,8 +40,9 @@ std::vector<Finding> findings(std::string_view body, const Question& question) {
   dom::parser parser;
   dom::element root;
   dom::object fields;
-  if (body.empty() || nests_deep(body) || parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS) odd();
-  if (root.at_key("fields").get_object().get(fields) != simdjson::SUCCESS) odd();
+  if (body.empty() || nests_deep(body) || parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS)
+    unreadable();
+  if (root.at_key("fields").get_object().get(fields) != simdjson::SUCCESS) unreadable();
   dom::array indices;
   if (root.at_key("indices").get_array().get(indices) == simdjson::SUCCESS && indices.size() == 0) return {};
   std::vector<Finding> out;
@@ -57,7 +55,8 @@ std::vector<Finding> findings(std::string_view body, const Question& question) {
   for (const auto& name : question.fields()) {
     const auto field = field_of(fields, name);
     if (!field.is_mapped) {
-      out.push_back({false, "no field \"" + name + "\" in " + question.index + " yet: the answer stays empty until there is"});
+      out.push_back(
+          {false, "no field \"" + name + "\" in " + question.index + " yet: the answer stays empty until there is"});
     } else if (!field.aggregatable) {
       const auto twin = field_of(fields, name + ".keyword");
       const bool has_twin = twin.is_mapped && twin.aggregatable;

@@ -1,5 +1,5 @@
-// How the fields of a question are mapped. A field that no index has is no mistake to the server: it answers nothing, for
-// ever.
+// How the fields of a question are mapped. A field that no index has is no mistake to the server: it answers nothing,
+// for ever.
 #pragma once
 
 #include <string>

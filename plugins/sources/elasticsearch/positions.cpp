@@ -28,8 +28,8 @@ std::optional<Positions> read_positions(std::string_view block) {
     std::int64_t position = 0;
     const auto [rest, error] = std::from_chars(line.data(), line.data() + line.size(), position);
     const auto used = static_cast<std::size_t>(rest - line.data());
-    if (error != std::errc() || used + 1 >= line.size() || line[used] != ' ' ||
-        position < 0 || position > latest) return std::nullopt;
+    if (error != std::errc() || used + 1 >= line.size() || line[used] != ' ' || position < 0 || position > latest)
+      return std::nullopt;
     out[std::string(line.substr(used + 1))] = position;
   }
   return out;

@@ -12,14 +12,10 @@ namespace {
 constexpr std::size_t most_group_fields = 8, longest_text = 64 * 1024;
 
 constexpr std::pair<std::string_view, Metric::Kind> kinds[] = {
-    {"count", Metric::Kind::count},
-    {"avg", Metric::Kind::avg},
-    {"min", Metric::Kind::min},
-    {"max", Metric::Kind::max},
-    {"sum", Metric::Kind::sum},
-    {"cardinality", Metric::Kind::cardinality},
-    {"stats", Metric::Kind::stats},
-    {"percentiles", Metric::Kind::percentiles},
+    {"count", Metric::Kind::count}, {"avg", Metric::Kind::avg},
+    {"min", Metric::Kind::min},     {"max", Metric::Kind::max},
+    {"sum", Metric::Kind::sum},     {"cardinality", Metric::Kind::cardinality},
+    {"stats", Metric::Kind::stats}, {"percentiles", Metric::Kind::percentiles},
 };
 
 double percent_of(double percent, const std::string& where) {
@@ -75,8 +71,8 @@ std::vector<GroupField> read_groups(const tsn::Config& value, const std::string&
   for (const auto& group : out) {
     if (group.field.empty() || group.label.empty()) refuse(where, "group_by: a field's name is empty");
     if (group.label == "percentile" || !labels.insert(group.label).second)
-      refuse(where, "group_by: two labels would be \"" + group.label +
-                        "\"; name them with group_by = { label = \"field\" }");
+      refuse(where,
+             "group_by: two labels would be \"" + group.label + "\"; name them with group_by = { label = \"field\" }");
   }
   return out;
 }
@@ -96,7 +92,8 @@ void check_index(const std::string& index, const Limits& limits, const std::stri
     const bool all = name.find_first_not_of('*') == name.npos || name == "_all";
     if (all && !name.empty() && limits.all_indices) continue;
     if (all && !name.empty())
-      refuse(where, "index: \"" + std::string(part) + "\" is every index; name a pattern, or set allow_all_indices = true");
+      refuse(where,
+             "index: \"" + std::string(part) + "\" is every index; name a pattern, or set allow_all_indices = true");
     if (name.empty() || name.front() == '_' || name.front() == '+' || name == "." || name == ".." ||
         (first && name.front() == '-') || part.find_first_of(" \"\\|?#\t\r\n") != part.npos)
       refuse(where, "index: \"" + std::string(part) + "\" is no name or pattern of an index");
@@ -149,19 +146,18 @@ std::chrono::nanoseconds read_duration(const tsn::Config& value, const std::stri
   }
   const auto text = value.as_str();
   auto rest = text;
-  while (!rest.empty()) {
+  bool good = !text.empty();
+  while (good && !rest.empty()) {
     double number = 0;
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-    if (error != std::errc() || !(number >= 0)) break;
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
     const auto letters = std::min(rest.find_first_not_of("mshdw"), rest.size());
     const auto unit = std::ranges::find(units, rest.substr(0, letters), &std::pair<std::string_view, double>::first);
-    if (unit == std::end(units)) break;
-    sum += number * unit->second;
+    good = error == std::errc() && number >= 0 && unit != std::end(units);
+    if (good) sum += number * unit->second;
     rest.remove_prefix(letters);
   }
-  if (text.empty() || !rest.empty() || !(sum <= longest))
-    refuse(where, "expected a duration as \"30s\", \"5m\" or \"1h30m\"");
+  if (!good || !(sum <= longest)) refuse(where, "expected a duration as \"30s\", \"5m\" or \"1h30m\"");
   return std::chrono::nanoseconds(static_cast<std::int64_t>(sum));
 }
 

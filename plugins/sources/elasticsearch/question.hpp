@@ -1,5 +1,5 @@
-// What is asked: which documents, of which time, in which groups, and what is told of each group. Of a schedule and of a
-// rule alike.
+// What is asked: which documents, of which time, in which groups, and what is told of each group. Of a schedule and of
+// a rule alike.
 #pragma once
 
 #include <chrono>
@@ -17,9 +17,9 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 /// What the operator of the agent allows, whoever asks.
 struct Limits {
   bool all_indices = false, scripts = false, missing_index = false;
-  std::uint32_t max_buckets = 10'000;   ///< of an answer
-  std::size_t max_bytes = 16u << 20;    ///< of an answer, unpacked
-  std::uint64_t max_docs = 0;           ///< that a shard looks at; 0: all
+  std::uint32_t max_buckets = 10'000;  ///< of an answer
+  std::size_t max_bytes = 16u << 20;   ///< of an answer, unpacked
+  std::uint64_t max_docs = 0;          ///< that a shard looks at; 0: all
 };
 
 struct Metric {

@@ -127,7 +127,8 @@ TEST(Questions, ReadDurationsAndRefuseOthers) {
   EXPECT_EQ(duration("250ms"), 250ms);
   EXPECT_EQ(duration(0), 0s);
   EXPECT_EQ(duration(60'000'000'000), 60s);
-  for (const auto* bad : {"", "5", "5x", "-5s", "s", "1e30w", "nan s"}) EXPECT_THROW(duration(bad), tsn::Failure) << bad;
+  for (const auto* bad : {"", "5", "5x", "-5s", "s", "1e30w", "nan s"})
+    EXPECT_THROW(duration(bad), tsn::Failure) << bad;
   EXPECT_THROW(duration(60), tsn::Failure);
   EXPECT_TRUE(says(refusal(R"({"index": "a", "bucket": "10ms"})"), "at least 1s"));
 }

@@ -52,8 +52,7 @@ std::string metric_of(const Metric& metric) {
                     "\":{\"field\":" + json_string(metric.field);
   if (metric.kind == Metric::Kind::percentiles) {
     out += ",\"keyed\":false,\"percents\":[";
-    for (std::size_t i = 0; i < metric.percents.size(); ++i)
-      out += (i ? "," : "") + number_text(metric.percents[i]);
+    for (std::size_t i = 0; i < metric.percents.size(); ++i) out += (i ? "," : "") + number_text(metric.percents[i]);
     out += "]";
   }
   return out + "}}}";

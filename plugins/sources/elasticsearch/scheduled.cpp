@@ -24,11 +24,12 @@ std::optional<Span> Scheduled::span_at(std::optional<std::int64_t> position, tsn
   const auto step = ms_of(question.bucket);
   // Without a position: the newest bucket that is over, or those of `since`. A position of other buckets is in one of
   // ours, which would count twice what was told: the next one is the first.
-  out.from = position ? floor_to(*position + step - 1, step)
-                      : floor_to(out.to - std::max(step, ms_of(settings_.since)), step);
+  out.from =
+      position ? floor_to(*position + step - 1, step) : floor_to(out.to - std::max(step, ms_of(settings_.since)), step);
   if (out.from >= out.to) return std::nullopt;
   std::int64_t groups = 1;
-  for (std::size_t i = 0; i < question.group_by.size(); ++i) groups = std::min<std::int64_t>(groups * question.max_groups, 1'000'000);
+  for (std::size_t i = 0; i < question.group_by.size(); ++i)
+    groups = std::min<std::int64_t>(groups * question.max_groups, 1'000'000);
   const auto most = std::max<std::int64_t>(1, limits_.max_buckets / (question.group_by.empty() ? 1 : groups + 1));
   behind_ = (out.to - out.from) / step > most;
   if (behind_) out.to = out.from + most * step;
@@ -67,8 +68,7 @@ void Scheduled::ask(Servers& servers, std::optional<std::int64_t> position, tsn:
   const auto span = span_at(position, now);
   if (!span) return;
   const bool whole_time = !question.has_buckets() && question.over.count() == 0;
-  const auto request =
-      request_for(question, limits_, whole_time ? std::nullopt : span, server_time(deadline));
+  const auto request = request_for(question, limits_, whole_time ? std::nullopt : span, server_time(deadline));
   answer_ = read_answer(servers.ask(request, question.index, deadline), question, limits_);
   at_ = span->to * ns_of_ms;
   if (!question.has_buckets()) return;

@@ -9,10 +9,9 @@
 namespace tocsin_plugins::elasticsearch {
 namespace {
 
-constexpr std::string_view keys[] = {"name",   "index",      "query",  "lucene", "time_field", "over",
-                                     "delay",  "group_by",   "metric", "field",  "percents",   "bucket",
-                                     "since",  "aggs",       "signal", "labels", "every",      "max_groups",
-                                     "others"};
+constexpr std::string_view keys[] = {"name",     "index",  "query", "lucene",     "time_field", "over",  "delay",
+                                     "group_by", "metric", "field", "percents",   "bucket",     "since", "aggs",
+                                     "signal",   "labels", "every", "max_groups", "others"};
 
 void check_keys(const tsn::Config& table, const std::string& where) {
   if (table.type() != TSN_TABLE) table.wrong("a table with signal, index and query");
@@ -28,8 +27,9 @@ void check_keys(const tsn::Config& table, const std::string& where) {
 std::string checked_url(std::string url) {
   if (!url.starts_with("http://") && !url.starts_with("https://"))
     refuse("url", "expected http:// or https://, as https://es.corp:9200");
-  while (url.ends_with('/')) url.pop_back();
-  const auto rest = std::string_view(url).substr(url.find("://") + 3);
+  const auto begin = url.find("://") + 3;
+  while (url.size() > begin && url.ends_with('/')) url.pop_back();
+  const auto rest = std::string_view(url).substr(begin);
   const auto authority = rest.substr(0, rest.find('/'));
   if (authority.find('@') != authority.npos)
     refuse("url", "user and password stand in the options username and password, not in a URL, which ends up in logs");
@@ -94,7 +94,8 @@ void check(const QuerySettings& query, const std::string& where, std::chrono::na
     refuse(where, "name: 1 to 128 bytes, of one line");
   if (query.signal.empty()) refuse(where, "signal is missing: what its rows are called");
   if (query.every < tick)
-    refuse(where, "every: it is shorter than that of the source; set `every` of the source to that of its fastest query");
+    refuse(where,
+           "every: it is shorter than that of the source; set `every` of the source to that of its fastest query");
   if (query.since.count() > 0 && !query.question.has_buckets()) refuse(where, "since: only with bucket");
   for (const auto& group : query.question.group_by)
     if (std::ranges::find(query.labels, group.label, &Labels::value_type::first) != query.labels.end())
