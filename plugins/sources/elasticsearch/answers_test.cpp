@@ -205,6 +205,13 @@ TEST(Failures, OfAQuerySayWhereItIsWrong) {
   EXPECT_LT(status.text().size(), 240u);
 }
 
+TEST(Failures, SayTheDeepestCauseWhereTheFirstSaysNothing) {
+  const auto status = failed(
+      400,
+      R"({"error":{"root_cause":[{"type":"parsing_exception","reason":"Failed to parse","line":1,"col":9}],"type":"x","reason":"y","caused_by":{"type":"x","reason":"z","caused_by":{"type":"parsing_exception","reason":"unknown query [nope]\nmore"}}},"status":400})");
+  EXPECT_TRUE(says(status.text(), "Failed to parse (unknown query [nope])")) << status.text();
+}
+
 TEST(Failures, OfAnAggregationOnTextNameTheKeywordField) {
   const auto status = failed(
       400,

@@ -165,6 +165,19 @@ TEST_F(Elasticsearch, NeitherSkipsNorRepeatsABucketOverARestart) {
   EXPECT_EQ(bodies()[1]["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"], std::to_string(start_ms + 60'000));
 }
 
+TEST_F(Elasticsearch, KeepsItsPlaceOverBucketsOfNothing) {
+  const auto query = R"({"signal": "errors", "bucket": "1m", "group_by": ["service"]})";
+  serve({fields, minutes({}), fields, minutes({})});
+  begin(query);
+  poll(90s);
+  EXPECT_EQ(rows("errors"), Texts{});
+  const auto cursor = host_.cursor();
+  ASSERT_TRUE(cursor);
+  begin(query, "", *cursor);
+  poll(120s);
+  EXPECT_EQ(bodies()[1]["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"], std::to_string(start_ms + 60'000));
+}
+
 TEST_F(Elasticsearch, TakesABucketLaterWhenTheServerFailed) {
   serve({fields, minutes({{0, 4}}), "500 {\"error\":\"x\"}", minutes({{1, 5}, {2, 6}})});
   begin(R"({"signal": "errors", "bucket": "1m"})");
@@ -267,6 +280,16 @@ TEST_F(Elasticsearch, LeavesAServerAloneThatHasTooMuchToDo) {
   EXPECT_EQ(poll(90s).status, TSN_OK);
   EXPECT_EQ(rows("errors"), Texts{"@180000 3"});
   EXPECT_EQ(host_.metrics()["overloaded,query=errors"], 1);
+}
+
+TEST_F(Elasticsearch, RestsShortlyWhenAServerThatWasDownIsNotReadyYet) {
+  std::vector<std::string> answers(6, "500 {}");
+  answers.insert(answers.end(), {"503 {}", fields, count(3)});
+  serve(answers);
+  begin(R"({"signal": "errors"})", R"(, "every": "1s")");
+  for (int i = 0; i < 7; ++i) poll(1s);
+  EXPECT_EQ(poll(2s).status, TSN_OK);
+  EXPECT_EQ(rows("errors").size(), 1u);
 }
 
 TEST_F(Elasticsearch, AsksTheNextAddressWhenOneIsDown) {

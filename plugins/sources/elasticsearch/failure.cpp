@@ -25,6 +25,10 @@ std::string one_line(std::string_view text, std::size_t most) {
   return out;
 }
 
+bool has(std::string_view text, std::string_view part) {
+  return text.find(part) != text.npos;
+}
+
 Cause cause_in(dom::object error) {
   Cause out;
   std::string_view text;
@@ -33,6 +37,16 @@ Cause cause_in(dom::object error) {
   if (error.at_key("line").get_int64().get(out.line) != simdjson::SUCCESS) out.line = 0;
   if (error.at_key("col").get_int64().get(out.column) != simdjson::SUCCESS) out.column = 0;
   return out;
+}
+
+/// What is at the end of a chain of causes says most, where a root cause is no more than "Failed to parse".
+void add_deepest(dom::object error, Cause& to) {
+  Cause deepest;
+  dom::object next = error;
+  for (int depth = 0; depth < 16 && next.at_key("caused_by").get_object().get(next) == simdjson::SUCCESS; ++depth)
+    deepest = cause_in(next);
+  const auto more = one_line(deepest.reason, 60);
+  if (!more.empty() && to.reason.find(more) == to.reason.npos) to.reason = one_line(to.reason, 60) + " (" + more + ")";
 }
 
 /// Nothing: the body is no error of this API, as a proxy's page.
@@ -48,8 +62,12 @@ std::optional<Cause> cause_of(const std::string& body) {
   dom::array roots;
   dom::object inner;
   if (error.at_key("root_cause").get_array().get(roots) == simdjson::SUCCESS && roots.size() > 0 &&
-      roots.at(0).get_object().get(inner) == simdjson::SUCCESS)
-    return cause_in(inner);
+      roots.at(0).get_object().get(inner) == simdjson::SUCCESS) {
+    auto cause = cause_in(inner);
+    // Of these the text is looked at.
+    if (!has(cause.reason, "fielddata=true")) add_deepest(error, cause);
+    return cause;
+  }
   if (error.at_key("caused_by").get_object().get(inner) == simdjson::SUCCESS) return cause_in(inner);
   return cause_in(error);
 }
@@ -71,10 +89,6 @@ std::string between(std::string_view text, std::string_view open, std::string_vi
   const auto end = text.find(close, begin + open.size());
   if (end == text.npos) return {};
   return one_line(text.substr(begin + open.size(), end - begin - open.size()), 64);
-}
-
-bool has(std::string_view text, std::string_view part) {
-  return text.find(part) != text.npos;
 }
 
 /// An aggregation on analysed text: "set fielddata=true on [msg] in order to load field data …".

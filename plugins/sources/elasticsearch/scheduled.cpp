@@ -97,6 +97,7 @@ void Scheduled::run(Servers& servers, std::optional<std::int64_t> position, tsn:
     failure_ = tsn::fail(who + error.what());
   }
   if (!failure_.is_ok()) ++failures_, answer_ = {}, position_ = std::nullopt, at_ = 0;
+  overloads_ = failure_.value() == TSN_RETRY ? overloads_ + 1 : 0;
   seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   ran_ = true;
 }
@@ -154,7 +155,7 @@ std::chrono::nanoseconds Scheduled::wait() const {
   if (failure_.value() == TSN_RETRY) {
     const auto most = std::max<std::chrono::nanoseconds>(settings_.every, 1min);
     return std::max<std::chrono::nanoseconds>(std::chrono::milliseconds(failure_.retry_after_ms()),
-                                              std::min(most, tick_ * (1 << std::clamp(failures_, 0, 16))));
+                                              std::min(most, tick_ * (1 << std::clamp(overloads_, 0, 16))));
   }
   return std::min(settings_.every, tick_ * (1 << std::clamp(failures_ - 2, 0, 16)));
 }

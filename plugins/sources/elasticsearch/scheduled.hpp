@@ -65,7 +65,7 @@ class Scheduled {
   tsn::Time next_ = 0;
   tsn::Time at_ = 0;  ///< the instant of a window's rows
   bool ran_ = false, behind_ = false, fields_known_ = false, told_others_ = false;
-  int failures_ = 0;  ///< in a row
+  int failures_ = 0, overloads_ = 0;  ///< in a row; the second: of those the last ones that asked for a rest
   tsn::Status failure_ = tsn::ok;
   Answer answer_;
   std::optional<std::int64_t> position_;
