@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "answer_json.hpp"
+#include "json_text.hpp"
 
 namespace tocsin_plugins::elasticsearch {
 namespace {
@@ -51,7 +52,7 @@ void probe_query(Servers& servers, const Settings& settings, const QuerySettings
     const auto answer = asked_at(servers, question, settings.limits, now, deadline);
     std::string text = std::to_string(answer.rows.size()) + " rows";
     if (answer.rows.size() == 1 && !answer.rows.front().summary)
-      text = "1 row, " + std::to_string(answer.rows.front().value);
+      text = "1 row, " + number_text(answer.rows.front().value);
     if (answer.others > 0) text += "; " + std::to_string(answer.others) + " documents are in groups beyond max_groups";
     return text;
   });
