@@ -264,6 +264,25 @@ group_by = ["service"]
         failing = lambda: [r for r in self.a.items("/api/v1/rules") if r["name"] == "on_text" and "msg.keyword" in json.dumps(r)]
         until(lambda: failing() or "msg.keyword" in self.a.text(), 30, "the remedy is named")
 
+    def test_a_source_in_a_process_of_its_own_tells_and_answers_the_same(self):
+        self.server.index("logs-1", self.documents(300))
+        self.begin(self.server.url, """
+[[source.logs.query]]
+signal = "errors"
+lucene = "level:ERROR"
+[[rule]]
+name      = "errors_of_service"
+severity  = "HIGH"
+every     = "1s"
+op        = ">"
+threshold = 0
+query     = { source = "logs", query = { term = { level = "ERROR" } }, group_by = ["service"] }
+[route]
+""", 'isolation = "process"\n')
+        until(lambda: self.last("errors") == {(): 75}, what="the count")
+        alerts = lambda: {a["labels"]["service"] for a in self.a.items("/api/v1/alerts") if a["labels"].get("alertname") == "errors_of_service"}
+        until(lambda: alerts() == {"pay", "shop", "auth"}, 30, "an alert for each service")
+
     def test_a_server_that_fails_is_told_of_and_asked_again(self):
         self.server.index("logs-1", self.documents(30))
         front = self.front()
@@ -283,6 +302,9 @@ group_by = ["service"]
                 front.own = None
                 until(lambda: self.up("all") == [1], 90, "up again")
         self.assertEqual(set(v for _, v in self.points("all")[()]), {30}, "nothing partial was told")
+        metrics = self.a.get("/metrics").body.decode()
+        for counter in ("queries", "query_failures", "overloaded", "rows"):
+            self.assertRegex(metrics, rf'(?m)^tocsin_plugin_{counter}_total{{[^}}]*query="all"[^}}]*}} [1-9]')
         self.assertIn("1 of 2 shards failed", self.a.text())
         self.assertIn("queue full", self.a.text())
 

@@ -155,9 +155,9 @@ std::chrono::nanoseconds Scheduled::wait() const {
   if (failure_.value() == TSN_RETRY) {
     const auto most = std::max<std::chrono::nanoseconds>(settings_.every, 1min);
     return std::max<std::chrono::nanoseconds>(std::chrono::milliseconds(failure_.retry_after_ms()),
-                                              std::min(most, tick_ * (1 << std::clamp(overloads_, 0, 16))));
+                                              std::min(most, tick_ * (1 << std::clamp(overloads_, 0, 10))));
   }
-  return std::min(settings_.every, tick_ * (1 << std::clamp(failures_ - 2, 0, 16)));
+  return std::min(settings_.every, tick_ * (1 << std::clamp(failures_ - 2, 0, 10)));
 }
 
 void Scheduled::settle(tsn::Time now, bool put_off) {
@@ -165,7 +165,7 @@ void Scheduled::settle(tsn::Time now, bool put_off) {
   // Half a tick early counts: polls do not come to the nanosecond.
   next_ = put_off ? now : now + (wait() - tick_ / 2).count();
   if (failures_ == 1) ctx_.warn(failure_.text());
-  report();
+  if (!put_off) report();
   answer_ = {};
 }
 
