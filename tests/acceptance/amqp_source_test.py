@@ -5,10 +5,11 @@ import json
 import os
 import re
 import signal
+import subprocess
 import unittest
 
 import rabbit
-from world import Case, main, now, until
+from world import Case, free_port, main, now, until
 
 CONFIG = """
 [source.http]
@@ -233,7 +234,7 @@ value = "s"
         channel.queue_declare("work", durable=True)
         self.publish(channel, b"x", "work", "")
         a = self.agent(CONFIG % (self.broker.port, "work", ""))
-        self.assertIn('has the queue "work": 1 messages', a.cli("check", "--online", a.config, check=0).stdout)
+        self.assertIn('has the queue "work": 1 messages', a.cli("check", "--online", "--config", a.config, check=0).stdout)
         self.assertEqual(channel.queue_declare("work", passive=True).method.message_count, 1)
 
     def test_source_and_notifier_have_one_id(self):
@@ -257,6 +258,33 @@ over = "5m"
         self.publish(channel, {"name": "t.both", "value": 1})
         got = until(lambda: channel.basic_get("alerts", auto_ack=True)[2], what="an alert")
         self.assertEqual(json.loads(got)["commonLabels"]["alertname"], "seen")
+
+
+@unittest.skipIf(rabbit.why_not(), rabbit.why_not())
+class AmqpsSource(Case):
+    def test_tls_is_verified(self):
+        port = free_port()
+        broker = rabbit.Rabbit(f"listeners.ssl.1 = 127.0.0.1:{port}\n" + "".join(
+            f"ssl_options.{key} = {{dir}}/{file}\n" for key, file in (("cacertfile", "broker.pem"), ("certfile", "broker.pem"), ("keyfile", "broker.key"))))
+        self.addCleanup(broker.cleanup)
+        for name in ("broker", "other"):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext",
+                            "subjectAltName=DNS:localhost", "-keyout", broker.dir / f"{name}.key", "-out", broker.dir / f"{name}.pem"],
+                           check=True, capture_output=True)
+        broker.start()
+        connection = broker.connect()
+        self.addCleanup(rabbit.hang_up, connection)
+        channel = connection.channel()
+        channel.queue_declare("work", durable=True)
+        channel.basic_publish("", "work", json.dumps({"name": "t.tls", "value": 1}))
+        config = (CONFIG % (port, "work", f'ca_file = "{broker.dir}/%s"')).replace("amqp://guest@127.0.0.1", "amqps://guest@localhost")
+        stranger = self.agent(config % "other.pem").start()
+        until(lambda: "check the broker's certificate and ca_file" in stranger.text(), 30, "the refusal")
+        stranger.stop()
+        self.assertEqual(channel.queue_declare("work", passive=True).method.message_count, 1)
+        agent = self.agent(config % "broker.pem").start()
+        until(lambda: channel.queue_declare("work", passive=True).method.message_count == 0 and
+              re.search(r"amqp_acknowledged(?:_total)?\{.*\} 1", agent.get("/metrics").body.decode()), 30, "the message")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 // links: amqp_source_objects Tocsin::testing nlohmann_json::nlohmann_json
-// libFuzzer target for the messages of the source amqp: the first byte chooses the format and how the body is packed, the
-// second how the input is cut into two messages. A message is taken or refused whole; what is taken is a good row.
+// libFuzzer target for the messages of the source amqp: the first byte chooses the format and how the body is packed,
+// the second how the input is cut into two messages. A message is taken or refused whole; what is taken is a good row.
 #include <cmath>
 #include <memory>
 

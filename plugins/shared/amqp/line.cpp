@@ -131,9 +131,8 @@ tsn::Status AmqpLine::log_in() {
   properties[1].value.kind = AMQP_FIELD_KIND_TABLE;
   properties[1].value.value.table = {2, able};
   const amqp_table_t table{2, properties};
-  const auto reply =
-      amqp_login_with_properties(state_, to.vhost.c_str(), 0, most_frame, heartbeat_seconds, &table,
-                                 AMQP_SASL_METHOD_PLAIN, to.user.c_str(), peer_.password.c_str());
+  const auto reply = amqp_login_with_properties(state_, to.vhost.c_str(), 0, most_frame, heartbeat_seconds, &table,
+                                                AMQP_SASL_METHOD_PLAIN, to.user.c_str(), peer_.password.c_str());
   if (reply.reply_type == AMQP_RESPONSE_NORMAL) return tsn::ok;
   if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION) return broken("no session with", reply.library_error);
   const AmqpClosed closed = amqp_closed_by(reply.reply);

@@ -61,8 +61,8 @@ class AmqpLine {
   /// Says goodbye, for at most a second.
   void close();
   void drop();
-  /// [any] Whoever waits on the line for an answer waits no longer, and no further one is opened. Connecting itself lasts
-  /// as long as its time.
+  /// [any] Whoever waits on the line for an answer waits no longer, and no further one is opened. Connecting itself
+  /// lasts as long as its time.
   void interrupt();
 
  private:

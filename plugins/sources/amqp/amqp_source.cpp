@@ -47,7 +47,8 @@ class AmqpSource {
        .type = tsn::string,
        .fallback = "\"signals\"",
        .choices = "signals|event|text",
-       .doc = "signals: the JSON of the bulk push; event: a JSON object, or text, is one signal; text: lines for [[match]]"},
+       .doc = "signals: the JSON of the bulk push; event: a JSON object, or text, is one signal; text: lines for "
+              "[[match]]"},
       {.key = "signal",
        .type = tsn::string,
        .fallback = "\"amqp.message\"",
@@ -80,7 +81,8 @@ class AmqpSource {
        .fallback = "1000",
        .min = "0",
        .max = "8000",
-       .doc = "How many ids are remembered, so that a message that comes again counts once; at least prefetch; 0: none"},
+       .doc =
+           "How many ids are remembered, so that a message that comes again counts once; at least prefetch; 0: none"},
       {.key = "max_message",
        .type = tsn::size,
        .fallback = "\"1MiB\"",
@@ -145,7 +147,8 @@ class AmqpSource {
   tsn::Status probe(std::string& report, tsn::Deadline deadline) {
     amqp::Consumer consumer(consumer_.settings());
     amqp::Depth depth;
-    const auto until = std::chrono::steady_clock::now() + std::min<std::chrono::nanoseconds>(timeout_, deadline.remaining());
+    const auto until =
+        std::chrono::steady_clock::now() + std::min<std::chrono::nanoseconds>(timeout_, deadline.remaining());
     const auto status = consumer.look(until, depth);
     const auto& settings = consumer_.settings();
     const std::string where = settings.peer.address.text();
@@ -153,7 +156,8 @@ class AmqpSource {
       report = "ok: " + where + " has the queue \"" + settings.queue + "\": " + std::to_string(depth.messages) +
                " messages, " + std::to_string(depth.consumers) + " consumers";
     else if (settings.declare && status.code() == not_found)
-      report = "ok: " + where + " answers; the queue \"" + settings.queue + "\" is not there yet and is declared at start";
+      report =
+          "ok: " + where + " answers; the queue \"" + settings.queue + "\" is not there yet and is declared at start";
     else
       report = "error: " + std::string(status.text());
     return tsn::ok;
@@ -162,7 +166,7 @@ class AmqpSource {
  private:
   static constexpr int not_found = 404;
   static constexpr auto first_wait = 500ms, most_wait = 30s;  ///< before another attempt
-  static constexpr auto steady_after = 10s;  ///< a connection that lasted so long begins the waits anew
+  static constexpr auto steady_after = 10s;    ///< a connection that lasted so long begins the waits anew
   static constexpr auto refused_wait = 100ms;  ///< while the agent takes nothing in
 
   /// What is to become of a delivery once the batch is durable.
@@ -267,7 +271,8 @@ class AmqpSource {
       }
       if (!done.status) {
         // The host will not take these rows ever: the messages go where others that cannot be read go.
-        ctx_.error("amqp: the host refused " + std::to_string(held_.size()) + " messages: " + std::string(done.status.text()));
+        ctx_.error("amqp: the host refused " + std::to_string(held_.size()) +
+                   " messages: " + std::string(done.status.text()));
         for (auto& held : held_) held.rejected = true;
         ids_.roll_back();
       }
@@ -333,16 +338,12 @@ class AmqpSource {
   void report() {
     const auto read = reader_.take_counts();
     const auto counts = std::exchange(counts_, {});
-    const std::pair<const char*, std::uint64_t> all[] = {{"amqp_messages", counts.messages},
-                                                         {"amqp_acknowledged", counts.acked},
-                                                         {"amqp_rejected", counts.rejected},
-                                                         {"amqp_redelivered", counts.redelivered},
-                                                         {"amqp_duplicates", counts.duplicates},
-                                                         {"amqp_refused_by_agent", counts.refusals},
-                                                         {"amqp_unmatched", read.unmatched},
-                                                         {"amqp_signals", read.signals},
-                                                         {"amqp_signals_refused", read.refused},
-                                                         {"amqp_clocks_ahead", read.clock_ahead}};
+    const std::pair<const char*, std::uint64_t> all[] = {
+        {"amqp_messages", counts.messages},     {"amqp_acknowledged", counts.acked},
+        {"amqp_rejected", counts.rejected},     {"amqp_redelivered", counts.redelivered},
+        {"amqp_duplicates", counts.duplicates}, {"amqp_refused_by_agent", counts.refusals},
+        {"amqp_unmatched", read.unmatched},     {"amqp_signals", read.signals},
+        {"amqp_signals_refused", read.refused}, {"amqp_clocks_ahead", read.clock_ahead}};
     for (const auto& [name, count] : all)
       if (count) ctx_.count(name, static_cast<double>(count));
   }

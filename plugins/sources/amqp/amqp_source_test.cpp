@@ -50,7 +50,10 @@ std::string gzipped(const std::string& text) {
 class Reading {
  public:
   explicit Reading(const char* options)
-      : config_(tsn::testing::from_json(options)), create_(make()), session_(host.table(), create_), entered_(&session_) {
+      : config_(tsn::testing::from_json(options)),
+        create_(make()),
+        session_(host.table(), create_),
+        entered_(&session_) {
     session_.config = create_.config;
     reader_ = std::make_unique<MessageReader>(tsn::Context(), tsn::Config(config_.view()));
   }
@@ -135,7 +138,8 @@ TEST(AmqpSignals, UnpacksGzipWithinTheBound) {
   EXPECT_EQ(in.take(large)->type, "size");
 }
 
-constexpr const char* event_options = R"({"format": "event", "signal": "order.event", "fields": ["routing_key", "header:x-shop"],
+constexpr const char* event_options =
+    R"({"format": "event", "signal": "order.event", "fields": ["routing_key", "header:x-shop"],
   "event": {"signal": "/kind", "value": "/amount", "time": "/at", "text": "/words", "labels": {"status": "/state/name", "line": "/lines/1/sku"}}})";
 
 TEST(AmqpEvent, ReadsWhatItsPointersSay) {
@@ -157,7 +161,8 @@ TEST(AmqpEvent, ReadsWhatItsPointersSay) {
 }
 
 TEST(AmqpEvent, WhatIsNotThereIsLeftOut) {
-  Reading in(R"({"format": "event", "signal": "order.event", "event": {"signal": "/kind", "time": "/at", "labels": {"s": "/s"}}})");
+  Reading in(
+      R"({"format": "event", "signal": "order.event", "event": {"signal": "/kind", "time": "/at", "labels": {"s": "/s"}}})");
   EXPECT_FALSE(in.take(R"({"x": 1})"));
   const auto rows = in.rows();
   ASSERT_EQ(rows.size(), 1u);
@@ -215,7 +220,8 @@ TEST(AmqpText, HasTheMessagesTimeAndNoOtherFuture) {
   Reading in(R"({"format": "text", "max_age": 60000000000})");
   const auto now = in.host.now();
   auto message = delivery("x");
-  for (const tsn::Time stamp : {now / second - 10, (now / second - 10) * 1000, now / second + 600, now / second - 600}) {
+  for (const tsn::Time stamp :
+       {now / second - 10, (now / second - 10) * 1000, now / second + 600, now / second - 600}) {
     message.timestamp = static_cast<std::uint64_t>(stamp);
     EXPECT_FALSE(in.take(message));
   }
@@ -343,7 +349,8 @@ TEST(AmqpSource, ABrokerThatIsNotThereIsToldWithoutThePassword) {
   EXPECT_EQ(source->start().status, TSN_OK);
   tsn::testing::Answer answer;
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while ((answer = source->pull()).status == TSN_OK && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  while ((answer = source->pull()).status == TSN_OK && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
   EXPECT_EQ(answer.status, TSN_FAILED);
   EXPECT_NE(answer.text.find("127.0.0.1:9"), std::string::npos) << answer.text;
   EXPECT_EQ(answer.text.find("s3cret"), std::string::npos);

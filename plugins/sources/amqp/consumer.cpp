@@ -112,8 +112,8 @@ tsn::Status Consumer::look(Until until, Depth& depth) {
 }
 
 tsn::Status Consumer::look_up(Depth* depth) {
-  const auto* ok = amqp_queue_declare(line_.state(), messages, amqp_bytes_of(settings_.queue), 1, 0, 0, 0,
-                                      amqp_empty_table);
+  const auto* ok =
+      amqp_queue_declare(line_.state(), messages, amqp_bytes_of(settings_.queue), 1, 0, 0, 0, amqp_empty_table);
   if (ok && depth) *depth = {ok->message_count, ok->consumer_count};
   AmqpClosed closed;
   const std::string what = "the queue \"" + settings_.queue + "\"";

@@ -1,6 +1,6 @@
-// One consumer of one queue: connects, declares or looks the queue up, takes deliveries in and settles them (AMQP 0-9-1,
-// with RabbitMQ's extensions "Consumer Cancel Notification", "Negative Acknowledgements" and "Blocked Connections").
-// Thread: the source's own; interrupt() from any.
+// One consumer of one queue: connects, declares or looks the queue up, takes deliveries in and settles them (AMQP
+// 0-9-1, with RabbitMQ's extensions "Consumer Cancel Notification", "Negative Acknowledgements" and "Blocked
+// Connections"). Thread: the source's own; interrupt() from any.
 #pragma once
 
 #include <cstdint>

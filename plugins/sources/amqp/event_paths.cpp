@@ -20,7 +20,8 @@ std::optional<Pointer> pointer_at(const tsn::Config& table, const char* key) {
 
 Pointer::Pointer(std::string_view text, const std::string& where) : text_(text) {
   const auto refuse = [&](const char* why) {
-    throw tsn::Failure(tsn::invalid(where + ": \"" + text_ + "\" " + why + "; expected a JSON Pointer as /order/status"));
+    throw tsn::Failure(
+        tsn::invalid(where + ": \"" + text_ + "\" " + why + "; expected a JSON Pointer as /order/status"));
   };
   if (text.empty() || text.front() != '/') refuse("does not begin with /");
   std::string step;

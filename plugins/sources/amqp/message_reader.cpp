@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t behind = 64;      // readable bytes that the parser wants behind a body
+constexpr std::size_t behind = 64;        // readable bytes that the parser wants behind a body
 constexpr std::size_t most_names = 1000;  // of signals that events name
 constexpr std::string_view header_prefix = "header:";
 
@@ -102,8 +102,8 @@ MessageReader::MessageReader(tsn::Context ctx, const tsn::Config& config)
     throw tsn::Failure(tsn::invalid("event.signal: each [[match]] names its signal already; leave one of them out"));
   for (const auto& field : config.strings("fields")) {
     if (!known_field(field))
-      throw tsn::Failure(tsn::invalid("fields: \"" + field +
-                                      "\" is none; expected routing_key, exchange, type, app_id, user_id or header:NAME"));
+      throw tsn::Failure(tsn::invalid(
+          "fields: \"" + field + "\" is none; expected routing_key, exchange, type, app_id, user_id or header:NAME"));
     const bool header = field.starts_with(header_prefix);
     fields_.emplace_back(field, label_name(header ? std::string_view(field).substr(header_prefix.size()) : field));
   }
@@ -125,8 +125,7 @@ std::vector<std::string> MessageReader::headers_of(const tsn::Config& config) {
 }
 
 std::optional<Poison> MessageReader::take(Delivery& message) {
-  if (message.too_long)
-    return Poison{"size", "longer than max_message (" + std::to_string(max_message_) + " bytes)"};
+  if (message.too_long) return Poison{"size", "longer than max_message (" + std::to_string(max_message_) + " bytes)"};
   if (auto poison = unpack(message)) return poison;
   switch (format_) {
     case Format::signals:

@@ -2,8 +2,8 @@
 // message of signals each is taken or refused by itself. Thread: the source's own.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,9 +25,10 @@ struct Poison {
 };
 
 struct ReadCounts {
-  std::uint64_t signals = 0, refused = 0;  ///< rows handed to the batch; items of a message of signals that were refused
-  std::uint64_t unmatched = 0;             ///< messages that no pattern fits
-  std::uint64_t clock_ahead = 0;           ///< stamped in the future; the time of arrival was taken
+  std::uint64_t signals = 0,
+                refused = 0;      ///< rows handed to the batch; items of a message of signals that were refused
+  std::uint64_t unmatched = 0;    ///< messages that no pattern fits
+  std::uint64_t clock_ahead = 0;  ///< stamped in the future; the time of arrival was taken
 };
 
 class MessageReader {

@@ -10,18 +10,11 @@ struct Fault {
   const char* name;
   double from, to;  // fractions of the day
 };
-constexpr Fault faults[] = {{"failing_loader", 0.15, 0.60},
-                            {"brute_force", 0.25, 0.55},
-                            {"filling_disk", 0.20, 0.70},
-                            {"error_storm", 0.40, 0.60},
-                            {"slow_loader", 0.30, 0.60},
-                            {"no_runs", 0.70, 0.80},
-                            {"open_breaker", 0.35, 0.45},
-                            {"exhausted_pool", 0.45, 0.55},
-                            {"high_memory", 0.50, 0.70},
-                            {"high_cpu", 0.65, 0.80},
-                            {"pod_restarts", 0.60, 0.70},
-                            {"slow_service", 0.25, 0.45}};
+constexpr Fault faults[] = {
+    {"failing_loader", 0.15, 0.60}, {"brute_force", 0.25, 0.55},    {"filling_disk", 0.20, 0.70},
+    {"error_storm", 0.40, 0.60},    {"slow_loader", 0.30, 0.60},    {"no_runs", 0.70, 0.80},
+    {"open_breaker", 0.35, 0.45},   {"exhausted_pool", 0.45, 0.55}, {"high_memory", 0.50, 0.70},
+    {"high_cpu", 0.65, 0.80},       {"pod_restarts", 0.60, 0.70},   {"slow_service", 0.25, 0.45}};
 constexpr double runs_per_day = 48;  // of each loader
 constexpr std::int64_t second = 1'000'000'000;
 

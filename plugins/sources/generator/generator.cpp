@@ -130,7 +130,8 @@ class Generator {
   }
 
  private:
-  /// What is owed of `rate` after a pause, at most: a machine that slept does not come back to hours of signals at once.
+  /// What is owed of `rate` after a pause, at most: a machine that slept does not come back to hours of signals at
+  /// once.
   static constexpr double most_owed_seconds = 10;
 
   void tell(tsn::Response& response) {
