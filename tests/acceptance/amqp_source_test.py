@@ -130,9 +130,10 @@ over = "5m"
         found = until(lambda: self.a.items("/api/v1/alerts"), what="an alert")
         self.assertEqual((found[0]["labels"]["alertname"], found[0]["labels"]["status"], found[0]["value"]), ("order_failed", "FAILED", 17))
 
-    def test_texts_become_signals_by_patterns(self):
+    def test_texts_become_signals_by_patterns_in_a_process_of_its_own(self):
         channel = self.channel()
-        self.start(DEAD + """format = "text"
+        self.start(DEAD + """isolation = "process"
+format = "text"
 fields = ["header:x-host"]
 [[source.events.match]]
 signal = "job.seconds"

@@ -13,8 +13,7 @@
 #include <vector>
 
 #include "consumer.hpp"
-#include "id_window.hpp"
-#include "message_reader.hpp"
+#include "hand_over.hpp"
 #include "settings.hpp"
 #include "tocsin/plugin.hpp"
 
@@ -111,9 +110,7 @@ class AmqpSource {
 
   AmqpSource()
       : consumer_(amqp::read_settings(ctx_)),
-        reader_(ctx_, ctx_.config()),
-        ids_(window(ctx_.config())),
-        id_header_(ctx_.config().str("id_header")),
+        hand_over_(ctx_, ctx_.config()),
         timeout_(ctx_.config().duration("timeout", 10s)),
         wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     if (wake_ < 0) throw tsn::Failure(tsn::fail("cannot make an eventfd"));
@@ -121,7 +118,7 @@ class AmqpSource {
   ~AmqpSource() { ::close(wake_); }
 
   void start(std::string_view cursor) {
-    if (!cursor.empty() && !ids_.load(cursor))
+    if (!cursor.empty() && !hand_over_.load(cursor))
       ctx_.warn("amqp: the cursor is none of this plugin's; messages that come again are not known");
     thread_ = ctx_.spawn("amqp", [this] { run(); });
     running_ = true;
@@ -169,17 +166,6 @@ class AmqpSource {
   static constexpr auto steady_after = 10s;    ///< a connection that lasted so long begins the waits anew
   static constexpr auto refused_wait = 100ms;  ///< while the agent takes nothing in
 
-  /// What is to become of a delivery once the batch is durable.
-  struct Held {
-    std::uint64_t tag;
-    bool rejected;
-  };
-
-  static std::size_t window(const tsn::Config& config) {
-    const auto remember = static_cast<std::size_t>(config.integer("remember", 1000));
-    return remember == 0 ? 0 : std::max(remember, static_cast<std::size_t>(config.integer("prefetch", 200)));
-  }
-
   // --- the thread ---
   void run() {
     auto wait = std::chrono::nanoseconds(first_wait);
@@ -214,88 +200,12 @@ class AmqpSource {
     while (!stopping()) {
       bool more = false;
       if (status = consumer_.receive(pending_, more); !status) return status;
-      if (status = work(); !status) return status;
+      if (status = hand_over_.work(pending_, consumer_); !status) return status;
+      report();
       if (status = look_around(); !status) return status;
       if (!more) idle();
     }
     return tsn::ok;
-  }
-
-  /// Hands over what has come, as far as the agent takes it, and settles it.
-  tsn::Status work() {
-    for (;;) {
-      while (!pending_.empty() && !reader_.full() && !refused_) {
-        judge(pending_.front());
-        pending_.pop_front();
-      }
-      if (held_.empty() || !submit()) return tsn::ok;
-      if (auto status = settle(); !status) return status;
-      if (pending_.empty()) return tsn::ok;
-    }
-  }
-
-  void judge(amqp::Delivery& message) {
-    ++counts_.messages;
-    if (message.redelivered) ++counts_.redelivered;
-    const auto key = amqp::IdWindow::key_of(message, id_header_);
-    if (key && ids_.knows(key)) {
-      ++counts_.duplicates;
-      held_.push_back({message.tag, false});
-      return;
-    }
-    const auto poison = reader_.take(message);
-    held_.push_back({message.tag, poison.has_value()});
-    if (poison) {
-      ++counts_.rejected;
-      reader_.refuse(poison->type, poison->reason + from(message), {}, message.body);
-    } else if (key) {
-      ids_.add(key);
-    }
-  }
-
-  static std::string from(const amqp::Delivery& message) {
-    return " (exchange \"" + message.exchange + "\", routing key \"" + message.routing_key + "\"" +
-           (message.message_id.empty() ? ")" : ", message_id \"" + message.message_id + "\")");
-  }
-
-  /// False: the agent takes nothing in; everything is kept, and nothing more is judged until it does.
-  bool submit() {
-    auto& batch = reader_.batch();
-    refused_ = false;
-    if (!batch.empty()) {
-      batch.cursor(ids_.cursor());
-      const auto done = batch.submit();
-      if (done.status.value() == TSN_RETRY || done.status.value() == TSN_FAILED) {
-        if (!std::exchange(refused_, true)) ++counts_.refusals;
-        return false;
-      }
-      if (!done.status) {
-        // The host will not take these rows ever: the messages go where others that cannot be read go.
-        ctx_.error("amqp: the host refused " + std::to_string(held_.size()) +
-                   " messages: " + std::string(done.status.text()));
-        for (auto& held : held_) held.rejected = true;
-        ids_.roll_back();
-      }
-    }
-    reader_.submitted();
-    ids_.commit();
-    return true;
-  }
-
-  tsn::Status settle() {
-    std::uint64_t last = 0;
-    for (const auto& held : held_) {
-      if (!held.rejected) {
-        last = held.tag;
-        ++counts_.acked;
-      } else if (auto status = consumer_.reject(held.tag); !status) {
-        return status;
-      }
-    }
-    held_.clear();
-    reader_.report_refusals();
-    report();
-    return last ? consumer_.acknowledge(last) : tsn::Status(tsn::ok);
   }
 
   tsn::Status look_around() {
@@ -314,7 +224,7 @@ class AmqpSource {
   /// Until the broker says something, the instance stops, or it is time for a heartbeat or another attempt.
   void idle() {
     pollfd ends[2] = {{consumer_.descriptor(), POLLIN, 0}, {wake_, POLLIN, 0}};
-    ::poll(ends, 2, static_cast<int>((refused_ ? refused_wait : std::chrono::milliseconds(1000)).count()));
+    ::poll(ends, 2, static_cast<int>((hand_over_.refused() ? refused_wait : std::chrono::milliseconds(1000)).count()));
   }
 
   void sleep(std::chrono::nanoseconds time) {
@@ -329,17 +239,14 @@ class AmqpSource {
     else
       consumer_.drop();
     pending_.clear();
-    held_.clear();
-    reader_.clear();
-    ids_.roll_back();
-    refused_ = false;
+    hand_over_.forget();
   }
 
   void report() {
-    const auto read = reader_.take_counts();
-    const auto counts = std::exchange(counts_, {});
+    const auto read = hand_over_.take_read_counts();
+    const auto counts = hand_over_.take_counts();
     const std::pair<const char*, std::uint64_t> all[] = {
-        {"amqp_messages", counts.messages},     {"amqp_acknowledged", counts.acked},
+        {"amqp_messages", counts.messages},     {"amqp_acknowledged", counts.acknowledged},
         {"amqp_rejected", counts.rejected},     {"amqp_redelivered", counts.redelivered},
         {"amqp_duplicates", counts.duplicates}, {"amqp_refused_by_agent", counts.refusals},
         {"amqp_unmatched", read.unmatched},     {"amqp_signals", read.signals},
@@ -358,9 +265,7 @@ class AmqpSource {
 
   tsn::Context ctx_;
   amqp::Consumer consumer_;
-  amqp::MessageReader reader_;
-  amqp::IdWindow ids_;
-  const std::string id_header_;
+  amqp::HandOver hand_over_;
   const std::chrono::nanoseconds timeout_;
   const int wake_;
   tsn_thread thread_{};
@@ -370,13 +275,8 @@ class AmqpSource {
   tsn::Status state_ = tsn::ok;
 
   // Of the thread alone.
-  std::deque<amqp::Delivery> pending_;  ///< not judged yet
-  std::vector<Held> held_;              ///< judged, and waiting for the batch
-  bool refused_ = false;                ///< the agent took nothing in at the last attempt
+  std::deque<amqp::Delivery> pending_;  ///< came, and was not taken in yet
   std::string blocked_;
-  struct {
-    std::uint64_t messages = 0, acked = 0, rejected = 0, redelivered = 0, duplicates = 0, refusals = 0;
-  } counts_;
 };
 
 }  // namespace tocsin_plugins

@@ -5,11 +5,14 @@
 #include <zlib.h>
 
 #include <chrono>
+#include <deque>
 #include <future>
+#include <memory>
 #include <string>
 #include <thread>
 
 #include "event_paths.hpp"
+#include "hand_over.hpp"
 #include "id_window.hpp"
 #include "message_reader.hpp"
 #include "tocsin/testing/fake_host.hpp"
@@ -46,30 +49,21 @@ std::string gzipped(const std::string& text) {
   return out;
 }
 
-/// A reader in an instance of the fake host, with `options` as the instance's.
-class Reading {
+/// A T in an instance of the fake host, with `options` as the instance's.
+template <class T>
+class Inside {
  public:
-  explicit Reading(const char* options)
+  explicit Inside(const char* options)
       : config_(tsn::testing::from_json(options)),
         create_(make()),
         session_(host.table(), create_),
         entered_(&session_) {
     session_.config = create_.config;
-    reader_ = std::make_unique<MessageReader>(tsn::Context(), tsn::Config(config_.view()));
+    it = std::make_unique<T>(tsn::Context(), tsn::Config(config_.view()));
   }
-  std::optional<Poison> take(Delivery message) { return reader_->take(message); }
-  std::optional<Poison> take(std::string body) { return take(delivery(std::move(body))); }
-  /// The rows of what was taken since the last time.
-  std::vector<tsn::testing::Row> rows() {
-    host.clear();
-    EXPECT_TRUE(reader_->batch().submit().status.is_ok());
-    reader_->submitted();
-    reader_->report_refusals();
-    return host.rows();
-  }
-  MessageReader& reader() { return *reader_; }
 
   FakeHost host;
+  std::unique_ptr<T> it;
 
  private:
   tsn_create make() {
@@ -83,7 +77,21 @@ class Reading {
   tsn_create create_;
   tsn::detail::Session session_;
   const tsn::detail::Entered entered_;
-  std::unique_ptr<MessageReader> reader_;
+};
+
+class Reading : public Inside<MessageReader> {
+ public:
+  using Inside::Inside;
+  std::optional<Poison> take(Delivery message) { return it->take(message); }
+  std::optional<Poison> take(std::string body) { return take(delivery(std::move(body))); }
+  /// The rows of what was taken since the last time.
+  std::vector<tsn::testing::Row> rows() {
+    host.clear();
+    EXPECT_TRUE(it->batch().submit().status.is_ok());
+    it->submitted();
+    it->report_refusals();
+    return host.rows();
+  }
 };
 
 TEST(AmqpSignals, TakesOneAnArrayAndTheBulkPush) {
@@ -206,7 +214,7 @@ TEST(AmqpText, EachPatternThatFitsIsASignal) {
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0].label("job"), "nightly");
   EXPECT_EQ(rows[1].value, 12.5);
-  EXPECT_EQ(in.reader().take_counts().unmatched, 1u);
+  EXPECT_EQ(in.it->take_counts().unmatched, 1u);
 }
 
 TEST(AmqpText, AMessageOfWhichNothingBecameASignalIsRefused) {
@@ -301,6 +309,133 @@ TEST(AmqpIds, FitIntoACursor) {
   IdWindow ids(IdWindow::most);
   for (std::uint64_t key = 1; key <= IdWindow::most + 10; ++key) ids.add(key);
   EXPECT_LE(ids.cursor().size(), 64u * 1024);
+}
+
+/// What was settled, in order: "+3" acknowledged up to 3, "-2" rejected.
+class Told : public Settler {
+ public:
+  tsn::Status acknowledge(std::uint64_t tag) override { return say("+", tag); }
+  tsn::Status reject(std::uint64_t tag) override { return say("-", tag); }
+  std::string all;
+  bool broken = false;
+
+ private:
+  tsn::Status say(const char* what, std::uint64_t tag) {
+    if (broken) return tsn::fail("the line broke");
+    all += what + std::to_string(tag);
+    return tsn::ok;
+  }
+};
+
+class Handing : public Inside<HandOver> {
+ public:
+  explicit Handing(const char* options = R"({"format": "signals", "prefetch": 10})") : Inside(options) {}
+  void come(std::uint64_t tag, std::string body, std::string id = {}) {
+    auto message = delivery(std::move(body));
+    message.tag = tag;
+    message.message_id = std::move(id);
+    pending.push_back(std::move(message));
+  }
+  tsn::Status work() { return it->work(pending, told); }
+  std::deque<Delivery> pending;
+  Told told;
+};
+
+constexpr const char* good = R"({"name": "a", "value": 1})";
+
+TEST(AmqpHandOver, SettlesWhatIsDurableTheBadOnesFirst) {
+  Handing in;
+  in.come(1, good);
+  in.come(2, "garbage");
+  in.come(3, good);
+  in.come(4, "garbage");
+  EXPECT_TRUE(in.work());
+  EXPECT_EQ(in.told.all, "-2-4+3");
+  EXPECT_EQ(in.host.rows().size(), 2u);
+  ASSERT_EQ(in.host.rejected().size(), 1u) << "one of each kind, with its count";
+  EXPECT_EQ(in.host.rejected()[0].count, 2u);
+  EXPECT_EQ(in.host.rejected()[0].raw, "garbage");
+  EXPECT_NE(in.host.rejected()[0].reason.find("order.paid"), std::string::npos);
+}
+
+TEST(AmqpHandOver, AcknowledgesNothingWhileTheAgentTakesNothingIn) {
+  Handing in;
+  in.host.refuse_submits(2);
+  in.come(1, good, "1");
+  in.come(2, "garbage");
+  EXPECT_TRUE(in.work());
+  EXPECT_TRUE(in.it->refused());
+  in.come(3, good, "3");
+  EXPECT_TRUE(in.work());
+  EXPECT_EQ(in.told.all, "");
+  EXPECT_EQ(in.pending.size(), 1u) << "nothing more is read meanwhile";
+  EXPECT_TRUE(in.work());
+  EXPECT_FALSE(in.it->refused());
+  EXPECT_EQ(in.told.all, "-2+1+3");
+  EXPECT_EQ(in.host.rows().size(), 2u);
+  EXPECT_EQ(in.it->take_counts().refusals, 1u);
+}
+
+TEST(AmqpHandOver, CountsOnceWhatComesAgainAndWhatIsSentTwice) {
+  Handing in;
+  in.come(1, good, "a");
+  in.come(2, good, "a");
+  in.come(3, good, "b");
+  in.told.broken = true;  // durable, and the acknowledgement does not arrive
+  EXPECT_FALSE(in.work());
+  in.it->forget();
+  in.told.broken = false;
+  in.come(1, good, "a");
+  in.come(2, good, "b");
+  in.come(3, good);
+  EXPECT_TRUE(in.work());
+  EXPECT_EQ(in.host.rows().size(), 3u) << "a, b, and the one without an id";
+  EXPECT_EQ(in.told.all, "+3");
+}
+
+TEST(AmqpHandOver, ForgetsWhatTheAgentDidNotTakeWhenTheLineBreaks) {
+  Handing in;
+  in.host.refuse_submits(1);
+  in.come(1, good, "a");
+  EXPECT_TRUE(in.work());
+  in.it->forget();
+  in.come(1, good, "a");
+  EXPECT_TRUE(in.work());
+  EXPECT_EQ(in.host.rows().size(), 1u);
+  EXPECT_EQ(in.it->take_counts().duplicates, 0u);
+}
+
+TEST(AmqpHandOver, ASuccessorKnowsTheIdsOfTheCursor) {
+  Handing first;
+  first.come(1, good, "a");
+  EXPECT_TRUE(first.work());
+  ASSERT_TRUE(first.host.cursor());
+  Handing second;
+  EXPECT_TRUE(second.it->load(*first.host.cursor()));
+  second.come(1, good, "a");
+  second.come(2, good, "b");
+  EXPECT_TRUE(second.work());
+  EXPECT_EQ(second.host.rows().size(), 1u);
+}
+
+TEST(AmqpHandOver, RejectsWhatTheHostWillNeverTake) {
+  Handing in;
+  in.host.refuse_submits(1, TSN_INVALID);
+  in.come(1, good, "a");
+  EXPECT_TRUE(in.work());
+  EXPECT_EQ(in.told.all, "-1");
+  in.come(2, good, "a");
+  EXPECT_TRUE(in.work());
+  EXPECT_EQ(in.told.all, "-1+2") << "its id is not known: it was not taken";
+}
+
+TEST(AmqpHandOver, ABatchIsBoundedAndEachIsSettled) {
+  Handing in(R"({"format": "text", "prefetch": 10})");
+  for (std::uint64_t tag = 1; tag <= 200; ++tag) in.come(tag, std::string(16 * 1024, 'x'));
+  EXPECT_TRUE(in.work());
+  EXPECT_EQ(in.host.rows().size(), 200u);
+  EXPECT_GT(in.host.batches(), 2u);
+  EXPECT_TRUE(in.told.all.ends_with("+200")) << in.told.all;
 }
 
 /// Takes one connection and says nothing.

@@ -11,6 +11,7 @@
 
 #include "amqp/line.hpp"
 #include "delivery.hpp"
+#include "settler.hpp"
 
 namespace tocsin_plugins::amqp {
 
@@ -41,7 +42,7 @@ struct Depth {
   std::uint32_t consumers = 0;
 };
 
-class Consumer {
+class Consumer final : public Settler {
  public:
   using Until = AmqpLine::Until;
 
@@ -55,9 +56,9 @@ class Consumer {
   /// delivery that was not settled. `more`: there may be more at once.
   tsn::Status receive(std::deque<Delivery>& to, bool& more);
   /// Every delivery up to `tag` is done.
-  tsn::Status acknowledge(std::uint64_t tag);
+  tsn::Status acknowledge(std::uint64_t tag) override;
   /// This delivery is not wanted again: it goes to the queue's dead letter exchange, where there is one.
-  tsn::Status reject(std::uint64_t tag);
+  tsn::Status reject(std::uint64_t tag) override;
   /// Asks for the queue's depth; the answer comes with receive().
   tsn::Status ask_depth();
   std::optional<Depth> take_depth() { return std::exchange(depth_, std::nullopt); }
