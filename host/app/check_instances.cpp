@@ -71,7 +71,7 @@ config::Diagnostics check_instances(const Configuration& configuration, Instance
   config::Diagnostics findings;
   const auto agent = configuration.agent();
   for (const auto& wanted : configuration.wanted()) {
-    const auto* file = plugin_host::find_type(found, wanted.plugin);
+    const auto* file = find_type(found, wanted);
     const auto* type = file && file->error.empty() ? plugin_host::type_of(*file, wanted.plugin) : nullptr;
     if (!type) continue;  // it waits, which has been said
     auto config = configuration.prepare(wanted, *type);

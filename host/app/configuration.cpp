@@ -88,7 +88,9 @@ config::Diagnostics Configuration::read_scripts(Detectors& detectors) {
     instances = loaded_.instances;
     for (const auto& rule : loaded_.rules) names.insert(rule.name);
   }
-  const settings::FindDetector find = [&](const std::string& id) { return settings::find_type(known, id); };
+  const settings::FindDetector find = [&](const std::string& id) {
+    return settings::find_type(known, id, model::kind_detector);
+  };
   const settings::Answerers answerers(instances, known, agent);
   const std::string seen = signature();
   std::vector<model::Rule> rules;
@@ -172,7 +174,7 @@ void Configuration::set_known(const std::vector<plugin_host::Found>& found) {
   loaded_.routing.channels.clear();
   for (const auto& instance : loaded_.instances) {
     if ((instance.kind != "notifier" && instance.kind != "tracker") || !instance.enabled) continue;
-    if (const auto* type = settings::find_type(known_, instance.plugin)) {
+    if (const auto* type = settings::find_type(known_, instance)) {
       loaded_.routing.channels[instance.name] = settings::channel_of(instance, *type);
     }
   }
@@ -245,8 +247,7 @@ std::vector<Wanted> Configuration::wanted() const {
     wanted.kind = instance.kind;
     wanted.name = instance.name;
     wanted.plugin = instance.plugin;
-    if (const auto* type = settings::find_type(known_, instance.plugin))
-      wanted.every = settings::poll_every(instance, *type);
+    if (const auto* type = settings::find_type(known_, instance)) wanted.every = settings::poll_every(instance, *type);
     wanted.timeout = settings::call_timeout(instance);
     wanted.fallback = instance.fallback;
     wanted.limits = instance.limits.value_or(model::usual_limits(instance.plugin));

@@ -13,6 +13,7 @@
 
 #include "base/id.hpp"
 #include "base/text.hpp"
+#include "settings/instances.hpp"
 #include "telemetry/log.hpp"
 
 namespace tocsin::app {
@@ -152,7 +153,11 @@ std::vector<Crash> CrashBook::forget_exchanged(const std::vector<plugin_host::Fo
   std::vector<Crash> gone;
   std::erase_if(crashes_, [&](const Crash& each) {
     const auto there = [&](const auto& file) { return file.identity == each.identity; };
-    const auto other = [&](const auto& file) { return plugin_host::type_of(file, each.plugin) != nullptr; };
+    const auto kinds = settings::kinds_of(std::string_view(each.instance).substr(0, each.instance.find('.')));
+    const auto other = [&](const auto& file) {
+      const auto* type = plugin_host::type_of(file, each.plugin);
+      return type && (type->kinds & kinds);
+    };
     // A file that is merely away (a directory not mounted yet) may come back as it was.
     const bool exchanged =
         std::none_of(found.begin(), found.end(), there) && std::any_of(found.begin(), found.end(), other);

@@ -26,11 +26,13 @@ class Book : public ::testing::Test {
   static Crash crash(const std::string& instance, std::uint64_t identity, const std::string& plugin = "logtail") {
     return {instance, plugin, identity, "SIGSEGV", "pull", base::from_ns(1'700'000'000'000'000'000), 1};
   }
-  static plugin_host::Found file(std::uint64_t identity, const std::string& plugin = "logtail") {
+  static plugin_host::Found file(std::uint64_t identity, const std::string& plugin = "logtail",
+                                 std::uint32_t kinds = model::kind_source) {
     plugin_host::Found out;
     out.identity = identity;
     out.descriptor.types.emplace_back();
     out.descriptor.types.back().id = plugin;
+    out.descriptor.types.back().kinds = kinds;
     return out;
   }
   std::string directory;
@@ -60,6 +62,7 @@ TEST_F(Book, ForgetsAFileOnceAnotherIsInItsPlace) {
   ASSERT_TRUE(book->note(crash("source.a", 7)));
   EXPECT_TRUE(book->forget_exchanged({file(7)}).empty());
   EXPECT_TRUE(book->forget_exchanged({file(9, "other")}).empty()) << "the file may come back as it was";
+  EXPECT_TRUE(book->forget_exchanged({file(9, "logtail", model::kind_notifier)}).empty()) << "another of that id";
   EXPECT_EQ(book->forget_exchanged({file(8)}).size(), 1u);
   EXPECT_FALSE(book->isolates("source.a", "logtail", 7));
   EXPECT_TRUE(open()->all().empty());

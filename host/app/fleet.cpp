@@ -25,11 +25,11 @@ std::string kinds_text(std::uint32_t kinds) {
   return text;
 }
 
-std::uint32_t kind_bit(const std::string& kind) {
-  return kind == "source" ? model::kind_source : kind == "notifier" ? model::kind_notifier : model::kind_tracker;
-}
-
 }  // namespace
+
+const plugin_host::Found* find_type(const std::vector<plugin_host::Found>& found, const Wanted& wanted) {
+  return plugin_host::find_type(found, wanted.plugin, settings::kinds_of(wanted.kind));
+}
 
 Fleet::Fleet(Parts parts) : parts_(std::move(parts)) {}
 Fleet::~Fleet() {
@@ -71,9 +71,9 @@ std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted,
       refuse(member, broken->error + kept, lines);
       continue;
     }
-    const auto* file = plugin_host::find_type(found, each->plugin);
+    const auto* file = find_type(found, *each);
     const auto* type = file && file->error.empty() ? plugin_host::type_of(*file, each->plugin) : nullptr;
-    if (!type || !(type->kinds & kind_bit(each->kind))) {
+    if (!type || !(type->kinds & settings::kinds_of(each->kind))) {
       if (member.instance) {
         end(member);
         lines.push_back(name + ": stopped, its plugin was removed");

@@ -43,6 +43,9 @@ struct Wanted {
   std::string full() const { return kind + "." + name; }
 };
 
+/// The file whose type fits: of that id and, where there are several, of that kind; null: there is none.
+const plugin_host::Found* find_type(const std::vector<plugin_host::Found>& found, const Wanted& wanted);
+
 class Fleet {
  public:
   /// Checks options against the type's and resolves secrets; the error holds every finding.

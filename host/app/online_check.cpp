@@ -76,7 +76,7 @@ void look(const std::string& config_file, const std::string& name, const Hear& h
   const auto all = setup.configuration.wanted();
   const auto wanted = std::ranges::find(all, name, &Wanted::full);
   if (wanted == all.end()) return hear("error: it is no longer configured");
-  const auto* file = plugin_host::find_type(setup.found, wanted->plugin);
+  const auto* file = find_type(setup.found, *wanted);
   if (file == nullptr || !file->error.empty()) {
     return hear("error: its plugin \"" + wanted->plugin + "\" is not there" + (file ? ": " + file->error : ""));
   }

@@ -158,14 +158,14 @@ base::Result<void> Replay::configure() {
 std::vector<Wanted> Replay::readers_of(const std::string& file) const {
   std::vector<Wanted> able, by_path;
   for (const auto& wanted : configuration_.wanted()) {
-    const auto* there = plugin_host::find_type(found_, wanted.plugin);
+    const auto* there = find_type(found_, wanted);
     if (wanted.kind != "source" || !there) continue;
     if (plugin_host::type_of(*there, wanted.plugin)->source_features & TSN_SOURCE_REPLAYS) able.push_back(wanted);
   }
   if (able.size() <= 1) return able;
   const std::string name = fs::path(file).filename();
   for (const auto& wanted : able) {
-    const auto* there = plugin_host::find_type(found_, wanted.plugin);
+    const auto* there = find_type(found_, wanted);
     for (const auto& type : there->descriptor.types) {
       if (type.id != wanted.plugin) continue;
       const auto options = configuration_.prepare(wanted, type);
@@ -203,7 +203,7 @@ base::Result<void> Replay::read_files() {
 }
 
 base::Result<void> Replay::read_file(std::size_t index, const Wanted& wanted) {
-  const auto* there = plugin_host::find_type(found_, wanted.plugin);
+  const auto* there = find_type(found_, wanted);
   const auto* type = plugin_host::type_of(*there, wanted.plugin);
   TRY(auto options, configuration_.prepare(wanted, *type));
   options.set("paths", base::Value::Array{base::Value(request_.files[index])});

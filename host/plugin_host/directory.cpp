@@ -344,14 +344,15 @@ const model::PluginType* type_of(const Found& file, const std::string& id) {
   return nullptr;
 }
 
-const Found* find_type(const std::vector<Found>& found, const std::string& plugin) {
+const Found* find_type(const std::vector<Found>& found, const std::string& plugin, std::uint32_t kinds) {
+  const Found* of_that_id = nullptr;
   for (auto it = found.rbegin(); it != found.rend(); ++it) {
-    if (!it->error.empty()) continue;
-    for (const model::PluginType& type : it->descriptor.types) {
-      if (type.id == plugin) return &*it;
-    }
+    const model::PluginType* type = it->error.empty() ? type_of(*it, plugin) : nullptr;
+    if (!type) continue;
+    if (type->kinds & kinds) return &*it;
+    if (!of_that_id) of_that_id = &*it;
   }
-  return nullptr;
+  return of_that_id;
 }
 
 }  // namespace tocsin::plugin_host

@@ -47,7 +47,9 @@ class Directory {
 
 /// The type `id` of one file, or null.
 const model::PluginType* type_of(const Found& file, const std::string& id);
-/// The type `plugin` among what was found; the file in a later directory wins over an earlier one.
-const Found* find_type(const std::vector<Found>& found, const std::string& plugin);
+/// The type `plugin` among what was found, of one of `kinds` (model::PluginKind): a source and a notifier may have one
+/// id. Where there is none of these kinds, the one that has the id, so that a message can say what it is. The file in a
+/// later directory wins over an earlier one.
+const Found* find_type(const std::vector<Found>& found, const std::string& plugin, std::uint32_t kinds = UINT32_MAX);
 
 }  // namespace tocsin::plugin_host

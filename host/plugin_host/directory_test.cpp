@@ -104,6 +104,22 @@ TEST_F(Directories, PreferTheFileOfALaterDirectory) {
   EXPECT_EQ(find_type(found, "small")->descriptor.types[0].version, "2");
   EXPECT_EQ(find_type(found, "none"), nullptr);
 }
+TEST(FindType, TakesTheOneOfItsKindWhereSeveralHaveTheId) {
+  const auto file = [](const char* path, std::uint32_t kinds) {
+    Found found;
+    found.path = path;
+    found.descriptor.types.emplace_back().id = "mq";
+    found.descriptor.types.back().kinds = kinds;
+    return found;
+  };
+  std::vector<Found> found = {file("/1/in.so", model::kind_source), file("/1/out.so", model::kind_notifier),
+                              file("/2/in.so", model::kind_source)};
+  EXPECT_EQ(find_type(found, "mq", model::kind_source)->path, "/2/in.so");
+  EXPECT_EQ(find_type(found, "mq", model::kind_notifier)->path, "/1/out.so");
+  EXPECT_EQ(find_type(found, "mq", model::kind_tracker)->path, "/2/in.so") << "to say what it is";
+  found[2].error = "cannot be used";
+  EXPECT_EQ(find_type(found, "mq", model::kind_source)->path, "/1/in.so");
+}
 TEST_F(Directories, DoNotOfferAFileThatCannotBeUsed) {
   put(bundled() + "/a.so", "small_v1");
   put(extra() + "/b.so", "small_v2");

@@ -92,10 +92,11 @@ class Rabbit:
 
 
 class Line:
-    """Carries bytes between the agent and the broker. While `deaf` is set, what the broker says is swallowed."""
+    """Carries bytes between the agent and the broker. While `deaf` is set, what the broker says is swallowed; while `mute` is set, what
+    the agent says."""
 
     def __init__(self, port):
-        self.to, self.deaf = port, threading.Event()
+        self.to, self.deaf, self.mute = port, threading.Event(), threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.open = []
@@ -120,11 +121,19 @@ class Line:
     def carry(self, source, sink, from_broker):
         try:
             while data := source.recv(65536):
-                if not (from_broker and self.deaf.is_set()):
+                if not (self.deaf if from_broker else self.mute).is_set():
                     sink.sendall(data)
         except OSError:
             pass
         for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        """Ends every connection; new ones are carried."""
+        for end in self.open:
             try:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:

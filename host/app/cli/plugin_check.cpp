@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <filesystem>
@@ -13,6 +14,8 @@
 
 #include "app/cli/console.hpp"
 #include "config/document.hpp"
+#include "plugin_host/descriptor.hpp"
+#include "settings/instances.hpp"
 
 namespace tocsin::app {
 namespace {
@@ -23,8 +26,14 @@ using nlohmann::json;
 constexpr std::array hosts_keys{"plugin", "every",     "timeout", "labels",    "enabled",
                                 "auth",   "isolation", "needs",   "proxy_url", "no_proxy"};
 
+/// A type of that id in the descriptor may stand in a section of that kind: a source and a notifier may have one id.
+bool fits(const model::PluginDescriptor& plugin, const std::string& id, std::string_view section_kind) {
+  const auto type = std::ranges::find(plugin.types, id, &model::PluginType::id);
+  return type == plugin.types.end() || (type->kinds & settings::kinds_of(section_kind));
+}
+
 /// `[kind.name]` tables as {"type id": {option: value}}. Secrets are left as references: the suite puts its own in.
-json options_of(const std::string& file) {
+json options_of(const std::string& file, const model::PluginDescriptor& checked) {
   const auto text = config::read_text(file);
   if (!text) end_with(exit_usage, text.error().message());
   config::Diagnostics diagnostics;
@@ -37,10 +46,12 @@ json options_of(const std::string& file) {
     if (!instances || !instances->table()) continue;
     for (const auto& instance : *instances->table()) {
       const auto* plugin = instance.value.find("plugin");
+      const std::string id = plugin && plugin->string() ? *plugin->string() : instance.key;
+      if (!fits(checked, id, kind)) continue;
       auto options = json::parse(base::to_json(instance.value), nullptr, false);
       if (!options.is_object()) continue;
       for (const char* key : hosts_keys) options.erase(key);
-      out[plugin && plugin->string() ? *plugin->string() : instance.key] = std::move(options);
+      out[id] = std::move(options);
     }
   }
   return out;
@@ -62,7 +73,11 @@ void check_plugin(const PluginCheck& what) {
   std::vector<std::string> arguments{program.string()};
   if (what.json) arguments.push_back("--json");
   if (!what.glibc.empty()) arguments.insert(arguments.end(), {"--glibc", what.glibc});
-  if (!what.config.empty()) arguments.insert(arguments.end(), {"--options", lend(options_of(what.config).dump())});
+  if (!what.config.empty()) {
+    // What is wrong with the file is for the suite to say.
+    const auto plugin = plugin_host::read_descriptor(what.file).value_or(model::PluginDescriptor{});
+    arguments.insert(arguments.end(), {"--options", lend(options_of(what.config, plugin).dump())});
+  }
   arguments.push_back(what.file);
   std::vector<char*> pointers;
   for (auto& argument : arguments) pointers.push_back(argument.data());

@@ -105,6 +105,29 @@ std::vector<plugin_host::Found> scan(const std::string& config_file) {
   return directory.scan();
 }
 
+/// Of each type of that id and kind, or of every kind: a source and a notifier may have one id.
+void print_doc(Console& console, const std::string& id, const std::string& kind, const std::string& config_file) {
+  std::vector<std::string> ids;
+  bool any = false;
+  for (const auto& file : scan(config_file)) {
+    for (const auto& type : file.descriptor.types) {
+      ids.push_back(type.id);
+      if (type.id != id || !(kind.empty() || kinds_of(type.kinds).find(kind) != std::string::npos)) continue;
+      if (console.json) {
+        std::cout << type_json(type).dump(2) << '\n';
+      } else {
+        if (any) std::cout << '\n';
+        print_type(type);
+      }
+      any = true;
+    }
+  }
+  if (any) return;
+  const auto near = base::nearest(id, ids);
+  end_with(exit_no, "there is no " + (kind.empty() ? std::string("plugin") : kind) + " \"" + id +
+                        "\" in the plugin directories" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+}
+
 void list_offline(Console& console, const std::string& config_file) {
   json items = json::array();
   for (const auto& file : scan(config_file)) {
@@ -272,25 +295,9 @@ void add_plugin_commands(CLI::App& app, Console& console) {
     auto args = std::make_shared<Arguments>();
     auto* command = group.add_subcommand("doc", "Options, signals and a sample of a plugin");
     command->add_option("name", args->name, "the plugin's id")->required();
+    command->add_option("--kind", args->kind, "of several with one id: source, detector, notifier or tracker");
     command->add_option("-c,--config", args->config, "whose plugin_dirs");
-    command->callback([&console, args] {
-      std::vector<std::string> ids;
-      for (const auto& file : scan(args->config)) {
-        for (const auto& type : file.descriptor.types) {
-          ids.push_back(type.id);
-          if (type.id != args->name) continue;
-          if (console.json) {
-            std::cout << type_json(type).dump(2) << '\n';
-          } else {
-            print_type(type);
-          }
-          return;
-        }
-      }
-      const auto near = base::nearest(args->name, ids);
-      end_with(exit_no, "there is no plugin \"" + args->name + "\" in the plugin directories" +
-                            (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
-    });
+    command->callback([&console, args] { print_doc(console, args->name, args->kind, args->config); });
   }
   {
     auto args = std::make_shared<Arguments>();

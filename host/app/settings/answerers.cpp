@@ -34,7 +34,7 @@ Answerers::Answerers(const std::vector<Instance>& instances, std::span<const Kno
   sources_.push_back({store, store, &store_type()});
   for (const Instance& instance : instances) {
     if (instance.kind != "source" || !instance.enabled) continue;
-    sources_.push_back({instance.name, instance.plugin, find_type(known, instance.plugin)});
+    sources_.push_back({instance.name, instance.plugin, find_type(known, instance)});
   }
 }
 

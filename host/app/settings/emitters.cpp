@@ -83,7 +83,7 @@ Emitters::Emitters(const std::vector<Instance>& instances, std::span<const Known
   for (const auto& [name, value] : agent.labels) common_.push_back(name);
   for (const Instance& instance : instances) {
     const bool emits = instance.kind == "source" && instance.plugin != "alertmanager";
-    if (emits && instance.enabled) add(instance, find_type(known, instance.plugin));
+    if (emits && instance.enabled) add(instance, find_type(known, instance));
   }
 }
 

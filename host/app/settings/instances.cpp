@@ -254,12 +254,25 @@ Isolation isolation_of(const Instance& instance, const std::vector<Instance>& al
   return out;
 }
 
-const model::PluginType* find_type(std::span<const KnownPlugin> known, std::string_view id) {
-  const model::PluginType* found = nullptr;  // a later directory wins
+const model::PluginType* find_type(std::span<const KnownPlugin> known, std::string_view id, std::uint32_t kinds) {
+  const model::PluginType *found = nullptr, *of_that_id = nullptr;  // a later directory wins
   for (const KnownPlugin& plugin : known) {
-    if (plugin.type.id == id) found = &plugin.type;
+    if (plugin.type.id != id) continue;
+    of_that_id = &plugin.type;
+    if (plugin.type.kinds & kinds) found = &plugin.type;
   }
-  return found;
+  return found ? found : of_that_id;
+}
+
+const model::PluginType* find_type(std::span<const KnownPlugin> known, const Instance& instance) {
+  return find_type(known, instance.plugin, kinds_of(instance.kind));
+}
+
+std::uint32_t kinds_of(std::string_view section_kind) {
+  if (section_kind == "source") return model::kind_source;
+  if (section_kind == "notifier") return model::kind_notifier;
+  if (section_kind == "tracker") return model::kind_tracker;
+  return UINT32_MAX;
 }
 
 namespace {
@@ -391,12 +404,14 @@ model::Channel channel_of(const Instance& instance, const model::PluginType& typ
 
 std::vector<Instance> self_starting(std::span<const KnownPlugin> known, const std::vector<Instance>& named) {
   std::vector<Instance> out;
-  const auto is_named = [&](const std::string& id) {
-    const auto names = [&](const Instance& instance) { return instance.plugin == id && instance.kind != "plugin"; };
+  const auto is_named = [&](const std::string& id, std::uint32_t kinds) {
+    const auto names = [&](const Instance& instance) {
+      return instance.plugin == id && instance.kind != "plugin" && (kinds_of(instance.kind) & kinds);
+    };
     return std::ranges::any_of(named, names) || std::ranges::any_of(out, names);
   };
-  const auto add = [&](const char* kind, const std::string& id) {
-    if (is_named(id)) return;
+  const auto add = [&](const char* kind, const std::string& id, std::uint32_t kinds) {
+    if (is_named(id, kinds)) return;
     Instance instance;
     instance.section = instance.options = Value(Value::Table());
     const auto its_plugin = [&](const Instance& one) { return one.kind == "plugin" && one.plugin == id; };
@@ -406,14 +421,14 @@ std::vector<Instance> self_starting(std::span<const KnownPlugin> known, const st
     instance.place = {};
     out.push_back(std::move(instance));
   };
-  add("source", "http");
+  add("source", "http", model::kind_source);
   for (const KnownPlugin& plugin : known) {
     const bool needs_options = std::ranges::any_of(plugin.type.options, &Option::required);
     if (plugin.bundled || needs_options) continue;
     if (plugin.type.kinds & model::kind_source)
-      add("source", plugin.type.id);
+      add("source", plugin.type.id, plugin.type.kinds);
     else if (plugin.type.kinds & model::kind_notifier)
-      add("notifier", plugin.type.id);
+      add("notifier", plugin.type.id, plugin.type.kinds);
   }
   return out;
 }

@@ -24,8 +24,13 @@ struct KnownPlugin {
   model::PluginType type;
   bool bundled = true;  ///< lies in the bundled directory
 };
-/// The type of that id, or null.
-const model::PluginType* find_type(std::span<const KnownPlugin> known, std::string_view id);
+/// The type of that id and of one of `kinds` (model::PluginKind): a source and a notifier may have one id. Where there
+/// is none of these kinds, the one that has the id; null: nothing has it.
+const model::PluginType* find_type(std::span<const KnownPlugin> known, std::string_view id,
+                                   std::uint32_t kinds = UINT32_MAX);
+/// What a section [kind.name] may be: model::PluginKind bits of "source", "notifier", "tracker"; all of them of
+/// "plugin".
+std::uint32_t kinds_of(std::string_view section_kind);
 
 /// Where an instance's plugin runs.
 struct Isolation {
@@ -61,6 +66,9 @@ struct Instance {
 
   std::string full_name() const { return kind + "." + name; }  ///< "source.auth"
 };
+
+/// The type of an instance's plugin that fits its section.
+const model::PluginType* find_type(std::span<const KnownPlugin> known, const Instance& instance);
 
 /// An instance's isolation: key by key its own, else that of the [plugin.X] section of its plugin, else the default.
 Isolation isolation_of(const Instance& instance, const std::vector<Instance>& all);

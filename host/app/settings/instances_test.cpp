@@ -211,5 +211,40 @@ TEST_F(Trial, PollsAsOftenAsTheSectionThenTheTypeSays) {
   EXPECT_EQ(poll_every(instance, type), std::chrono::seconds(3));
 }
 
+/// The plugin "mq" as a source and as a notifier, each in a file and with options of its own.
+std::vector<KnownPlugin> two_of_one_id(bool bundled) {
+  using base::Option;
+  const auto mq = [](std::uint32_t kinds, const char* option) {
+    model::PluginType type;
+    type.id = "mq";
+    type.kinds = kinds;
+    type.options = {Option{.key = option, .type = base::OptionType::string}};
+    type.notifier_features = 1;  // no recipient
+    return type;
+  };
+  return {{mq(model::kind_source, "queue"), bundled}, {mq(model::kind_notifier, "exchange"), bundled}};
+}
+
+TEST_F(Trial, ASourceAndANotifierMayHaveOneIdEachWithItsOwnOptions) {
+  std::ranges::move(two_of_one_id(true), std::back_inserter(plugins_));
+  const std::string both = "[source.in]\nplugin = 'mq'\nqueue = 'q'\n[route]\nnotify = ['mq']\n[notifier.mq]\n";
+  const Loaded loaded = load(both + "exchange = 'x'");
+  EXPECT_EQ(says(loaded), "");
+  EXPECT_TRUE(loaded.routing.channels.contains("mq"));
+  EXPECT_NE(says(both + "queue = 'q'").find("[notifier.mq] unknown key \"queue\"; known are exchange,"),
+            std::string::npos);
+  EXPECT_EQ(says("[tracker.mq]\n"), "agent.toml:1:1: error: [tracker.mq] the plugin \"mq\" is no tracker\n");
+}
+
+TEST_F(Trial, OfTwoWithOneIdASectionNamesItsOwnKindAlone) {
+  const auto known = two_of_one_id(false);
+  Instance named;
+  named.kind = "source";
+  named.name = named.plugin = "mq";
+  const auto started = self_starting(known, {named});
+  ASSERT_EQ(started.size(), 2u);  // http is always there
+  EXPECT_EQ(started[1].full_name(), "notifier.mq");
+}
+
 }  // namespace
 }  // namespace tocsin::settings

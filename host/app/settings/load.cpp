@@ -127,7 +127,7 @@ class Loader {
   /// Checks an instance's options, or says that it waits for its plugin.
   void settle(Instance& instance) {
     if (is_built_in(instance)) return serve_alertmanager(instance);
-    const model::PluginType* type = find_type(request_.plugins, instance.plugin);
+    const model::PluginType* type = find_type(request_.plugins, instance);
     if (type) {
       unprotected(instance, *type);
       instance.config = check_instance(instance, *type, out_.agent, request_.environment, diagnostics());
@@ -179,7 +179,7 @@ class Loader {
                  "[" + instance.full_name() + "] has the name of [" + there->second->full_name() +
                      "]; notifiers and trackers need different names");
       }
-      const model::PluginType* type = find_type(request_.plugins, instance.plugin);
+      const model::PluginType* type = find_type(request_.plugins, instance);
       if (type && fresh) out_.routing.channels[instance.name] = channel_of(instance, *type);
     }
   }
@@ -200,7 +200,9 @@ class Loader {
   }
 
   void rules(const Value& root) {
-    const FindDetector find = [this](const std::string& id) { return find_type(request_.plugins, id); };
+    const FindDetector find = [this](const std::string& id) {
+      return find_type(request_.plugins, id, model::kind_detector);
+    };
     const Emitters emitters(out_.instances, request_.plugins, out_.agent);
     const Answerers answerers(out_.instances, request_.plugins, out_.agent);
     const RuleSources sources{out_.agent, root,      request_.environment,         find,
@@ -228,7 +230,7 @@ class Loader {
     if (const Value* storage = root.find("storage")) collect(*storage, storage_options());
     if (const Value* watchdog = root.find("watchdog")) collect(*watchdog, watchdog_options());
     for (const Instance& instance : out_.instances) {
-      const model::PluginType* type = find_type(request_.plugins, instance.plugin);
+      const model::PluginType* type = find_type(request_.plugins, instance);
       collect(instance.section, type ? std::span<const base::Option>(type->options) : std::span<const base::Option>());
       if (auto script = type ? adapter_file(instance, *type) : ""; !script.empty()) files.insert(std::move(script));
     }

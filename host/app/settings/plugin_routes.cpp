@@ -48,8 +48,7 @@ std::string fault_of_path(std::string_view path) {
 const Instance* served_by(const std::vector<Instance>& all, std::size_t index, const model::RouteDoc& route,
                           std::span<const KnownPlugin> known) {
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const model::PluginType* type =
-        all[i].enabled && all[i].kind != "plugin" ? find_type(known, all[i].plugin) : nullptr;
+    const model::PluginType* type = all[i].enabled && all[i].kind != "plugin" ? find_type(known, all[i]) : nullptr;
     if (!type || i == index) continue;
     for (const model::RouteDoc& declared : type->routes) {
       // Of two that name the path the later one is at fault; a plugin's fixed path is not to be had at all.
@@ -79,7 +78,7 @@ std::vector<model::RouteDoc> routes_of(const std::vector<model::RouteDoc>& decla
 std::optional<config::Diagnostic> route_fault(const std::vector<Instance>& all, std::size_t index,
                                               std::span<const KnownPlugin> known) {
   const Instance& instance = all[index];
-  const model::PluginType* type = find_type(known, instance.plugin);
+  const model::PluginType* type = find_type(known, instance);
   if (!type || !instance.enabled || instance.kind == "plugin") return std::nullopt;
   std::vector<std::string> seen;
   for (const model::RouteDoc& declared : type->routes) {

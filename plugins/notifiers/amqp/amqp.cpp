@@ -60,25 +60,24 @@ class Amqp {
     if (!status)
       report = "error: " + std::string(status.text());
     else if (there)
-      report = "ok: " + settings_.address.text() + " has the exchange \"" + settings_.exchange + "\"";
+      report = "ok: " + settings_.peer.address.text() + " has the exchange \"" + settings_.exchange + "\"";
     else if (settings_.declare)
-      report = "ok: " + settings_.address.text() + " answers; the exchange \"" + settings_.exchange +
+      report = "ok: " + settings_.peer.address.text() + " answers; the exchange \"" + settings_.exchange +
                "\" is not there yet and is declared with the first message";
     else
-      report = "error: amqp: " + settings_.address.text() + " has no exchange \"" + settings_.exchange +
-               "\"; make it, or set declare = true in " + settings_.section;
+      report = "error: amqp: " + settings_.peer.address.text() + " has no exchange \"" + settings_.exchange +
+               "\"; make it, or set declare = true in " + settings_.peer.section;
     return tsn::ok;
   }
 
  private:
   static AmqpSettings settings(const tsn::Context& ctx) {
     const auto config = ctx.config();
-    AmqpSettings out{amqp_address(std::string(config.str("url"))),
-                     std::string(config.str("password")),
-                     std::string(config.str("exchange", "tocsin")),
-                     std::string(config.str("ca_file")),
-                     config.boolean("declare", true),
-                     "[notifier." + ctx.name() + "]"};
+    AmqpSettings out{
+        {amqp_address(std::string(config.str("url"))), std::string(config.str("password")),
+         std::string(config.str("ca_file")), "[notifier." + ctx.name() + "]", "tocsin notifier." + ctx.name()},
+        std::string(config.str("exchange", "tocsin")),
+        config.boolean("declare", true)};
     if (out.exchange.empty() || out.exchange.size() > 127)
       throw tsn::Failure(tsn::invalid("exchange: expected a name of 1 to 127 bytes"));
     return out;

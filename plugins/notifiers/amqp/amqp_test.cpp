@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include "address.hpp"
+#include "amqp/address.hpp"
 #include "event.hpp"
 #include "tocsin/testing/fake_host.hpp"
 #include "tocsin/testing/hostile.hpp"

@@ -7,18 +7,15 @@
 #include <string>
 #include <string_view>
 
-#include "address.hpp"
+#include "amqp/line.hpp"
 #include "tocsin/plugin.hpp"
-
-struct amqp_connection_state_t_;
 
 namespace tocsin_plugins {
 
 struct AmqpSettings {
-  AmqpAddress address;
-  std::string password, exchange, ca_file;
+  AmqpPeer peer;
+  std::string exchange;
   bool declare = true;
-  std::string section;  ///< "[notifier.amqp]", for messages
 };
 
 struct AmqpMessage {
@@ -30,33 +27,27 @@ class AmqpPublisher {
  public:
   using Until = std::chrono::steady_clock::time_point;
 
-  explicit AmqpPublisher(AmqpSettings settings) : settings_(std::move(settings)) {}
-  ~AmqpPublisher() { drop(); }
-  AmqpPublisher(const AmqpPublisher&) = delete;
+  explicit AmqpPublisher(AmqpSettings settings) : settings_(std::move(settings)), line_(settings_.peer) {}
 
   /// ok: the broker has confirmed the message; `returned` then says that no queue takes it. TSN_UNKNOWN: it was sent,
   /// and no confirm came. Any other failure: the broker does not have it. Connects where there is no connection.
   tsn::Status publish(const AmqpMessage& message, Until until, bool& returned);
   /// Sends a heartbeat when one is due, and notices that the broker has gone. Never waits.
   void keep_alive();
-  bool connected() const { return line_ != nullptr; }
+  bool connected() const { return line_.connected(); }
   /// Connects, signs in and looks the exchange up without making it, then says goodbye. `there`: it exists.
   tsn::Status look(Until until, bool& there);
   /// Says goodbye, for at most a second.
-  void close();
+  void close() { line_.close(); }
 
  private:
   tsn::Status open(Until until);
-  tsn::Status reach(Until until);
-  tsn::Status log_in();
   tsn::Status prepare_channel();
   tsn::Status await_room(Until until);
   tsn::Status await_confirm(Until until, bool& returned);
-  tsn::Status broken(const std::string& what, int error, bool sent = false);
-  void drop();
 
   AmqpSettings settings_;
-  amqp_connection_state_t_* line_ = nullptr;
+  AmqpLine line_;
   std::uint64_t published_ = 0;  ///< on this channel; the tag of the last message
 };
 

@@ -10,17 +10,17 @@ struct Fault {
   const char* name;
   double from, to;  // fractions of the day
 };
-constexpr Fault faults[] = {{"failing_loader", 0.15, 0.60},
-                            {"brute_force", 0.25, 0.55},
-                            {"filling_disk", 0.20, 0.70},
-                            {"error_storm", 0.40, 0.60},
-                            {"slow_loader", 0.30, 0.60}};
+constexpr Fault faults[] = {
+    {"failing_loader", 0.15, 0.60}, {"brute_force", 0.25, 0.55},    {"filling_disk", 0.20, 0.70},
+    {"error_storm", 0.40, 0.60},    {"slow_loader", 0.30, 0.60},    {"no_runs", 0.70, 0.80},
+    {"open_breaker", 0.35, 0.45},   {"exhausted_pool", 0.45, 0.55}, {"high_memory", 0.50, 0.70},
+    {"high_cpu", 0.65, 0.80},       {"pod_restarts", 0.60, 0.70},   {"slow_service", 0.25, 0.45}};
 constexpr double runs_per_day = 48;  // of each loader
 constexpr std::int64_t second = 1'000'000'000;
 
 }  // namespace
 
-EtlDay::EtlDay(DayPlan plan) : plan_(std::move(plan)), random_(plan_.seed) {
+EtlDay::EtlDay(DayPlan plan) : plan_(std::move(plan)), random_(plan_.seed), around_(plan_.seed + 1) {
   plan_.length = std::max<std::int64_t>(plan_.length, second);
   const auto spacing = static_cast<double>(plan_.length) / runs_per_day;
   std::uniform_real_distribution<double> phase(0, spacing);
@@ -41,6 +41,12 @@ bool EtlDay::inject(std::string_view fault, std::int64_t until) {
   if (std::find(known_faults().begin(), known_faults().end(), fault) == known_faults().end()) return false;
   injected_[std::string(fault)] = {std::max(last_, plan_.begin), until};
   return true;
+}
+
+bool EtlDay::end(std::string_view fault) {
+  const auto it = injected_.find(fault);
+  if (it != injected_.end()) injected_.erase(it);
+  return std::find(known_faults().begin(), known_faults().end(), fault) != known_faults().end();
 }
 
 double EtlDay::fraction(std::int64_t now) const {
@@ -82,6 +88,8 @@ std::vector<Emission> EtlDay::advance(std::int64_t now) {
   log_in(now, seconds, out);
   fill_disk(now, out);
   log_errors(now, seconds, out);
+  run_platform(now, seconds, out);
+  serve(now, seconds, out);
   return out;
 }
 
@@ -92,11 +100,13 @@ void EtlDay::run_loaders(std::int64_t now, std::int64_t, std::vector<Emission>& 
   for (std::size_t i = 0; i < plan_.loaders.size(); ++i) {
     const bool broken = i == 0 && active("failing_loader", now);
     const bool slow = i == 1 && active("slow_loader", now);
+    const bool silent = active("no_runs", now);
     while (next_run_[i] <= now) {
       // A failing loader is tried again and again, as schedulers do.
       next_run_[i] +=
           std::max<std::int64_t>(1, static_cast<std::int64_t>(spacing * jitter(random_) * (broken ? 0.5 : 1)));
       const bool failed = broken || luck(random_) < 0.002;
+      if (silent) continue;
       const auto& loader = plan_.loaders[i];
       out.push_back({"etl.run", {{"loader", loader}, {"status", failed ? "FAILED" : "SUCCESS"}}, 1});
       out.push_back({"etl.duration", {{"loader", loader}}, duration(random_) * (slow ? 10 : 1)});
@@ -131,6 +141,39 @@ void EtlDay::fill_disk(std::int64_t now, std::vector<Emission>& out) {
 void EtlDay::log_errors(std::int64_t now, double seconds, std::vector<Emission>& out) {
   const double rate = active("error_storm", now) ? 5 : 0.02;
   for (auto n = events(rate, seconds); n > 0; --n) out.push_back({"log.error", {{"service", "settlement"}}, 1});
+}
+
+/// What the platform's exporters say, under the names that the default rules read.
+void EtlDay::run_platform(std::int64_t now, double seconds, std::vector<Emission>& out) {
+  std::uniform_real_distribution<double> noise(-1, 1);
+  const bool open = active("open_breaker", now);
+  for (const char* state : {"closed", "half_open", "open"}) {
+    const bool present = (std::string_view(state) == "open") == open && std::string_view(state) != "half_open";
+    out.push_back({"resilience4j_circuitbreaker_state",
+                   {{"service_name", "settlement"}, {"name", "core-banking"}, {"state", state}},
+                   present ? 1.0 : 0.0});
+  }
+  const double in_use = active("exhausted_pool", now) ? 20 : std::round(6 + 2 * noise(around_));
+  const std::vector<std::pair<std::string, std::string>> pool = {{"service_name", "settlement"}, {"pool", "ledger"}};
+  out.push_back({"hikaricp_connections_active", pool, in_use});
+  out.push_back({"hikaricp_connections_max", pool, 20});
+  const double grown = progress("high_memory", now);
+  const double memory = grown < 0 ? 48 : std::min(96.0, 48 + 80 * grown);
+  out.push_back({"host.memory.used_percent", {{"host", "etl-db-1"}}, memory + noise(around_)});
+  const double cpu = active("high_cpu", now) ? 97 : 22;
+  out.push_back({"host.cpu.used_percent", {{"host", "etl-db-1"}}, cpu + 2 * noise(around_)});
+  if (active("pod_restarts", now)) restarts_ += std::poisson_distribution<std::uint32_t>(0.1 * seconds)(around_);
+  out.push_back({"kube_pod_container_status_restarts_total",
+                 {{"namespace", "etl"}, {"pod", "settlement-0"}, {"container", "settlement"}},
+                 static_cast<double>(restarts_)});
+}
+
+/// Two requests a second: enough for a quantile over some minutes.
+void EtlDay::serve(std::int64_t now, double seconds, std::vector<Emission>& out) {
+  std::lognormal_distribution<double> duration(-2.5, 0.5);
+  const bool slow = active("slow_service", now);
+  for (auto n = std::poisson_distribution<std::uint32_t>(2 * seconds)(around_); n > 0; --n)
+    out.push_back({"http.server.request.duration", {{"service", "settlement"}}, duration(around_) * (slow ? 20 : 1)});
 }
 
 }  // namespace tocsin_plugins

@@ -35,6 +35,8 @@ class EtlDay {
   static const std::vector<std::string>& known_faults();
   /// Turns a fault on until `until` (ns), besides those of the plan. False: there is no such fault.
   bool inject(std::string_view fault, std::int64_t until);
+  /// Turns an injected fault off; those of the plan stay. False: there is no such fault.
+  bool end(std::string_view fault);
   /// What happened in (previous call, now]. The first call only looks around.
   std::vector<Emission> advance(std::int64_t now);
   bool active(std::string_view fault, std::int64_t now) const;
@@ -44,6 +46,8 @@ class EtlDay {
   void log_in(std::int64_t now, double seconds, std::vector<Emission>& out);
   void fill_disk(std::int64_t now, std::vector<Emission>& out);
   void log_errors(std::int64_t now, double seconds, std::vector<Emission>& out);
+  void run_platform(std::int64_t now, double seconds, std::vector<Emission>& out);
+  void serve(std::int64_t now, double seconds, std::vector<Emission>& out);
   double fraction(std::int64_t now) const;
   /// How far a fault of the plan or an injected one has come: 0 at its beginning, 1 at its end; negative: off.
   double progress(std::string_view fault, std::int64_t now) const;
@@ -51,6 +55,8 @@ class EtlDay {
 
   DayPlan plan_;
   std::mt19937_64 random_;
+  std::mt19937_64 around_;  ///< of the platform beside the loaders: their day stays as it is
+  std::uint64_t restarts_ = 0;
   std::int64_t last_ = 0;
   std::map<std::string, std::pair<std::int64_t, std::int64_t>, std::less<>> injected_;  ///< from, until
   std::vector<std::int64_t> next_run_;                                                  ///< by loader

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <mutex>
@@ -43,7 +44,8 @@ class Generator {
       {.key = "faults",
        .type = tsn::array,
        .fallback = "[]",
-       .doc = "Faults of every day: failing_loader, brute_force, filling_disk, error_storm, slow_loader"},
+       .doc = "Faults of every day: failing_loader, brute_force, filling_disk, error_storm, slow_loader, no_runs, "
+              "open_breaker, exhausted_pool, high_memory, high_cpu, pod_restarts, slow_service"},
       {.key = "seed", .type = tsn::integer, .fallback = "1", .doc = "The same seed gives the same day"},
       {.key = "rate",
        .type = tsn::number,
@@ -66,11 +68,26 @@ class Generator {
       {.name = "auth.success", .unit = "1", .labels = "client_ip,user", .doc = "A login succeeded"},
       {.name = "host.disk.used_percent", .unit = "%", .labels = "host,mount", .doc = "How full the data volume is"},
       {.name = "log.error", .unit = "1", .labels = "service", .doc = "An error record"},
+      {.name = "resilience4j_circuitbreaker_state",
+       .unit = "1",
+       .labels = "service_name,name,state",
+       .doc = "1 for the state that a circuit breaker is in"},
+      {.name = "hikaricp_connections_active", .unit = "1", .labels = "service_name,pool", .doc = "Connections in use"},
+      {.name = "hikaricp_connections_max", .unit = "1", .labels = "service_name,pool", .doc = "Of so many"},
+      {.name = "host.memory.used_percent", .unit = "%", .labels = "host", .doc = "Memory in use"},
+      {.name = "host.cpu.used_percent", .unit = "%", .labels = "host", .doc = "Processor time in use"},
+      {.name = "kube_pod_container_status_restarts_total",
+       .unit = "1",
+       .labels = "namespace,pod,container",
+       .doc = "Restarts of a container so far"},
+      {.name = "http.server.request.duration", .unit = "s", .labels = "service", .doc = "How long a request took"},
       {.name = "load.value", .unit = "1", .labels = "worker", .doc = "With `rate`: a value"},
   };
-  static constexpr tsn::Route routes[] = {{.method = "POST",
-                                           .path = "/api/v1/generator/faults",
-                                           .doc = "Begins a fault now: {\"fault\", \"for\" seconds}"}};
+  static constexpr tsn::Route routes[] = {
+      {.method = "GET", .path = "/api/v1/generator/faults", .doc = "Every fault, and whether it is on"},
+      {.method = "POST",
+       .path = "/api/v1/generator/faults",
+       .doc = "Begins a fault now: {\"fault\", \"for\" seconds}; 0 seconds end it"}};
 
   Generator()
       : day_(plan()),
@@ -91,13 +108,15 @@ class Generator {
   }
 
   void handle(const tsn::Request& request, tsn::Response& response) {
+    if (request.method() == "GET") return tell(response);
     const std::string fault = member(request.body(), "fault"), seconds = member(request.body(), "for");
     double span = 60;
-    if (!seconds.empty()) std::from_chars(seconds.data(), seconds.data() + seconds.size(), span);
+    const char* const end = seconds.data() + seconds.size();
+    const bool readable = seconds.empty() || std::from_chars(seconds.data(), end, span).ptr == end;
     bool known = false;
-    {
+    if (readable && span >= 0 && span < 1e6) {
       std::lock_guard lock(mutex_);
-      known = span > 0 && span < 1e6 && day_.inject(fault, ctx_.now() + static_cast<tsn::Time>(span * 1e9));
+      known = span > 0 ? day_.inject(fault, ctx_.now() + static_cast<tsn::Time>(span * 1e9)) : day_.end(fault);
     }
     if (known) {
       response.json(202, "{\"accepted\":true}");
@@ -111,6 +130,19 @@ class Generator {
   }
 
  private:
+  /// What is owed of `rate` after a pause, at most: a machine that slept does not come back to hours of signals at
+  /// once.
+  static constexpr double most_owed_seconds = 10;
+
+  void tell(tsn::Response& response) {
+    std::string out = "{\"items\":[";
+    std::lock_guard lock(mutex_);
+    for (const auto& name : EtlDay::known_faults())
+      out += (out.back() == '[' ? "{\"fault\":\"" : ",{\"fault\":\"") + name +
+             (day_.active(name, ctx_.now()) ? "\",\"active\":true}" : "\",\"active\":false}");
+    response.json(200, out + "]}");
+  }
+
   DayPlan plan() const {
     const auto config = ctx_.config();
     DayPlan plan;
@@ -144,7 +176,7 @@ class Generator {
       const std::string name = std::to_string(workers_.size());
       workers_.push_back(ctx_.series("load.value", {{"worker", name}}));
     }
-    owed_ += last_ ? rate_ * static_cast<double>(now - last_) / 1e9 : 0;
+    owed_ += last_ ? rate_ * std::min(static_cast<double>(now - last_) / 1e9, most_owed_seconds) : 0;
     for (; owed_ >= 1; owed_ -= 1, ++sent_) {
       out.push(now, workers_[sent_ % worker_count_], static_cast<double>(sent_ * 7919 % 1000) / 10.0);
     }

@@ -1,17 +1,21 @@
 // Bulk JSON push. Requests come on any thread: each takes a free desk (parser, series cache, batch) and gives it back,
 // so that nothing is shared while a body is read.
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include "bulk_parser.hpp"
+#include "bulk_push/bulk_parser.hpp"
 #include "tocsin/plugin.hpp"
+#include "unpack/gzip.hpp"
 
 namespace tocsin_plugins {
 namespace {
 
 constexpr std::size_t most_idle_desks = 8;
+constexpr std::size_t padding = 64;          // readable bytes that the parser wants behind a body
+constexpr std::size_t most_kept = 4u << 20;  // of what a desk unpacked, between two requests
 
 void append_json(std::string& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
@@ -72,7 +76,23 @@ struct Desk {
   tsn::Batch batch;
   std::vector<std::uint32_t> item_of_row;
   std::vector<Rejection> rejections;
+  std::string unpacked;
 };
+
+/// Why a body is refused as a whole; without a text it is not.
+struct Fault {
+  int status = 400;
+  const char* title = "Bad Request";
+  std::string detail;
+};
+
+/// One signal on each line.
+bool says_lines(std::string_view content_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (content_type.ends_with(' ')) content_type.remove_suffix(1);
+  return content_type == "application/x-ndjson" || content_type == "application/ndjson" ||
+         content_type == "application/jsonl" || content_type == "application/x-jsonlines";
+}
 
 }  // namespace
 
@@ -80,23 +100,35 @@ class Http {
  public:
   static constexpr auto id = "http", version = "1.0.0",
                         doc = "Bulk JSON push of signals over the agent's HTTP listener";
+  static constexpr tsn::Option options[] = {
+      {.key = "max_size",
+       .type = tsn::size,
+       .fallback = "\"64MiB\"",
+       .min = "\"1KiB\"",
+       .max = "\"64MiB\"",
+       .doc = "A body that is larger, or unpacks to more, is refused"},
+  };
   static constexpr tsn::Route routes[] = {
       {.method = "POST",
        .path = "/api/v1/signals/bulk",
        .doc = "Takes signals in; answers 202 with what was accepted and why the rest was not"}};
   static constexpr tsn::Signal signals[] = {{.name = "*", .unit = "", .labels = "*", .doc = "Whatever is pushed"}};
 
+  Http() : most_(static_cast<std::size_t>(ctx_.config().size("max_size", 64u << 20))) {}
+
   void handle(const tsn::Request& request, tsn::Response& response) {
     auto desk = take_desk();
     desk->item_of_row.clear();
     desk->rejections.clear();
     desk->batch.clear();
-    const std::string refused = read(request, *desk);
-    if (!refused.empty()) {
-      answer_problem(response, 400, "Bad Request", refused);
+    const Fault fault = read(request, *desk);
+    if (!fault.detail.empty()) {
+      if (fault.status == 415) response.header("accept-encoding", "gzip");
+      answer_problem(response, fault.status, fault.title, fault.detail);
     } else {
       submit(*desk, response);
     }
+    if (desk->unpacked.capacity() > most_kept) desk->unpacked = {};
     give_back(std::move(desk));
   }
 
@@ -113,11 +145,31 @@ class Http {
     if (idle_.size() < most_idle_desks) idle_.push_back(std::move(desk));
   }
 
-  std::string read(const tsn::Request& request, Desk& desk) {
+  Fault read(const tsn::Request& request, Desk& desk) {
     // The parser reads up to 64 bytes past the end; the host promises them.
-    if (request.body_padding() < 64) throw tsn::Failure(tsn::fail("the host gave a body without padding"));
-    desk.batch.reserve(static_cast<std::uint32_t>(std::min<std::size_t>(request.body().size() / 48 + 1, 65'536)));
-    return desk.parser.parse(request.body(), ctx_.now(), desk.batch, desk.item_of_row, desk.rejections);
+    if (request.body_padding() < padding) throw tsn::Failure(tsn::fail("the host gave a body without padding"));
+    std::string_view body = request.body();
+    if (Fault fault = unpack(request, desk, body); !fault.detail.empty()) return fault;
+    desk.batch.reserve(static_cast<std::uint32_t>(std::min<std::size_t>(body.size() / 48 + 1, 65'536)));
+    const auto form = says_lines(request.header("content-type")) ? BulkParser::Form::lines : BulkParser::Form::push;
+    return {400, "Bad Request",
+            desk.parser.parse(body, ctx_.now(), desk.batch, desk.item_of_row, desk.rejections, form)};
+  }
+
+  Fault unpack(const tsn::Request& request, Desk& desk, std::string_view& body) const {
+    const auto too_long = [&] {
+      return Fault{413, "Content Too Large",
+                   "the body is larger than max_size (" + std::to_string(most_) + " bytes); send it in parts"};
+    };
+    const auto coding = request.header("content-encoding");
+    if (coding.empty() || coding == "identity") return body.size() > most_ ? too_long() : Fault{};
+    if (coding != "gzip")
+      return {415, "Unsupported Media Type", "the content-encoding is not known; send gzip, or the body as it is"};
+    const auto done = gunzip(body, most_, padding, desk.unpacked);
+    if (done == Unpacked::too_long) return too_long();
+    if (done == Unpacked::broken) return {400, "Bad Request", "the body is no whole gzip"};
+    body = desk.unpacked;
+    return {};
   }
 
   void submit(Desk& desk, tsn::Response& response) {
@@ -129,7 +181,7 @@ class Http {
     if (!done.status) return answer_problem(response, 503, "Service Unavailable", done.status.text());
     for (const auto& reject : done.rejects) {
       desk.rejections.push_back(
-          {desk.item_of_row[reject.row], reason_word(reject.reason), reason_text(reject.reason), {}, {}, {}});
+          {desk.item_of_row[reject.row], reason_word(reject.reason), reason_text(reject.reason), {}, {}, {}, true});
     }
     std::sort(desk.rejections.begin(), desk.rejections.end(),
               [](const auto& a, const auto& b) { return a.index < b.index; });
@@ -140,10 +192,7 @@ class Http {
   }
 
   void append(std::string& out, const Rejection& item, bool first) {
-    // Rows that the host refused are counted by the host.
-    if (!item.raw.empty() || !item.name.empty() || item.error_type == "name") {
-      ctx_.reject({item.error_type, item.reason, item.name, item.loader, item.raw, 1});
-    }
+    if (!item.by_host) ctx_.reject({item.error_type, item.reason, item.name, item.loader, item.raw, 1});
     if (!first) out += ',';
     out += "{\"index\":" + std::to_string(item.index) + ",\"error_type\":";
     append_json(out, item.error_type);
@@ -159,6 +208,7 @@ class Http {
   }
 
   tsn::Context ctx_;
+  const std::size_t most_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Desk>> idle_;
 };

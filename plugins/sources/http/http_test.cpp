@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <zlib.h>
+
 #include <string>
 
 #include "timestamp/timestamp.hpp"
@@ -10,12 +12,28 @@ namespace {
 using tsn::testing::FakeHost;
 using tsn::testing::HttpRequest;
 
+std::string gzipped(const std::string& text) {
+  std::string out(compressBound(text.size()) + 32, '\0');
+  z_stream stream{};
+  EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
 class Http : public ::testing::Test {
  protected:
-  tsn::testing::Answer push(std::string body) {
+  tsn::testing::Answer push(std::string body, std::string type = "application/json", std::string coding = {}) {
     HttpRequest request;
     request.path = "/api/v1/signals/bulk";
     request.body = std::move(body);
+    request.headers.emplace_back("content-type", std::move(type));
+    if (!coding.empty()) request.headers.emplace_back("content-encoding", std::move(coding));
     return instance_->handle(request);
   }
   FakeHost host_;
@@ -101,6 +119,56 @@ TEST_F(Http, KnowsASeriesWhateverTheOrderOfItsLabels) {
   ASSERT_EQ(host_.rows().size(), 3u);
   EXPECT_EQ(host_.rows()[0].labels, host_.rows()[1].labels);
   EXPECT_EQ(host_.rows()[0].labels, host_.rows()[2].labels);
+}
+
+TEST_F(Http, TakesABodyPackedWithGzip) {
+  const auto answer = push(gzipped(R"({"signals":[{"name":"a","value":1}]})"), "application/json", "gzip");
+  EXPECT_EQ(answer.response.body, R"({"accepted":1,"rejected":[]})");
+  EXPECT_EQ(host_.rows().size(), 1u);
+}
+
+TEST_F(Http, RefusesWhatItCannotUnpackAndTakesNothing) {
+  const std::string whole = gzipped(R"({"signals":[{"name":"a","value":1}]})");
+  EXPECT_EQ(push(whole.substr(0, whole.size() - 9), "application/json", "gzip").response.status, 400u);
+  const auto unknown = push("x", "application/json", "br");
+  EXPECT_EQ(unknown.response.status, 415u);
+  EXPECT_EQ(unknown.response.header("accept-encoding"), "gzip");
+  EXPECT_EQ(push(gzipped(std::string(80u << 20, ' ')), "application/json", "gzip").response.status, 413u) << "a bomb";
+  EXPECT_TRUE(host_.rows().empty());
+}
+
+TEST_F(Http, TakesASignalOnEachLine) {
+  const auto answer = push("{\"name\":\"a\",\"value\":1}\n\n{\"name\":\"b\",\"value\":2,\"labels\":{\"x\":\"1\"}}\r\n",
+                           "application/x-ndjson");
+  EXPECT_EQ(answer.response.body, R"({"accepted":2,"rejected":[]})");
+  ASSERT_EQ(host_.rows().size(), 2u);
+  EXPECT_EQ(host_.rows()[1].label("x"), "1");
+}
+
+TEST_F(Http, ABadLineCostsNoOtherLine) {
+  const auto answer = push(
+      "{\"name\":\"a\",\"value\":1}\n{\"name\":\"b\",\n[1]\n{\"name\":\"c\",\"value\":1} "
+      "{}\n{\"name\":\"d\",\"value\":4}",
+      "application/x-ndjson; charset=utf-8");
+  EXPECT_EQ(answer.response.status, 202u);
+  for (const char* part : {R"("accepted":2)", R"({"index":1,"error_type":"json")", R"({"index":2,"error_type":"json")",
+                           R"({"index":3,"error_type":"json")"})
+    EXPECT_NE(answer.response.body.find(part), std::string::npos) << part << " in " << answer.response.body;
+  ASSERT_EQ(host_.rows().size(), 2u);
+  EXPECT_EQ(host_.rows()[1].name, "d");
+  ASSERT_EQ(host_.rejected().size(), 3u);
+  EXPECT_EQ(host_.rejected()[0].raw, "{\"name\":\"b\",");
+}
+
+TEST_F(Http, ASampleThatIsNotANumberCostsItselfAlone) {
+  const auto answer = push(
+      R"({"signals":[{"name":"a","value":NaN},{"name":"a","value":"Infinity"},{"name":"a","value":1e999},
+          {"name":"a","count":1,"min":-Infinity,"max":1,"avg":1,"sum":1},{"name":"good","value":2}]})");
+  EXPECT_EQ(answer.response.status, 202u) << answer.response.body;
+  EXPECT_NE(answer.response.body.find("leave a sample out that is NaN or infinite"), std::string::npos);
+  EXPECT_EQ(host_.rejected().size(), 4u);
+  ASSERT_EQ(host_.rows().size(), 1u);
+  EXPECT_EQ(host_.rows()[0].name, "good");
 }
 
 TEST_F(Http, TakesThousandsInOneBody) {

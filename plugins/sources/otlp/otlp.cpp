@@ -1,7 +1,7 @@
 // OTLP/HTTP 1.x: https://opentelemetry.io/docs/specs/otlp/#otlphttp. Requests come on any thread.
 #include "desk.hpp"
-#include "gzip.hpp"
 #include "tocsin/plugin.hpp"
+#include "unpack/gzip.hpp"
 
 namespace tocsin_plugins {
 
@@ -134,10 +134,10 @@ class Otlp {
       return {};
     }
     if (packing != "gzip") return {415, otlp::unimplemented, "the body is packed otherwise than with gzip"};
-    const auto done = otlp::gunzip(body, most_, padding, desk.unpacked());
+    const auto done = gunzip(body, most_, padding, desk.unpacked());
     body = desk.unpacked();
-    if (done == otlp::Unpacked::too_long) return too_long;
-    if (done == otlp::Unpacked::broken) return {400, otlp::invalid_argument, "the body is no whole gzip"};
+    if (done == Unpacked::too_long) return too_long;
+    if (done == Unpacked::broken) return {400, otlp::invalid_argument, "the body is no whole gzip"};
     return {};
   }
 

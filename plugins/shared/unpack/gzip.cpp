@@ -1,10 +1,10 @@
-#include "gzip.hpp"
+#include "unpack/gzip.hpp"
 
 #include <zlib.h>
 
 #include <algorithm>
 
-namespace tocsin_plugins::otlp {
+namespace tocsin_plugins {
 namespace {
 
 class Inflater {
@@ -59,4 +59,4 @@ Unpacked gunzip(std::string_view packed, std::size_t most, std::size_t padding, 
   return Unpacked::whole;
 }
 
-}  // namespace tocsin_plugins::otlp
+}  // namespace tocsin_plugins

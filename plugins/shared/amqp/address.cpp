@@ -1,4 +1,4 @@
-#include "address.hpp"
+#include "amqp/address.hpp"
 
 #include <amqp.h>
 

@@ -1,7 +1,8 @@
-#include "bulk_parser.hpp"
+#include "bulk_push/bulk_parser.hpp"
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <unordered_map>
@@ -69,10 +70,16 @@ struct Item {
 }  // namespace
 
 struct BulkParser::Impl {
+  using Form = BulkParser::Form;
+
   explicit Impl(tsn::Context& context) : ctx(context) {}
 
-  std::string parse(std::string_view body, tsn::Time now, tsn::Batch& batch, std::vector<std::uint32_t>& item_of_row,
-                    std::vector<Rejection>& rejections);
+  std::string parse(std::string_view body, Form form);
+  std::string parse_lines(std::string_view body);
+  error_code read_document(std::string_view body, od::document& document);
+  error_code take_all(od::array signals);
+  error_code take(od::value value);
+  void judge(Item& item, od::object* object);
   error_code read_item(od::object& object, Item& item);
   error_code read_ts(od::value value, Item& item);
   error_code read_labels_text(od::value value, Item& item);
@@ -82,6 +89,11 @@ struct BulkParser::Impl {
   Rejection rejection(std::uint32_t index, const Item& item, od::object* object);
 
   tsn::Context& ctx;
+  tsn::Time now = 0;
+  tsn::Batch* batch = nullptr;  ///< and the two below: of the body at hand
+  std::vector<std::uint32_t>* item_of_row = nullptr;
+  std::vector<Rejection>* rejections = nullptr;
+  std::uint32_t index = 0;
   od::parser document_parser, labels_parser;
   std::unordered_map<SeriesText, tsn::Series, SeriesHash, SeriesEqual> cache;
   std::string padded;
@@ -91,12 +103,27 @@ BulkParser::BulkParser(tsn::Context& ctx) : impl_(std::make_unique<Impl>(ctx)) {
 BulkParser::~BulkParser() = default;
 
 std::string BulkParser::parse(std::string_view body, tsn::Time now, tsn::Batch& batch,
-                              std::vector<std::uint32_t>& item_of_row, std::vector<Rejection>& rejections) {
-  return impl_->parse(body, now, batch, item_of_row, rejections);
+                              std::vector<std::uint32_t>& item_of_row, std::vector<Rejection>& rejections, Form form) {
+  impl_->now = now;
+  impl_->batch = &batch;
+  impl_->item_of_row = &item_of_row;
+  impl_->rejections = &rejections;
+  impl_->index = 0;
+  return form == Form::lines ? impl_->parse_lines(body) : impl_->parse(body, form);
 }
 
-std::string BulkParser::Impl::parse(std::string_view body, tsn::Time now, tsn::Batch& batch,
-                                    std::vector<std::uint32_t>& item_of_row, std::vector<Rejection>& rejections) {
+std::string BulkParser::check(std::string_view body, Form form) {
+  impl_->batch = nullptr;
+  return form == Form::lines ? std::string() : impl_->parse(body, form);
+}
+
+error_code BulkParser::Impl::read_document(std::string_view body, od::document& document) {
+  return document_parser.iterate(body.data(), body.size(), body.size() + simdjson::SIMDJSON_PADDING).get(document);
+}
+
+std::string BulkParser::Impl::parse(std::string_view body, Form form) {
+  const std::string expected = form == Form::any ? "expected a signal, an array of signals, or {\"signals\": […]}"
+                                                 : "expected {\"signals\": […]}";
   od::document document;
   bool open = false;  // a document that could not be opened has no location
   const auto refuse = [&](error_code error) {
@@ -106,55 +133,107 @@ std::string BulkParser::Impl::parse(std::string_view body, tsn::Time now, tsn::B
     return std::string("the body is not valid JSON at byte ") + std::to_string(at - body.data()) + ": " +
            simdjson::error_message(error);
   };
-  if (body.empty()) return "the body is empty; expected {\"signals\": […]}";
-  if (auto error =
-          document_parser.iterate(body.data(), body.size(), body.size() + simdjson::SIMDJSON_PADDING).get(document))
-    return refuse(error);
+  if (body.empty()) return "the body is empty; " + expected;
+  if (auto error = read_document(body, document)) return refuse(error);
   open = true;
-  od::object root;
-  if (auto error = document.get_object().get(root)) {
-    return error == simdjson::INCORRECT_TYPE ? "expected an object, {\"signals\": […]}" : refuse(error);
-  }
+  od::json_type type;
+  if (auto error = document.type().get(type)) return refuse(error);
   od::array signals;
-  if (auto error = root.find_field_unordered("signals").get_array().get(signals)) {
-    if (error == simdjson::NO_SUCH_FIELD) return "the member \"signals\" is missing; expected {\"signals\": […]}";
-    return error == simdjson::INCORRECT_TYPE ? "\"signals\": expected an array" : refuse(error);
+  if (form == Form::any && type == od::json_type::array) {
+    if (auto error = document.get_array().get(signals)) return refuse(error);
+    if (auto error = take_all(signals)) return refuse(error);
+    return {};
   }
-  std::uint32_t index = 0;
-  for (auto element : signals) {
-    od::value value;
-    if (auto error = element.get(value)) return refuse(error);
+  if (type != od::json_type::object) return form == Form::any ? expected : "expected an object, {\"signals\": […]}";
+  od::object root;
+  if (auto error = document.get_object().get(root)) return refuse(error);
+  if (auto error = root.find_field_unordered("signals").get_array().get(signals)) {
+    if (error == simdjson::INCORRECT_TYPE) return "\"signals\": expected an array";
+    if (error != simdjson::NO_SUCH_FIELD) return refuse(error);
+    if (form == Form::push) return "the member \"signals\" is missing; " + expected;
     Item item;
+    if (auto again = root.reset().error()) return refuse(again);
+    if (auto inner = read_item(root, item)) return refuse(inner);
+    judge(item, &root);
+    return {};
+  }
+  if (auto error = take_all(signals)) return refuse(error);
+  return {};
+}
+
+/// The lines behind one are the padding of its parser.
+std::string BulkParser::Impl::parse_lines(std::string_view body) {
+  while (!body.empty()) {
+    const auto end = std::min(body.find('\n'), body.size());
+    const auto line = body.substr(0, end);
+    body.remove_prefix(std::min(end + 1, body.size()));
+    if (line.find_first_not_of(" \t\r") == line.npos) continue;
+    od::document document;
     od::object object;
-    bool is_object = true;
-    if (auto error = value.get_object().get(object)) {
-      if (!item_error(error)) return refuse(error);
-      is_object = false;
-      item.refuse("json", "expected an object");
-    } else if (auto inner = read_item(object, item)) {
-      return refuse(inner);
-    }
-    tsn::Series series;
-    if (!item.error_type && !item.has_name) item.refuse("name", "\"name\" is missing");
-    if (!item.error_type && !item.has_value && std::isnan(item.summary.count)) {
-      item.refuse("value", "\"value\" is missing, and there is no summary (count, min, max, avg, sum)");
-    }
-    if (item.error_type || !find_series(item, series)) {
-      rejections.push_back(rejection(index, item, is_object ? &object : nullptr));
+    Item item;
+    error_code error = read_document(line, document);
+    if (!error) error = document.get_object().get(object);
+    if (!error) error = read_item(object, item);
+    const char* behind = nullptr;  // where the document has ended there is nothing
+    if (!error && !document.current_location().get(behind)) error = simdjson::TRAILING_CONTENT;
+    if (error) {
+      Item broken;
+      broken.refuse("json", error == simdjson::INCORRECT_TYPE
+                                ? std::string("expected an object on each line")
+                                : std::string("the line is not valid JSON: ") + simdjson::error_message(error));
+      rejections->push_back(rejection(index, broken, nullptr));
+      rejections->back().raw = line;
     } else {
-      const tsn::Time ts = item.has_ts ? item.ts : now;
-      // The batch grows and is submitted as a whole: the answer tells of every item by its index.
-      if (batch.full()) batch.reserve(batch.rows());
-      if (item.has_value) {
-        batch.push(ts, series, item.value);
-      } else {
-        batch.push(ts, series, item.summary);
-      }
-      item_of_row.push_back(index);
+      judge(item, &object);
     }
     ++index;
   }
   return {};
+}
+
+error_code BulkParser::Impl::take_all(od::array signals) {
+  for (auto element : signals) {
+    od::value value;
+    if (auto error = element.get(value)) return error;
+    if (auto error = take(value)) return error;
+    ++index;
+  }
+  return simdjson::SUCCESS;
+}
+
+error_code BulkParser::Impl::take(od::value value) {
+  Item item;
+  od::object object;
+  if (auto error = value.get_object().get(object)) {
+    if (!item_error(error)) return error;
+    item.refuse("json", "expected an object");
+    judge(item, nullptr);
+    return simdjson::SUCCESS;
+  }
+  if (auto error = read_item(object, item)) return error;
+  judge(item, &object);
+  return simdjson::SUCCESS;
+}
+
+/// A row, or a rejection.
+void BulkParser::Impl::judge(Item& item, od::object* object) {
+  if (!batch) return;  // the body is only checked
+  if (!item.error_type && !item.has_name) item.refuse("name", "\"name\" is missing");
+  if (!item.error_type && !item.has_value && std::isnan(item.summary.count))
+    item.refuse("value", "\"value\" is missing, and there is no summary (count, min, max, avg, sum)");
+  tsn::Series series;
+  if (item.error_type || !find_series(item, series)) {
+    rejections->push_back(rejection(index, item, object));
+    return;
+  }
+  const tsn::Time ts = item.has_ts ? item.ts : now;
+  // The batch grows and is submitted as a whole: the answer tells of every item by its index.
+  if (batch->full()) batch->reserve(batch->rows());
+  if (item.has_value)
+    batch->push(ts, series, item.value);
+  else
+    batch->push(ts, series, item.summary);
+  item_of_row->push_back(index);
 }
 
 error_code BulkParser::Impl::read_item(od::object& object, Item& item) {
@@ -201,8 +280,14 @@ error_code BulkParser::Impl::read_item(od::object& object, Item& item) {
 
 error_code BulkParser::Impl::read_number(od::value value, const char* key, double& to, Item& item) {
   const auto error = value.get_double().get(to);
-  if (!error || !item_error(error)) return error;
-  item.refuse("value", std::string("\"") + key + "\": expected a finite number");
+  if (!error && std::isfinite(to)) return error;
+  if (error && !item_error(error)) return error;
+  std::string_view token = value.raw_json_token();
+  while (!token.empty() && (token.back() <= ' ' || token.back() == ',' || token.back() == '}')) token.remove_suffix(1);
+  const bool named = token.find("NaN") != token.npos || token.find("nan") != token.npos ||
+                     token.find("Inf") != token.npos || token.find("inf") != token.npos;
+  item.refuse("value", std::string("\"") + key + "\": expected a finite number" +
+                           (named ? "; leave a sample out that is NaN or infinite" : ""));
   return simdjson::SUCCESS;
 }
 

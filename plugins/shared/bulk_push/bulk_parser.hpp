@@ -1,0 +1,44 @@
+// Signals as JSON (the body of the bulk push) to rows of a batch. One parser serves one body at a time and keeps its
+// buffers and its cache of series between bodies.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tocsin/plugin.hpp"
+
+namespace tocsin_plugins {
+
+struct Rejection {
+  std::uint32_t index = 0;  ///< of the item in "signals", or of the line
+  std::string error_type, reason, name, loader, raw;
+  bool by_host = false;  ///< refused when it was submitted: the host has counted it
+};
+
+class BulkParser {
+ public:
+  enum class Form {
+    push,   ///< {"signals": […]}
+    any,    ///< that, an array of signals, or one signal
+    lines,  ///< a signal on each line (NDJSON); a line that is no JSON is refused alone
+  };
+  explicit BulkParser(tsn::Context& ctx);
+  ~BulkParser();
+
+  /// Fills `batch` and `item_of_row`. `body` is followed by at least 64 readable bytes. Items that cannot become a
+  /// signal go to `rejections`. The text says why the whole body was refused; empty: it was read to its end.
+  std::string parse(std::string_view body, tsn::Time now, tsn::Batch& batch, std::vector<std::uint32_t>& item_of_row,
+                    std::vector<Rejection>& rejections, Form form = Form::push);
+
+  /// What parse() would say of the whole body; takes nothing. For those whose batch holds other rows already.
+  std::string check(std::string_view body, Form form);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tocsin_plugins
