@@ -368,6 +368,9 @@ class Backend {
   };
   /// False: no plugin serves it. `done` exactly once, on any thread; the request is valid until then.
   virtual bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) = 0;
+  /// The answer to a request to Alertmanager's API (/api/v2) that does not show what its section's `auth` asks for.
+  /// Called on an io thread, so it must not wait.
+  virtual std::optional<PluginResponse> alertmanager_refuses(const PluginRequest&) { return std::nullopt; }
   /// The routes plugin_route() serves now; a last segment "*" takes any rest. For OpenAPI, 404, 405 and metrics.
   virtual std::vector<model::RouteDoc> plugin_routes() { return {}; }
 

@@ -114,6 +114,13 @@ void Dispatcher::handle(const Request& request, const Door& door, const std::sha
     return responder->answer(
         to_reply(Problem(400, "the request target must be a path that begins with /"), request.path));
   }
+  if (match.route != nullptr && (match.route->flags & route_alertmanager) != 0) {
+    if (auto refused = backend_.alertmanager_refuses(request)) {
+      Reply reply = from_plugin(std::move(*refused));
+      reply.uri = match.route->pattern;
+      return responder->answer(std::move(reply));
+    }
+  }
   if (match.route != nullptr) return run(*match.route, std::move(match.path), request, responder);
   if (!match.allow.empty()) {
     bool asks = request.method == "OPTIONS";

@@ -138,6 +138,7 @@ struct Agent::Impl {
   std::unique_ptr<RowRuleLoop> row_rules;
   std::unique_ptr<QueryLoop> queries;
   std::unique_ptr<Watchdog> watchdog;
+  RouteGuard alertmanager_guard{"source.alertmanager"};
   std::unique_ptr<Fellows> fellows;
   std::unique_ptr<DecidingLease> lease;
   std::unique_ptr<TrackerDesk> trackers;
@@ -289,6 +290,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.routing = [this] { return configuration.routing(); };
   back.reload = [this] { return reload(); };
   back.not_ready = [this] { return not_ready(); };
+  back.alertmanager_guard = &alertmanager_guard;
   back.alertmanager = [this] { return configuration.alertmanager(); };
   back.name = agent.name;
   back.address = agent.http.listen;
@@ -468,6 +470,7 @@ base::Result<void> Agent::Impl::begin_duties() {
 }
 
 std::vector<std::string> Agent::Impl::reconcile() {
+  alertmanager_guard.set(configuration.alertmanager_auth());
   return fleet->reconcile(configuration.wanted(), found);
 }
 

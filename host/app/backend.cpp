@@ -277,13 +277,28 @@ std::map<std::string, std::string> Backend::version() {
       {"name", parts_.name}, {"version", tocsin_version}, {"abi", "1"}, {"store", parts_.pipeline->store().describe()}};
 }
 
+namespace {
+
+plugin_host::Instance::Request instance_request(const api::Backend::PluginRequest& request) {
+  return {request.method, request.path, request.query,      request.remote, request.user, request.headers,
+          request.body,   64,           request.certificate};
+}
+
+}  // namespace
+
 bool Backend::plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) {
-  plugin_host::Instance::Request inner{request.method, request.path, request.query,
-                                       request.remote, request.user, request.headers,
-                                       request.body,   64,           request.certificate};
-  return parts_.fleet->handle(inner, [done = std::move(done)](plugin_host::Instance::Response response) {
-    done({response.status, std::move(response.headers), std::move(response.body)});
-  });
+  return parts_.fleet->handle(instance_request(request),
+                              [done = std::move(done)](plugin_host::Instance::Response response) {
+                                done({response.status, std::move(response.headers), std::move(response.body)});
+                              });
+}
+
+std::optional<api::Backend::PluginResponse> Backend::alertmanager_refuses(const PluginRequest& request) {
+  if (parts_.alertmanager_guard == nullptr) return std::nullopt;
+  auto admitted = parts_.alertmanager_guard->admit(instance_request(request));
+  if (admitted) return std::nullopt;
+  auto& response = admitted.error();
+  return PluginResponse{response.status, std::move(response.headers), std::move(response.body)};
 }
 
 }  // namespace tocsin::app

@@ -16,6 +16,7 @@
 #include "app/fleet.hpp"
 #include "app/heartbeat_watch.hpp"
 #include "app/query_loop.hpp"
+#include "app/route_guard.hpp"
 #include "app/row_rule_loop.hpp"
 #include "app/tracker_desk.hpp"
 #include "pipeline/pipeline.hpp"
@@ -43,6 +44,7 @@ class Backend final : public api::Backend {
     std::function<std::string()> not_ready;  ///< of the agent as a whole; empty: ready
     /// Alertmanager's API as it is configured now; none: it is not served.
     std::function<std::optional<settings::AlertmanagerSource>()> alertmanager;
+    RouteGuard* alertmanager_guard = nullptr;
     /// The configuration as Alertmanager's clients read it; null or empty: YAML made from the routing.
     std::function<std::string()> shown;
     std::string name;
@@ -146,6 +148,7 @@ class Backend final : public api::Backend {
   std::map<std::string, std::string> version() override;
   std::vector<model::RouteDoc> plugin_routes() override { return parts_.fleet->routes(); }
   bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) override;
+  std::optional<PluginResponse> alertmanager_refuses(const PluginRequest& request) override;
 
  private:
   base::Result<std::string> correlation_of(const std::string& id);
