@@ -11,7 +11,7 @@
 namespace tocsin::app {
 namespace {
 
-constexpr base::Duration rest = std::chrono::seconds(1);
+constexpr base::Duration asking_rest = std::chrono::seconds(1);
 constexpr base::Duration shortest_rest = std::chrono::milliseconds(10);
 constexpr base::Duration usual_timeout = std::chrono::seconds(10);
 
@@ -76,7 +76,7 @@ void QueryLoop::stop() {
 
 base::Duration QueryLoop::round(const std::string& source) {
   const base::Time now = clock_.now();
-  if (!is_asking(now)) return rest;
+  if (!is_asking(now)) return asking_rest;
   Dues due;
   {
     std::lock_guard lock(mutex_);
@@ -87,13 +87,13 @@ base::Duration QueryLoop::round(const std::string& source) {
   for (auto& each : due) by_question[base::to_json(each.rule->query)].push_back(std::move(each));
   for (const auto& [text, same] : by_question) {
     // A slow question must not outlive the lease.
-    if (!is_asking(clock_.now())) return rest;
+    if (!is_asking(clock_.now())) return asking_rest;
     ask(source, same);
   }
   std::lock_guard lock(mutex_);
   const auto next = rules_.next_due(source);
-  if (!next) return rest;
-  return std::clamp<base::Duration>(*next - clock_.now(), shortest_rest, rest);
+  if (!next) return asking_rest;
+  return std::clamp<base::Duration>(*next - clock_.now(), shortest_rest, asking_rest);
 }
 
 bool QueryLoop::is_asking(base::Time now) {

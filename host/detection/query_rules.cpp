@@ -13,7 +13,7 @@ namespace {
 using base::Fault;
 using base::Result;
 
-constexpr std::uint32_t failures_told = 3;
+constexpr std::uint32_t failures_until_told = 3;
 constexpr base::Duration default_interval = std::chrono::minutes(1);
 
 base::Duration interval_of(const model::Rule& rule) {
@@ -262,7 +262,7 @@ void QueryRules::fail(Entry& entry, const base::Error& error, base::Time now, st
   ++entry.status.failures;
   ++entry.failures_in_a_row;
   entry.status.last_error = error.message();
-  if (entry.failures_in_a_row < failures_told) return;
+  if (entry.failures_in_a_row < failures_until_told) return;
   const std::string message = "Rule " + entry.rule->name + " fails and keeps its state: " + error.message();
   Judgement failing;
   failing.firing = true;

@@ -33,8 +33,9 @@ class QueryRulesTest : public testing::Test {
   QueryRulesTest() { clock.set(base::from_ns(fake::start / (60 * fake::sec) * 60 * fake::sec)); }
 
   static model::Rule make(std::string name = "late", std::string expr = "up == 0") {
-    model::Rule rule = fake::rule(std::move(name), "", ">", 5);
+    model::Rule rule = fake::rule(std::move(name), "unused", ">", 5);
     rule.signal = {};
+    rule.signal_text.clear();
     rule.query_source = "prom";
     rule.query.set("expr", std::move(expr));
     rule.by_all = true;
@@ -70,7 +71,8 @@ class QueryRulesTest : public testing::Test {
     keep();
     clock.advance(minutes(1));
   }
-  void answer(std::vector<model::RuleAnswer::Row> rows) { answer(Answer(model::RuleAnswer{std::move(rows)})); }
+  using Rows = std::vector<model::RuleAnswer::Row>;
+  void answer(Rows rows) { answer(Answer(model::RuleAnswer{std::move(rows)})); }
   Told told() { return std::exchange(told_, {}); }
   RuleStatus status() const { return rules.status().at(0); }
 
@@ -105,7 +107,7 @@ TEST_F(QueryRulesTest, WithNoDataKeptARowThatGoesGoesOnFiring) {
   begin(std::move(rule));
   answer({{6, {{"job", "a"}}, {}}});
   told();
-  answer({});
+  answer(Rows{});
   EXPECT_EQ(told(), Told{});
   answer({{1, {{"job", "a"}}, {}}});
   EXPECT_EQ(told(), Told{"late{a} resolved"});
@@ -115,7 +117,7 @@ TEST_F(QueryRulesTest, AnAnswerWithoutRowsIsNoDataOfTheRuleItself) {
   auto rule = make();
   rule.no_data = model::NoData::alert;
   begin(std::move(rule));
-  answer({});
+  answer(Rows{});
   EXPECT_EQ(told(), Told{"late{} firing"});
   answer({{1, {{"job", "a"}}, {}}});
   EXPECT_EQ(told(), Told{"late{} resolved"});

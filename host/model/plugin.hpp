@@ -12,6 +12,9 @@ namespace tocsin::model {
 
 enum PluginKind : std::uint32_t { kind_source = 1, kind_detector = 2, kind_notifier = 4, kind_tracker = 8 };
 
+/// Of source_features: it answers questions.
+constexpr std::uint32_t source_queries = 2;
+
 struct SignalDoc {
   std::string name, unit, labels, doc;
 };

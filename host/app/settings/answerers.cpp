@@ -4,7 +4,6 @@
 #include "config/schema.hpp"
 #include "settings/rules.hpp"
 #include "settings/values.hpp"
-#include "tocsin/abi.h"
 
 namespace tocsin::settings {
 namespace {
@@ -17,7 +16,7 @@ const model::PluginType& store_type() {
   static const model::PluginType type = [] {
     model::PluginType out;
     out.id = Answerers::store;
-    out.source_features = TSN_SOURCE_QUERIES;
+    out.source_features = model::source_queries;
     out.query_options = {{.key = "sql",
                           .type = base::OptionType::string,
                           .required = true,
@@ -41,7 +40,7 @@ Answerers::Answerers(const std::vector<Instance>& instances, std::span<const Kno
 std::string Answerers::instance_of(std::string_view plugin) const {
   if (plugin == store && !postgres_) return {};
   for (const Source& source : sources_) {
-    const bool answers = source.type && (source.type->source_features & TSN_SOURCE_QUERIES);
+    const bool answers = source.type && (source.type->source_features & model::source_queries);
     if (source.plugin == plugin && answers) return source.name;
   }
   return {};
@@ -72,7 +71,7 @@ bool Answerers::check(model::Rule& rule, Diagnostics& diagnostics) const {
                     where + ": waits for the plugin \"" + at->plugin + "\" of [source." + rule.query_source + "]");
     return true;
   }
-  if (!(at->type->source_features & TSN_SOURCE_QUERIES)) {
+  if (!(at->type->source_features & model::source_queries)) {
     config::error_at(diagnostics, place,
                      where + ": [source." + rule.query_source + "] is of the plugin \"" + at->plugin +
                          "\", which answers no questions; judge its signals with `signal` instead");

@@ -127,7 +127,7 @@ class Collector {
   }
 
   /// A rule that asks takes the place of its twin where what it asks is configured.
-  void ask_where_possible(std::optional<Value>& root, Diagnostics& ours) const {
+  void ask_where_possible(base::Result<Value>& root, Diagnostics& ours) const {
     auto asked = config::parse_toml(asked_pack(), "pack default", config::Environment(), ours);
     if (!root || !asked) return;
     for (Value& table : *asked->find("rule")->array()) {

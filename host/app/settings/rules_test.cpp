@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"OneBracket", "[rule]\nname='x'",
               "agent.toml:2:1: error: rule: rules are written as [[rule]], with two brackets\n"},
         Wrong{"NoSignal", "[[rule]]\nname='x'\nseverity='LOW'",
-              "agent.toml:2:1: error: [[rule]] \"x\" needs \"signal\": a selector such as host.memory.used_percent\n"},
+              "agent.toml:2:1: error: [[rule]] \"x\" needs \"signal\": a selector such as host.memory.used_percent, or `query`\n"},
         Wrong{"NoOp", "[[rule]]\nname='x'\nsignal='x.y'\nseverity='LOW'",
               "agent.toml:2:1: error: [[rule]] \"x\" needs \"op\": one of > >= < <= == != EXISTS ABSENT\n"},
         Wrong{
@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(
               "agent.toml:5:7: error: [[rule]] \"x\" query needs \"sql\": One SELECT; `value`, or else the first "
               "column of "
               "numbers, is judged, the others are labels.\n"
-              "agent.toml:5:22: error: [[rule]] \"x\" query unknown key \"sqll\"; did you mean \"sql\"?\n"},
+              "agent.toml:5:23: error: [[rule]] \"x\" query unknown key \"sqll\"; did you mean \"sql\"?\n"},
         Wrong{"SignalTypo",
               "[source.host]\n[[rule]]\nname='x'\nsignal='host.memory.used_precent'\nseverity='LOW'\nop='EXISTS'",
               "agent.toml:5:8: warning: [[rule]] \"x\" signal: no configured source emits "
