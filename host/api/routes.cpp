@@ -36,6 +36,19 @@ constexpr std::array history_parameters{
               "Most points of a series, 1 to 100000; above it the series is thinned (LTTB).",
               {},
               "10000"}};
+constexpr std::array tail_parameters{
+    Parameter{"selector", "string", "Which signals: a name, with * at its end, or etl.run{status=\"FAILED\"}."},
+    Parameter{"after", "string",
+              "The `next` of the answer before. Without it the answer holds the `last` signals, and `next` is where now "
+              "is."},
+    Parameter{"wait",
+              "string",
+              "Where nothing came after `after` yet, the answer waits so long for it: \"30s\", at most 60s.",
+              {},
+              "\"0s\""},
+    limit_parameter,
+    Parameter{"last", "integer", "Without `after`: the last ones, 1 to 1000 of them; none by default."},
+    Parameter{"since", "string", "Without `after`: the last ones since then; forms as of `from`."}};
 constexpr std::array series_parameters{
     Parameter{"pattern", "string", "A name, with * at its end, or a selector such as etl.run{status=\"FAILED\"}."},
     limit_parameter, after_parameter};
@@ -194,6 +207,14 @@ constexpr std::array table{
           history_parameters,
           {},
           "History"},
+    Route{"GET",
+          "/api/v1/signals/tail",
+          "Signals as they are taken in, oldest first; `lost` says how many were gone before they were asked for",
+          h::tail_signals,
+          0,
+          tail_parameters,
+          {},
+          "SignalTail"},
     Route{"GET", "/api/v1/series", "Known series", h::list_series, 0, series_parameters, {}, "SeriesList"},
     Route{"GET", "/api/v1/rules", "Rules and their health", h::list_rules, 0, page_parameters, {}, "RuleList"},
     Route{"GET", "/api/v1/rules/{name}", "One rule", h::show_rule, 0, {}, {}, "Rule"},

@@ -35,6 +35,7 @@ const std::vector<Sample> samples{
     {"POST", "/api/v1/reload", "/api/v1/reload", ""},
     {"GET", "/api/v1/plugins", "/api/v1/plugins", ""},
     {"GET", "/api/v1/signals/query", "/api/v1/signals/query?name=etl.run", ""},
+    {"GET", "/api/v1/signals/tail", "/api/v1/signals/tail?selector=etl.*&last=2", ""},
     {"GET", "/api/v1/series", "/api/v1/series", ""},
     {"GET", "/api/v1/rules", "/api/v1/rules", ""},
     {"GET", "/api/v1/rules/{name}", "/api/v1/rules/disk_filling", ""},

@@ -125,6 +125,7 @@ struct Agent::Impl {
   std::unique_ptr<storage::Store> store;
   std::unique_ptr<storage::Journal> journal;
   storage::Restored restored;
+  std::unique_ptr<SignalTail> tail;
   std::unique_ptr<AgentPort> port;
   std::unique_ptr<plugin_host::Directory> directory;
   std::vector<plugin_host::Found> found;
@@ -274,6 +275,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   exchanges = std::make_unique<ExchangeLog>(*store, metrics, [this](base::Duration delay, runtime::Task task) {
     reactor->after(delay, [this, task = std::move(task)] { pool->post(task); });
   });
+  tail = std::make_unique<SignalTail>(series, *journal, metrics);
   // The back end listens for ended deliveries, so it must be there before the first one can end.
   Backend::Parts back;
   back.clock = &clock;
@@ -286,6 +288,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.row_rules = row_rules.get();
   back.queries = queries.get();
   back.trackers = trackers.get();
+  back.tail = tail.get();
   back.rules = [this] { return configuration.rules(); };
   back.routing = [this] { return configuration.routing(); };
   back.reload = [this] { return reload(); };
@@ -301,6 +304,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   TRY(auto problems, pipeline->start(all_rules(), std::move(restored)));
   for (auto& problem : queries->set(configuration.rules())) problems.push_back(std::move(problem));
   for (const auto& problem : problems) telemetry::log_error("rules", problem.rule + ": " + problem.error.message());
+  port->set_tail(tail.get());
   port->set_pipeline(pipeline.get());
   feedback = std::make_unique<Feedback>(Feedback::Parts{
       pipeline.get(), &clock, [this] { return configuration.routing(); }, [this] { return lease->decider(); }});

@@ -58,6 +58,7 @@ Backend::Backend(Parts parts)
 Backend::~Backend() = default;
 
 void Backend::on_incident_events(std::function<void()> listener) {
+  parts_.tail->on_signals(listener);
   std::lock_guard lock(listening_->mutex);
   listening_->listener = std::move(listener);
 }

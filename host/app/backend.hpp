@@ -18,6 +18,7 @@
 #include "app/query_loop.hpp"
 #include "app/route_guard.hpp"
 #include "app/row_rule_loop.hpp"
+#include "app/signal_tail.hpp"
 #include "app/tracker_desk.hpp"
 #include "pipeline/pipeline.hpp"
 #include "settings/load.hpp"
@@ -38,6 +39,7 @@ class Backend final : public api::Backend {
     RowRuleLoop* row_rules = nullptr;
     QueryLoop* queries = nullptr;
     TrackerDesk* trackers = nullptr;
+    SignalTail* tail = nullptr;
     std::function<std::vector<model::SharedRule>()> rules;
     std::function<model::Routing()> routing;
     std::function<base::Result<std::vector<std::string>>()> reload;
@@ -59,6 +61,9 @@ class Backend final : public api::Backend {
   base::Time now() const override { return parts_.clock->now(); }
   base::Result<std::vector<api::HistorySeries>> history(const api::HistoryQuery& query) override;
   base::Result<std::vector<api::SeriesInfo>> series(const std::string& pattern) override;
+  base::Result<api::SignalTailPage> tail_signals(const api::SignalTailQuery& query) override {
+    return parts_.tail->read(query);
+  }
   std::vector<api::RuleInfo> rules() override;
   base::Result<api::Listed<model::Alert>> alerts(bool history, const std::string& rule, base::Time from, base::Time to,
                                                  const api::Page& page) override;

@@ -205,6 +205,21 @@ class FakeBackend : public Backend {
     event.entry = {"0193-first", noon, "amal", "note", "", "", "looking"};
     return std::pair(std::vector{event}, event.id);
   }
+  Result<SignalTailPage> tail_signals(const SignalTailQuery& query) override {
+    if (query.after == "x") return fail(Fault::invalid, "after: x is no cursor");
+    SignalTailPage page{{}, "7", 0};
+    if (query.after == "6") page.lost = std::nullopt;
+    if (quiet && !query.after.empty()) {
+      ++asked_in_vain;
+      return page;
+    }
+    TailedSignal plain{noon, "etl.run", {}, "source.http", 3, std::nullopt, false, "a \"line\""}, summary = plain;
+    summary.name = "etl.duration";
+    summary.summary = model::Summary{2, 1, 3, 2, 4};
+    for (const auto& each : {plain, summary})
+      if (query.selector.matches(each.name, each.labels)) page.items.push_back(each);
+    return page;
+  }
   void on_incident_events(std::function<void()> listener) override {
     std::lock_guard lock(events_mutex);
     on_events = std::move(listener);

@@ -241,6 +241,9 @@ Isolation isolation_of(const Instance& instance, const std::vector<Instance>& al
 std::optional<RouteAuth> auth_of(const Instance& instance, const Agent& agent, const config::Environment& environment,
                                  Diagnostics& diagnostics) {
   if (instance.auth.is_null()) return std::nullopt;
+  const Value* written = instance.section.find("auth");
+  const bool misspelt = written && written->table() && !written->table()->empty() && instance.auth.table()->empty();
+  if (misspelt) return std::nullopt;  // which was said, and is an error
   const bool client_ca = agent.http.tls && !agent.http.tls->client_ca.empty();
   return read_route_auth(instance.auth, heading(instance), client_ca, environment, diagnostics);
 }
