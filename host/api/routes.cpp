@@ -38,9 +38,10 @@ constexpr std::array history_parameters{
               "10000"}};
 constexpr std::array tail_parameters{
     Parameter{"selector", "string", "Which signals: a name, with * at its end, or etl.run{status=\"FAILED\"}."},
-    Parameter{"after", "string",
-              "The `next` of the answer before. Without it the answer holds the `last` signals, and `next` is where now "
-              "is."},
+    Parameter{
+        "after", "string",
+        "The `next` of the answer before. Without it the answer holds the `last` signals, and `next` is where now "
+        "is."},
     Parameter{"wait",
               "string",
               "Where nothing came after `after` yet, the answer waits so long for it: \"30s\", at most 60s.",

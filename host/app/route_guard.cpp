@@ -119,8 +119,8 @@ std::expected<std::string, RouteGuard::Refusal> RouteGuard::judge_signature(cons
   const auto right = plugin_host::hmac_sha256(key, request.body);
   if (!right) return std::unexpected(Refusal{403, "", "signatures cannot be checked: " + right.error().message()});
   if (!plugin_host::same_bytes(base::lower(shown.substr(7)), hex_digits(*right)))
-    return std::unexpected(Refusal{401, challenge, "the signature is not that of the body with the key of [" + realm_ +
-                                                       "] auth"});
+    return std::unexpected(
+        Refusal{401, challenge, "the signature is not that of the body with the key of [" + realm_ + "] auth"});
   return std::string();
 }
 

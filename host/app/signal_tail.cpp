@@ -12,7 +12,7 @@ namespace tocsin::app {
 namespace {
 
 constexpr std::uint64_t first_window = 1024, widest_window = 1u << 20;  ///< records of the journal's end
-constexpr std::size_t row_bytes = 64;  ///< what a row takes besides its text, about
+constexpr std::size_t row_bytes = 64;                                   ///< what a row takes besides its text, about
 
 std::int64_t nanoseconds(SignalTail::Steady::time_point at) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(at.time_since_epoch()).count();

@@ -23,7 +23,7 @@
 namespace tocsin::app {
 
 struct TailLimits {
-  std::size_t rows = 50'000, bytes = 16u << 20;  ///< kept; the newest batch always
+  std::size_t rows = 50'000, bytes = 16u << 20;      ///< kept; the newest batch always
   base::Duration watched = std::chrono::minutes(1);  ///< after a question, batches are kept so long for the next one
   base::Duration notice = std::chrono::milliseconds(200);  ///< between two calls of the listener, at least
   std::size_t most_text = 2048;                            ///< bytes of a signal's text that are shown

@@ -96,10 +96,9 @@ INSTANTIATE_TEST_SUITE_P(
             "agent.toml:2:10: error: [source.generator] auth: unknown key \"beerer\"; did you mean \"bearer\"?\n"},
         Wrong{"AuthWithoutItsSecret", "[source.http]\nauth = { bearer = 'env:T' }",
               "agent.toml:2:19: error: [source.http] auth.bearer: the environment variable T is not set\n"},
-        Wrong{
-            "AuthOfTwoKinds", "[source.http]\nauth = { subject = 'CN=x', username = 'a' }",
-            "agent.toml:2:38: error: [source.http] auth.username: is of type \"basic\", and \"subject\" says another; "
-            "an instance asks for one thing\n"},
+        Wrong{"AuthOfTwoKinds", "[source.http]\nauth = { subject = 'CN=x', username = 'a' }",
+              "agent.toml:2:20: error: [source.http] auth.subject: is of type \"mtls\", and \"username\" says another; "
+              "an instance asks for one thing\n"},
         Wrong{"AuthOfNothing", "[source.http]\nauth = { }",
               "agent.toml:2:8: error: [source.http] auth: asks for nothing; give bearer, tokens, username and "
               "password, a type, or allow_from\n"},

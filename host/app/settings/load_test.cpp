@@ -25,7 +25,8 @@ TEST_F(Trial, EverythingThatIsWrongIsSaidAtOnceInTheOrderOfTheFiles) {
       "agent.toml:4:9: error: [source.host] every: expected a duration such as \"30s\" or \"1h30m\", got an integer\n"
       "agent.toml:5:1: error: [[rule]] \"r\" needs \"severity\": one of CRITICAL, HIGH, MEDIUM, LOW, or `tiers` with "
       "one each\n"
-      "agent.toml:5:1: error: [[rule]] \"r\" needs \"signal\": a selector such as host.memory.used_percent, or `query`\n"
+      "agent.toml:5:1: error: [[rule]] \"r\" needs \"signal\": a selector such as host.memory.used_percent, or "
+      "`query`\n"
       "agent.toml:8:14: error: [route] group_wait: expected a duration such as \"30s\" or \"1h30m\", got \"x\"\n"
       "conf.d/a.toml:2:9: error: [contact.x] phone: expected a string, got an integer\n");
 }

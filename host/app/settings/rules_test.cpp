@@ -98,7 +98,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"OneBracket", "[rule]\nname='x'",
               "agent.toml:2:1: error: rule: rules are written as [[rule]], with two brackets\n"},
         Wrong{"NoSignal", "[[rule]]\nname='x'\nseverity='LOW'",
-              "agent.toml:2:1: error: [[rule]] \"x\" needs \"signal\": a selector such as host.memory.used_percent, or `query`\n"},
+              "agent.toml:2:1: error: [[rule]] \"x\" needs \"signal\": a selector such as host.memory.used_percent, or "
+              "`query`\n"},
         Wrong{"NoOp", "[[rule]]\nname='x'\nsignal='x.y'\nseverity='LOW'",
               "agent.toml:2:1: error: [[rule]] \"x\" needs \"op\": one of > >= < <= == != EXISTS ABSENT\n"},
         Wrong{
