@@ -125,7 +125,8 @@ class TrialPort final : public OnlinePort {
     out["counters"] = json::object();
     out["unmatched"] = nullptr;
     for (const auto& [name, value] : counters_) {
-      out["counters"][name] = value;
+      const bool whole = value == std::floor(value) && value < 1e15;
+      out["counters"][name] = whole ? json(static_cast<std::uint64_t>(value)) : json(value);
       const double before = out["unmatched"].is_null() ? 0 : out["unmatched"].get<double>();
       if (name.ends_with("unmatched") || name.find("unmatched_total") != name.npos) out["unmatched"] = before + value;
     }
@@ -159,7 +160,8 @@ class TrialPort final : public OnlinePort {
   std::vector<std::string> notes_;
 };
 
-// --- the ends of files ------------------------------------------------------------------------------------------------
+// --- the ends of files
+// ------------------------------------------------------------------------------------------------
 
 /// Files of a glob; `**` is any depth.
 std::vector<std::string> expanded(const std::string& pattern) {
@@ -197,7 +199,8 @@ bool copy_end(const std::string& from, const std::string& to, std::size_t lines)
   text.resize(static_cast<std::size_t>(in.gcount()));
   std::size_t at = text.ends_with('\n') ? text.size() - 1 : text.size();
   std::size_t start = begin > 0 ? std::min(text.find('\n'), text.size() - 1) + 1 : 0;  // what was cut is no line
-  for (std::size_t n = 0; n < lines && at > 0; ++n) at = text.rfind('\n', at - 1) == text.npos ? 0 : text.rfind('\n', at - 1);
+  for (std::size_t n = 0; n < lines && at > 0; ++n)
+    at = text.rfind('\n', at - 1) == text.npos ? 0 : text.rfind('\n', at - 1);
   if (at > 0) start = std::max(start, at + 1);
   std::error_code error;
   fs::create_directories(fs::path(to).parent_path(), error);
@@ -256,7 +259,8 @@ void forget(json& value, const std::string& beneath) {
     for (auto& each : value) forget(each, beneath);
 }
 
-// --- in the child -----------------------------------------------------------------------------------------------------
+// --- in the child
+// -----------------------------------------------------------------------------------------------------
 
 class Trial {
  public:
@@ -311,7 +315,14 @@ class Trial {
   }
 
  private:
-  void error(std::string text) { out_["errors"].push_back(std::move(text)); }
+  /// Once: what the probe found is often what the pull finds too.
+  void error(std::string text) {
+    for (const char* call : {"create: ", "start: ", "pull: "})
+      if (const std::string head = out_["instance"].get<std::string>() + ": " + call; text.starts_with(head))
+        text.erase(0, head.size());
+    json& all = out_["errors"];
+    if (std::ranges::find(all, json(text)) == all.end()) all.push_back(std::move(text));
+  }
   void note(std::string text) {
     constexpr std::string_view mild = "warning: ";
     if (text.starts_with(mild))
@@ -427,7 +438,8 @@ json try_source(const SourceTrial& asked) {
   if (answer.failure.empty() && !out.contains("send_to")) out["errors"].push_back("its answer cannot be read");
   const bool brings = out.value("signals", std::uint64_t{0}) > 0;
   const json unmatched = out.value("unmatched", json());
-  const bool refused = (unmatched.is_number() && unmatched.get<double>() > 0) || !out.value("rejected", json::array()).empty();
+  const bool refused =
+      (unmatched.is_number() && unmatched.get<double>() > 0) || !out.value("rejected", json::array()).empty();
   out["ok"] = out["errors"].empty() && (brings || !refused);
   return out;
 }

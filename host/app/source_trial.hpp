@@ -19,9 +19,9 @@ struct SourceTrial {
 };
 
 /// What was found: `instance`, `plugin`, `ok`, `errors`, `report` (of its probe), `send_to` (where a push source is
-/// sent to), `auth`, `routes` (it is reached over the agent's listener), `signals`, `unmatched` (null: it does not say),
-/// `examples`, `series`, `series_total`, `rejected`, `counters`, `notes`. Only `errors`, and `unknown` true, where no
-/// such source is configured. The configuration must be without errors. Forks: the caller has one thread.
+/// sent to), `auth`, `routes` (it is reached over the agent's listener), `signals`, `unmatched` (null: it does not
+/// say), `examples`, `series`, `series_total`, `rejected`, `counters`, `notes`. Only `errors`, and `unknown` true,
+/// where no such source is configured. The configuration must be without errors. Forks: the caller has one thread.
 nlohmann::json try_source(const SourceTrial& trial);
 
 }  // namespace tocsin::app

@@ -150,14 +150,16 @@ void add_source_commands(CLI::App& app, Console& console) {
   auto& group = *app.add_subcommand("source", "Sources: what one would bring");
   group.require_subcommand(1);
   auto args = std::make_shared<SourceArguments>();
-  auto* command = group.add_subcommand("test", "Read once and show what comes; nothing is kept, and no agent is needed");
+  auto* command =
+      group.add_subcommand("test", "Read once and show what comes; nothing is kept, and no agent is needed");
   command->add_option("instance", args->instance, "the source, as in [source.NAME]")->required();
   command->add_option("-c,--config", args->config, "agent.toml; without one the embedded default");
   command->add_option("--lines", args->lines, "of files the last ones of each; of others no more signals than that")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  command->add_option("--wait", args->wait,
-                      "go on for so long: ask again at its `every`, or wait for what is pushed to it")
+  command
+      ->add_option("--wait", args->wait,
+                   "go on for so long: ask again at its `every`, or wait for what is pushed to it")
       ->capture_default_str();
   command->add_option("-o,--output", args->output, "json: as --json")->check(CLI::IsMember({"text", "json"}));
   command->callback([&console, args] { console.exit_code = test_source(console, *args); });
