@@ -68,8 +68,8 @@ std::optional<std::uint64_t> flat_value(std::string_view text, std::string_view 
 
 CgroupIo parse_cgroup_io(std::string_view text) {
   CgroupIo out;
-  for (const auto& [key, to] : {std::pair{std::string_view(" rbytes="), &out.read_bytes},
-                                {std::string_view(" wbytes="), &out.written_bytes}}) {
+  for (const auto& [key, to] :
+       {std::pair{std::string_view(" rbytes="), &out.read_bytes}, {std::string_view(" wbytes="), &out.written_bytes}}) {
     for (auto at = text.find(key); at != text.npos; at = text.find(key, at + 1))
       *to += number_of(text.substr(at + key.size())).value_or(0);
   }
@@ -211,8 +211,7 @@ void Cgroups::read_one(const std::string& directory, const std::string& path, do
     if (counters.throttled && old.throttled && counters.periods && old.periods)
       emit("host.cgroup.cpu_throttled_percent",
            share(gained(*counters.throttled, *old.throttled), gained(*counters.periods, *old.periods)));
-    if (counters.oom_kills && old.oom_kills)
-      emit("host.cgroup.oom_kills", gained(*counters.oom_kills, *old.oom_kills));
+    if (counters.oom_kills && old.oom_kills) emit("host.cgroup.oom_kills", gained(*counters.oom_kills, *old.oom_kills));
     if (counters.read_bytes && old.read_bytes)
       emit("host.cgroup.read_bytes_per_second", rate(counters.read_bytes, old.read_bytes, seconds));
     if (counters.written_bytes && old.written_bytes)

@@ -46,7 +46,8 @@ TEST_F(ControlGroups, SayWhatTheyUseOfTheirLimits) {
   set("/app", "pids.current", "5\n");
   set("/app", "pids.max", "20\n");
   set("/app", "cpu.max", "50000 100000\n");
-  set("/app", "memory.pressure", "some avg10=1.50 avg60=0 avg300=0 total=1\nfull avg10=0.50 avg60=0 avg300=0 total=1\n");
+  set("/app", "memory.pressure",
+      "some avg10=1.50 avg60=0 avg300=0 total=1\nfull avg10=0.50 avg60=0 avg300=0 total=1\n");
   poll();
   EXPECT_EQ(at("host.cgroup.memory_bytes{cgroup=/app}"), 900);
   EXPECT_EQ(at("host.cgroup.memory_working_set_bytes{cgroup=/app}"), 800);
@@ -80,8 +81,9 @@ TEST_F(ControlGroups, SayWhatHappenedSinceTheLastReading) {
   create({{"cgroups", list({"/app"})}});
   const auto state = [&](int periods, int throttled, int kills, int read) {
     group("/app");
-    set("/app", "cpu.stat", "usage_usec 5\nnr_periods " + std::to_string(periods) + "\nnr_throttled " +
-                                std::to_string(throttled) + "\nthrottled_usec 9\n");
+    set("/app", "cpu.stat",
+        "usage_usec 5\nnr_periods " + std::to_string(periods) + "\nnr_throttled " + std::to_string(throttled) +
+            "\nthrottled_usec 9\n");
     set("/app", "memory.events", "low 0\noom 9\noom_kill " + std::to_string(kills) + "\n");
     set("/app", "io.stat", "8:0 rbytes=" + std::to_string(read) + " wbytes=100 rios=1\n8:16 rbytes=1 wbytes=0\n");
   };

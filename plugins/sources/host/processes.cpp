@@ -87,7 +87,8 @@ Processes::Processes(const tsn::Config& config) : top_(static_cast<std::size_t>(
     const auto& table = entry;
     if (entry.type() != TSN_TABLE) entry.wrong("a table, such as { name = \"java\", match = 'java.*app.jar' }");
     for (std::uint32_t i = 0; i < entry.count(); ++i) {
-      if (entry.key(i) != "name" && entry.key(i) != "match") entry.at(i).wrong("none of that name: name and match are known");
+      if (entry.key(i) != "name" && entry.key(i) != "match")
+        entry.at(i).wrong("none of that name: name and match are known");
     }
     Named one;
     one.name = std::string(table.str("name"));

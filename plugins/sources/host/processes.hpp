@@ -22,7 +22,7 @@ namespace tocsin_plugins {
 struct ProcessStat {
   std::string comm;
   char state = '?';
-  std::uint64_t ticks = 0;  ///< of CPU time, user and system
+  std::uint64_t ticks = 0;                                ///< of CPU time, user and system
   std::uint64_t threads = 0, started = 0, rss_pages = 0;  ///< `started`: ticks after the machine's start
 };
 std::optional<ProcessStat> parse_process(std::string_view stat);

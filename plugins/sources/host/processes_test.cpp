@@ -104,9 +104,9 @@ TEST_F(NamedProcesses, ThatCallExecAreLookedAtAgain) {
 TEST_F(NamedProcesses, ThatEndWhileTheyAreReadAreLeftOut) {
   create({{"processes", named({{"app", ""}})}});
   runs(10, "app", "app", 1);
-  fs::create_directories(root_ / "proc/11");                       // its files are gone already
+  fs::create_directories(root_ / "proc/11");  // its files are gone already
   write("proc/12/stat", "12 (app) Z 1 1 1 0 -1 0 0 0 0 0 1 0 0 0 20 0 1 0 1 1 1 1 1 1\n");  // ended, not waited for
-  write("proc/13/stat", "13 (app");                                // cut off
+  write("proc/13/stat", "13 (app");                                                         // cut off
   write("proc/14/stat", "14 (app) S 1 1 1 0 -1 0 0 0 0 0 1 0 0 0 20 0 1 0 1 1 1 1 1 1\n");  // no list of files
   poll();
   EXPECT_EQ(at("host.process.count{process=app}"), 2);
