@@ -395,8 +395,12 @@ class Backend {
   /// False: no plugin serves it. `done` exactly once, on any thread; the request is valid until then.
   virtual bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) = 0;
   /// The answer to a request to Alertmanager's API (/api/v2) that does not show what its section's `auth` asks for.
-  /// Called on an io thread, so it must not wait.
-  virtual std::optional<PluginResponse> alertmanager_refuses(const PluginRequest&) { return std::nullopt; }
+  /// `whole`: its body is there; else what the head shows is judged alone. Called on an io thread: it must not wait.
+  virtual std::optional<PluginResponse> alertmanager_refuses(const PluginRequest&, bool /*whole*/) {
+    return std::nullopt;
+  }
+  /// The answer to a request that plugin_route() would refuse whatever its body is, which has not come yet. Likewise.
+  virtual std::optional<PluginResponse> plugin_refuses(const PluginRequest&) { return std::nullopt; }
   /// The routes plugin_route() serves now; a last segment "*" takes any rest. For OpenAPI, 404, 405 and metrics.
   virtual std::vector<model::RouteDoc> plugin_routes() { return {}; }
 

@@ -285,6 +285,11 @@ plugin_host::Instance::Request instance_request(const api::Backend::PluginReques
           request.body,   64,           request.certificate};
 }
 
+std::optional<api::Backend::PluginResponse> plugin_response(std::optional<plugin_host::Instance::Response> response) {
+  if (!response) return std::nullopt;
+  return api::Backend::PluginResponse{response->status, std::move(response->headers), std::move(response->body)};
+}
+
 }  // namespace
 
 bool Backend::plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) {
@@ -294,12 +299,16 @@ bool Backend::plugin_route(const PluginRequest& request, std::function<void(Plug
                               });
 }
 
-std::optional<api::Backend::PluginResponse> Backend::alertmanager_refuses(const PluginRequest& request) {
+std::optional<api::Backend::PluginResponse> Backend::alertmanager_refuses(const PluginRequest& request, bool whole) {
   if (parts_.alertmanager_guard == nullptr) return std::nullopt;
-  auto admitted = parts_.alertmanager_guard->admit(instance_request(request));
-  if (admitted) return std::nullopt;
-  auto& response = admitted.error();
-  return PluginResponse{response.status, std::move(response.headers), std::move(response.body)};
+  const auto asked = instance_request(request);
+  if (!whole) return plugin_response(parts_.alertmanager_guard->refuse_head(asked));
+  auto admitted = parts_.alertmanager_guard->admit(asked);
+  return admitted ? std::nullopt : plugin_response(std::move(admitted.error()));
+}
+
+std::optional<api::Backend::PluginResponse> Backend::plugin_refuses(const PluginRequest& request) {
+  return plugin_response(parts_.fleet->refuse_head(instance_request(request)));
 }
 
 }  // namespace tocsin::app

@@ -153,7 +153,8 @@ class Backend final : public api::Backend {
   std::map<std::string, std::string> version() override;
   std::vector<model::RouteDoc> plugin_routes() override { return parts_.fleet->routes(); }
   bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) override;
-  std::optional<PluginResponse> alertmanager_refuses(const PluginRequest& request) override;
+  std::optional<PluginResponse> alertmanager_refuses(const PluginRequest& request, bool whole) override;
+  std::optional<PluginResponse> plugin_refuses(const PluginRequest& request) override;
 
  private:
   base::Result<std::string> correlation_of(const std::string& id);

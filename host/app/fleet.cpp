@@ -135,21 +135,25 @@ void Fleet::publish_routes() {
   routes_.swap(routes);
 }
 
+std::pair<std::shared_ptr<Seat>, std::shared_ptr<RouteGuard>> Fleet::find_route(
+    const plugin_host::Instance::Request& request) const {
+  std::shared_lock lock(routes_mutex_);
+  for (const auto& route : routes_) {
+    if (route.method != request.method) continue;
+    if (route.prefix ? request.path.starts_with(route.path) : request.path == route.path)
+      return {route.seat, route.guard};
+  }
+  return {};
+}
+
+std::optional<plugin_host::Instance::Response> Fleet::refuse_head(const plugin_host::Instance::Request& request) {
+  const auto [seat, guard] = find_route(request);
+  return guard ? guard->refuse_head(request) : std::nullopt;
+}
+
 bool Fleet::handle(const plugin_host::Instance::Request& request,
                    std::function<void(plugin_host::Instance::Response)> done) {
-  std::shared_ptr<Seat> seat;
-  std::shared_ptr<RouteGuard> guard;
-  {
-    std::shared_lock lock(routes_mutex_);
-    for (const auto& route : routes_) {
-      if (route.method != request.method) continue;
-      if (route.prefix ? request.path.starts_with(route.path) : request.path == route.path) {
-        seat = route.seat;
-        guard = route.guard;
-        break;
-      }
-    }
-  }
+  const auto [seat, guard] = find_route(request);
   if (!seat) return false;
   auto admitted = guard->admit(request);
   if (!admitted) {

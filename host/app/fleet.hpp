@@ -74,6 +74,8 @@ class Fleet {
   /// Hands a request to the instance that serves its path, or refuses it where it does not show what the instance's
   /// `auth` asks for; false: none serves it. Any thread.
   bool handle(const plugin_host::Instance::Request& request, std::function<void(plugin_host::Instance::Response)> done);
+  /// The answer to a request that handle() would refuse whatever its body is. Any thread.
+  std::optional<plugin_host::Instance::Response> refuse_head(const plugin_host::Instance::Request& request);
   std::vector<model::PluginStatus> status() const;
   std::vector<model::RouteDoc> routes() const;  ///< of running instances
   std::shared_ptr<plugin_host::Instance> instance(const std::string& full) const;
@@ -99,6 +101,8 @@ class Fleet {
   void open_channel(const Member& member);
   void end(Member& member);
   void publish_routes();
+  std::pair<std::shared_ptr<Seat>, std::shared_ptr<RouteGuard>> find_route(
+      const plugin_host::Instance::Request& request) const;
 
   Parts parts_;
   mutable std::mutex mutex_;

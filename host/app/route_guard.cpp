@@ -42,16 +42,30 @@ void RouteGuard::set(std::optional<settings::RouteAuth> auth) {
   auth_ = auth ? std::make_shared<const settings::RouteAuth>(std::move(*auth)) : nullptr;
 }
 
+std::shared_ptr<const settings::RouteAuth> RouteGuard::auth() const {
+  std::lock_guard lock(mutex_);
+  return auth_;
+}
+
 std::expected<std::string, RouteGuard::Response> RouteGuard::admit(const Request& request) {
-  std::shared_ptr<const settings::RouteAuth> auth;
-  {
-    std::lock_guard lock(mutex_);
-    auth = auth_;
-  }
-  if (!auth) return std::string(request.user);
-  auto verdict = judge(*auth, request);
+  const auto asked = auth();
+  if (!asked) return std::string(request.user);
+  auto verdict = judge(*asked, request);
   if (verdict) return std::move(*verdict);
-  Refusal& refusal = verdict.error();
+  return std::unexpected(refused(request, std::move(verdict.error())));
+}
+
+std::optional<RouteGuard::Response> RouteGuard::refuse_head(const Request& request) {
+  const auto asked = auth();
+  if (!asked) return std::nullopt;
+  settings::RouteAuth of_head = *asked;
+  if (of_head.type == settings::RouteAuth::Type::hmac) of_head.type = settings::RouteAuth::Type::networks;
+  auto verdict = judge(of_head, request);
+  if (verdict) return std::nullopt;
+  return refused(request, std::move(verdict.error()));
+}
+
+RouteGuard::Response RouteGuard::refused(const Request& request, Refusal refusal) {
   log(request, refusal.why);
   Response out;
   out.status = refusal.status;
@@ -60,7 +74,7 @@ std::expected<std::string, RouteGuard::Response> RouteGuard::admit(const Request
   const std::string title = refusal.status == 401 ? "Unauthorized" : "Forbidden";
   out.body = R"({"type":"about:blank","title":")" + title + R"(","status":)" + std::to_string(refusal.status) +
              ",\"detail\":" + base::json_quote(refusal.why) + "}";
-  return std::unexpected(std::move(out));
+  return out;
 }
 
 std::expected<std::string, RouteGuard::Refusal> RouteGuard::judge(const settings::RouteAuth& auth,

@@ -26,6 +26,8 @@ class RouteGuard {
   /// that refuses: 401 with WWW-Authenticate, or 403 where showing more would not help. Refusals are logged, once a
   /// minute at most, without what was shown. Any thread.
   std::expected<std::string, Response> admit(const Request& request);
+  /// The same where the body has not come yet: what admit() refuses whatever the body is. Any thread.
+  std::optional<Response> refuse_head(const Request& request);
 
  private:
   struct Refusal {
@@ -34,10 +36,12 @@ class RouteGuard {
   };
   std::expected<std::string, Refusal> judge(const settings::RouteAuth& auth, const Request& request) const;
   std::expected<std::string, Refusal> judge_signature(const std::string& key, const Request& request) const;
+  std::shared_ptr<const settings::RouteAuth> auth() const;
+  Response refused(const Request& request, Refusal refusal);
   void log(const Request& request, const std::string& why);
 
   const std::string realm_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::shared_ptr<const settings::RouteAuth> auth_;
   std::size_t refused_ = 0;
   std::optional<std::chrono::steady_clock::time_point> logged_;

@@ -108,6 +108,21 @@ TEST(RouteGuard, ChecksTheBodysSignature) {
   EXPECT_EQ(door.asks({}, "body"), "401 Signature realm=\"source.push\"");
 }
 
+TEST(RouteGuard, RefusesBeforeTheBodyWhatNoBodyCouldMend) {
+  RouteGuard::Request request;
+  request.remote = "10.0.0.1";
+  Door door(tokens({{"a", "t"}}));
+  EXPECT_TRUE(door.guard.refuse_head(request));
+  request.headers = {{"authorization", "Bearer t"}};
+  EXPECT_FALSE(door.guard.refuse_head(request));
+  RouteAuth signature;
+  signature.type = RouteAuth::Type::hmac;
+  signature.secrets = {{"", "key"}};
+  EXPECT_FALSE(Door(signature).guard.refuse_head(request)) << "the body is what is signed";
+  signature.allow_from = {*settings::parse_network("192.168.0.0/16")};
+  EXPECT_TRUE(Door(signature).guard.refuse_head(request));
+}
+
 TEST(RouteGuard, AsksForTheCertificateThatItNames) {
   RouteAuth auth;
   auth.type = RouteAuth::Type::mtls;

@@ -72,6 +72,14 @@ auth = { bearer = "file:am" }
         self.assertIn("[source.http] auth asks for", self.a.cli("signal", "push", "x", "1", check=1).stderr)
         self.a.cli("--token-file", "ci", "signal", "push", "x", "1", check=0)
 
+    def test_a_large_body_is_refused_before_it_is_sent(self):
+        import socket
+        head = f"POST {BULK} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50000000\r\n"
+        for extra, status in (("", b"401"), ("Authorization: Bearer wrong\r\n", b"401"), ("Authorization: Bearer token-of-ci\r\n", b"100")):
+            with socket.create_connection(("127.0.0.1", self.a.port), timeout=20) as line:
+                line.sendall((head + extra + "Expect: 100-continue\r\n\r\n").encode())
+                self.assertEqual(line.recv(4096).split(b" ")[1], status, extra)
+
     def test_otlp_asks_for_name_and_password(self):
         metrics = {"resourceMetrics": []}
         path = "/v1/metrics"

@@ -1,6 +1,6 @@
 // links: host_objects
-// libFuzzer target for the kernel's text files: whatever they hold, readings are within what the text can say. The first
-// byte says which file it is.
+// libFuzzer target for the kernel's text files: whatever they hold, readings are within what the text can say. The
+// first byte says which file it is.
 #include <algorithm>
 #include <cmath>
 
@@ -28,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       require(!found || text.find("usage_usec ") != text.npos, "a value follows its key");
       const auto cpus = parse_cpu_max(text);
       require(!cpus || (std::isfinite(*cpus) && *cpus >= 0), "a limit is a number");
-      require(!parse_limit(text) || (!text.empty() && text.front() >= '0' && text.front() <= '9'), "digits make a limit");
+      require(!parse_limit(text) || (!text.empty() && text.front() >= '0' && text.front() <= '9'),
+              "digits make a limit");
       parse_cgroup_io(text);
       break;
     }
