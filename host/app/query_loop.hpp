@@ -1,6 +1,6 @@
-// Rules with a `query` at work: each source that is asked has a thread of its own, so that a slow one holds up no other;
-// equal questions that are due together are asked once; and what detection says of the answers is one decision of the
-// pipeline. Of agents that share the store, the holder of the lease asks.
+// Rules with a `query` at work: each source that is asked has a thread of its own, so that a slow one holds up no
+// other; equal questions that are due together are asked once; and what detection says of the answers is one decision
+// of the pipeline. Of agents that share the store, the holder of the lease asks.
 #pragma once
 
 #include <map>

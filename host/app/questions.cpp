@@ -19,7 +19,8 @@ Result<model::RuleAnswer> Questions::timed(const std::string& source,
   parts_.metrics->histogram("tocsin_query_seconds", "Time of questions that rules asked", {{"source", source}})
       .observe(seconds);
   if (!answer) {
-    parts_.metrics->counter("tocsin_query_failures_total", "Questions of rules that had no answer", {{"source", source}})
+    parts_.metrics
+        ->counter("tocsin_query_failures_total", "Questions of rules that had no answer", {{"source", source}})
         .add();
   }
   return answer;

@@ -30,11 +30,11 @@ class Questions {
   };
   explicit Questions(Parts parts) : parts_(std::move(parts)) {}
 
-  /// Asks the source of that name. Blocks, at most a second beyond `timeout`. Fault::unavailable: it is not there, or not
-  /// now.
+  /// Asks the source of that name. Blocks, at most a second beyond `timeout`. Fault::unavailable: it is not there, or
+  /// not now.
   base::Result<model::RuleAnswer> ask(const std::string& source, const base::Value& question, base::Duration timeout);
-  /// Asks the question of a rule in the database, which is one text: the store's SQL, or the first key of what the plugin
-  /// of that name can be asked.
+  /// Asks the question of a rule in the database, which is one text: the store's SQL, or the first key of what the
+  /// plugin of that name can be asked.
   base::Result<model::RuleAnswer> ask(const model::RuleRow& row, base::Duration timeout);
   /// The plugin that answers rows of this query_type, "prometheus"; empty: the store.
   static std::string plugin_of(const std::string& query_type);

@@ -203,11 +203,21 @@ Result<void> QueryRules::judge(Entry& entry, const model::RuleAnswer& answer, ba
     row_labels.push_back(labels[i].data());
   }
   const tsn_inputs inputs = answer_inputs();
-  const tsn_rows all{sizeof(tsn_rows), static_cast<std::uint32_t>(rows.size()), 1,
-                     static_cast<std::uint32_t>(names.size()), cells.data(), at.data(), row_labels.data(), &inputs};
+  const tsn_rows all{sizeof(tsn_rows),
+                     static_cast<std::uint32_t>(rows.size()),
+                     1,
+                     static_cast<std::uint32_t>(names.size()),
+                     cells.data(),
+                     at.data(),
+                     row_labels.data(),
+                     &inputs};
   std::vector<tsn_verdict> items(rows.size());
-  tsn_verdicts verdicts{sizeof(tsn_verdicts), sizeof(tsn_verdict), items.data(),
-                        text_.data(), static_cast<std::uint32_t>(text_.size()), 0};
+  tsn_verdicts verdicts{sizeof(tsn_verdicts),
+                        sizeof(tsn_verdict),
+                        items.data(),
+                        text_.data(),
+                        static_cast<std::uint32_t>(text_.size()),
+                        0};
   TRY_VOID(entry.evaluator->evaluate(entry.program, all, verdicts));
   for (const tsn_verdict& verdict : items) {
     if (verdict.state == TSN_VERDICT_AGAIN) {

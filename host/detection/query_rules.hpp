@@ -4,7 +4,8 @@
 // Every row of an answer is one label set, judged by the rule's detector as a group of signals is: the row's number is
 // the detector's first input. With `by` those labels make the group and rows must differ in them; without it all labels
 // do. A label set that is no longer among the rows has stopped firing, unless `no_data` says otherwise. ABSENT fires,
-// without labels, while there is no row. A rule that fails keeps its state and raises RuleFailing{rule} at the third time.
+// without labels, while there is no row. A rule that fails keeps its state and raises RuleFailing{rule} at the third
+// time.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,8 @@ class QueryRules final : public Exchangeable {
   explicit QueryRules(FindEvaluator find) : find_(std::move(find)) {}
   ~QueryRules() override;
 
-  /// The rules with a `query`, of all that are in force. An unchanged one keeps its beat and its alerts; those of one that
-  /// is gone end. A rule that does not compile is left out and reported.
+  /// The rules with a `query`, of all that are in force. An unchanged one keeps its beat and its alerts; those of one
+  /// that is gone end. A rule that does not compile is left out and reported.
   std::vector<RuleProblem> set(const std::vector<model::SharedRule>& rules, base::Time now,
                                std::vector<model::Alert>& out);
   /// This agent asks from here on; `alerts` are those that were told.

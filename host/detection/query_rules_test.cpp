@@ -10,9 +10,9 @@
 namespace tocsin::detection {
 namespace {
 
+using fake::Told;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using fake::Told;
 
 /// Notes what it is shown.
 class Judge : public fake::Comparing {
@@ -231,9 +231,10 @@ TEST_F(QueryRulesTest, WindowsAndOtherSignalsAreRefusedWhenTheRuleIsCompiled) {
   rule.over = minutes(5);
   const auto problems = set({std::move(rule)});
   ASSERT_EQ(problems.size(), 1u);
-  EXPECT_EQ(problems[0].error.message(),
-            "a rule with `query` judges the numbers of its answer; windows, aggregates and other signals belong into the "
-            "query");
+  EXPECT_EQ(
+      problems[0].error.message(),
+      "a rule with `query` judges the numbers of its answer; windows, aggregates and other signals belong into the "
+      "query");
   EXPECT_TRUE(rules.empty());
 }
 

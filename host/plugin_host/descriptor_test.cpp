@@ -61,12 +61,14 @@ TEST_F(Descriptors, TellEverythingTheNoteSays) {
   EXPECT_EQ(type.options[1].choices, (std::vector<std::string>{"end", "beginning"}));
   ASSERT_EQ(type.rule_options.size(), 1u);
   EXPECT_EQ(type.rule_options[0].key, "threshold");
+  ASSERT_EQ(type.query_options.size(), 1u);
+  EXPECT_EQ(type.query_options[0].key, "expr");
   ASSERT_EQ(type.signals.size(), 1u);
   EXPECT_EQ(type.signals[0].labels, "a,b");
   ASSERT_EQ(type.routes.size(), 1u);
   EXPECT_EQ(type.routes[0].path, "/wire/*");
   EXPECT_EQ(type.address_field + type.extension, "email.wire");
-  EXPECT_EQ(type.source_features, 1u);
+  EXPECT_EQ(type.source_features, 3u);
   EXPECT_EQ(type.notifier_features, 2u);
 }
 

@@ -278,7 +278,8 @@ Answer FakeInstance::probe(std::string& report, const Upsert* dry_run, std::chro
 Answer FakeInstance::query(const Value& table, std::vector<QueryRow>& rows, std::chrono::nanoseconds time,
                            std::uint32_t max_rows) {
   rows.clear();
-  if (!type_.source || !type_.source->query) {
+  const auto source = type_.source ? detail::read_struct(type_.source) : tsn_source_vtable{};
+  if (!source.query) {
     Answer missing;
     missing.status = TSN_UNSUPPORTED;
     return missing;
@@ -290,7 +291,7 @@ Answer FakeInstance::query(const Value& table, std::vector<QueryRow>& rows, std:
   tsn_query_rows to{sizeof(tsn_query_rows), 0, &box, &QueryBox::add};
   tsn_err err;
   const auto status = call_fenced(*host_.state_, "query", err, [&](tsn_err* error) {
-    return type_.source->query(self_, token, &question, &to, deadline(time), error);
+    return source.query(self_, token, &question, &to, deadline(time), error);
   });
   return answered("query", token, status, err);
 }

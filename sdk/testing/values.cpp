@@ -220,10 +220,10 @@ bool takes_adapter(const tsn_type& type) {
 
 Value completed_query(const Value& query, const tsn_type& type) {
   auto made = Value::table();
-  if (!type.source) return made;
+  const auto source = type.source ? detail::read_struct(type.source) : tsn_source_vtable{};
   std::vector<std::string> known;
-  for (std::uint32_t i = 0; i < type.source->query_option_count; ++i) {
-    const auto option = detail::read_element(type.source->query_options, type.source->query_option_stride, i);
+  for (std::uint32_t i = 0; i < source.query_option_count; ++i) {
+    const auto option = detail::read_element(source.query_options, source.query_option_stride, i);
     const std::string& key = known.emplace_back(view(option.key));
     if (const auto* given = query.find(key))
       made.set(key, converted(*given, option.type, key));

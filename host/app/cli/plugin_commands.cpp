@@ -46,12 +46,19 @@ json option_json(const base::Option& option) {
 }
 
 json type_json(const model::PluginType& type) {
-  json out{
-      {"id", type.id},          {"version", type.version},  {"kind", kinds_of(type.kinds)},  {"doc", type.doc},
-      {"needs", type.needs},    {"options", json::array()}, {"rule_options", json::array()}, {"signals", json::array()},
-      {"routes", json::array()}};
+  json out{{"id", type.id},
+           {"version", type.version},
+           {"kind", kinds_of(type.kinds)},
+           {"doc", type.doc},
+           {"needs", type.needs},
+           {"options", json::array()},
+           {"rule_options", json::array()},
+           {"signals", json::array()},
+           {"routes", json::array()},
+           {"query_options", json::array()}};
   for (const auto& option : type.options) out["options"].push_back(option_json(option));
   for (const auto& option : type.rule_options) out["rule_options"].push_back(option_json(option));
+  for (const auto& option : type.query_options) out["query_options"].push_back(option_json(option));
   for (const auto& signal : type.signals)
     out["signals"].push_back(
         {{"name", signal.name}, {"unit", signal.unit}, {"labels", signal.labels}, {"doc", signal.doc}});
@@ -69,6 +76,8 @@ void print_type(const model::PluginType& type) {
   }
   if (!type.options.empty()) std::cout << "\n## Options\n\n" << config::reference(type.options);
   if (!type.rule_options.empty()) std::cout << "\n## Keys of a rule\n\n" << config::reference(type.rule_options);
+  if (!type.query_options.empty())
+    std::cout << "\n## Keys of a rule's query\n\n" << config::reference(type.query_options);
   if (!type.signals.empty()) {
     std::cout << "\n## Signals\n\n| signal | unit | labels | what |\n| --- | --- | --- | --- |\n";
     for (const auto& signal : type.signals) {

@@ -346,6 +346,31 @@ TEST_F(Isolated, TrackerIsAskedInItsRunner) {
   EXPECT_EQ(port.exchanges[0].http_status, 200u);
 }
 
+TEST_F(Isolated, ASourceAnswersRulesFromItsRunner) {
+  base::Value config, question;
+  config.set("token", "s3cr3t-value");
+  auto oracle = make("oracle", config);
+  ASSERT_TRUE(oracle->queries());
+  const auto ask = [&](const char* words) {
+    question.set("words", words);
+    return oracle->query(question, 3, port.clock().now(), soon());
+  };
+  const auto answer = ask("why");
+  ASSERT_TRUE(answer) << answer.error().message();
+  ASSERT_EQ(answer->rows.size(), 1u);
+  EXPECT_EQ(answer->rows[0].labels.text(), "{word=\"why\"}");
+  EXPECT_EQ(answer->rows[0].value, 3);
+  EXPECT_EQ(ask("many").error().message(), oracle->name() +
+                                               ": the answer has more than 3 rows; ask for fewer, for "
+                                               "instance with a condition or a sum");
+  EXPECT_EQ(ask("refuse").error().message(), oracle->name() + ": query: position 3: no such word, ***");
+  EXPECT_FALSE(ask("crash"));
+  const auto end = std::chrono::steady_clock::now() + patience;
+  bool again = false;
+  while (!(again = ask("again").has_value()) && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  EXPECT_TRUE(again) << "a question that killed its runner costs no other";
+}
+
 TEST_F(Isolated, TrackerIsToldTheOwnersMailbox) {
   auto instance = make("asked");
   auto promise = std::make_shared<std::promise<Instance::Sent>>();

@@ -54,6 +54,25 @@ struct Counter {
   }
 };
 
+/// Answers rules: "crash", "hang", "many", or a row for each word of the question.
+struct Oracle {
+  static constexpr auto id = "oracle", version = "1.0.0", doc = "Answers";
+  static constexpr tsn::Option options[] = {{.key = "token", .flags = tsn::secret, .doc = "never shown"}};
+  static constexpr tsn::Option query_options[] = {{.key = "words", .flags = tsn::required, .doc = "what is asked"}};
+  tsn::Context ctx;
+  const std::string token{ctx.config().str("token")};
+
+  tsn::Status query(const tsn::Query& question, tsn::QueryRows& out, tsn::Deadline) {
+    const std::string words(question.table().str("words"));
+    if (words == "crash") crash();
+    if (words == "hang") hang();
+    if (words == "refuse") return tsn::invalid("position 3: no such word, " + token);
+    for (int i = 0; words == "many"; ++i)
+      if (auto added = out.add({{"n", std::to_string(i)}}, i); !added) return added;
+    return out.add({{"word", words}}, static_cast<double>(words.size()));
+  }
+};
+
 /// Does what the message's title says.
 struct Teller {
   static constexpr auto id = "teller", version = "1.0.0", doc = "Tells";
@@ -221,4 +240,4 @@ struct Networked : Probe<Networked> {
 
 }  // namespace
 
-TOCSIN_PLUGIN(Counter, Teller, Echo, Asked, Judge, Bare, Networked)
+TOCSIN_PLUGIN(Counter, Oracle, Teller, Echo, Asked, Judge, Bare, Networked)

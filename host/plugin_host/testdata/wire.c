@@ -12,10 +12,11 @@ TEST_NOTE(
     "\"choices\":\"\",\"doc\":\"address of the wire\"},"
     "{\"key\":\"start\",\"type\":\"string\",\"flags\":[\"secret\"],\"default\":\"\\\"end\\\"\","
     "\"choices\":\"end|beginning\",\"doc\":\"where\"}],"
+    "\"query_options\":[{\"key\":\"expr\",\"type\":4,\"doc\":\"what is asked\"}],"
     "\"rule_options\":[{\"key\":\"threshold\",\"type\":3,\"flags\":1,\"doc\":\"limit\"}],"
     "\"signals\":[{\"name\":\"wire.x\",\"unit\":\"1\",\"labels\":\"a,b\",\"doc\":\"x\"}],"
     "\"routes\":[{\"method\":\"POST\",\"path\":\"/wire/*\",\"doc\":\"in\"}],\"address_field\":\"email\","
-    "\"features\":{\"source\":1,\"detector\":0,\"notifier\":2},\"extension\":\".wire\",\"later\":{\"x\":[1]}}]}");
+    "\"features\":{\"source\":3,\"detector\":0,\"notifier\":2},\"extension\":\".wire\",\"later\":{\"x\":[1]}}]}");
 
 static tsn_status create(const tsn_host* host, const tsn_create* in, void** self, tsn_err* err) {
   wire* w = NULL;
@@ -64,6 +65,12 @@ static tsn_status pull(void* self, tsn_token token, int64_t deadline, tsn_err* e
   wire* w = self;
   return w->pull ? w->pull(w, token, deadline, err) : TSN_END;
 }
+static tsn_status query(void* self, tsn_token token, const tsn_query* q, tsn_query_rows* rows, int64_t deadline,
+                        tsn_err* err) {
+  wire* w = self;
+  (void)deadline;
+  return w->query ? w->query(w, token, q, rows, err) : TSN_OK;
+}
 static tsn_status deliver(void* self, tsn_token token, const tsn_message* m, int64_t deadline, tsn_delivered* out,
                           tsn_err* err) {
   wire* w = self;
@@ -105,7 +112,14 @@ static tsn_status probe(void* self, const tsn_upsert* dry_run, int64_t deadline,
   return w->probe ? w->probe(w, dry_run, deadline, report, err) : TSN_OK;
 }
 
-static const tsn_source_vtable source = {.size = sizeof source, .features = TSN_SOURCE_REPLAYS, .pull = pull};
+static const tsn_option questions[] = {{.key = TEXT("expr"), .type = TSN_STRING, .doc = TEXT("what is asked")}};
+static const tsn_source_vtable source = {.size = sizeof source,
+                                         .features = TSN_SOURCE_REPLAYS | TSN_SOURCE_QUERIES,
+                                         .pull = pull,
+                                         .query_options = questions,
+                                         .query_option_count = 1,
+                                         .query_option_stride = sizeof questions[0],
+                                         .query = query};
 static const tsn_detector_vtable detector = {
     .size = sizeof detector, .load = load, .compile = compile, .evaluate = evaluate, .extension = ".wire"};
 static const tsn_notifier_vtable notifier = {

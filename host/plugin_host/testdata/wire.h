@@ -21,6 +21,7 @@ typedef struct wire {
   tsn_status (*save)(struct wire*, tsn_out*, tsn_err*);
   tsn_status (*take_over)(struct wire*, tsn_bytes, tsn_err*); /* tsn_type.load */
   tsn_status (*pull)(struct wire*, tsn_token, int64_t deadline, tsn_err*);
+  tsn_status (*query)(struct wire*, tsn_token, const tsn_query*, tsn_query_rows*, tsn_err*);
   tsn_status (*deliver)(struct wire*, tsn_token, const tsn_message*, tsn_delivered*, tsn_err*);
   tsn_status (*upsert)(struct wire*, tsn_token, const tsn_upsert*, tsn_ticket*, tsn_err*);
   tsn_status (*handle)(struct wire*, tsn_token, const tsn_request*, tsn_response*, tsn_err*);

@@ -86,6 +86,55 @@ TEST_F(SqlPostgres, ASummaryIsFiveColumns) {
   EXPECT_EQ(rows[0].label("loader"), "test") << "without loader_code a row's loader is the one that brought it";
 }
 
+class SqlAnswers : public SqlPostgres {
+ protected:
+  void SetUp() override {
+    SqlPostgres::SetUp();
+    if (!server_) return;
+    instance_ = host_.create({}, Value::table({{"url", server_->url("root")}, {"password", TestServer::password()}}));
+    instance_->start();
+  }
+  tsn::testing::Answer ask(const std::string& sql, std::chrono::nanoseconds time = 10s) {
+    return instance_->query(Value::table({{"sql", sql}}), rows_, time, 3);
+  }
+  FakeHost host_;
+  std::unique_ptr<tsn::testing::FakeInstance> instance_;
+  std::vector<tsn::testing::QueryRow> rows_;
+};
+
+TEST_F(SqlAnswers, ARuleIsAnsweredByTheRowsOfItsQuestion) {
+  server_->run(
+      "INSERT INTO runs VALUES (1, 'DAILY', 'FAILED', 2.5, '2026-11-20 12:00:00+02'), (2, 'DAILY', NULL, 7, now())");
+  const auto answer = ask("SELECT loader_code, status, n AS value, at AS ts FROM runs ORDER BY id; -- all of them");
+  ASSERT_EQ(answer.status, TSN_OK) << answer.text;
+  ASSERT_EQ(rows_.size(), 2u);
+  EXPECT_EQ(rows_[0].labels, (std::map<std::string, std::string>{{"loader", "DAILY"}, {"status", "FAILED"}}));
+  EXPECT_EQ(rows_[0].value, 2.5);
+  EXPECT_EQ(rows_[0].ts, 1'795'168'800'000'000'000);
+  EXPECT_EQ(rows_[1].labels, (std::map<std::string, std::string>{{"loader", "DAILY"}})) << "a null is no label";
+  EXPECT_EQ(instance_->pull().status, TSN_OK) << "a source without loaders polls to see that the server is there";
+}
+
+TEST_F(SqlAnswers, WithoutAColumnValueTheFirstNumberIsJudged) {
+  ASSERT_EQ(ask("SELECT 'x' AS shop, 4 AS n, 5 AS m").status, TSN_OK);
+  EXPECT_EQ(rows_[0].value, 4);
+  EXPECT_EQ(rows_[0].labels, (std::map<std::string, std::string>{{"shop", "x"}, {"m", "5"}}));
+}
+
+TEST_F(SqlAnswers, NothingCanBeChangedByAQuestion) {
+  EXPECT_NE(ask("INSERT INTO runs VALUES (1) RETURNING 1 AS value").status, TSN_OK);
+  EXPECT_TRUE(has(ask("SELECT 1 AS value; DROP TABLE runs").text, "multiple commands"));
+}
+
+TEST_F(SqlAnswers, WhatCannotBeAnAnswerSaysWhyAndCostsNoOther) {
+  EXPECT_TRUE(has(ask("SELECT n FROM nowhere").text, "\"nowhere\" does not exist"));
+  EXPECT_EQ(ask("SELECT g, g AS value FROM generate_series(1, 4) AS g").status, TSN_CARDINALITY);
+  EXPECT_TRUE(has(ask("SELECT 'a' AS k, 1 AS value UNION ALL SELECT 'a', 2").text, "two rows with the same labels"));
+  EXPECT_TRUE(has(ask("SELECT 'many' AS value").text, "\"many\", not a finite number"));
+  EXPECT_TRUE(has(ask("SELECT 1 AS value FROM pg_sleep(30)", 1s).text, "statement timeout"));
+  EXPECT_EQ(ask("SELECT 1 AS value").status, TSN_OK);
+}
+
 TEST_F(SqlPostgres, EveryTypeOfANumberIsAValue) {
   for (const auto& [expression, value] :
        std::initializer_list<std::pair<const char*, double>>{{"1::smallint", 1},

@@ -100,6 +100,7 @@ std::vector<LoaderSettings> read_loaders(const tsn::Config& config, const std::s
   LoaderSettings defaults = read(config, {.name = instance, .every = tick, .max_rows = 10'000}, "the source");
   std::vector<LoaderSettings> out;
   if (entries.count() == 0) {
+    if (defaults.query.empty() && defaults.signal.empty()) return out;  // it answers rules only
     if (defaults.query.empty())
       refuse("query", "write query and signal, or [[source." + instance + ".loader]] entries");
     out.push_back(std::move(defaults));

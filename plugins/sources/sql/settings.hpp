@@ -19,8 +19,8 @@ struct LoaderSettings {
   std::size_t max_rows = 0;
 };
 
-/// The loaders of a section: its own `query`, or the entries of `loader`. Throws tsn::Failure (invalid) that names the
-/// loader, the key and the remedy.
+/// The loaders of a section: its own `query`, or the entries of `loader`; none where it has neither. Throws
+/// tsn::Failure (invalid) that names the loader, the key and the remedy.
 std::vector<LoaderSettings> read_loaders(const tsn::Config& config, const std::string& instance);
 
 /// "90s", "1h30m", "250ms"; throws for anything else. Durations inside of tables come as they stand in the file.

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <memory>
 
+#include "answer.hpp"
 #include "cursors.hpp"
 #include "loader.hpp"
 #include "rights.hpp"
@@ -53,6 +54,10 @@ class Sql {
        .doc = "TLS as libpq calls it; default prefer, with ca_file verify-full"},
       {.key = "ca_file", .doc = "PEM file of the root certificate; default of verify-…: the system's"},
   };
+  static constexpr tsn::Option query_options[] = {
+      {.key = "sql",
+       .flags = tsn::required,
+       .doc = "One SELECT; `value`, or else the first column of numbers, is judged, the others are labels"}};
   static constexpr tsn::Signal signals[] = {
       {.name = "sql.up", .unit = "1", .labels = "loader", .doc = "1: the loader's last run succeeded; 0: not"},
       {.name = "sql.duration", .unit = "s", .labels = "loader", .doc = "How long the run took"},
@@ -76,12 +81,27 @@ class Sql {
   void stop() { pool_.close(); }
 
   tsn::Status poll(tsn::Batch& out, tsn::Deadline deadline) {
+    if (loaders_.empty()) return reach(sql::Until(ctx_, earlier(deadline)));
     const auto due = loaders_due();
     run_all(due, sql::Until(ctx_, earlier(deadline)));
     hand_over(due, out);
     for (const auto& loader : loaders_)
       if (!loader->failing()) return tsn::ok;
     return loaders_.front()->failure();
+  }
+
+  /// In a read-only transaction of its own, with the server's own limit of time, beside the loaders.
+  tsn::Status query(const tsn::Query& question, tsn::QueryRows& out, tsn::Deadline deadline) {
+    const sql::Until until(ctx_, earlier(deadline));
+    try {
+      auto connection = pool_.take(until);
+      sql::AnswerTaker taker(question, out);
+      connection->select({std::string(question.table().str("sql")), false, {}, 0}, until, taker);
+      if (connection->usable()) pool_.give_back(std::move(connection));
+      return tsn::ok;
+    } catch (const tsn::Failure& failure) {
+      return {failure.status().value(), pool_.address().without_password(failure.status().text())};
+    }
   }
 
   /// Signs in, looks at the account's rights, and has each query run once.
@@ -124,6 +144,13 @@ class Sql {
   static std::chrono::nanoseconds earlier(tsn::Deadline deadline) {
     const auto left = std::min<std::chrono::nanoseconds>(deadline.remaining(), 1h);
     return left - std::min<std::chrono::nanoseconds>(left / 10, 1s);
+  }
+
+  /// Without loaders a poll says whether the database is there.
+  tsn::Status reach(const sql::Until& until) {
+    auto connection = pool_.take(until);
+    if (connection->usable()) pool_.give_back(std::move(connection));
+    return tsn::ok;
   }
 
   void run_all(const Due& due, const sql::Until& until) {

@@ -41,6 +41,7 @@ Json kinds(tsn_kind bits) {
 
 Json describe(const tsn_type& source) {
   const auto type = detail::read_struct(&source);
+  const auto source_table = type.source ? detail::read_struct(type.source) : tsn_source_vtable{};
   const auto detector = detail::read_struct(type.detector);
   const auto notifier = detail::read_struct(type.notifier);
   const auto routes = detail::read_struct(type.routes);
@@ -52,6 +53,8 @@ Json describe(const tsn_type& source) {
       {"needs", list(type.needs, type.need_count, type.need_stride, text)},
       {"options", list(type.options, type.option_count, type.option_stride, option)},
       {"rule_options", list(detector.rule_options, detector.rule_option_count, detector.rule_option_stride, option)},
+      {"query_options",
+       list(source_table.query_options, source_table.query_option_count, source_table.query_option_stride, option)},
       {"signals", list(type.signals, type.signal_count, type.signal_stride, signal)},
       {"routes", list(routes.routes, routes.route_count, routes.route_stride, route)},
       {"address_field", text(notifier.address_field)},

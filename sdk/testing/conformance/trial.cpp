@@ -134,11 +134,32 @@ void for_each_type(const Subject& subject, Findings& found, const EachType& each
   }
 }
 
+/// A question that makes no sense, to a source that answers some.
+std::string ask(testing::FakeInstance& instance, std::chrono::nanoseconds time) {
+  const auto source = detail::read_struct(instance.type().source);
+  auto question = Value::table();
+  for (std::uint32_t i = 0; i < source.query_option_count; ++i) {
+    const auto option = detail::read_element(source.query_options, source.query_option_stride, i);
+    if (option.type == TSN_STRING && option.choices.n == 0)
+      question.set(std::string(view(option.key)), Value("no sense"));
+  }
+  try {
+    std::vector<testing::QueryRow> rows;
+    auto said = instance.query(question, rows, time).text;
+    for (const auto& row : rows)
+      for (const auto& [name, value] : row.labels) said += name + value;
+    return said;
+  } catch (const std::invalid_argument&) {
+    return {};  // it wants keys that nobody can guess
+  }
+}
+
 std::string call_once(testing::FakeInstance& instance) {
   constexpr std::chrono::seconds time(1);
   const auto& type = instance.type();
   std::string said;
   if (type.source && type.source->pull) said += instance.pull(time).text;
+  if (type.source) said += ask(instance, time);
   if (type.notifier) {
     const auto answer = instance.deliver(testing::sample_message(), time);
     said += answer.text + answer.delivered.provider_id;
