@@ -1,14 +1,11 @@
 #include "app/source_trial.hpp"
 
-#include <fnmatch.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +14,7 @@
 #include <thread>
 
 #include "app/asked_child.hpp"
+#include "app/file_ends.hpp"
 #include "app/instance_factory.hpp"
 #include "app/looked_at.hpp"
 #include "base/text.hpp"
@@ -31,8 +29,6 @@ using nlohmann::json;
 
 constexpr base::Duration usual_call = std::chrono::seconds(30), load_and_end = std::chrono::seconds(15);
 constexpr std::size_t most_answer = 8u << 20, most_series = 1000, most_examples = 3, most_reasons = 20, most_notes = 20;
-constexpr std::size_t most_files = 50;
-constexpr std::uint64_t most_file_bytes = 8u << 20;
 
 /// A directory that is gone when the trial is over.
 class Scratch {
@@ -160,94 +156,6 @@ class TrialPort final : public OnlinePort {
   std::vector<std::string> notes_;
 };
 
-// --- the ends of files
-// ------------------------------------------------------------------------------------------------
-
-/// Files of a glob; `**` is any depth.
-std::vector<std::string> expanded(const std::string& pattern) {
-  const std::size_t deep = pattern.find("**");
-  if (deep == pattern.npos) return settings::files_of(pattern);
-  std::string whole = pattern;
-  for (std::size_t at; (at = whole.find("**")) != whole.npos;) whole.erase(at, 1);
-  std::vector<std::string> out;
-  std::error_code error;
-  const auto options = fs::directory_options::skip_permission_denied;
-  fs::recursive_directory_iterator at(pattern.substr(0, pattern.rfind('/', deep) + 1), options, error), end;
-  for (std::size_t seen = 0; !error && at != end && seen < 100'000; at.increment(error), ++seen) {
-    const std::string path = at->path();
-    if (::fnmatch(whole.c_str(), path.c_str(), 0) == 0) out.push_back(path);
-  }
-  return out;
-}
-
-bool left_out(const std::string& file, const std::vector<std::string>& patterns) {
-  const std::string name = fs::path(file).filename();
-  return std::ranges::any_of(patterns, [&](const std::string& pattern) {
-    return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0 || ::fnmatch(pattern.c_str(), file.c_str(), 0) == 0;
-  });
-}
-
-/// The last lines of `from`, written to `to`. False: it cannot be read.
-bool copy_end(const std::string& from, const std::string& to, std::size_t lines) {
-  std::ifstream in(from, std::ios::binary | std::ios::ate);
-  const auto size = static_cast<std::int64_t>(in.tellg());
-  if (!in || size < 0) return false;
-  const std::int64_t begin = std::max<std::int64_t>(0, size - static_cast<std::int64_t>(most_file_bytes));
-  in.seekg(begin);
-  std::string text(static_cast<std::size_t>(size - begin), '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  std::size_t at = text.ends_with('\n') ? text.size() - 1 : text.size();
-  std::size_t start = begin > 0 ? std::min(text.find('\n'), text.size() - 1) + 1 : 0;  // what was cut is no line
-  for (std::size_t n = 0; n < lines && at > 0; ++n)
-    at = text.rfind('\n', at - 1) == text.npos ? 0 : text.rfind('\n', at - 1);
-  if (at > 0) start = std::max(start, at + 1);
-  std::error_code error;
-  fs::create_directories(fs::path(to).parent_path(), error);
-  std::ofstream out(to, std::ios::binary);
-  out << std::string_view(text).substr(std::min(start, text.size()));
-  return static_cast<bool>(out.flush());
-}
-
-std::vector<std::string> texts_at(const base::Value& config, std::string_view key) {
-  std::vector<std::string> out;
-  const auto* list = config.find(key);
-  for (const auto& each : list && list->array() ? *list->array() : base::Value::Array())
-    if (each.string()) out.push_back(*each.string());
-  return out;
-}
-
-/// The files that the options name, replaced by their ends beneath `beneath`. What cannot be read is an error.
-std::vector<std::string> take_ends(base::Value& config, const std::string& beneath, std::size_t lines) {
-  std::vector<std::string> errors, files;
-  const auto exclude = texts_at(config, "exclude");
-  for (const std::string& pattern : texts_at(config, "paths")) {
-    const auto found = expanded(pattern);
-    if (found.empty()) errors.push_back("there is no file " + pattern);
-    const bool named = found.size() == 1 && found.front() == pattern;
-    for (const auto& file : found) {
-      std::error_code error;
-      if (fs::is_regular_file(file, error) && (named || !left_out(file, exclude))) files.push_back(file);
-    }
-  }
-  if (files.size() > most_files) {
-    errors.push_back("warning: of " + std::to_string(files.size()) + " files " + std::to_string(most_files) +
-                     " were read");
-    files.resize(most_files);
-  }
-  base::Value::Array paths;
-  for (const auto& file : files) {
-    const std::string copy = beneath + fs::absolute(file).string();
-    if (copy_end(file, copy, lines))
-      paths.emplace_back(copy);
-    else
-      errors.push_back("cannot read " + file + ": " + std::strerror(errno));
-  }
-  config.set("exclude", base::Value(base::Value::Array()));
-  config.set("paths", base::Value(std::move(paths)));
-  return errors;
-}
-
 /// Copies have the names of what they are copies of.
 void forget(json& value, const std::string& beneath) {
   if (value.is_string()) {
@@ -283,8 +191,8 @@ class Trial {
     where_to_send(*wanted, *config);
     const bool finite = (type_->source_features & TSN_SOURCE_REPLAYS) != 0 && config->find("paths");
     if (finite) {
-      for (auto& each : take_ends(*config, scratch_ + "/files", asked_.lines)) note(std::move(each));
-      if (texts_at(*config, "paths").empty()) return;
+      for (auto& each : read_ends_instead(*config, scratch_ + "/files", asked_.lines)) note(std::move(each));
+      if (texts_of(*config, "paths").empty()) return;
     }
     model::SeriesTable series;
     telemetry::Metrics metrics;
@@ -341,7 +249,7 @@ class Trial {
       pushed_ = true;
     }
     out_["routes"] = pushed_;
-    for (const auto& address : texts_at(config, "listen")) {
+    for (const auto& address : texts_of(config, "listen")) {
       out_["send_to"].push_back(address);
       pushed_ = listens_ = true;
     }
