@@ -72,7 +72,8 @@ TEST_F(FileEnds, TakeThePlaceOfWhatTheOptionsName) {
   base::Value config = options({"logs/*", "logs/**/*.log"}, {"*.[0-9]"});
   EXPECT_TRUE(read_ends_instead(config, path("copies"), 1).empty());
   std::vector<std::string> texts;
-  for (const auto& copy : texts_of(config, "paths")) texts.push_back(copy.substr(path("copies").size()) + "=" + read(copy));
+  for (const auto& copy : texts_of(config, "paths"))
+    texts.push_back(copy.substr(path("copies").size()) + "=" + read(copy));
   EXPECT_EQ(texts, (std::vector<std::string>{path("logs/a.log") + "=2\n", path("logs/deep/er/c.log") + "=4\n"}));
   EXPECT_TRUE(texts_of(config, "exclude").empty()) << "they are chosen already";
 }

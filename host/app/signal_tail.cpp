@@ -19,9 +19,9 @@ std::int64_t nanoseconds(SignalTail::Steady::time_point at) {
 }
 
 /// The selector's answer for each series, found once for each.
-class Wanting {
+class Selected {
  public:
-  Wanting(const model::Selector& selector, const model::SeriesTable& series) : selector_(selector), series_(series) {}
+  Selected(const model::Selector& selector, const model::SeriesTable& series) : selector_(selector), series_(series) {}
   bool operator()(model::SeriesId id) {
     const auto [it, fresh] = known_.try_emplace(id, false);
     if (fresh) {
@@ -145,13 +145,13 @@ base::Result<api::SignalTailPage> SignalTail::read(const api::SignalTailQuery& q
     awaited_.store(true, std::memory_order_release);
   }
   if (*page.lost > 0) lost_.add(static_cast<double>(*page.lost));
-  Wanting wanted(query.selector, series_);
+  Selected selected(query.selector, series_);
   for (const Kept& each : kept) {
     const bool known = each.batch->position != 0 && each.batch->position <= cursor.position;
     for (std::size_t row = cursor.row - each.first; row < each.batch->rows() && page.items.size() < query.limit;
          ++row) {
       ++cursor.row;
-      if (!known && wanted(each.batch->series[row])) page.items.push_back(shown(*each.batch, row));
+      if (!known && selected(each.batch->series[row])) page.items.push_back(shown(*each.batch, row));
     }
     if (page.items.size() >= query.limit) break;
   }
@@ -178,7 +178,7 @@ base::Result<api::SignalTailPage> SignalTail::begin(const api::SignalTailQuery& 
 base::Result<void> SignalTail::read_journal(const api::SignalTailQuery& query, std::uint64_t newest,
                                             api::SignalTailPage& page) {
   const std::int64_t since = query.since == base::no_time ? 0 : base::to_ns(query.since);
-  Wanting wanted(query.selector, series_);
+  Selected selected(query.selector, series_);
   for (std::uint64_t window = first_window; newest > 0; window *= 4) {
     const std::uint64_t first = newest > window ? newest - window + 1 : 1;
     std::deque<api::TailedSignal> found;
@@ -191,7 +191,7 @@ base::Result<void> SignalTail::read_journal(const api::SignalTailQuery& query, s
         older = base::to_ns(batch->arrived) < since;
       }
       for (std::size_t row = 0; row < batch->rows(); ++row) {
-        if (batch->ts[row] < since || !wanted(batch->series[row])) continue;
+        if (batch->ts[row] < since || !selected(batch->series[row])) continue;
         found.push_back(shown(*batch, row));
         if (found.size() > query.last) found.pop_front();
       }

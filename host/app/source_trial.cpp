@@ -167,6 +167,19 @@ void forget(json& value, const std::string& beneath) {
     for (auto& each : value) forget(each, beneath);
 }
 
+/// Where the agent's listener is reached.
+std::string url_of(const settings::Agent& agent) {
+  std::string url = agent.http.external_url;
+  if (url.empty()) url = std::string(agent.http.tls ? "https://" : "http://") + agent.http.listen;
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+json auth_word(const std::optional<settings::RouteAuth>& auth) {
+  constexpr std::array<const char*, 5> words = {"allow_from", "bearer", "basic", "hmac", "mtls"};
+  return auth ? json(words[static_cast<std::size_t>(auth->type)]) : json();
+}
+
 // --- in the child
 // -----------------------------------------------------------------------------------------------------
 
@@ -240,10 +253,7 @@ class Trial {
   }
 
   void where_to_send(const Wanted& wanted, const base::Value& config) {
-    const auto& http = setup_.agent.http;
-    std::string url = http.external_url;
-    if (url.empty()) url = std::string(http.tls ? "https://" : "http://") + http.listen;
-    while (url.ends_with('/')) url.pop_back();
+    const std::string url = url_of(setup_.agent);
     for (const auto& route : settings::routes_of(type_->routes, config)) {
       out_["send_to"].push_back(route.method + " " + url + route.path);
       pushed_ = true;
@@ -253,8 +263,7 @@ class Trial {
       out_["send_to"].push_back(address);
       pushed_ = listens_ = true;
     }
-    constexpr std::array<const char*, 5> words = {"allow_from", "bearer", "basic", "hmac", "mtls"};
-    out_["auth"] = wanted.auth ? json(words[static_cast<std::size_t>(wanted.auth->type)]) : json();
+    out_["auth"] = auth_word(wanted.auth);
   }
 
   void probe(plugin_host::Instance& instance, base::Duration call) {
@@ -299,6 +308,17 @@ class Trial {
   bool pushed_ = false, listens_ = false;
 };
 
+/// Alertmanager's API is the agent's own: there is no instance to make.
+json of_alertmanager(const LookedAt& setup) {
+  return {{"instance", "source.alertmanager"},
+          {"plugin", "alertmanager"},
+          {"ok", true},
+          {"errors", json::array()},
+          {"report", json::array()},
+          {"send_to", {"POST " + url_of(setup.agent) + "/api/v2/alerts"}},
+          {"auth", auth_word(setup.configuration.alertmanager_auth())}};
+}
+
 json unknown(const std::string& given, const std::vector<std::string>& names) {
   std::string text = "no source is named \"" + given + "\"", list;
   for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
@@ -322,8 +342,11 @@ json try_source(const SourceTrial& asked) {
       names.push_back(wanted.name);
       if (wanted.name == name && wanted.timeout > base::Duration::zero()) call = wanted.timeout;
     }
+    if (std::ranges::find(names, name) == names.end()) {
+      const bool own = name == "alertmanager" && setup.configuration.alertmanager();
+      return own ? of_alertmanager(setup) : unknown(name, names);
+    }
   }
-  if (std::ranges::find(names, name) == names.end()) return unknown(name, names);
   name = "source." + name;
   const Scratch scratch;
   json out{{"instance", name}};

@@ -77,6 +77,13 @@ class SourceTest(Case):
         self.assertEqual(found["auth"], "bearer")
         self.assertNotIn("secret-token", json.dumps(found))
 
+    def test_alertmanagers_api_says_where_to_send_too(self):
+        found = self.trial("[source.alertmanager]\n[route]\n", "alertmanager")
+        self.assertEqual((found["send_to"], found["auth"]), ([f"POST {self.last_agent.url}/api/v2/alerts"], None))
+        self.trial("", "http")
+        done = self.last_agent.cli("source", "test", "alertmanager", "--config", self.last_agent.config)
+        self.assertEqual(done.returncode, 2, "it is not configured")
+
     def test_with_wait_a_listener_takes_what_is_sent(self):
         port = free_port()
         a = self.agent(f'[source.statsd]\nlisten = ["udp://127.0.0.1:{port}"]\nevery = "200ms"\n')
