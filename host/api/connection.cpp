@@ -18,6 +18,7 @@ constexpr auto trim_after = std::chrono::seconds(5);
 constexpr auto linger_for = std::chrono::seconds(2);
 constexpr std::uint64_t slowest = 8 * 1024;      ///< bytes per second below which a peer counts as stuck
 constexpr std::size_t flush_above = 256 * 1024;  ///< pipelined answers gathered before they are written
+constexpr std::size_t large = 64 * 1024;         ///< a body above it is not read where its head alone is refused
 constexpr std::size_t growth = 256 * 1024;       ///< a body's buffer grows by what came, at least by this
 
 std::string remote_of(const asio::ip::tcp::socket& socket) {
@@ -184,7 +185,8 @@ bool Connection::note_progress() {
     if (buffer_.room() == 0) buffer_.reserve(held);
     return true;
   }
-  if (!std::exchange(judged_, true)) {
+  // Of a small one it is awaited, so that the connection can go on.
+  if (std::max<std::uint64_t>(reader_.expected(), held) > large && !std::exchange(judged_, true)) {
     reader_.view(buffer_.data(), request_);
     request_.path = inner_path(request_.path, site_.settings.route_prefix);
     if (const std::optional<Reply> refused = site_.dispatcher.refuse_early(request_, entrance_->door)) {

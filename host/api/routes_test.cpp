@@ -349,6 +349,21 @@ TEST_F(Routes, AFileThatIsNotThereIsNotFound) {
   get("/api/v1/incidents/1042/attachments/x", 404);
 }
 
+TEST_F(Routes, AlertmanagersApiAsksForWhatItsSectionSays) {
+  backend.guarded = true;
+  for (const char* path : {"/api/v2/status", "/api/v2/alerts", "/api/v2/alerts/groups", "/api/v2/receivers",
+                           "/api/v2/silences", "/api/v2/silence/0193-silence"}) {
+    const RawAnswer answer = ask("GET", path);
+    EXPECT_EQ(answer.status, 401u) << path;
+    EXPECT_EQ(answer.body, "who are you?");
+  }
+  EXPECT_EQ(ask("POST", "/api/v2/alerts", "[]").status, 401u);
+  EXPECT_EQ(ask("POST", "/api/v2/silences", "{}").status, 401u);
+  EXPECT_EQ(ask("DELETE", "/api/v2/silence/0193-silence").status, 401u);
+  EXPECT_EQ(ask("GET", "/-/healthy").status, 200u);
+  EXPECT_EQ(ask("GET", "/api/v1/rules").status, 200u);
+}
+
 TEST_F(Routes, WatchedSignalsHaveTheirValueOrTheirSummary) {
   const std::string all = get("/api/v1/signals/tail?last=2");
   EXPECT_EQ(all,

@@ -524,6 +524,19 @@ class FakeBackend : public Backend {
   bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) override {
     return on_plugin && on_plugin(request, std::move(done));
   }
+  /// With "authorization: right" nothing is refused.
+  std::optional<PluginResponse> plugin_refuses(const PluginRequest& request) override {
+    return request.path == "/guarded" ? refused(request) : std::nullopt;
+  }
+  std::optional<PluginResponse> alertmanager_refuses(const PluginRequest& request, bool /*whole*/) override {
+    return guarded ? refused(request) : std::nullopt;
+  }
+  static std::optional<PluginResponse> refused(const PluginRequest& request) {
+    for (const auto& [name, value] : request.headers)
+      if (name == "authorization" && value == "right") return std::nullopt;
+    return PluginResponse{401, {{"www-authenticate", "Bearer"}}, "who are you?"};
+  }
+  bool guarded = false;  ///< Alertmanager's API; set before the server starts
   std::vector<model::RouteDoc> plugin_routes() override {
     return {{"POST", "/api/v1/signals/bulk", "Bulk push"}, {"POST", "/callbacks/*", "Callbacks"}};
   }
