@@ -25,6 +25,7 @@
 #include "model/received_alert.hpp"
 #include "model/rotation.hpp"
 #include "model/rule.hpp"
+#include "model/signal.hpp"
 #include "model/silence.hpp"
 #include "model/ticket.hpp"
 
@@ -63,6 +64,29 @@ struct SeriesInfo {
   model::Labels labels;
   base::Time first{}, last{};
   std::uint64_t samples = 0;
+};
+/// What somebody who watches signals asks for.
+struct SignalTailQuery {
+  model::Selector selector;  ///< without a name: every signal
+  std::string after;         ///< SignalTailPage::next of the answer before; empty: from now on
+  std::size_t limit = 100;   ///< most signals of an answer with `after`
+  std::size_t last = 0;      ///< without `after`: the last ones, so many at most
+  base::Time since{};        ///< of those: not before; no_time: however old
+};
+struct TailedSignal {
+  base::Time at{};
+  std::string name;
+  model::Labels labels;
+  std::string instance;  ///< "source.auth"
+  double value = 0;      ///< NaN where it is a summary
+  std::optional<model::Summary> summary;
+  bool stale = false;
+  std::string text;
+};
+struct SignalTailPage {
+  std::vector<TailedSignal> items;  ///< oldest first
+  std::string next;
+  std::optional<std::uint64_t> lost = 0;  ///< signals of any name that came and went unseen; none: unknown how many
 };
 struct RuleInfo {
   model::SharedRule rule;
@@ -216,6 +240,8 @@ class Backend {
   virtual base::Time now() const = 0;
 
   virtual base::Result<std::vector<HistorySeries>> history(const HistoryQuery& query) = 0;
+  /// What came in lately.
+  virtual base::Result<SignalTailPage> tail_signals(const SignalTailQuery&) { return unserved(); }
   virtual base::Result<std::vector<SeriesInfo>> series(const std::string& pattern) = 0;
   virtual std::vector<RuleInfo> rules() = 0;
   virtual base::Result<Listed<model::Alert>> alerts(bool history, const std::string& rule, base::Time from,
@@ -368,6 +394,13 @@ class Backend {
   };
   /// False: no plugin serves it. `done` exactly once, on any thread; the request is valid until then.
   virtual bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) = 0;
+  /// The answer to a request to Alertmanager's API (/api/v2) that does not show what its section's `auth` asks for.
+  /// `whole`: its body is there; else what the head shows is judged alone. Called on an io thread: it must not wait.
+  virtual std::optional<PluginResponse> alertmanager_refuses(const PluginRequest&, bool /*whole*/) {
+    return std::nullopt;
+  }
+  /// The answer to a request that plugin_route() would refuse whatever its body is, which has not come yet. Likewise.
+  virtual std::optional<PluginResponse> plugin_refuses(const PluginRequest&) { return std::nullopt; }
   /// The routes plugin_route() serves now; a last segment "*" takes any rest. For OpenAPI, 404, 405 and metrics.
   virtual std::vector<model::RouteDoc> plugin_routes() { return {}; }
 

@@ -18,6 +18,7 @@ constexpr auto trim_after = std::chrono::seconds(5);
 constexpr auto linger_for = std::chrono::seconds(2);
 constexpr std::uint64_t slowest = 8 * 1024;      ///< bytes per second below which a peer counts as stuck
 constexpr std::size_t flush_above = 256 * 1024;  ///< pipelined answers gathered before they are written
+constexpr std::size_t large = 64 * 1024;         ///< a body above it is not read where its head alone is refused
 constexpr std::size_t growth = 256 * 1024;       ///< a body's buffer grows by what came, at least by this
 
 std::string remote_of(const asio::ip::tcp::socket& socket) {
@@ -156,7 +157,7 @@ void Connection::process() {
   while (phase_ == Phase::reading && !writing_ && buffer_.size() > 0) {
     RequestReader::State state = reader_.feed(buffer_.data(), buffer_.size());
     if (state == RequestReader::State::more) {
-      note_progress();
+      if (!note_progress()) return;
       break;
     }
     if (state == RequestReader::State::failed) {
@@ -172,20 +173,34 @@ void Connection::process() {
 }
 
 /// A request arrives in pieces: sets its deadline, makes room for the rest, and tells a client that waits to go on.
-void Connection::note_progress() {
+/// False: its head alone was refused.
+bool Connection::note_progress() {
   if (!started_) {
     started_ = true;
     request_began_ = std::chrono::steady_clock::now();
   }
   deadline_ = request_began_ + site_.settings.header_timeout;
   std::size_t held = buffer_.size();
-  if (!reader_.header_done()) return buffer_.room() == 0 ? buffer_.reserve(held) : void();
+  if (!reader_.header_done()) {
+    if (buffer_.room() == 0) buffer_.reserve(held);
+    return true;
+  }
+  // Of a small one it is awaited, so that the connection can go on.
+  if (std::max<std::uint64_t>(reader_.expected(), held) > large && !std::exchange(judged_, true)) {
+    reader_.view(buffer_.data(), request_);
+    request_.path = inner_path(request_.path, site_.settings.route_prefix);
+    if (const std::optional<Reply> refused = site_.dispatcher.refuse_early(request_, entrance_->door)) {
+      refuse(*refused);
+      return false;
+    }
+  }
   deadline_ += time_for(held);
   std::uint64_t expected = reader_.expected();
   std::size_t step = std::max(growth, held);
   std::size_t missing = expected > held ? expected - held : step;
   buffer_.reserve(std::min(missing, step));
   if (reader_.take_continue()) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+  return true;
 }
 
 std::chrono::steady_clock::duration Connection::time_for(std::uint64_t bytes) const {
@@ -226,7 +241,7 @@ void Connection::finish(Reply reply) {
   if (streams) more_ = std::move(reply.more);
   buffer_.consume(reader_.consumed());
   reader_.reset();
-  started_ = false;
+  started_ = judged_ = false;
   idle_since_ = now;
   if (!writing_) deadline_ = now + site_.settings.idle_timeout;
   phase_ = streams ? Phase::streaming : keep_ ? Phase::reading : Phase::closing;
@@ -278,10 +293,13 @@ void Connection::append_piece(std::string_view piece) {
 
 /// The request cannot be read on: answers and ends.
 void Connection::fail(const Problem& problem) {
+  refuse(to_reply(problem, request_.path));
+}
+
+void Connection::refuse(const Reply& reply) {
   called_ = std::chrono::steady_clock::now();
   keep_ = false;
   cut_short_ = true;
-  Reply reply = to_reply(problem, request_.path);
   lane_->count(request_, reply, {});
   append(reply, request_.method == "HEAD");
   phase_ = Phase::closing;

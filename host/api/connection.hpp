@@ -46,10 +46,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_read(const Error& ec, std::size_t size);
   bool take_plain_text(std::size_t size);
   void process();
-  void note_progress();
+  bool note_progress();
   void dispatch();
   void finish(Reply reply);
   void fail(const Problem& problem);
+  void refuse(const Reply& reply);
   void pull();
   void on_piece(base::Result<bool> more, std::string piece);
   void append_piece(std::string_view piece);
@@ -73,7 +74,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<char[]> wire_;  ///< TLS: what was read, before it is plain text
 
   Phase phase_ = Phase::reading;
-  bool reading_ = false, writing_ = false, started_ = false, keep_ = true, trimming_ = false,
+  bool reading_ = false, writing_ = false, started_ = false, judged_ = false, keep_ = true, trimming_ = false,
        cut_short_ = false;  ///< the last request was answered before it was read to its end
   ReadBuffer buffer_;
   RequestReader reader_;

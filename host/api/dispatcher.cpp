@@ -114,6 +114,13 @@ void Dispatcher::handle(const Request& request, const Door& door, const std::sha
     return responder->answer(
         to_reply(Problem(400, "the request target must be a path that begins with /"), request.path));
   }
+  if (match.route != nullptr && (match.route->flags & route_alertmanager) != 0) {
+    if (auto refused = backend_.alertmanager_refuses(request, true)) {
+      Reply reply = from_plugin(std::move(*refused));
+      reply.uri = match.route->pattern;
+      return responder->answer(std::move(reply));
+    }
+  }
   if (match.route != nullptr) return run(*match.route, std::move(match.path), request, responder);
   if (!match.allow.empty()) {
     bool asks = request.method == "OPTIONS";
@@ -121,6 +128,19 @@ void Dispatcher::handle(const Request& request, const Door& door, const std::sha
   }
   if (!door.health_only && pass_to_plugin(request, responder)) return;
   responder->answer(answer_unknown(request, door));
+}
+
+std::optional<Reply> Dispatcher::refuse_early(const Request& request, const Door& door) {
+  if (door.health_only) return std::nullopt;
+  const Match match = find_route(request.method, request.path, false);
+  const bool alertmanager = match.route != nullptr && (match.route->flags & route_alertmanager) != 0;
+  std::optional<Backend::PluginResponse> refused;
+  if (alertmanager) refused = backend_.alertmanager_refuses(request, false);
+  if (match.route == nullptr && match.allow.empty()) refused = backend_.plugin_refuses(request);
+  if (!refused) return std::nullopt;
+  Reply reply = from_plugin(std::move(*refused));
+  if (alertmanager) reply.uri = match.route->pattern;
+  return reply;
 }
 
 void Dispatcher::run(const Route& route, std::vector<std::string> path, const Request& request,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "api/access.hpp"
 #include "api/backend.hpp"
@@ -29,6 +30,9 @@ class Dispatcher {
 
   /// Called on an io thread; never blocks but in a plugin's route. The request stays valid until it is answered.
   void handle(const Request& request, const Door& door, const std::shared_ptr<Responder>& responder);
+  /// The answer to a request that may not be asked at all, whose head is there and whose body is not: so that nobody
+  /// makes the agent read what it will not take. Called on an io thread; never blocks.
+  std::optional<Reply> refuse_early(const Request& request, const Door& door);
   /// Runs on a worker; false where too much waits already. Any thread.
   bool later(std::function<void()> task) { return worker_.submit(std::move(task)); }
   /// What requests wait for may have come. Any thread; never blocks.

@@ -8,6 +8,7 @@ namespace tocsin::api::handlers {
 
 // handlers_signals.cpp
 Outcome query_signals(Backend& backend, const Call& call);
+Outcome tail_signals(Backend& backend, const Call& call);
 Outcome list_series(Backend& backend, const Call& call);
 Outcome list_rules(Backend& backend, const Call& call);
 Outcome show_rule(Backend& backend, const Call& call);

@@ -10,8 +10,6 @@
 namespace tocsin::api::handlers {
 namespace {
 
-constexpr base::Duration longest_wait = std::chrono::seconds(60);
-
 constexpr std::size_t export_page = 500;  ///< incidents in memory at a time
 
 template <class T, std::size_t N>
@@ -104,15 +102,6 @@ Checked<bool> wants_csv(const Query& query) {
   return which == 1;
 }
 
-/// The `wait` parameter; zero where it is missing.
-Checked<base::Duration> wait_of(const Query& query) {
-  const std::string* given = query.find("wait");
-  if (!given) return base::Duration::zero();
-  const auto wait = base::parse_duration(*given);
-  if (wait && *wait >= base::Duration::zero() && *wait <= longest_wait) return *wait;
-  return std::unexpected(bad_parameter("wait", *given, "a duration from 0s to 60s"));
-}
-
 }  // namespace
 
 Outcome list_incidents(Backend& backend, const Call& call) {
@@ -143,7 +132,7 @@ Outcome list_incident_changes(Backend& backend, const Call& call) {
     }
     after = id;
   }
-  CHECKED(base::Duration wait, wait_of(call.query));
+  CHECKED(base::Duration wait, call.query.wait());
   TRY(auto found, backend.incident_events(after, page.limit));
   const bool nothing = found.first.empty();
   Listed<model::IncidentEvent> listed{std::move(found.first), std::to_string(found.second)};

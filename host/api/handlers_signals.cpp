@@ -64,6 +64,21 @@ void write_series(JsonWriter& json, const HistorySeries& series, const HistoryQu
   json.close_array().close_object();
 }
 
+void write_tailed(JsonWriter& json, const TailedSignal& signal) {
+  json.open_object().field("at", signal.at).field("name", signal.name);
+  write(json.key("labels"), signal.labels);
+  json.field("source", signal.instance);
+  if (signal.summary) {
+    const model::Summary& s = *signal.summary;
+    json.field("count", s.count).field("min", s.min).field("max", s.max).field("avg", s.avg).field("sum", s.sum);
+  } else {
+    json.field("value", signal.value);
+  }
+  if (signal.stale) json.field("stale", true);
+  if (!signal.text.empty()) json.field("text", signal.text);
+  json.close_object();
+}
+
 Outcome alert_list(Backend& backend, const Call& call, bool history) {
   CHECKED(Page page, call.query.page());
   base::Time now = backend.now();
@@ -103,6 +118,35 @@ Outcome query_signals(Backend& backend, const Call& call) {
   for (const HistorySeries& one : series) write_series(json, one, query);
   json.close_array().close_object();
   return json_reply(std::move(body));
+}
+
+Outcome tail_signals(Backend& backend, const Call& call) {
+  SignalTailQuery wanted;
+  if (const std::string* given = call.query.find("selector")) {
+    auto selector = model::Selector::parse(*given);
+    if (!selector) return std::unexpected(bad_parameter("selector", *given, selector.error().message()));
+    wanted.selector = std::move(*selector);
+  }
+  CHECKED(Page asked, call.query.page());
+  wanted.after = asked.after;
+  wanted.limit = asked.limit;
+  CHECKED(wanted.since, call.query.time("since", backend.now()));
+  CHECKED(wanted.last, call.query.count("last", wanted.since == base::no_time ? 0 : 1000, 1000));
+  CHECKED(base::Duration wait, call.query.wait());
+  TRY(SignalTailPage page, backend.tail_signals(wanted));
+  std::string body;
+  JsonWriter json(body);
+  json.open_object().key("items").open_array();
+  for (const TailedSignal& signal : page.items) write_tailed(json, signal);
+  json.close_array().field("next", page.next).key("lost");
+  if (page.lost)
+    json.integer(*page.lost);
+  else
+    json.null();
+  json.close_object();
+  Reply reply = json_reply(std::move(body));
+  if (page.items.empty() && page.lost == 0 && !wanted.after.empty()) reply.wait = wait;
+  return reply;
 }
 
 Outcome list_series(Backend& backend, const Call& call) {

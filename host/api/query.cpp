@@ -133,6 +133,15 @@ Checked<base::Time> Query::time(std::string_view name, base::Time now) const {
   return *parsed;
 }
 
+Checked<base::Duration> Query::wait() const {
+  constexpr base::Duration longest = std::chrono::seconds(60);
+  const std::string* given = find("wait");
+  if (!given) return base::Duration::zero();
+  const auto wait = base::parse_duration(*given);
+  if (wait && *wait >= base::Duration::zero() && *wait <= longest) return *wait;
+  return std::unexpected(bad_parameter("wait", *given, "a duration from 0s to 60s"));
+}
+
 Checked<Body> Body::parse(const Request& request, std::initializer_list<std::string_view> keys) {
   Body body;
   std::string_view type = request.header("content-type");

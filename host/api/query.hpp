@@ -36,6 +36,8 @@ class Query {
   Checked<std::size_t> count(std::string_view name, std::size_t fallback, std::size_t most) const;
   /// RFC 3339, a Unix number, "now", "-1h"; no_time where it is missing.
   Checked<base::Time> time(std::string_view name, base::Time now) const;
+  /// `wait`: how long the answer may wait for something new, at most a minute; zero where it is missing.
+  Checked<base::Duration> wait() const;
 
  private:
   std::vector<std::pair<std::string, std::string>> items_;

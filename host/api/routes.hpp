@@ -32,7 +32,8 @@ enum RouteFlag : std::uint32_t {
   route_repeatable = 16u,  ///< asked twice it does no more than asked once; every GET is so without saying it
   /// The path itself is the right to ask it: no login is needed, and a page from anywhere may lead here.
   route_open = 32u,
-  route_page = 64u,  ///< its answers are pages for people, refusals too
+  route_page = 64u,           ///< its answers are pages for people, refusals too
+  route_alertmanager = 128u,  ///< asked for what [source.alertmanager] auth says
 };
 
 struct Route;

@@ -35,6 +35,7 @@ const std::vector<Sample> samples{
     {"POST", "/api/v1/reload", "/api/v1/reload", ""},
     {"GET", "/api/v1/plugins", "/api/v1/plugins", ""},
     {"GET", "/api/v1/signals/query", "/api/v1/signals/query?name=etl.run", ""},
+    {"GET", "/api/v1/signals/tail", "/api/v1/signals/tail?selector=etl.*&last=2", ""},
     {"GET", "/api/v1/series", "/api/v1/series", ""},
     {"GET", "/api/v1/rules", "/api/v1/rules", ""},
     {"GET", "/api/v1/rules/{name}", "/api/v1/rules/disk_filling", ""},
@@ -346,6 +347,34 @@ TEST_F(Routes, RefusesFilesThatAreTooLargeOrNotWhatTheySay) {
 TEST_F(Routes, AFileThatIsNotThereIsNotFound) {
   get("/api/v1/incidents/1042/attachments/5", 404);
   get("/api/v1/incidents/1042/attachments/x", 404);
+}
+
+TEST_F(Routes, AlertmanagersApiAsksForWhatItsSectionSays) {
+  backend.guarded = true;
+  for (const char* path : {"/api/v2/status", "/api/v2/alerts", "/api/v2/alerts/groups", "/api/v2/receivers",
+                           "/api/v2/silences", "/api/v2/silence/0193-silence"}) {
+    const RawAnswer answer = ask("GET", path);
+    EXPECT_EQ(answer.status, 401u) << path;
+    EXPECT_EQ(answer.body, "who are you?");
+  }
+  EXPECT_EQ(ask("POST", "/api/v2/alerts", "[]").status, 401u);
+  EXPECT_EQ(ask("POST", "/api/v2/silences", "{}").status, 401u);
+  EXPECT_EQ(ask("DELETE", "/api/v2/silence/0193-silence").status, 401u);
+  EXPECT_EQ(ask("GET", "/-/healthy").status, 200u);
+  EXPECT_EQ(ask("GET", "/api/v1/rules").status, 200u);
+}
+
+TEST_F(Routes, WatchedSignalsHaveTheirValueOrTheirSummary) {
+  const std::string all = get("/api/v1/signals/tail?last=2");
+  EXPECT_EQ(all,
+            R"({"items":[{"at":"2026-11-20T10:00:00Z","name":"etl.run","labels":{},"source":"source.http","value":3,)"
+            R"("text":"a \"line\""},{"at":"2026-11-20T10:00:00Z","name":"etl.duration","labels":{},)"
+            R"("source":"source.http","count":2,"min":1,"max":3,"avg":2,"sum":4,"text":"a \"line\""}],)"
+            R"("next":"7","lost":0})");
+  EXPECT_EQ(json(get("/api/v1/signals/tail?selector=etl.duration")).find("items")->array()->size(), 1u);
+  EXPECT_TRUE(json(get("/api/v1/signals/tail?after=6")).find("lost")->is_null()) << "nobody knows how many";
+  for (const char* wrong : {"selector=a%7B", "after=x", "wait=2h", "last=1001", "last=-1", "limit=0", "since=then"})
+    get(std::string("/api/v1/signals/tail?") + wrong, 400);
 }
 
 TEST_F(Routes, ChangesGoOnFromACursor) {

@@ -337,6 +337,42 @@ TEST_F(Listener, Answers413BeforeABodyThatIsTooLargeIsSent) {
   EXPECT_TRUE(client.closed_by_peer());
 }
 
+TEST_F(Listener, RefusesALargeBodyThatItsHeadHasNoRightToBeforeItIsSent) {
+  echo_at_once();
+  start();
+  const std::string head =
+      "POST /guarded HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\nExpect: 100-continue\r\n";
+  RawClient without(port());
+  without.send(head + "\r\n");
+  RawAnswer answer = without.receive();
+  EXPECT_EQ(answer.status, 401u);
+  EXPECT_EQ(answer.headers["www-authenticate"], "Bearer");
+  EXPECT_TRUE(without.closed_by_peer());
+  RawClient with(port());
+  with.send(head + "Authorization: right\r\n\r\n");
+  EXPECT_EQ(with.receive().status, 100u);
+  with.send(std::string(100'000, 'b'));
+  EXPECT_EQ(with.receive().body.size(), 100'000u);
+}
+
+TEST_F(Listener, ReadsASmallBodyBeforeItRefusesSoThatTheConnectionGoesOn) {
+  echo_at_once();
+  start();
+  RawClient client(port());
+  client.send("POST /guarded HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n");
+  client.send("hello");
+  EXPECT_EQ(client.receive().body, "hello") << "whoever serves it refuses";
+}
+
+TEST_F(Listener, RefusesALargeBodyInPiecesOnceThereIsTooMuchOfIt) {
+  echo_at_once();
+  start();
+  RawClient client(port());
+  client.send("POST /guarded HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+  client.send("20000\r\n" + std::string(0x1ffff, 'b'));
+  EXPECT_EQ(client.receive().status, 401u);
+}
+
 TEST_F(Listener, LetsAClientThatStillSendsReadThe413) {
   ServerSettings settings;
   settings.max_body = 1000;

@@ -126,6 +126,7 @@ struct Agent::Impl {
   std::unique_ptr<storage::Store> store;
   std::unique_ptr<storage::Journal> journal;
   storage::Restored restored;
+  std::unique_ptr<SignalTail> tail;
   std::unique_ptr<AgentPort> port;
   std::unique_ptr<plugin_host::Directory> directory;
   std::vector<plugin_host::Found> found;
@@ -140,6 +141,7 @@ struct Agent::Impl {
   std::unique_ptr<QueryLoop> queries;
   std::unique_ptr<StatisticsCapture> statistics;
   std::unique_ptr<Watchdog> watchdog;
+  RouteGuard alertmanager_guard{"source.alertmanager"};
   std::unique_ptr<Fellows> fellows;
   std::unique_ptr<DecidingLease> lease;
   std::unique_ptr<TrackerDesk> trackers;
@@ -277,6 +279,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   exchanges = std::make_unique<ExchangeLog>(*store, metrics, [this](base::Duration delay, runtime::Task task) {
     reactor->after(delay, [this, task = std::move(task)] { pool->post(task); });
   });
+  tail = std::make_unique<SignalTail>(series, *journal, metrics);
   // The back end listens for ended deliveries, so it must be there before the first one can end.
   Backend::Parts back;
   back.clock = &clock;
@@ -289,10 +292,12 @@ base::Result<void> Agent::Impl::make_pipeline() {
   back.row_rules = row_rules.get();
   back.queries = queries.get();
   back.trackers = trackers.get();
+  back.tail = tail.get();
   back.rules = [this] { return configuration.rules(); };
   back.routing = [this] { return configuration.routing(); };
   back.reload = [this] { return reload(); };
   back.not_ready = [this] { return not_ready(); };
+  back.alertmanager_guard = &alertmanager_guard;
   back.alertmanager = [this] { return configuration.alertmanager(); };
   back.name = agent.name;
   back.address = agent.http.listen;
@@ -303,6 +308,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   TRY(auto problems, pipeline->start(all_rules(), std::move(restored)));
   for (auto& problem : queries->set(configuration.rules())) problems.push_back(std::move(problem));
   for (const auto& problem : problems) telemetry::log_error("rules", problem.rule + ": " + problem.error.message());
+  port->set_tail(tail.get());
   port->set_pipeline(pipeline.get());
   feedback = std::make_unique<Feedback>(Feedback::Parts{
       pipeline.get(), &clock, [this] { return configuration.routing(); }, [this] { return lease->decider(); }});
@@ -473,6 +479,7 @@ base::Result<void> Agent::Impl::begin_duties() {
 }
 
 std::vector<std::string> Agent::Impl::reconcile() {
+  alertmanager_guard.set(configuration.alertmanager_auth());
   return fleet->reconcile(configuration.wanted(), found);
 }
 

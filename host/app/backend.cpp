@@ -58,6 +58,7 @@ Backend::Backend(Parts parts)
 Backend::~Backend() = default;
 
 void Backend::on_incident_events(std::function<void()> listener) {
+  parts_.tail->on_signals(listener);
   std::lock_guard lock(listening_->mutex);
   listening_->listener = std::move(listener);
 }
@@ -277,13 +278,37 @@ std::map<std::string, std::string> Backend::version() {
       {"name", parts_.name}, {"version", tocsin_version}, {"abi", "1"}, {"store", parts_.pipeline->store().describe()}};
 }
 
+namespace {
+
+plugin_host::Instance::Request instance_request(const api::Backend::PluginRequest& request) {
+  return {request.method, request.path, request.query,      request.remote, request.user, request.headers,
+          request.body,   64,           request.certificate};
+}
+
+std::optional<api::Backend::PluginResponse> plugin_response(std::optional<plugin_host::Instance::Response> response) {
+  if (!response) return std::nullopt;
+  return api::Backend::PluginResponse{response->status, std::move(response->headers), std::move(response->body)};
+}
+
+}  // namespace
+
 bool Backend::plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) {
-  plugin_host::Instance::Request inner{request.method, request.path, request.query,
-                                       request.remote, request.user, request.headers,
-                                       request.body,   64,           request.certificate};
-  return parts_.fleet->handle(inner, [done = std::move(done)](plugin_host::Instance::Response response) {
-    done({response.status, std::move(response.headers), std::move(response.body)});
-  });
+  return parts_.fleet->handle(instance_request(request),
+                              [done = std::move(done)](plugin_host::Instance::Response response) {
+                                done({response.status, std::move(response.headers), std::move(response.body)});
+                              });
+}
+
+std::optional<api::Backend::PluginResponse> Backend::alertmanager_refuses(const PluginRequest& request, bool whole) {
+  if (parts_.alertmanager_guard == nullptr) return std::nullopt;
+  const auto asked = instance_request(request);
+  if (!whole) return plugin_response(parts_.alertmanager_guard->refuse_head(asked));
+  auto admitted = parts_.alertmanager_guard->admit(asked);
+  return admitted ? std::nullopt : plugin_response(std::move(admitted.error()));
+}
+
+std::optional<api::Backend::PluginResponse> Backend::plugin_refuses(const PluginRequest& request) {
+  return plugin_response(parts_.fleet->refuse_head(instance_request(request)));
 }
 
 }  // namespace tocsin::app

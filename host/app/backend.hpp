@@ -16,7 +16,9 @@
 #include "app/fleet.hpp"
 #include "app/heartbeat_watch.hpp"
 #include "app/query_loop.hpp"
+#include "app/route_guard.hpp"
 #include "app/row_rule_loop.hpp"
+#include "app/signal_tail.hpp"
 #include "app/tracker_desk.hpp"
 #include "pipeline/pipeline.hpp"
 #include "settings/load.hpp"
@@ -37,12 +39,14 @@ class Backend final : public api::Backend {
     RowRuleLoop* row_rules = nullptr;
     QueryLoop* queries = nullptr;
     TrackerDesk* trackers = nullptr;
+    SignalTail* tail = nullptr;
     std::function<std::vector<model::SharedRule>()> rules;
     std::function<model::Routing()> routing;
     std::function<base::Result<std::vector<std::string>>()> reload;
     std::function<std::string()> not_ready;  ///< of the agent as a whole; empty: ready
     /// Alertmanager's API as it is configured now; none: it is not served.
     std::function<std::optional<settings::AlertmanagerSource>()> alertmanager;
+    RouteGuard* alertmanager_guard = nullptr;
     /// The configuration as Alertmanager's clients read it; null or empty: YAML made from the routing.
     std::function<std::string()> shown;
     std::string name;
@@ -57,6 +61,9 @@ class Backend final : public api::Backend {
   base::Time now() const override { return parts_.clock->now(); }
   base::Result<std::vector<api::HistorySeries>> history(const api::HistoryQuery& query) override;
   base::Result<std::vector<api::SeriesInfo>> series(const std::string& pattern) override;
+  base::Result<api::SignalTailPage> tail_signals(const api::SignalTailQuery& query) override {
+    return parts_.tail->read(query);
+  }
   std::vector<api::RuleInfo> rules() override;
   base::Result<api::Listed<model::Alert>> alerts(bool history, const std::string& rule, base::Time from, base::Time to,
                                                  const api::Page& page) override;
@@ -146,6 +153,8 @@ class Backend final : public api::Backend {
   std::map<std::string, std::string> version() override;
   std::vector<model::RouteDoc> plugin_routes() override { return parts_.fleet->routes(); }
   bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) override;
+  std::optional<PluginResponse> alertmanager_refuses(const PluginRequest& request, bool whole) override;
+  std::optional<PluginResponse> plugin_refuses(const PluginRequest& request) override;
 
  private:
   base::Result<std::string> correlation_of(const std::string& id);

@@ -195,6 +195,27 @@ std::optional<settings::AlertmanagerSource> Configuration::alertmanager() const 
   return loaded_.alertmanager;
 }
 
+std::optional<settings::RouteAuth> Configuration::alertmanager_auth() const {
+  std::lock_guard lock(mutex_);
+  for (const auto& instance : loaded_.instances) {
+    const bool serves = instance.enabled && instance.kind == "source" && instance.plugin == "alertmanager";
+    if (serves && loaded_.alertmanager) return auth_now(instance);
+  }
+  return std::nullopt;
+}
+
+/// Read again, because a file that holds a secret may have changed. Where it cannot be read now, what was read last
+/// stands; where it never could, nobody gets in.
+std::optional<settings::RouteAuth> Configuration::auth_now(const settings::Instance& instance) const {
+  if (instance.auth.is_null()) return std::nullopt;
+  config::Diagnostics diagnostics;
+  if (auto now = settings::auth_of(instance, loaded_.agent, environment_, diagnostics)) return now;
+  if (instance.route_auth) return instance.route_auth;
+  settings::RouteAuth nobody;
+  nobody.type = settings::RouteAuth::Type::bearer;
+  return nobody;
+}
+
 std::string Configuration::shown() const {
   std::lock_guard lock(mutex_);
   return loaded_.shown;
@@ -255,6 +276,7 @@ std::vector<Wanted> Configuration::wanted() const {
     wanted.labels.add_missing(loaded_.agent.labels);
     wanted.max_series = loaded_.agent.max_series;
     wanted.isolation = settings::isolation_of(instance, loaded_.instances);
+    wanted.auth = auth_now(instance);
     all.push_back(std::move(wanted));
   }
   return all;

@@ -44,6 +44,8 @@ class Configuration {
   std::vector<model::SharedRule> rules() const;
   model::Routing routing() const;
   std::optional<settings::AlertmanagerSource> alertmanager() const;
+  /// What requests to Alertmanager's API must show; nothing: nothing.
+  std::optional<settings::RouteAuth> alertmanager_auth() const;
   std::vector<model::Heartbeat> heartbeats() const;
   std::optional<settings::Watchdog> watchdog() const;
   settings::Statistics statistics() const;
@@ -65,6 +67,7 @@ class Configuration {
     std::vector<base::Value> tables;
   };
   std::string signature() const;
+  std::optional<settings::RouteAuth> auth_now(const settings::Instance& instance) const;
 
   const std::string main_file_;
   const settings::ReadTree read_tree_;

@@ -108,8 +108,9 @@ std::vector<std::string> Fleet::reconcile(const std::vector<Wanted>& wanted,
 Fleet::Member& Fleet::member_for(const Wanted& wanted) {
   std::lock_guard lock(mutex_);
   auto& slot = members_[wanted.full()];
-  if (!slot) slot = std::make_unique<Member>();
+  if (!slot) slot = std::make_unique<Member>(wanted.full());
   slot->wanted = wanted;
+  slot->guard->set(wanted.auth);
   slot->error.clear();
   return *slot;
 }
@@ -126,28 +127,39 @@ void Fleet::publish_routes() {
     if (!member->instance) continue;
     for (const auto& route : member->routes) {
       const bool prefix = route.path.ends_with("/*");
-      routes.push_back(
-          {route.method, prefix ? route.path.substr(0, route.path.size() - 1) : route.path, prefix, member->seat});
+      const std::string path = prefix ? route.path.substr(0, route.path.size() - 1) : route.path;
+      routes.push_back({route.method, path, prefix, member->seat, member->guard});
     }
   }
   std::unique_lock lock(routes_mutex_);
   routes_.swap(routes);
 }
 
+std::pair<std::shared_ptr<Seat>, std::shared_ptr<RouteGuard>> Fleet::find_route(
+    const plugin_host::Instance::Request& request) const {
+  std::shared_lock lock(routes_mutex_);
+  for (const auto& route : routes_) {
+    if (route.method != request.method) continue;
+    if (route.prefix ? request.path.starts_with(route.path) : request.path == route.path)
+      return {route.seat, route.guard};
+  }
+  return {};
+}
+
+std::optional<plugin_host::Instance::Response> Fleet::refuse_head(const plugin_host::Instance::Request& request) {
+  const auto [seat, guard] = find_route(request);
+  return guard ? guard->refuse_head(request) : std::nullopt;
+}
+
 bool Fleet::handle(const plugin_host::Instance::Request& request,
                    std::function<void(plugin_host::Instance::Response)> done) {
-  std::shared_ptr<Seat> seat;
-  {
-    std::shared_lock lock(routes_mutex_);
-    for (const auto& route : routes_) {
-      if (route.method != request.method) continue;
-      if (route.prefix ? request.path.starts_with(route.path) : request.path == route.path) {
-        seat = route.seat;
-        break;
-      }
-    }
-  }
+  const auto [seat, guard] = find_route(request);
   if (!seat) return false;
+  auto admitted = guard->admit(request);
+  if (!admitted) {
+    done(std::move(admitted.error()));
+    return true;
+  }
   auto guest = seat->enter(exchange_patience);
   if (!guest) {
     done(plugin_host::problem(TSN_RETRY, "the plugin that serves this path is being exchanged or stopped"));
@@ -155,11 +167,15 @@ bool Fleet::handle(const plugin_host::Instance::Request& request,
   }
   // The guest leaves when it has its answer, which may be before the call has returned: the instance stays for that.
   const auto target = guest->instance();
-  target->handle(request, parts_.clock->now() + default_timeout,
-                 [guest = std::move(guest), done = std::move(done)](plugin_host::Instance::Response response) mutable {
-                   guest.reset();
-                   done(std::move(response));
-                 });
+  const auto user = std::make_shared<const std::string>(std::move(*admitted));
+  plugin_host::Instance::Request known = request;
+  known.user = *user;
+  target->handle(
+      known, parts_.clock->now() + default_timeout,
+      [user, guest = std::move(guest), done = std::move(done)](plugin_host::Instance::Response response) mutable {
+        guest.reset();
+        done(std::move(response));
+      });
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@
 
 namespace tocsin::app {
 
+class RouteGuard;
 class Seat;
 
 /// One instance as configured. `options` is validated and resolved by Fleet's Prepare when the type is known.
@@ -39,6 +41,7 @@ struct Wanted {
   model::Labels labels;  ///< the agent's and the instance's
   std::uint32_t max_series = 100'000;
   settings::Isolation isolation;
+  std::optional<settings::RouteAuth> auth;  ///< what requests to its routes must show
   base::Value options;
   std::string full() const { return kind + "." + name; }
 };
@@ -71,8 +74,11 @@ class Fleet {
   void stop_sources();
   void stop();
 
-  /// Hands a request to the instance that serves its path; false: none does. Any thread.
+  /// Hands a request to the instance that serves its path, or refuses it where it does not show what the instance's
+  /// `auth` asks for; false: none serves it. Any thread.
   bool handle(const plugin_host::Instance::Request& request, std::function<void(plugin_host::Instance::Response)> done);
+  /// The answer to a request that handle() would refuse whatever its body is. Any thread.
+  std::optional<plugin_host::Instance::Response> refuse_head(const plugin_host::Instance::Request& request);
   std::vector<model::PluginStatus> status() const;
   std::vector<model::RouteDoc> routes() const;  ///< of running instances
   std::shared_ptr<plugin_host::Instance> instance(const std::string& full) const;
@@ -98,6 +104,8 @@ class Fleet {
   void open_channel(const Member& member);
   void end(Member& member);
   void publish_routes();
+  std::pair<std::shared_ptr<Seat>, std::shared_ptr<RouteGuard>> find_route(
+      const plugin_host::Instance::Request& request) const;
 
   Parts parts_;
   mutable std::mutex mutex_;
@@ -107,6 +115,7 @@ class Fleet {
     std::string method, path;
     bool prefix = false;
     std::shared_ptr<Seat> seat;
+    std::shared_ptr<RouteGuard> guard;
   };
   mutable std::shared_mutex routes_mutex_;
   std::vector<Route> routes_;

@@ -8,6 +8,7 @@
 #include "app/fleet.hpp"
 #include "app/ledger.hpp"
 #include "app/poller.hpp"
+#include "app/route_guard.hpp"
 #include "app/seat.hpp"
 #include "plugin_host/sequence.hpp"
 
@@ -16,10 +17,13 @@ namespace tocsin::app {
 constexpr base::Duration default_timeout = std::chrono::seconds(30);
 
 struct Fleet::Member {
+  explicit Member(const std::string& name) : guard(std::make_shared<RouteGuard>(name)) {}
+
   Wanted wanted;
   std::shared_ptr<plugin_host::Instance> instance;
   std::shared_ptr<Poller> poller;
   const std::shared_ptr<Seat> seat = std::make_shared<Seat>();
+  const std::shared_ptr<RouteGuard> guard;
   const std::shared_ptr<Ledger> ledger = std::make_shared<Ledger>();
   std::shared_ptr<plugin_host::Sequence> sequence;  ///< of its rows; the same for every instance of the name
   std::uint64_t identity = 0;

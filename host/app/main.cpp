@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
   add_drill_commands(app, console);
   add_jira_commands(app, console);
   add_reader_commands(app, console);
+  add_source_commands(app, console);
   add_explain_commands(app, console);
   add_plugin_commands(app, console);
   add_alertmanager_commands(app, console);

@@ -1,5 +1,6 @@
 #include "app/port.hpp"
 
+#include "app/signal_tail.hpp"
 #include "telemetry/log.hpp"
 
 namespace tocsin::app {
@@ -19,7 +20,9 @@ base::Result<plugin_host::Taken> AgentPort::take(std::shared_ptr<model::SignalBa
   auto* pipeline = pipeline_.load(std::memory_order_acquire);
   if (!pipeline) return base::fail(base::Fault::exhausted, "the agent is starting or stopping");
   const plugin_host::Taken taken{static_cast<std::uint32_t>(batch->rows()), batch->first_seq};
+  const model::SharedBatch accepted = batch;
   TRY_VOID(pipeline->take(std::move(batch)));
+  if (auto* tail = tail_.load(std::memory_order_acquire)) tail->offer(accepted);
   return taken;
 }
 

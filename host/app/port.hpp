@@ -16,6 +16,8 @@
 
 namespace tocsin::app {
 
+class SignalTail;
+
 /// The pipeline is set once it is there; before, and after it was taken away, submits are refused with RETRY.
 class AgentPort : public plugin_host::Port {
  public:
@@ -30,6 +32,8 @@ class AgentPort : public plugin_host::Port {
   };
   explicit AgentPort(Parts parts) : parts_(std::move(parts)) {}
   void set_pipeline(pipeline::Pipeline* pipeline) { pipeline_.store(pipeline, std::memory_order_release); }
+  /// Gets what was accepted; null: nobody does.
+  void set_tail(SignalTail* tail) { tail_.store(tail, std::memory_order_release); }
   /// As the pipeline: before, and after it was taken away, receipts and answers are refused with RETRY.
   void set_feedback(Feedback* feedback) { feedback_.store(feedback, std::memory_order_release); }
   /// Likewise.
@@ -59,6 +63,7 @@ class AgentPort : public plugin_host::Port {
  private:
   Parts parts_;
   std::atomic<pipeline::Pipeline*> pipeline_{nullptr};
+  std::atomic<SignalTail*> tail_{nullptr};
   std::atomic<Feedback*> feedback_{nullptr};
   std::atomic<ExchangeLog*> exchanges_{nullptr};
 };

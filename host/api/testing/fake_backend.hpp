@@ -205,6 +205,21 @@ class FakeBackend : public Backend {
     event.entry = {"0193-first", noon, "amal", "note", "", "", "looking"};
     return std::pair(std::vector{event}, event.id);
   }
+  Result<SignalTailPage> tail_signals(const SignalTailQuery& query) override {
+    if (query.after == "x") return fail(Fault::invalid, "after: x is no cursor");
+    SignalTailPage page{{}, "7", 0};
+    if (query.after == "6") page.lost = std::nullopt;
+    if (quiet && !query.after.empty()) {
+      ++asked_in_vain;
+      return page;
+    }
+    TailedSignal plain{noon, "etl.run", {}, "source.http", 3, std::nullopt, false, "a \"line\""}, summary = plain;
+    summary.name = "etl.duration";
+    summary.summary = model::Summary{2, 1, 3, 2, 4};
+    for (const auto& each : {plain, summary})
+      if (query.selector.matches(each.name, each.labels)) page.items.push_back(each);
+    return page;
+  }
   void on_incident_events(std::function<void()> listener) override {
     std::lock_guard lock(events_mutex);
     on_events = std::move(listener);
@@ -509,6 +524,19 @@ class FakeBackend : public Backend {
   bool plugin_route(const PluginRequest& request, std::function<void(PluginResponse)> done) override {
     return on_plugin && on_plugin(request, std::move(done));
   }
+  /// With "authorization: right" nothing is refused.
+  std::optional<PluginResponse> plugin_refuses(const PluginRequest& request) override {
+    return request.path == "/guarded" ? refused(request) : std::nullopt;
+  }
+  std::optional<PluginResponse> alertmanager_refuses(const PluginRequest& request, bool /*whole*/) override {
+    return guarded ? refused(request) : std::nullopt;
+  }
+  static std::optional<PluginResponse> refused(const PluginRequest& request) {
+    for (const auto& [name, value] : request.headers)
+      if (name == "authorization" && value == "right") return std::nullopt;
+    return PluginResponse{401, {{"www-authenticate", "Bearer"}}, "who are you?"};
+  }
+  bool guarded = false;  ///< Alertmanager's API; set before the server starts
   std::vector<model::RouteDoc> plugin_routes() override {
     return {{"POST", "/api/v1/signals/bulk", "Bulk push"}, {"POST", "/callbacks/*", "Callbacks"}};
   }

@@ -25,6 +25,8 @@ std::string pause_line(const nlohmann::json& pause);
 void add_jira_commands(CLI::App& app, Console& console);          ///< list, test, sync, link, unlink, log
 void add_incident_actions(CLI::App& incident, Console& console);  ///< below `incident`: what changes one
 void add_incident_watch(CLI::App& incident, Console& console);    ///< below `incident`: watch
+void add_signal_tail(CLI::App& signal, Console& console);         ///< below `signal`: tail
+void add_source_commands(CLI::App& app, Console& console);        ///< source: test
 void add_reader_commands(CLI::App& app,
                          Console& console);  ///< series, signal, rule, alert, notify, dead-letter, status
 void add_plugin_commands(CLI::App& app, Console& console);

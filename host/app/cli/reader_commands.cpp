@@ -273,10 +273,11 @@ void add_status(CLI::App& app, Console& console) {
 void add_reader_commands(CLI::App& app, Console& console) {
   add_status(app, console);
   add_series(app, console);
-  auto& signal = *app.add_subcommand("signal", "Signals: push and query");
+  auto& signal = *app.add_subcommand("signal", "Signals: push, query and tail");
   signal.require_subcommand(1);
   add_signal_push(signal, console);
   add_signal_query(signal, console);
+  add_signal_tail(signal, console);
   add_rules(app, console);
   auto& alert = *app.add_subcommand("alert", "Alerts: pending and firing, and their history");
   alert.require_subcommand(1);

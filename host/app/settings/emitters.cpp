@@ -52,6 +52,19 @@ std::vector<Configured> configured_signals(const Value& options) {
   return out;
 }
 
+/// The labels that a declared signal says it has; whether there may be further ones.
+bool take_declared(const model::SignalDoc& doc, std::vector<std::string>& labels) {
+  bool any = false;
+  for (std::string_view label : base::split(doc.labels, ',')) {
+    label = base::trim(label);
+    if (label.ends_with('*'))
+      any = true;
+    else if (!label.empty())
+      labels.emplace_back(label);
+  }
+  return any;
+}
+
 constexpr std::array<std::pair<std::string_view, model::Category>, 12> by_plugin = {{
     {"logtail", model::Category::log},
     {"syslog", model::Category::log},
@@ -91,11 +104,22 @@ void Emitters::add(const Instance& instance, const model::PluginType* type) {
   std::vector<std::string> own;
   for (const auto& [name, value] : instance.labels) own.push_back(name);
   const auto configured = configured_signals(instance.options);
+  // What a type declares as `*` are the signals that its options name.
+  const model::SignalDoc* star = nullptr;
+  if (type) {
+    const auto found = std::ranges::find(type->signals, "*", &model::SignalDoc::name);
+    if (found != type->signals.end()) star = &*found;
+  }
   for (const Configured& one : configured) {
     Signal signal{one.signal, instance.plugin, own, true};
     const std::string pattern = text_of(*one.table, "pattern");
     for (std::string& name : named_groups(pattern)) signal.labels.push_back(std::move(name));
+    const Value* fixed = one.table->find("labels");
+    if (fixed && fixed->table()) {
+      for (const Value::Member& member : *fixed->table()) signal.labels.push_back(member.key);
+    }
     signal.any_label = pattern.empty();  // labels of rows and fields are not known beforehand
+    if (star && take_declared(*star, signal.labels)) signal.any_label = true;
     signals_.push_back(std::move(signal));
   }
   if (!type) {
@@ -104,17 +128,12 @@ void Emitters::add(const Instance& instance, const model::PluginType* type) {
   }
   for (const model::SignalDoc& doc : type->signals) {
     if (doc.name == "*") {
-      anything_ = anything_ || configured.empty();
+      // Labels of any kind come with signals of any name: those that are sent, beside those that an option names.
+      anything_ = anything_ || configured.empty() || doc.labels == "*";
       continue;
     }
     Signal signal{doc.name, instance.plugin, own, false};
-    for (std::string_view label : base::split(doc.labels, ',')) {
-      label = base::trim(label);
-      if (label.ends_with('*'))
-        signal.any_label = true;
-      else if (!label.empty())
-        signal.labels.emplace_back(label);
-    }
+    signal.any_label = take_declared(doc, signal.labels);
     signals_.push_back(std::move(signal));
   }
 }

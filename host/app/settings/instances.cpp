@@ -59,8 +59,7 @@ void no_passwords(const Value& value, const std::string& path, const std::string
 
 class InstanceReader {
  public:
-  InstanceReader(const config::Environment& environment, Diagnostics& diagnostics)
-      : environment_(environment), diagnostics_(diagnostics) {}
+  explicit InstanceReader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
   Instance read(const char* kind, const Value::Member& member) {
     Instance out;
@@ -157,17 +156,11 @@ class InstanceReader {
              heading(out) + " isolation: \"" + text + "\" is none of \"process\", \"process:GROUP\", \"none\"");
   }
 
-  void auth(Instance& out, const Value& host) {
-    const Value* auth = host.find("auth");
-    if (!auth) return;
-    static const std::vector<Option> undeclared;
-    Value wrapped;
-    wrapped.set("auth", *auth);
-    if (out.enabled) wrapped = resolved(std::move(wrapped), undeclared, heading(out), environment_, diagnostics_);
-    out.auth = *wrapped.find("auth");
+  /// Read to its end by auth_of(), which knows the listener.
+  static void auth(Instance& out, const Value& host) {
+    if (const Value* auth = host.find("auth"); auth && auth->table()) out.auth = *auth;
   }
 
-  const config::Environment& environment_;
   Diagnostics& diagnostics_;
 };
 
@@ -190,17 +183,8 @@ std::span<const Option> instance_options() {
       {.key = "enabled", .type = boolean, .fallback = "true", .doc = "false: the section is kept and nothing runs."},
       {.key = "auth",
        .type = table,
-       .doc = "What requests to its routes must show: `bearer`, or `type`, `secret`, `token`, `username`, `password`, "
-              "`subject`, `allow_from`.",
-       .children =
-           {{.key = "type", .type = string, .choices = {"bearer", "basic", "hmac", "mtls"}, .doc = "How."},
-            {.key = "bearer", .type = string, .secret = true, .doc = "A token."},
-            {.key = "token", .type = string, .secret = true, .doc = "A token."},
-            {.key = "secret", .type = string, .secret = true, .doc = "The key of an HMAC."},
-            {.key = "username", .type = string, .doc = "Of basic."},
-            {.key = "password", .type = string, .secret = true, .doc = "Of basic."},
-            {.key = "subject", .type = string, .doc = "Of mtls: the certificate's; default: any `client_ca` signed."},
-            {.key = "allow_from", .type = array, .doc = "Networks.", .children = {{.key = "[]", .type = string}}}}},
+       .doc = "What requests to its routes must show; without it they show nothing.",
+       .children = std::vector<Option>(route_auth_options().begin(), route_auth_options().end())},
       {.key = "isolation",
        .type = string,
        .doc = "`process`: the plugin runs in a process of its own; `process:GROUP`: in one with others that name the "
@@ -254,6 +238,16 @@ Isolation isolation_of(const Instance& instance, const std::vector<Instance>& al
   return out;
 }
 
+std::optional<RouteAuth> auth_of(const Instance& instance, const Agent& agent, const config::Environment& environment,
+                                 Diagnostics& diagnostics) {
+  if (instance.auth.is_null()) return std::nullopt;
+  const Value* written = instance.section.find("auth");
+  const bool misspelt = written && written->table() && !written->table()->empty() && instance.auth.table()->empty();
+  if (misspelt) return std::nullopt;  // which was said, and is an error
+  const bool client_ca = agent.http.tls && !agent.http.tls->client_ca.empty();
+  return read_route_auth(instance.auth, heading(instance), client_ca, environment, diagnostics);
+}
+
 const model::PluginType* find_type(std::span<const KnownPlugin> known, std::string_view id, std::uint32_t kinds) {
   const model::PluginType *found = nullptr, *of_that_id = nullptr;  // a later directory wins
   for (const KnownPlugin& plugin : known) {
@@ -291,10 +285,9 @@ bool leads_back(const Instance& from, const std::vector<Instance>& all) {
 
 }  // namespace
 
-std::vector<Instance> read_instances(const Value& root, const config::Environment& environment,
-                                     Diagnostics& diagnostics) {
+std::vector<Instance> read_instances(const Value& root, Diagnostics& diagnostics) {
   std::vector<Instance> out;
-  InstanceReader reader(environment, diagnostics);
+  InstanceReader reader(diagnostics);
   for (const Kind& kind : kinds) {
     for (const Value::Member* member : named_tables(root, kind.name, diagnostics))
       out.push_back(reader.read(kind.name, *member));

@@ -16,6 +16,7 @@
 #include "model/plugin.hpp"
 #include "model/routing.hpp"
 #include "settings/agent.hpp"
+#include "settings/route_auth.hpp"
 
 namespace tocsin::settings {
 
@@ -50,7 +51,8 @@ struct Instance {
   base::Duration timeout{};  ///< 0: not given
   model::Labels labels;      ///< added to its signals, after the agent's
   bool enabled = true;
-  base::Value auth;  ///< for its routes, secrets resolved; null: none
+  base::Value auth;                     ///< what requests to its routes must show, as written; null: nothing
+  std::optional<RouteAuth> route_auth;  ///< `auth` as it was when the configuration was loaded
   Isolation isolation;
   std::string proxy_url;  ///< empty: the agent's
   std::optional<std::vector<std::string>> no_proxy;
@@ -73,12 +75,15 @@ const model::PluginType* find_type(std::span<const KnownPlugin> known, const Ins
 /// An instance's isolation: key by key its own, else that of the [plugin.X] section of its plugin, else the default.
 Isolation isolation_of(const Instance& instance, const std::vector<Instance>& all);
 
+/// What requests to its routes must show, with its secrets; nothing: nothing, or it is wrong and that was reported.
+std::optional<RouteAuth> auth_of(const Instance& instance, const Agent& agent, const config::Environment& environment,
+                                 config::Diagnostics& diagnostics);
+
 /// The host's keys, valid in every instance.
 std::span<const base::Option> instance_options();
 
 /// Every instance section of the tree. Options of the plugins themselves are left for check_instance().
-std::vector<Instance> read_instances(const base::Value& root, const config::Environment& environment,
-                                     config::Diagnostics& diagnostics);
+std::vector<Instance> read_instances(const base::Value& root, config::Diagnostics& diagnostics);
 
 /// Checks an instance's options against its type, resolves secrets, fills defaults in; what the plugin is to get. Keys
 /// of the host that the type declares too (`every`, `proxy_url`, …) are handed to it as well; proxy_url and no_proxy

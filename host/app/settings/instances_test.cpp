@@ -94,10 +94,22 @@ INSTANTIATE_TEST_SUITE_P(
             "Auth", "[source.generator]\nauth = { beerer = 'x' }",
             "agent.toml:2:8: warning: [source.generator] auth: the plugin serves no requests, so nothing asks for it\n"
             "agent.toml:2:10: error: [source.generator] auth: unknown key \"beerer\"; did you mean \"bearer\"?\n"},
-        Wrong{"AuthNotEnforced", "[source.http]\nauth = { bearer = 'env:T' }",
-              "agent.toml:2:8: error: [source.http] auth: is not enforced in this version; take it out, and listen on "
-              "loopback or give [http] tls with client_ca\n"
+        Wrong{"AuthWithoutItsSecret", "[source.http]\nauth = { bearer = 'env:T' }",
               "agent.toml:2:19: error: [source.http] auth.bearer: the environment variable T is not set\n"},
+        Wrong{"AuthOfTwoKinds", "[source.http]\nauth = { subject = 'CN=x', username = 'a' }",
+              "agent.toml:2:20: error: [source.http] auth.subject: is of type \"mtls\", and \"username\" says another; "
+              "an instance asks for one thing\n"},
+        Wrong{"AuthOfNothing", "[source.http]\nauth = { }",
+              "agent.toml:2:8: error: [source.http] auth: asks for nothing; give bearer, tokens, username and "
+              "password, a type, or allow_from\n"},
+        Wrong{"AuthWithoutPassword", "[source.http]\nauth = { username = 'ann' }",
+              "agent.toml:2:8: error: [source.http] auth.password: is needed and must not be empty\n"},
+        Wrong{"AuthByCertificateOfNobody", "[source.http]\nauth = { type = 'mtls' }",
+              "agent.toml:2:8: error: [source.http] auth: certificates are asked for where [http] tls has client_ca; "
+              "nobody would get in\n"},
+        Wrong{"AuthFromNoNetwork", "[source.http]\nauth = { allow_from = ['10.0.0.0/33'] }",
+              "agent.toml:2:24: error: [source.http] auth.allow_from: \"10.0.0.0/33\" is no network; expected one such "
+              "as 10.20.0.0/16\n"},
         Wrong{"SameName",
               "[route]\nnotify = ['jira']\n[notifier.jira]\nplugin = 'terminal'\n[tracker.jira]\nproject = 'X'",
               "agent.toml:5:1: error: [tracker.jira] has the name of [notifier.jira]; notifiers and trackers need "
@@ -116,8 +128,24 @@ TEST_F(Trial, HostKeysAreTheHostsAndOthersThePlugins) {
   EXPECT_EQ(call_timeout(auth), std::chrono::seconds(2));
   EXPECT_EQ(auth.labels.text(), "{a=\"b\"}");
   EXPECT_TRUE(auth.enabled);
-  EXPECT_EQ(base::to_json(auth.auth), R"({"bearer":"t"})");
+  ASSERT_TRUE(auth.route_auth);
+  EXPECT_EQ(auth.route_auth->secrets.at(0).second, "t");
   EXPECT_EQ(base::to_json(auth.config), R"({"paths":["/x"],"max_age":600000000000,"start":"end"})");
+}
+
+TEST_F(Trial, AnInstanceTakesTokensByNameAndTheirFilesAreWatched) {
+  write("old", "one\n");
+  write("new", "two\n");
+  const std::string text =
+      "[source.http]\nauth = { tokens = { old = 'file:old', new = 'file:new' }, allow_from = ['10.0.0.0/8'] }";
+  const Loaded loaded = load(text);
+  EXPECT_EQ(says(loaded), "");
+  const RouteAuth auth = loaded.instances.at(0).route_auth.value();
+  EXPECT_EQ(auth.type, RouteAuth::Type::bearer);
+  EXPECT_EQ(auth.secrets, (std::vector<std::pair<std::string, std::string>>{{"old", "one"}, {"new", "two"}}));
+  EXPECT_TRUE(contains(auth.allow_from.at(0), "10.200.0.1"));
+  EXPECT_FALSE(contains(auth.allow_from.at(0), "11.0.0.1"));
+  EXPECT_EQ(loaded.secret_files, (std::vector<std::string>{directory_ / "new", directory_ / "old"}));
 }
 
 TEST_F(Trial, ASwitchedOffInstanceNeedsNoSecrets) {

@@ -64,7 +64,7 @@ class Loader {
     const Value root = tree();
     sections(root);
     out_.agent = read_agent(root, request_.environment, diagnostics());
-    out_.instances = read_instances(root, request_.environment, diagnostics());
+    out_.instances = read_instances(root, diagnostics());
     for (Instance& instance : self_starting(request_.plugins, out_.instances))
       out_.instances.push_back(std::move(instance));
     for (Instance& instance : out_.instances) settle(instance);
@@ -129,11 +129,12 @@ class Loader {
     if (is_built_in(instance)) return serve_alertmanager(instance);
     const model::PluginType* type = find_type(request_.plugins, instance);
     if (type) {
-      unprotected(instance, *type);
+      instance.route_auth = auth(instance, *type);
       instance.config = check_instance(instance, *type, out_.agent, request_.environment, diagnostics());
       return;
     }
     instance.waiting = true;
+    instance.route_auth = auth_of(instance, out_.agent, request_.environment, diagnostics());
     if (!instance.place.file || !instance.enabled) return;
     const std::string where = "[" + instance.full_name() + "]";
     std::vector<std::string> ids;
@@ -145,7 +146,7 @@ class Loader {
   }
 
   void serve_alertmanager(Instance& instance) {
-    unprotected(instance, alertmanager_type());
+    instance.route_auth = auth(instance, alertmanager_type());
     instance.config = check_instance(instance, alertmanager_type(), out_.agent, request_.environment, diagnostics());
     if (!instance.enabled) return;
     if (out_.alertmanager) {
@@ -156,17 +157,13 @@ class Loader {
   }
 
   /// Whoever asks for a password must not believe that one is asked for.
-  void unprotected(const Instance& instance, const model::PluginType& type) {
-    if (instance.auth.is_null() || !instance.enabled) return;
-    const std::string where = "[" + instance.full_name() + "] auth: ";
+  std::optional<RouteAuth> auth(const Instance& instance, const model::PluginType& type) {
+    if (instance.auth.is_null() || !instance.enabled) return std::nullopt;
     if (type.routes.empty()) {
-      return warn_at(diagnostics(), instance.auth.place,
-                     where + "the plugin serves no requests, so nothing asks for it");
+      warn_at(diagnostics(), instance.auth.place,
+              "[" + instance.full_name() + "] auth: the plugin serves no requests, so nothing asks for it");
     }
-    error_at(
-        diagnostics(), instance.auth.place,
-        where +
-            "is not enforced in this version; take it out, and listen on loopback or give [http] tls with client_ca");
+    return auth_of(instance, out_.agent, request_.environment, diagnostics());
   }
 
   void channels() {
@@ -232,6 +229,7 @@ class Loader {
     for (const Instance& instance : out_.instances) {
       const model::PluginType* type = find_type(request_.plugins, instance);
       collect(instance.section, type ? std::span<const base::Option>(type->options) : std::span<const base::Option>());
+      if (!instance.auth.is_null()) collect(instance.auth, route_auth_options());
       if (auto script = type ? adapter_file(instance, *type) : ""; !script.empty()) files.insert(std::move(script));
     }
     for (std::string& file : date_files(root)) files.insert(std::move(file));

@@ -86,8 +86,8 @@ TEST_F(Trial, AlertmanagersSectionKnowsTheHostsKeysOnlyAndStandsOnce) {
             "agent.toml:2:1: error: [source.alertmanager] unknown key \"enabeld\"; did you mean \"enabled\"?\n");
   EXPECT_EQ(says("[source.alertmanager]\n[source.am2]\nplugin = 'alertmanager'\n"),
             "agent.toml:2:1: error: [source.am2] Alertmanager's API is served once; another section enables it\n");
-  EXPECT_NE(says("[source.alertmanager]\nauth = { bearer = 'x' }\n").find("auth: is not enforced in this version"),
-            std::string::npos);
+  EXPECT_EQ(says("[source.alertmanager]\nauth = { bearer = 'env:ABSENT' }\n"),
+            "agent.toml:2:19: error: [source.alertmanager] auth.bearer: the environment variable ABSENT is not set\n");
 }
 
 TEST_F(Trial, AMissingFileIsAnError) {

@@ -216,6 +216,26 @@ TEST_F(Trial, PatternsOfASourceTellItsLabels) {
             "you mean \"client_ip\"?\n");
 }
 
+TEST_F(Trial, SignalsOfAMatchHaveTheLabelsThatTheirSourceGivesThemBesides) {
+  const std::string source =
+      "[route]\n[source.syslog]\n[[source.syslog.match]]\nsignal='auth.failure'\npattern='(?<user>.*)'\n"
+      "labels={ team='x' }\n";
+  const std::string tail = "[[rule]]\nname='x'\nsignal='auth.failure'\nseverity='LOW'\nop='EXISTS'\nby=";
+  EXPECT_EQ(says(source + tail + "['app','severity','user','team']"), "");
+  EXPECT_EQ(says(source + tail + "['usr']"),
+            "agent.toml:12:4: warning: [[rule]] \"x\" by: the signal \"auth.failure\" has no label \"usr\"; did you "
+            "mean \"user\"?\n");
+}
+
+TEST_F(Trial, WhereASourceGivesAnyLabelNoneIsMissed) {
+  const std::string source =
+      "[route]\n[source.otlp]\n[[source.otlp.match]]\nsignal='auth.failure'\npattern='(?<user>.*)'\n";
+  const std::string tail = "severity='LOW'\nop='EXISTS'\nby=['pod']";
+  EXPECT_EQ(says(source + "[[rule]]\nname='x'\nsignal='auth.failure'\n" + tail), "");
+  EXPECT_EQ(says(source + "[[rule]]\nname='x'\nsignal='a.metric.sent'\n" + tail), "")
+      << "metrics of any name come beside what [[match]] names";
+}
+
 TEST_F(Trial, TheCategoryComesFromTheSourceOfTheSignal) {
   const Loaded loaded = load(
       "[source.app]\nplugin='logtail'\npaths=['/"

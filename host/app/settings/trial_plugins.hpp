@@ -29,6 +29,16 @@ inline std::vector<KnownPlugin> plugins_for_tests() {
        .options = {Option{.key = "paths", .type = array, .required = true, .doc = "Files to read."},
                    Option{.key = "start", .type = string, .fallback = "\"end\"", .choices = {"end", "beginning"}},
                    Option{.key = "max_age", .type = duration}, Option{.key = "match", .type = array}}});
+  add({.id = "syslog",
+       .kinds = model::kind_source,
+       .options = {Option{.key = "signal", .type = string, .fallback = "\"syslog\""},
+                   Option{.key = "match", .type = array}},
+       .signals = {{"syslog", "1", "facility,severity,app,host", ""}, {"*", "1", "facility,severity,app,host", ""}}});
+  add({.id = "otlp",
+       .kinds = model::kind_source,
+       .options = {Option{.key = "match", .type = array}},
+       .signals = {{"*", "", "*", ""}, {"log.record", "1", "service,severity", ""}},
+       .routes = {{"POST", "/v1/logs", ""}}});
   add({.id = "threshold",
        .kinds = model::kind_detector,
        .rule_options = {

@@ -2,13 +2,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cgroups.hpp"
 #include "proc.hpp"
+#include "processes.hpp"
+#include "read_file.hpp"
+#include "sink.hpp"
 #include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins {
@@ -18,22 +21,40 @@ double percent(double part, double whole) {
   return whole > 0 ? 100.0 * part / whole : 0;
 }
 
-/// Differences of counters that may start anew (a replaced disk, a reloaded module).
-double gained(std::uint64_t now, std::uint64_t before) {
-  return now >= before ? static_cast<double>(now - before) : 0;
-}
-
 }  // namespace
 
 class Host {
  public:
-  static constexpr auto id = "host", version = "1.0.0", doc = "CPU, memory, disk, network and pressure of this machine";
+  static constexpr auto id = "host", version = "1.0.0",
+                        doc = "CPU, memory, disk, network, pressure, processes and control groups of this machine";
   static constexpr tsn::Option options[] = {
       {.key = "root", .fallback = "\"/\"", .doc = "Where the machine's root is mounted; \"/host\" inside a container"},
       {.key = "exclude",
        .type = tsn::table,
        .fallback = R"({ fs = ["tmpfs", "overlay"], mounts = [] })",
        .doc = "File system types (fs) and path patterns (mounts) that are left out; ** crosses directories"},
+      {.key = "processes",
+       .type = tsn::array,
+       .fallback = "[]",
+       .doc = "Processes to watch: `name`, the value of the label `process`, and `match`, an RE2 expression on the "
+              "command line; without it the program's name is `name`"},
+      {.key = "top",
+       .type = tsn::integer,
+       .fallback = "0",
+       .min = "0",
+       .max = "50",
+       .doc = "How many of the programs with most memory, and with most CPU time, are shown by name"},
+      {.key = "cgroups",
+       .type = tsn::array,
+       .fallback = "[]",
+       .doc = "Patterns on the paths of control groups (version 2), such as \"/system.slice/*.service\" and "
+              "\"/kubepods.slice/**\""},
+      {.key = "max_cgroups",
+       .type = tsn::integer,
+       .fallback = "500",
+       .min = "1",
+       .max = "20000",
+       .doc = "Control groups that are read at a time; further ones are left out and counted"},
   };
   static constexpr tsn::Signal signals[] = {
       {.name = "host.cpu.used_percent", .unit = "%", .labels = "host", .doc = "Time not idle and not waiting for I/O"},
@@ -101,9 +122,118 @@ class Host {
       {.name = "host.uptime_seconds", .unit = "s", .labels = "host", .doc = "Since the machine started"},
       {.name = "host.processes", .unit = "1", .labels = "host", .doc = "Tasks that exist"},
       {.name = "host.open_files", .unit = "1", .labels = "host", .doc = "Allocated file handles"},
+      {.name = "host.process.count", .unit = "1", .labels = "host,process", .doc = "Processes that fit; 0: none runs"},
+      {.name = "host.process.started",
+       .unit = "1",
+       .labels = "host,process",
+       .doc = "Processes that were not there at the last reading"},
+      {.name = "host.process.cpu_percent",
+       .unit = "%",
+       .labels = "host,process",
+       .doc = "CPU time of all of them; 100 is one CPU"},
+      {.name = "host.process.memory_rss_bytes", .unit = "By", .labels = "host,process", .doc = "Resident memory"},
+      {.name = "host.process.threads", .unit = "1", .labels = "host,process", .doc = "Threads of all of them"},
+      {.name = "host.process.open_files",
+       .unit = "1",
+       .labels = "host,process",
+       .doc = "Descriptors of all of them, where the agent may list them"},
+      {.name = "host.process.uptime_seconds",
+       .unit = "s",
+       .labels = "host,process",
+       .doc = "How long the oldest of them has run"},
+      {.name = "host.top.memory_rss_bytes",
+       .unit = "By",
+       .labels = "host,program",
+       .doc = "Resident memory of the programs with most of it"},
+      {.name = "host.top.cpu_percent",
+       .unit = "%",
+       .labels = "host,program",
+       .doc = "CPU time of the programs with most of it; 100 is one CPU"},
+      {.name = "host.cgroup.cpu_percent",
+       .unit = "%",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "CPU time; 100 is one CPU"},
+      {.name = "host.cgroup.cpu_used_percent",
+       .unit = "%",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "CPU time of what cpu.max allows"},
+      {.name = "host.cgroup.cpu_throttled_percent",
+       .unit = "%",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Periods in which it was held back by cpu.max"},
+      {.name = "host.cgroup.memory_bytes",
+       .unit = "By",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "memory.current, page cache included"},
+      {.name = "host.cgroup.memory_working_set_bytes",
+       .unit = "By",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "memory.current without inactive page cache, as the kubelet counts it"},
+      {.name = "host.cgroup.memory_limit_bytes",
+       .unit = "By",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "memory.max, where there is one"},
+      {.name = "host.cgroup.memory_used_percent",
+       .unit = "%",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "The working set of memory.max"},
+      {.name = "host.cgroup.swap_bytes",
+       .unit = "By",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Swap in use"},
+      {.name = "host.cgroup.oom_kills",
+       .unit = "1",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Processes that the kernel ended for want of memory since the last reading"},
+      {.name = "host.cgroup.pids",
+       .unit = "1",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Processes and threads"},
+      {.name = "host.cgroup.pids_used_percent",
+       .unit = "%",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Of pids.max, where there is one"},
+      {.name = "host.cgroup.read_bytes_per_second",
+       .unit = "By/s",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Read from all devices"},
+      {.name = "host.cgroup.written_bytes_per_second",
+       .unit = "By/s",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Written to all devices"},
+      {.name = "host.cgroup.pressure.cpu_some_percent",
+       .unit = "%",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Time some task of it waited for a CPU (10 s average)"},
+      {.name = "host.cgroup.pressure.cpu_full_percent",
+       .unit = "%",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Time all its tasks waited for a CPU"},
+      {.name = "host.cgroup.pressure.memory_some_percent",
+       .unit = "%",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Time some task of it waited for memory"},
+      {.name = "host.cgroup.pressure.memory_full_percent",
+       .unit = "%",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Time all its tasks waited for memory"},
+      {.name = "host.cgroup.pressure.io_some_percent",
+       .unit = "%",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Time some task of it waited for I/O"},
+      {.name = "host.cgroup.pressure.io_full_percent",
+       .unit = "%",
+       .labels = "host,cgroup,pod_uid,container_id",
+       .doc = "Time all its tasks waited for I/O"},
   };
 
-  Host() : root_(ctx_.config().str("root", "/")) {
+  Host()
+      : root_(ctx_.config().str("root", "/")),
+        processes_(ctx_.config()),
+        cgroups_(ctx_.config()),
+        sink_([this](std::string_view name, double value, const std::vector<tsn::LabelView>& labels) {
+          emit(*out_, name, value, labels);
+        }) {
     if (root_.ends_with('/')) root_.pop_back();
     const auto exclude = ctx_.config().table("exclude");
     excluded_fs_ = exclude.strings("fs");
@@ -123,6 +253,9 @@ class Host {
     disks(out, seconds);
     network(out, seconds);
     pressure(out);
+    out_ = &out;
+    processes(seconds);
+    cgroups(seconds);
     last_ = now_;
     if (!any)
       return tsn::fail("host: neither " + root_ + "/proc/stat nor " + root_ + "/proc/meminfo can be read; check root");
@@ -130,20 +263,15 @@ class Host {
   }
 
  private:
-  std::string read(std::string_view path) const {
-    std::ifstream file(root_ + std::string(path), std::ios::binary);
-    std::string text;
-    char buffer[4096];
-    while (file.read(buffer, sizeof buffer) || file.gcount() > 0)
-      text.append(buffer, static_cast<std::size_t>(file.gcount()));
-    return text;
-  }
+  std::string read(std::string_view path) const { return read_file(root_ + std::string(path)); }
 
-  void emit(tsn::Batch& out, std::string_view name, double value, std::initializer_list<tsn::LabelView> labels = {}) {
+  void emit(tsn::Batch& out, std::string_view name, double value, const std::vector<tsn::LabelView>& labels = {}) {
     std::string key(name);
     for (const auto& [label, text] : labels) key.append("\xff").append(text);
     auto it = series_.find(key);
     if (it == series_.end()) {
+      // Control groups and programs come and go: handles of those that went are let go with all others, and made again.
+      if (series_.size() >= most_series) series_.clear();
       std::vector<tsn::LabelView> all(labels);
       all.emplace_back("host", host_);
       it = series_.emplace(std::move(key), ctx_.series(name, all)).first;
@@ -210,7 +338,7 @@ class Host {
       if (statvfs((root_ + mount.path).c_str(), &space) != 0 || space.f_blocks == 0) continue;
       const auto block = static_cast<double>(space.f_frsize);
       const double used = static_cast<double>(space.f_blocks - space.f_bfree) * block;
-      const std::initializer_list<tsn::LabelView> labels{
+      const std::vector<tsn::LabelView> labels{
           {"mount", mount.path}, {"device", mount.device}, {"fstype", mount.fstype}};
       emit(out, "host.disk.used_percent", percent(used, used + static_cast<double>(space.f_bavail) * block), labels);
       emit(out, "host.disk.used_bytes", used, labels);
@@ -267,6 +395,33 @@ class Host {
     }
   }
 
+  void processes(double seconds) {
+    if (!processes_.wanted()) return;
+    const std::string uptime = read("/proc/uptime");
+    if (!processes_.read(root_ + "/proc", std::strtod(uptime.c_str(), nullptr), seconds, sink_))
+      return say_once(said_processes_, "processes: " + root_ + "/proc cannot be listed; check root");
+    ctx_.gauge("processes_unreadable", static_cast<double>(processes_.unreadable()));
+  }
+
+  void cgroups(double seconds) {
+    if (!cgroups_.wanted()) return;
+    const std::string mounted = root_ + "/sys/fs/cgroup";
+    const auto seen = cgroups_.read(mounted, seconds, sink_);
+    if (!seen)
+      return say_once(said_cgroups_, "cgroups: no control groups of version 2 at " + mounted +
+                                         "; mount it there (inside a container beneath root), or take the option out");
+    ctx_.gauge("cgroups_read", static_cast<double>(seen->read));
+    ctx_.gauge("cgroups_left_out", static_cast<double>(seen->left_out));
+    if (seen->left_out > 0)
+      say_once(said_left_out_, "cgroups: " + std::to_string(seen->left_out) +
+                                   " fit and are left out; narrow the patterns or raise max_cgroups");
+  }
+
+  void say_once(bool& said, const std::string& text) {
+    if (!std::exchange(said, true)) ctx_.warn(text);
+  }
+
+  static constexpr std::size_t most_series = 50'000;
   tsn::Context ctx_;
   std::string root_, host_;
   std::vector<std::string> excluded_fs_, excluded_mounts_;
@@ -274,6 +429,11 @@ class Host {
   std::optional<CpuTimes> cpu_;
   std::map<std::string, Disk> disks_;
   std::map<std::string, Interface> interfaces_;
+  Processes processes_;
+  Cgroups cgroups_;
+  Sink sink_;
+  tsn::Batch* out_ = nullptr;  ///< of the poll under way
+  bool said_processes_ = false, said_cgroups_ = false, said_left_out_ = false;
   tsn::Time now_ = 0, last_ = 0;
 };
 
