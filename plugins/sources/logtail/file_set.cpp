@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "glob.hpp"
+#include "record_joiner.hpp"
 
 namespace tocsin_plugins::logtail {
 namespace {
@@ -12,6 +13,13 @@ std::string directory_of(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == path.npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// Where the file itself lies: the kubelet's /var/log/containers holds links.
+std::string home_of(const std::string& path) {
+  std::error_code error;
+  const auto real = std::filesystem::canonical(path, error);
+  return directory_of(error ? path : real.string());
 }
 
 /// Where a renamed file is now: rotation renames within one directory.
@@ -57,10 +65,10 @@ FileSet::Listing FileSet::list() const {
 
 bool FileSet::scan(tsn::Time now) {
   auto found = list();
-  std::set<std::string> names;
+  std::map<std::string, std::shared_ptr<RecordJoiner>> names;
   bool changed = false;
   for (auto& file : files_) {
-    names.insert(file->path());
+    names[file->path()] = file->joiner;
     const auto here = found.find(file->id());
     if (here == found.end()) {
       if (!file->gone_since) {
@@ -77,14 +85,12 @@ bool FileSet::scan(tsn::Time now) {
   std::map<std::string, FileId> fresh;  // in the order of their names
   for (const auto& [id, paths] : found) fresh.emplace(*paths.begin(), id);
   for (const auto& [path, id] : fresh) {
-    rotations_ += names.contains(path);
-    add(path, id, now);
+    const auto before = names.find(path);
+    rotations_ += before != names.end();
+    add(path, id, before != names.end() ? before->second : make_joiner_(path), now);
     changed = true;
   }
-  if (first_scan_) {
-    for (auto& entry : std::exchange(remembered_, {}))
-      if (!follow_gone(entry, now)) remember(std::move(entry));
-  }
+  if (first_scan_) follow_all_gone(now);
   first_scan_ = false;
   return changed;
 }
@@ -98,9 +104,10 @@ std::optional<Position> FileSet::known_position(FileId id) {
   return position;
 }
 
-void FileSet::add(std::string path, FileId id, tsn::Time now) {
+void FileSet::add(std::string path, FileId id, std::shared_ptr<RecordJoiner> joiner, tsn::Time now) {
   const auto known = known_position(id);
   auto file = std::make_unique<TailedFile>(std::move(path), id, known.value_or(Position{}));
+  file->joiner = std::move(joiner);
   file->active_at = now;
   if (!known && first_scan_ && (at_end_ || older_at_end_)) {
     struct stat facts;
@@ -113,7 +120,8 @@ void FileSet::add(std::string path, FileId id, tsn::Time now) {
 /// Opens a file that has another name now, and lets it keep the name under which it was found.
 bool FileSet::open_renamed(TailedFile& file) {
   const auto name = file.path();
-  const auto path = path_of(file.id(), directory_of(name));
+  auto path = path_of(file.id(), directory_of(name));
+  if (path.empty()) path = path_of(file.id(), home_of(name));
   if (path.empty()) return false;
   file.set_path(path);
   const bool open = file.open();
@@ -121,13 +129,46 @@ bool FileSet::open_renamed(TailedFile& file) {
   return open;
 }
 
-/// After a restart: a file that was renamed meanwhile is still in its directory, and may hold lines that were not read.
-bool FileSet::follow_gone(const Checkpoint::Entry& entry, tsn::Time now) {
+/// After a restart: files that were renamed meanwhile are still in their directories, and may hold lines that were not
+/// read. The oldest of a name comes first.
+void FileSet::follow_all_gone(tsn::Time now) {
+  std::vector<std::unique_ptr<TailedFile>> gone;
+  for (auto& entry : std::exchange(remembered_, {})) {
+    if (auto file = follow_gone(entry, now))
+      gone.push_back(std::move(file));
+    else
+      remember(std::move(entry));
+  }
+  std::ranges::stable_sort(gone, {}, [](const auto& file) { return file->changed_at(); });
+  files_.insert(files_.begin(), std::make_move_iterator(gone.begin()), std::make_move_iterator(gone.end()));
+}
+
+std::unique_ptr<TailedFile> FileSet::follow_gone(const Checkpoint::Entry& entry, tsn::Time now) {
   auto file = std::make_unique<TailedFile>(entry.path, entry.id, entry.position);
-  if (!open_renamed(*file) || !file->is_what_was_read()) return false;
+  if (!open_renamed(*file) || !file->is_what_was_read()) return nullptr;
+  const auto same = std::ranges::find(files_, entry.path, [](const auto& other) { return other->path(); });
+  file->joiner = same == files_.end() ? make_joiner_(entry.path) : (*same)->joiner;
   file->gone_since = file->active_at = now;
-  files_.insert(files_.begin(), std::move(file));  // its lines are older than those of the file that has its name now
-  return true;
+  return file;
+}
+
+template <class Unfinished>
+bool FileSet::any_before(const TailedFile& file, Unfinished&& unfinished) const {
+  for (const auto& other : files_) {
+    if (other.get() == &file) return false;
+    if (other->joiner == file.joiner && other->gone_since && unfinished(*other)) return true;
+  }
+  return false;
+}
+
+bool FileSet::follows_unread(const TailedFile& file) const {
+  return file.joiner.use_count() > 1 && any_before(file, [](const TailedFile& before) { return before.behind(); });
+}
+
+bool FileSet::follows_unsettled(const TailedFile& file, tsn::Time now) const {
+  return !file.joiner->empty() && any_before(file, [&](const TailedFile& before) {
+    return file.joiner->holds_partial(before.id()) && now - std::max(*before.gone_since, before.active_at) < settle;
+  });
 }
 
 void FileSet::remember(Checkpoint::Entry entry) {
@@ -138,10 +179,11 @@ void FileSet::remember(Checkpoint::Entry entry) {
 
 void FileSet::tidy(tsn::Time now) {
   std::erase_if(files_, [&](const auto& file) {
-    if (!file->gone_since) return false;
+    if (!file->gone_since || (file->is_open() && file->joiner->holds(file->id()))) return false;
     const bool lost = !file->is_open();  // renamed to another directory while it was closed
     if (!lost && now - std::max(*file->gone_since, file->active_at) < linger) return false;
-    if (lost || !file->is_deleted()) remember({file->path(), file->id(), file->position(), true, file->active_at});
+    if (lost || !file->is_deleted())
+      remember({file->path(), file->id(), file->resume_position(), true, file->active_at});
     return true;
   });
   std::vector<TailedFile*> open;
@@ -156,7 +198,8 @@ Checkpoint FileSet::checkpoint(tsn::Time now) const {
   Checkpoint made;
   made.written = now;
   for (const auto& file : files_)
-    made.files.push_back({file->path(), file->id(), file->position(), file->gone_since.has_value(), file->active_at});
+    made.files.push_back(
+        {file->path(), file->id(), file->resume_position(), file->gone_since.has_value(), file->active_at});
   made.files.insert(made.files.end(), remembered_.begin(), remembered_.end());
   return made;
 }
@@ -164,7 +207,10 @@ Checkpoint FileSet::checkpoint(tsn::Time now) const {
 std::set<std::string> FileSet::directories() const {
   std::set<std::string> all;
   for (const auto& pattern : paths_) all.insert(fixed_directory(pattern));
-  for (const auto& file : files_) all.insert(directory_of(file->path()));
+  for (const auto& file : files_) {
+    all.insert(directory_of(file->path()));
+    all.insert(home_of(file->path()));
+  }
   return all;
 }
 
