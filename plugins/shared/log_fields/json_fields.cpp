@@ -28,42 +28,42 @@ bool JsonFields::parse(std::string_view line) {
   if (begin == line.npos || line[begin] != '{') return false;
   simdjson::dom::element root;
   if (record_->parser.parse(line.data(), line.size()).get(root)) return false;
-  record_->good = root.get_object().get(record_->object) == simdjson::SUCCESS;
-  return record_->good;
+  if (!root.is_object()) return false;
+  record_->object = root;
+  return record_->good = true;
 }
 
 bool JsonFields::find(const log_match::FieldName& name, log_match::FieldValue& out) {
   using simdjson::dom::element_type;
   simdjson::dom::element found;
   if (!record_->good) return false;
-  const auto looked =
-      name.pointer() ? record_->object.at_pointer(name.text) : record_->object.at_key(name.text);
+  const auto looked = name.pointer() ? record_->object.at_pointer(name.text) : record_->object.at_key(name.text);
   if (looked.get(found)) return false;
   out.number.reset();
   switch (found.type()) {
     case element_type::STRING:
-      out.text = found.get_string().value_unsafe();
+      out.text = std::string_view(found);
       return true;
     case element_type::INT64: {
-      const auto value = found.get_int64().value_unsafe();
+      const auto value = std::int64_t(found);
       out.number = static_cast<double>(value);
       out.text = record_->print(value);
       return true;
     }
     case element_type::UINT64: {
-      const auto value = found.get_uint64().value_unsafe();
+      const auto value = std::uint64_t(found);
       out.number = static_cast<double>(value);
       out.text = record_->print(value);
       return true;
     }
     case element_type::DOUBLE: {
-      const auto value = found.get_double().value_unsafe();
+      const auto value = double(found);
       out.number = value;
       out.text = record_->print(value);
       return true;
     }
     case element_type::BOOL:
-      out.text = found.get_bool().value_unsafe() ? "true" : "false";
+      out.text = bool(found) ? "true" : "false";
       return true;
     default:
       return false;

@@ -20,8 +20,8 @@ FieldName checked(std::string_view name, const std::string& where) {
   if (name.empty()) throw tsn::Failure(tsn::invalid(where + ": expected the name of a field, or a JSON Pointer"));
   for (auto at = name.find('~'); name.front() == '/' && at != name.npos; at = name.find('~', at + 1))
     if (at + 1 >= name.size() || (name[at + 1] != '0' && name[at + 1] != '1'))
-      throw tsn::Failure(tsn::invalid(where + ": \"" + std::string(name) +
-                                      "\" is no JSON Pointer: after ~ comes 0 or 1 (RFC 6901)"));
+      throw tsn::Failure(
+          tsn::invalid(where + ": \"" + std::string(name) + "\" is no JSON Pointer: after ~ comes 0 or 1 (RFC 6901)"));
   return {std::string(name)};
 }
 
@@ -58,7 +58,8 @@ Condition::Condition(std::string_view field, const tsn::Config& wanted, const st
     kind_ = kind;
     break;
   }
-  const auto compares = kind_ == Kind::above || kind_ == Kind::at_least || kind_ == Kind::below || kind_ == Kind::at_most;
+  const auto compares =
+      kind_ == Kind::above || kind_ == Kind::at_least || kind_ == Kind::below || kind_ == Kind::at_most;
   if (kind_ == Kind::like || kind_ == Kind::unlike) pattern_.emplace(text, where + "." + field_.text);
   if (compares && !(number_ = read_number(text.substr(std::min(text.find_first_not_of(' '), text.size())))))
     throw tsn::Failure(tsn::invalid(where + "." + field_.text + ": \"" + std::string(wanted.as_str()) +
@@ -125,8 +126,7 @@ void FieldText::append(Fields& fields, std::string& out, std::size_t most) const
     }
   }
   if (!any) out.resize(begin);
-  if (out.size() - begin > most)
-    out.resize(begin + utf8::cut(std::string_view(out).substr(begin), most).size());
+  if (out.size() - begin > most) out.resize(begin + utf8::cut(std::string_view(out).substr(begin), most).size());
 }
 
 }  // namespace tocsin_plugins::log_match

@@ -36,8 +36,8 @@ class Fields {
 /// A number in a field, also in a text of its own.
 std::optional<double> number_of(const FieldValue& value);
 
-/// One entry of `where`: "error" equals; >, >=, <, <= compare numbers; != and !~ hold without the field too; ~ looks for
-/// a regular expression; = before a text that begins with one of these.
+/// One entry of `where`: "error" equals; >, >=, <, <= compare numbers; != and !~ hold without the field too; ~ looks
+/// for a regular expression; = before a text that begins with one of these.
 class Condition {
  public:
   /// Throws tsn::Failure (invalid); `where` begins the text.

@@ -47,13 +47,18 @@ Unwrapper::Unwrapper() : parser_(std::make_unique<Parser>()) {}
 Unwrapper::~Unwrapper() = default;
 
 bool Unwrapper::read_docker(std::string_view line, ContainerLine& out) {
-  simdjson::dom::object entry;
+  simdjson::dom::element entry;
+  if (parser_->json.parse(line.data(), line.size()).get(entry) || !entry.is_object()) return false;
   std::string_view text, stream, time;
-  if (parser_->json.parse(line.data(), line.size()).get_object().get(entry)) return false;
-  if (entry.at_key("log").get_string().get(text)) return false;
-  if (entry.at_key("time").get_string().get(time)) return false;
-  if (entry.at_key("stream").get_string().get(stream)) stream = {};
-  const auto written = parse_rfc3339(time);
+  bool has_text = false;
+  for (const auto& [key, value] : simdjson::dom::object(entry)) {
+    if (!value.is_string()) continue;
+    const std::string_view found(value);
+    if (key == "log") text = found, has_text = true;
+    if (key == "stream") stream = found;
+    if (key == "time") time = found;
+  }
+  const auto written = has_text ? parse_rfc3339(time) : std::nullopt;
   if (!written) return false;
   out = {text, stream_of(stream), written, !text.ends_with('\n')};
   if (!out.partial) out.text.remove_suffix(1);

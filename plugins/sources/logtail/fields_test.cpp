@@ -42,25 +42,27 @@ TEST_F(Records, MakeLabelsAndValuesOfFields) {
 }
 TEST_F(Records, FitByEachKindOfCondition) {
   const std::string record = R"({"n":5,"s":"abc","t":true,"z":null,"l":[1],"neg":-2.5,"big":18446744073709551615})";
-  const char* fits[] = {R"({"n": 5})",       R"({"n": "5"})",    R"({"n": ">4"})",     R"({"n": ">= 5"})",
-                        R"({"n": "<6"})",    R"({"n": "<=5"})",  R"({"n": "!=6"})",    R"({"s": "abc"})",
-                        R"({"s": "=abc"})",  R"({"s": "~^a"})",  R"({"s": "!~x"})",    R"({"s": "!=x"})",
-                        R"({"t": true})",    R"({"q": "!=x"})",  R"({"q": "!~x"})",    R"({"/l/0": 1})",
-                        R"({"neg": -2.5})",  R"({"big": "18446744073709551615"})"};
-  const char* misses[] = {R"({"n": 6})",    R"({"n": ">5"})",   R"({"n": "<5"})",  R"({"s": "ab"})",  R"({"s": ">1"})",
-                          R"({"s": "~^b"})", R"({"s": "!~a"})", R"({"t": false})", R"({"z": "null"})", R"({"l": "[1]"})",
-                          R"({"q": "x"})",  R"({"q": "~."})",   R"({"n": 5, "s": "x"})"};
+  const char* fits[] = {R"({"n": 5})",      R"({"n": "5"})",    R"({"n": ">4"})",
+                        R"({"n": ">= 5"})", R"({"n": "<6"})",   R"({"n": "<=5"})",
+                        R"({"n": "!=6"})",  R"({"s": "abc"})",  R"({"s": "=abc"})",
+                        R"({"s": "~^a"})",  R"({"s": "!~x"})",  R"({"s": "!=x"})",
+                        R"({"t": true})",   R"({"q": "!=x"})",  R"({"q": "!~x"})",
+                        R"({"/l/0": 1})",   R"({"neg": -2.5})", R"({"big": "18446744073709551615"})"};
+  const char* misses[] = {R"({"n": 6})",          R"({"n": ">5"})",  R"({"n": "<5"})",  R"({"s": "ab"})",
+                          R"({"s": ">1"})",       R"({"s": "~^b"})", R"({"s": "!~a"})", R"({"t": false})",
+                          R"({"z": "null"})",     R"({"l": "[1]"})", R"({"q": "x"})",   R"({"q": "~."})",
+                          R"({"n": 5, "s": "x"})"};
   for (const auto* where : fits) EXPECT_EQ(fitting(where, record + "\n"), 1u) << where;
   for (const auto* where : misses) EXPECT_EQ(fitting(where, record + "\n"), 0u) << where;
 }
 TEST_F(Records, TakeTimestampAndSeverityFromFields) {
-  const auto rows = rows_of(R"("parser": "json", "message": "msg")",
-                            R"({"time":"2026-11-20T09:00:00Z","level":"WARN","msg":"hello"})"
-                            "\n"
-                            R"({"ts":1795165200.25,"level":50,"msg":"x"})"
-                            "\n"
-                            R"({"ts":1795165200250,"severity":"error"})"
-                            "\n");
+  const auto rows =
+      rows_of(R"("parser": "json", "message": "msg")", R"({"time":"2026-11-20T09:00:00Z","level":"WARN","msg":"hello"})"
+                                                       "\n"
+                                                       R"({"ts":1795165200.25,"level":50,"msg":"x"})"
+                                                       "\n"
+                                                       R"({"ts":1795165200250,"severity":"error"})"
+                                                       "\n");
   ASSERT_EQ(rows.size(), 3u);
   EXPECT_EQ(rows[0].ts, ten_o_clock - 3600 * second);
   EXPECT_EQ(rows[0].severity, 13u);
@@ -119,9 +121,9 @@ TEST_F(Records, RefuseAValueThatIsNoNumber) {
   EXPECT_NE(host_.rejected()[0].reason.find("the field \"ms\""), std::string::npos);
 }
 TEST_F(Records, SurviveWhatJsonMayHold) {
-  const auto rows = rows_of(R"("parser": "json", "match": [{"signal": "s", "labels": {"a": "{a}"}}])",
-                            "{\"a\":\"x\\u0000y\"}\n{\"a\":\"" + std::string(3000, 'z') +
-                                "\"}\n{\"a\":\"\"}\n{\"a\":1,\"a\":2}\n");
+  const auto rows =
+      rows_of(R"("parser": "json", "match": [{"signal": "s", "labels": {"a": "{a}"}}])",
+              "{\"a\":\"x\\u0000y\"}\n{\"a\":\"" + std::string(3000, 'z') + "\"}\n{\"a\":\"\"}\n{\"a\":1,\"a\":2}\n");
   ASSERT_EQ(rows.size(), 4u);
   EXPECT_EQ(rows[0].label("a"), "x\xef\xbf\xbdy");
   EXPECT_EQ(rows[1].label("a"), std::string(1024, 'z'));

@@ -1,5 +1,7 @@
 #include "file_set.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -39,6 +41,7 @@ void FileSet::clear() {
   files_.clear();
   remembered_.clear();
   older_at_end_.reset();
+  written_ = 0;
   first_scan_ = true;
 }
 
@@ -46,6 +49,7 @@ void FileSet::restore(std::optional<Checkpoint> checkpoint, bool at_end) {
   clear();
   at_end_ = at_end && !checkpoint;
   if (!checkpoint) return;
+  written_ = checkpoint->written;
   if (!checkpoint->complete) older_at_end_ = checkpoint->written;
   remembered_ = std::move(checkpoint->files);
 }
@@ -86,12 +90,17 @@ bool FileSet::scan(tsn::Time now) {
   for (const auto& [id, paths] : found) fresh.emplace(*paths.begin(), id);
   for (const auto& [path, id] : fresh) {
     const auto before = names.find(path);
-    rotations_ += before != names.end();
+    if (before != names.end()) {
+      ++rotations_;
+      // It may have been rotated more than once since the last look.
+      follow_unknown(path, before->second, scanned_ - settle, now, files_);
+    }
     add(path, id, before != names.end() ? before->second : make_joiner_(path), now);
     changed = true;
   }
   if (first_scan_) follow_all_gone(now);
   first_scan_ = false;
+  scanned_ = now;
   return changed;
 }
 
@@ -133,14 +142,62 @@ bool FileSet::open_renamed(TailedFile& file) {
 /// read. The oldest of a name comes first.
 void FileSet::follow_all_gone(tsn::Time now) {
   std::vector<std::unique_ptr<TailedFile>> gone;
+  std::vector<Checkpoint::Entry> lost;
   for (auto& entry : std::exchange(remembered_, {})) {
     if (auto file = follow_gone(entry, now))
       gone.push_back(std::move(file));
     else
-      remember(std::move(entry));
+      lost.push_back(std::move(entry));
   }
+  for (auto& entry : lost) remember(std::move(entry));
+  for (const auto& file : files_)
+    if (written_ != 0) follow_unknown(file->path(), file->joiner, written_, now, gone);
   std::ranges::stable_sort(gone, {}, [](const auto& file) { return file->changed_at(); });
   files_.insert(files_.begin(), std::make_move_iterator(gone.begin()), std::make_move_iterator(gone.end()));
+}
+
+/// What was rotated after `since` and is followed by nobody: it came and went unseen, or was compressed. A compressed
+/// one is known again by its first bytes.
+void FileSet::follow_unknown(const std::string& path, const std::shared_ptr<RecordJoiner>& joiner, tsn::Time since,
+                             tsn::Time now, Files& gone) {
+  std::error_code error;
+  const auto real = std::filesystem::canonical(path, error);
+  if (error) return;
+  for (const auto& rotated : rotated_files(real.string())) {
+    struct stat facts;
+    if (::stat(rotated.path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) continue;
+    const auto id = id_of(facts);
+    const auto is_it = [&](const auto& file) { return file->id() == id; };
+    if (facts.st_mtim.tv_sec < since / 1'000'000'000 || std::ranges::any_of(gone, is_it)) continue;
+    if (std::ranges::any_of(files_, is_it) ||
+        std::ranges::find(remembered_, id, &Checkpoint::Entry::id) != remembered_.end())
+      continue;
+    auto file = open_rotated(path, rotated, since);
+    if (!file) continue;
+    const auto known = std::ranges::find_if(remembered_, [&](const auto& entry) {
+      return entry.path == path && file->begins_as(entry.position.fingerprint);
+    });
+    if (known != remembered_.end()) {
+      file->set_position(known->position);
+      remembered_.erase(known);
+    }
+    file->joiner = joiner;
+    file->gone_since = file->active_at = now;
+    gone.push_back(std::move(file));
+  }
+}
+
+std::unique_ptr<TailedFile> FileSet::open_rotated(const std::string& path, const RotatedFile& rotated,
+                                                  tsn::Time since) const {
+  const auto source = rotated.compressed ? unpack(rotated.path, scratch_) : rotated.path;
+  struct stat facts;
+  if (source.empty() || ::stat(source.c_str(), &facts) != 0) return nullptr;
+  const auto last = last_written(source);
+  auto file = std::make_unique<TailedFile>(source, id_of(facts), Position{});
+  const bool open = file->open();
+  if (rotated.compressed) ::unlink(source.c_str());
+  file->set_path(path);
+  return open && last && *last > since ? std::move(file) : nullptr;
 }
 
 std::unique_ptr<TailedFile> FileSet::follow_gone(const Checkpoint::Entry& entry, tsn::Time now) {

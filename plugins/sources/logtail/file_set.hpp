@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "checkpoint.hpp"
+#include "rotated_files.hpp"
 #include "tailed_file.hpp"
 
 namespace tocsin_plugins::logtail {
@@ -28,8 +29,12 @@ class FileSet {
   /// Makes the joiner of a log that was not followed so far.
   using MakeJoiner = std::function<std::shared_ptr<RecordJoiner>(const std::string& path)>;
 
-  FileSet(std::vector<std::string> paths, std::vector<std::string> exclude, MakeJoiner make_joiner)
-      : paths_(std::move(paths)), exclude_(std::move(exclude)), make_joiner_(std::move(make_joiner)) {}
+  /// `scratch`: a directory for what must be unpacked; made when it is needed.
+  FileSet(std::vector<std::string> paths, std::vector<std::string> exclude, MakeJoiner make_joiner, std::string scratch)
+      : paths_(std::move(paths)),
+        exclude_(std::move(exclude)),
+        make_joiner_(std::move(make_joiner)),
+        scratch_(std::move(scratch)) {}
 
   /// Before the first scan. Without a checkpoint files found at the first scan begin at their end if `at_end`.
   void restore(std::optional<Checkpoint> checkpoint, bool at_end);
@@ -58,16 +63,23 @@ class FileSet {
   std::optional<Position> known_position(FileId id);
   static bool open_renamed(TailedFile& file);
   void follow_all_gone(tsn::Time now);
+  using Files = std::vector<std::unique_ptr<TailedFile>>;
+  void follow_unknown(const std::string& path, const std::shared_ptr<RecordJoiner>& joiner, tsn::Time since,
+                      tsn::Time now, Files& gone);
+  std::unique_ptr<TailedFile> open_rotated(const std::string& path, const RotatedFile& rotated, tsn::Time since) const;
   std::unique_ptr<TailedFile> follow_gone(const Checkpoint::Entry& entry, tsn::Time now);
   void remember(Checkpoint::Entry entry);
 
   const std::vector<std::string> paths_, exclude_;
   const MakeJoiner make_joiner_;
+  const std::string scratch_;
   std::vector<std::unique_ptr<TailedFile>> files_;
   std::vector<Checkpoint::Entry> remembered_;  ///< positions of files that are not followed now; oldest first
   bool first_scan_ = true, at_end_ = false;
   std::optional<tsn::Time>
-      older_at_end_;  ///< the checkpoint is incomplete: unknown files older than this begin at their end
+      older_at_end_;       ///< the checkpoint is incomplete: unknown files older than this begin at their end
+  tsn::Time written_ = 0;  ///< the checkpoint; 0: there was none
+  tsn::Time scanned_ = 0;
   std::uint64_t rotations_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include "dir_watch.hpp"
 #include "file_set.hpp"
 #include "glob.hpp"
+#include "pod_book.hpp"
 #include "record_joiner.hpp"
 #include "row_writer.hpp"
 #include "tocsin/plugin.hpp"
@@ -58,6 +59,15 @@ class Logtail {
        .type = tsn::table,
        .fallback = "{}",
        .doc = "One of start, continue (regular expressions), preset (java, python, go); max_lines, max_bytes, timeout"},
+      {.key = "kubernetes",
+       .type = tsn::boolean,
+       .fallback = "false",
+       .doc = "Asks the API server for the annotations of this node's pods: tocsin.io/logs, parser, multiline, match"},
+      {.key = "kubernetes_api",
+       .type = tsn::table,
+       .fallback = "{}",
+       .doc = "url, token_file, ca_file (default: the service account's), node (default: $NODE_NAME), annotations "
+              "(those that are heeded)"},
       {.key = "parser",
        .type = tsn::string,
        .fallback = "\"none\"",
@@ -102,12 +112,16 @@ class Logtail {
       : paths_(ctx_.config().strings("paths")),
         from_beginning_(ctx_.config().str("start") == "beginning"),
         max_line_(std::max<std::uint64_t>(ctx_.config().size("max_line", 1 << 20), 1)),
-        files_(paths_, ctx_.config().strings("exclude"), [this](const std::string& path) { return make_joiner(path); }),
+        files_(
+            paths_, ctx_.config().strings("exclude"), [this](const std::string& path) { return make_joiner(path); },
+            ctx_.data_dir() + "/logtail"),
         writer_(ctx_, ctx_.config(), [this] { return submit(); }),
         multiline_(ctx_.config().table("multiline")),
         joined_(writer_) {
     joined_.format = format_of(ctx_.config().str("format", "auto"));
     joined_.max_line = max_line_;
+    if (ctx_.config().boolean("kubernetes") && !ctx_.replay())
+      pods_ = std::make_unique<logtail::PodBook>(ctx_, ctx_.config().table("kubernetes_api"));
     raw_line_ = max_line_ + (joined_.format == logtail::Format::plain ? 1 : most_wrapping);
     if (paths_.empty()) throw tsn::Failure(tsn::invalid("paths: expected at least one file or glob"));
   }
@@ -118,6 +132,8 @@ class Logtail {
     if (!checkpoint && !cursor.empty())
       ctx_.warn("the checkpoint is none of this plugin's; reading begins as without one");
     files_.restore(std::move(checkpoint), !from_beginning_);
+    joined_.now = ctx_.now();
+    if (pods_) pods_->start();
     watch_.open();
     scan(ctx_.now());
     if (files_.files().empty())
@@ -129,6 +145,7 @@ class Logtail {
   }
 
   void stop() {
+    if (pods_) pods_->stop();
     if (tick_) ctx_.cancel_timer(std::exchange(tick_, 0));
     if (watched_) ctx_.unwatch(std::exchange(watched_, 0));
     watch_.close();
@@ -166,7 +183,28 @@ class Logtail {
   std::shared_ptr<logtail::RecordJoiner> make_joiner(const std::string& path) {
     auto made = std::make_shared<logtail::RecordJoiner>(joined_, multiline_);
     if (joined_.format != logtail::Format::plain) made->origin.pod = logtail::pod_of(path);
+    if (pods_ && made->origin.pod && !treat(*made)) pods_->ask();
     return made;
+  }
+
+  // --- annotations of pods ---
+  /// False: its pod is not known.
+  bool treat(logtail::RecordJoiner& joiner) {
+    if (!pods_->knows(*joiner.origin.pod)) return false;
+    joiner.multiline() = multiline_;
+    pods_->apply(joiner.origin, joiner.multiline(), writer_.syntax());
+    return true;
+  }
+  void treat_all() {
+    if (!pods_ || pods_->lists() == treated_) return;
+    treated_ = pods_->lists();
+    for (const auto& file : files_.files())
+      if (file->joiner->origin.pod) treat(*file->joiner);
+  }
+  /// Its annotations may say that it must not be read.
+  bool awaits_its_pod(const logtail::RecordJoiner& joiner, tsn::Time now) const {
+    return pods_ && joiner.origin.pod && now - joiner.made_at < logtail::PodBook::patience &&
+           !pods_->knows(*joiner.origin.pod);
   }
 
   // --- when ---
@@ -202,8 +240,9 @@ class Logtail {
     if (!writer_.batch().empty() && !submit()) return;
     const auto scan_every = watch_.covers_all() ? 5'000'000'000 : 1'000'000'000;
     if (rescan_ || now - scanned_ >= scan_every) scan(now);
+    treat_all();
     read_files(now);
-    if (status_.is_ok()) flush_joiners();
+    if (status_.is_ok()) flush_joiners(now);
     files_.tidy(now);
     if (status_.is_ok() && (!writer_.batch().empty() || cursor_due_ || (dirty_ && now - submitted_ >= cursor_every)))
       submit();
@@ -215,10 +254,14 @@ class Logtail {
     joined_.now = now;
   }
 
-  /// What waited long enough for its rest is whole.
-  void flush_joiners() {
+  /// What waited long enough for its rest is whole, unless lines that are there were not read yet.
+  void flush_joiners(tsn::Time now) {
+    std::set<const logtail::RecordJoiner*> waiting;
+    for (const auto& file : files_.files())
+      if (!file->joiner->empty() && (file->behind() || files_.follows_unsettled(*file, now)))
+        waiting.insert(file->joiner.get());
     for (const auto& file : files_.files()) {
-      if (file->joiner->empty()) continue;
+      if (file->joiner->empty() || waiting.contains(file->joiner.get())) continue;
       const auto rows = writer_.batch().rows();
       if (!file->joiner->flush(false, file->path(), file->last_time())) return;
       dirty_ |= writer_.batch().rows() != rows || file->joiner->empty();
@@ -240,13 +283,15 @@ class Logtail {
     const auto& files = files_.files();
     for (bool again = true; std::exchange(again, false);) {
       readable = 0;
+      bool skipped = false, progressed = false;
       for (std::size_t i = 0; i < files.size(); ++i) {
         auto& file = *files[(first_ + i) % files.size()];
+        if (awaits_its_pod(*file.joiner, now) || files_.follows_unsettled(file, now)) continue;
         if (files_.follows_unread(file)) {
-          again = true;
+          skipped = true;
           continue;
         }
-        if (files_.follows_unsettled(file, now)) continue;
+        const bool was_behind = file.behind();
         const auto before = counts_.bytes;
         logtail::JoinSink sink(file);
         const auto outcome = file.read(sink, buffer_, {raw_line_, turn, false}, counts_);
@@ -256,12 +301,14 @@ class Logtail {
         if (outcome == logtail::TailedFile::Outcome::failed) failure = failed(file);
         readable += outcome != logtail::TailedFile::Outcome::failed;
         again |= outcome == logtail::TailedFile::Outcome::more;
+        progressed |= was_behind && !file.behind();
         budget -= std::min(budget, bytes);
         if (budget > 0 && !ctx_.stopping()) continue;
         first_ += i + 1;  // the others first, next time
         more_ = true;
         return;
       }
+      again |= skipped && progressed;
     }
     if (!failure.empty() && readable == 0) status_ = tsn::fail(failure);
   }
@@ -368,6 +415,8 @@ class Logtail {
   logtail::RowWriter writer_;
   const logtail::Multiline multiline_;
   logtail::JoinShared joined_;
+  std::unique_ptr<logtail::PodBook> pods_;  ///< null: nobody is asked
+  std::uint64_t treated_ = 0;               ///< the list of pods that was applied
   logtail::ReadBuffer buffer_;
   logtail::DirWatch watch_;
   logtail::ReadCounts counts_;

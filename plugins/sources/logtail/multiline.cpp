@@ -29,8 +29,7 @@ bool names_throwable(std::string_view line) {
   }
   const auto name = line.substr(0, end);
   const bool ends = end == line.size() || line[end] == ':';
-  return dots > 0 && ends &&
-         (name.ends_with("Exception") || name.ends_with("Error") || name.ends_with("Throwable"));
+  return dots > 0 && ends && (name.ends_with("Exception") || name.ends_with("Error") || name.ends_with("Throwable"));
 }
 
 /// Frames are indented; causes are not. The throwable itself continues the line that was logged with it, but not
@@ -135,19 +134,24 @@ Multiline::Multiline(const tsn::Config& table) {
   if (!preset.empty() && !use_preset(preset))
     throw tsn::Failure(tsn::invalid("multiline.preset: there is no \"" + std::string(preset) + "\"; expected one of " +
                                     std::string(known_presets)));
-  max_lines_ = static_cast<std::size_t>(amount(table, "max_lines", 500, {}, {1, 100'000}, "a number of lines up to 100000"));
+  max_lines_ =
+      static_cast<std::size_t>(amount(table, "max_lines", 500, {}, {1, 100'000}, "a number of lines up to 100000"));
   max_bytes_ = static_cast<std::size_t>(
       amount(table, "max_bytes", 256 << 10, sizes, {64, 16 << 20}, "a size from \"64B\" to \"16MiB\""));
-  timeout_ = amount(table, "timeout", second, durations, {millisecond, 3600 * second},
-                    "a duration from \"1ms\" to \"1h\"");
+  timeout_ =
+      amount(table, "timeout", second, durations, {millisecond, 3600 * second}, "a duration from \"1ms\" to \"1h\"");
 }
 
 bool Multiline::use_preset(std::string_view name) {
-  const auto found = name == "java" ? Kind::java : name == "python" ? Kind::python : name == "go" ? Kind::go : Kind::off;
-  if (found == Kind::off) return false;
-  kind_ = found;
-  pattern_.reset();
-  return true;
+  constexpr std::pair<std::string_view, Kind> presets[] = {
+      {"java", Kind::java}, {"python", Kind::python}, {"go", Kind::go}, {"none", Kind::off}};
+  for (const auto& [preset, kind] : presets) {
+    if (preset != name) continue;
+    kind_ = kind;
+    pattern_.reset();
+    return true;
+  }
+  return false;
 }
 
 bool Multiline::continues(std::string_view line, Trace& trace) const {

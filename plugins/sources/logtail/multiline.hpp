@@ -19,7 +19,7 @@ class Multiline {
   Multiline() = default;  ///< every line is a record
   /// The option `multiline`. Throws tsn::Failure (invalid).
   explicit Multiline(const tsn::Config& table);
-  /// The same limits with another preset; false: there is none of that name.
+  /// The same limits with another preset, or "none"; false: there is none of that name.
   bool use_preset(std::string_view name);
 
   explicit operator bool() const noexcept { return kind_ != Kind::off; }

@@ -74,7 +74,8 @@ TEST_F(MultilineLog, SplitsARecordThatIsTooLongAndCountsIt) {
             (Texts{"a\n b", " c\n d", " e", "f"}));
   EXPECT_EQ(metric("records_split"), 2);
   const std::string line(60, 'x');
-  EXPECT_EQ(records(R"({"continue": "^ ", "max_bytes": "100B"})", line + "\n " + line + "\n"), (Texts{line, " " + line}));
+  EXPECT_EQ(records(R"({"continue": "^ ", "max_bytes": "100B"})", line + "\n " + line + "\n"),
+            (Texts{line, " " + line}));
 }
 TEST_F(MultilineLog, MakesARecordWholeAcrossARestart) {
   append("a.log", "2026-11-20T09:00:00Z a\n b\n");

@@ -99,8 +99,7 @@ bool RecordJoiner::take_partial(Stream& stream, const ContainerLine& inside, con
   auto& held = stream.partial;
   const auto before = held.text.size();
   const auto cut_before = shared_.counts.cut;
-  if (!held.active)
-    held.begin({}, line);
+  if (!held.active) held.begin({}, line);
   append(held.text, inside.text, shared_.max_line);
   const auto marks = held.marks.size();
   held.mark(at);
@@ -120,15 +119,14 @@ bool RecordJoiner::take_partial(Stream& stream, const ContainerLine& inside, con
 
 bool RecordJoiner::take_whole(Stream& stream, std::string_view text, const Line& line, std::span<const Mark> marks) {
   const auto handed_over = [&] {
-    return shared_.next.take({text, line.file, line.offset, line.number, line.last_time, line.written, line.stream,
-                              line.origin});
+    return shared_.next.take(
+        {text, line.file, line.offset, line.number, line.last_time, line.written, line.stream, line.origin});
   };
   if (!multiline_) return handed_over();
   auto& held = stream.record;
   auto trace = held.active ? held.trace : Trace::none;
   const bool continues = multiline_.continues(text, trace) && held.active;
-  const bool fits = held.lines < multiline_.max_lines() &&
-                    held.text.size() + text.size() < multiline_.max_bytes();
+  const bool fits = held.lines < multiline_.max_lines() && held.text.size() + text.size() < multiline_.max_bytes();
   if (continues && fits) {
     held.text.append(1, '\n').append(text);
     ++held.lines;
@@ -154,8 +152,7 @@ bool RecordJoiner::end_partial(Stream& stream, const std::string& file, std::opt
 
 bool RecordJoiner::end_record(Stream& stream, const std::string& file, std::optional<tsn::Time>& last_time) {
   auto& held = stream.record;
-  if (!shared_.next.take(
-          {held.text, file, held.offset(), held.number, last_time, held.written, held.stream, &origin}))
+  if (!shared_.next.take({held.text, file, held.offset(), held.number, last_time, held.written, held.stream, &origin}))
     return false;
   held.clear();
   return true;

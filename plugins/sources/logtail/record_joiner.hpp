@@ -37,7 +37,8 @@ class RecordJoiner {
   /// A partial line whose rest does not come is a record: its writer ended without a newline.
   static constexpr tsn::Time partial_timeout = 30'000'000'000;
 
-  RecordJoiner(JoinShared& shared, Multiline multiline) : shared_(shared), multiline_(std::move(multiline)) {}
+  RecordJoiner(JoinShared& shared, Multiline multiline)
+      : made_at(shared.now), shared_(shared), multiline_(std::move(multiline)) {}
 
   /// Where a line that is held begins.
   struct Mark {
@@ -61,7 +62,8 @@ class RecordJoiner {
   bool empty() const;
 
   LogOrigin origin;
-  void use_multiline(Multiline multiline) { multiline_ = std::move(multiline); }
+  const tsn::Time made_at;  ///< when its log was found
+  Multiline& multiline() noexcept { return multiline_; }
 
  private:
   /// Lines that become one text.

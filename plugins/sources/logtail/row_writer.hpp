@@ -32,6 +32,7 @@ class RowWriter final : public LineSink {
   /// Before reading: `now` for lines without time and for years.
   void begin(tsn::Time now) { now_ = now, oldest_ = ctx_.replay() || max_age_ == 0 ? INT64_MIN : now - max_age_; }
   tsn::Batch& batch() noexcept { return batch_; }
+  log_match::FieldSyntax syntax() const noexcept { return syntax_; }
   /// After the batch was handed over.
   void submitted() noexcept { text_bytes_ = 0; }
   RowCounts take_counts() { return std::exchange(counts_, {}); }

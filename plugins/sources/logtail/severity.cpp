@@ -8,9 +8,9 @@ namespace {
 
 // OpenTelemetry's data model of logs, appendix B: how others' levels become its numbers.
 constexpr std::pair<std::string_view, std::uint32_t> words[] = {
-    {"info", 9},      {"error", 17},    {"warn", 13},  {"warning", 13}, {"debug", 5},    {"trace", 1}, {"fatal", 21},
-    {"critical", 18}, {"notice", 10},   {"err", 17},   {"crit", 18},    {"panic", 21},   {"alert", 19}, {"emerg", 21},
-    {"severe", 17},   {"emergency", 21}, {"fine", 5},  {"finer", 4},    {"finest", 1},   {"dpanic", 21}};
+    {"info", 9},      {"error", 17},     {"warn", 13}, {"warning", 13}, {"debug", 5},  {"trace", 1},  {"fatal", 21},
+    {"critical", 18}, {"notice", 10},    {"err", 17},  {"crit", 18},    {"panic", 21}, {"alert", 19}, {"emerg", 21},
+    {"severe", 17},   {"emergency", 21}, {"fine", 5},  {"finer", 4},    {"finest", 1}, {"dpanic", 21}};
 
 constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;

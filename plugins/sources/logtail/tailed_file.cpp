@@ -77,9 +77,11 @@ TailedFile::Look TailedFile::look() {
 bool TailedFile::is_what_was_read() const {
   struct stat facts;
   if (::fstat(descriptor_, &facts) != 0 || static_cast<std::uint64_t>(facts.st_size) < position_.offset) return false;
-  const auto& known = position_.fingerprint;
-  if (known.bytes == 0) return true;
-  const auto found = fingerprint_of(descriptor_, known.bytes);
+  return position_.fingerprint.bytes == 0 || begins_as(position_.fingerprint);
+}
+
+bool TailedFile::begins_as(const Fingerprint& known) const {
+  const auto found = known.bytes > 0 ? fingerprint_of(descriptor_, known.bytes) : std::nullopt;
   return found && found->hash == known.hash;
 }
 

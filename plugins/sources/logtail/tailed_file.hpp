@@ -83,6 +83,9 @@ class TailedFile {
   void begin_at_end() { at_end_ = true, open(); }
   /// The file that is open is at least as long as what was read, and begins with the same bytes.
   bool is_what_was_read() const;
+  /// The file that is open begins with these bytes; with none: no.
+  bool begins_as(const Fingerprint& known) const;
+  void set_position(Position position) { position_ = std::move(position); }
   /// The file that is open has no name any more.
   bool is_deleted() const;
   bool read_out() const noexcept { return read_out_; }
