@@ -1,7 +1,8 @@
 // Lines a second through logtail, from a file to rows in a batch that a host takes, on one thread; the baseline is
-// std::getline and one RE2::PartialMatch for each line of the same file.
+// std::getline and one RE2::PartialMatch for each line of the same file, and for JSON std::getline and simdjson.
 #include <benchmark/benchmark.h>
 #include <re2/re2.h>
+#include <simdjson.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -68,16 +69,12 @@ struct Host {
   }
 };
 
-void reads(benchmark::State& state) {
-  const auto path = make_log(static_cast<int>(state.range(0)));
+void read_file(benchmark::State& state, const std::string& path, const tsn::Value& options) {
   std::uint64_t rows = 0;
   for (auto _ : state) {
     Host host;
-    auto config = tsn::Value::table(
-        {{"paths", tsn::Value::array({tsn::Value(path)})},
-         {"max_line", 1 << 20},
-         {"timestamp", tsn::Value::table({{"format", "rfc3164"}, {"zone", "Asia/Riyadh"}})},
-         {"match", tsn::Value::array({tsn::Value::table({{"signal", "auth.failure"}, {"pattern", pattern}})})}});
+    auto config = options;
+    config.set("paths", tsn::Value::array({tsn::Value(path)})).set("max_line", 1 << 20);
     tsn_create create{};
     create.size = sizeof create;
     create.replay = 1;
@@ -97,6 +94,73 @@ void reads(benchmark::State& state) {
   std::remove(path.c_str());
 }
 
+void reads(benchmark::State& state) {
+  read_file(
+      state, make_log(static_cast<int>(state.range(0))),
+      tsn::Value::table(
+          {{"timestamp", tsn::Value::table({{"format", "rfc3164"}, {"zone", "Asia/Riyadh"}})},
+           {"match", tsn::Value::array({tsn::Value::table({{"signal", "auth.failure"}, {"pattern", pattern}})})}}));
+}
+
+enum Wrapping { none, cri, docker };
+
+/// Records as a load test of another agent has them: 1000 series, a time and a value; about 72 bytes.
+std::string make_records(Wrapping wrapping) {
+  const std::string path = "/tmp/logtail_bench_" + std::to_string(::getpid()) + "_json.log";
+  std::ofstream out(path);
+  char line[256], wrapped[512];
+  for (int i = 0; i < lines; ++i) {
+    const bool quoted = wrapping == docker;
+    std::snprintf(line, sizeof line,
+                  quoted ? R"({\"host\":\"h001\",\"metric\":\"cpu_user\",\"series\":%d,\"ts\":%.3f,\"value\":%.1f})"
+                         : R"({"host":"h001","metric":"cpu_user","series":%d,"ts":%.3f,"value":%.1f})",
+                  i % 1000, 1e9 * 1.7 + i * 0.01, i % 1000 * 919 % 1000 / 10.0);
+    const char* format =
+        wrapping == none  ? "%s\n"
+        : wrapping == cri ? "2026-11-20T10:00:00.123456789Z stdout F %s\n"
+                          : "{\"log\":\"%s\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-20T10:00:00.123456789Z\"}\n";
+    std::snprintf(wrapped, sizeof wrapped, format, line);
+    out << wrapped;
+  }
+  return path;
+}
+
+/// Every record is a row of one of 1000 series; with `where`, one in twenty is.
+void reads_json(benchmark::State& state) {
+  auto match = tsn::Value::table({{"signal", "cpu"},
+                                  {"value", "value"},
+                                  {"labels", tsn::Value::table({{"host", "{host}"}, {"series", "{series}"}})}});
+  if (state.range(1)) match.set("where", tsn::Value::table({{"value", ">95"}}));
+  read_file(state, make_records(static_cast<Wrapping>(state.range(0))),
+            tsn::Value::table({{"parser", "json"},
+                               {"timestamp", tsn::Value::table({{"field", "ts"}})},
+                               {"match", tsn::Value::array({match})}}));
+}
+
+/// No parser and no pattern: what the lines themselves cost.
+void reads_plain(benchmark::State& state) {
+  read_file(state, make_records(static_cast<Wrapping>(state.range(0))),
+            tsn::Value::table({{"timestamp", tsn::Value::table({{"format", "none"}})}}));
+}
+
+void getline_and_simdjson(benchmark::State& state) {
+  const auto path = make_records(none);
+  simdjson::dom::parser parser;
+  double sum = 0;
+  for (auto _ : state) {
+    std::ifstream in(path);
+    std::string line;
+    while (std::getline(in, line)) {
+      const auto record = parser.parse(line);
+      sum += record["value"].get_double().value() + record["ts"].get_double().value() +
+             static_cast<double>(record["series"].get_int64().value() + record["host"].get_string().value()[0]);
+    }
+  }
+  benchmark::DoNotOptimize(sum);
+  state.SetItemsProcessed(state.iterations() * lines);
+  std::remove(path.c_str());
+}
+
 void getline_and_re2(benchmark::State& state) {
   const auto path = make_log(static_cast<int>(state.range(0)));
   const RE2 expression(pattern);
@@ -113,6 +177,9 @@ void getline_and_re2(benchmark::State& state) {
 }
 
 BENCHMARK(reads)->Name("logtail")->Arg(25)->Arg(100)->Unit(benchmark::kMillisecond);
+BENCHMARK(reads_json)->Name("logtail JSON")->ArgsProduct({{none, cri, docker}, {0, 1}})->Unit(benchmark::kMillisecond);
+BENCHMARK(reads_plain)->Name("logtail lines")->Arg(none)->Arg(cri)->Arg(docker)->Unit(benchmark::kMillisecond);
+BENCHMARK(getline_and_simdjson)->Name("getline+simdjson")->Unit(benchmark::kMillisecond);
 BENCHMARK(getline_and_re2)->Name("getline+RE2")->Arg(25)->Arg(100)->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -39,6 +39,14 @@ TEST(Pattern, GivesAnEmptyTextForAGroupThatTookNoPart) {
   EXPECT_EQ(pattern.group(1), "");
   EXPECT_EQ(pattern.group(2), "c");
 }
+TEST(Pattern, FindsTheLeftmostMatchAmongManyBeginnings) {
+  Pattern pattern(R"(ab(?<x>\d))", "p");
+  ASSERT_TRUE(pattern.find("ab ab ab ab ab ab7 ab8"));
+  EXPECT_EQ(pattern.group(1), "7");
+  ASSERT_TRUE(pattern.find("ab ab1 ab2"));
+  EXPECT_EQ(pattern.group(1), "1");
+  EXPECT_FALSE(pattern.find("ab ab ab ab ab ab"));
+}
 TEST(Pattern, FindsTheLiteralThatEveryMatchContains) {
   EXPECT_EQ(required_literal(R"(Failed password for (?:invalid user )?(?<user>.*?) from (?<ip>\S+) port)"),
             "Failed password for ");
@@ -70,6 +78,7 @@ TEST(Pattern, NeverLosesALineToItsLiteral) {
       std::string line;
       for (auto n = random() % 8; n > 0; --n) line += "abcx.{B"[random() % 7];
       if (j == 0) line += "é";
+      if (j % 2) line += line + line;
       ASSERT_EQ(pattern.find(line), RE2::PartialMatch(line, plain)) << text << " on " << line;
     }
   }

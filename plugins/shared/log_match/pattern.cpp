@@ -128,6 +128,8 @@ std::string required_literal(std::string_view pattern) {
 }
 
 Pattern::Pattern(std::string_view pattern, std::string_view where) : literal_(required_literal(pattern)) {
+  const auto behind = pattern.substr(std::min(literal_.size(), pattern.size()), 1);
+  prefix_ = pattern.starts_with(literal_) && behind != "*" && behind != "?" && behind != "{";
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(8 << 20);
@@ -148,11 +150,26 @@ Pattern::Pattern(std::string_view pattern, std::string_view where) : literal_(re
 Pattern::~Pattern() = default;
 Pattern::Pattern(Pattern&&) noexcept = default;
 
+/// Where each match begins with a literal, RE2 need not look for the beginning. A few places are tried; then it looks
+/// itself, so that the time stays linear in the line.
 bool Pattern::find(std::string_view line) {
-  if (!literal_.empty() && ::memmem(line.data(), line.size(), literal_.data(), literal_.size()) == nullptr)
-    return false;
-  return expression_->Match(re2::StringPiece(line.data(), line.size()), 0, line.size(), re2::RE2::UNANCHORED,
-                            found_.get(), used_);
+  constexpr int most_tries = 4;
+  std::size_t from = 0;
+  if (literal_.empty()) return search(line, 0, false);
+  for (int i = 0; i < most_tries; ++i) {
+    const void* found = ::memmem(line.data() + from, line.size() - from, literal_.data(), literal_.size());
+    if (!found) return false;
+    if (!prefix_) return search(line, 0, false);
+    from = static_cast<std::size_t>(static_cast<const char*>(found) - line.data());
+    if (search(line, from, true)) return true;
+    ++from;
+  }
+  return search(line, from, false);
+}
+
+bool Pattern::search(std::string_view line, std::size_t from, bool here) {
+  return expression_->Match(re2::StringPiece(line.data(), line.size()), from, line.size(),
+                            here ? re2::RE2::ANCHOR_START : re2::RE2::UNANCHORED, found_.get(), used_);
 }
 
 std::string_view Pattern::group(int index) const {

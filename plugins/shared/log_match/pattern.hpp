@@ -41,7 +41,10 @@ class Pattern {
 
  private:
   std::unique_ptr<re2::RE2> expression_;
+  bool search(std::string_view line, std::size_t from, bool here);
+
   std::string literal_;
+  bool prefix_ = false;  ///< every match begins with literal_
   std::vector<Group> groups_;
   std::unique_ptr<re2::StringPiece[]> found_;
   int used_ = 1;  ///< groups that are asked for: up to the last named one

@@ -7,7 +7,7 @@ namespace tocsin_plugins::logtail {
 namespace {
 
 constexpr std::string_view magic = "logtail1";
-constexpr unsigned char numbered = 1, within_line = 2, has_time = 4;
+constexpr unsigned char numbered = 1, within_line = 2, has_time = 4, within_record = 8;
 
 void put(std::string& out, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
@@ -27,11 +27,14 @@ void put(std::string& out, const Checkpoint::Entry& entry, std::string_view path
   put(out, entry.path.size() - shared);
   out.append(entry.path, shared);
   for (const auto number : {entry.id.device, entry.id.inode, at.offset, at.lines}) put(out, number);
+  const bool ahead = at.taken != Taken{};
   out += static_cast<char>((at.numbered ? numbered : 0) | (at.within_line ? within_line : 0) |
-                           (at.last_time ? has_time : 0));
+                           (at.last_time ? has_time : 0) | (ahead ? within_record : 0));
   put(out, at.fingerprint.bytes);
   put(out, at.fingerprint.hash);
   if (at.last_time) put(out, static_cast<std::uint64_t>(*at.last_time));
+  for (std::size_t i = 0; ahead && i < at.taken.size(); ++i)
+    put(out, at.taken[i] > at.offset ? at.taken[i] - at.offset : 0);
 }
 
 /// Reads numbers and texts; after the first impossible one everything is empty and `good` false.
@@ -85,6 +88,11 @@ Checkpoint::Entry read_entry(Reader& in, const std::string& path_before) {
   if (bytes > Fingerprint::most) in.fail();
   at.fingerprint = {static_cast<std::uint32_t>(bytes), in.number()};
   if (flags & has_time) at.last_time = static_cast<tsn::Time>(in.number());
+  for (std::size_t i = 0; (flags & within_record) && i < at.taken.size(); ++i) {
+    const auto ahead = in.number();
+    if (ahead > INT64_MAX) in.fail();
+    at.taken[i] = ahead > 0 ? at.offset + ahead : 0;
+  }
   if (entry.path.empty() || at.offset > INT64_MAX) in.fail();
   return entry;
 }

@@ -3,8 +3,9 @@
 //
 // Format: "logtail1", a byte of flags (1: some files were left out), the time of writing, the count, then each file,
 // sorted by path: bytes shared with the path before, the rest of the path, device, inode, offset, lines, a byte of
-// flags (1 numbered, 2 within a line, 4 has a time), fingerprint, last time. Numbers are LEB128. JSON was rejected: a
-// thousand containers' logs must fit into 64 KiB.
+// flags (1 numbered, 2 within a line, 4 has a time, 8 within a record), fingerprint, last time, and within a record
+// what each stream is ahead of the offset. Numbers are LEB128. JSON was rejected: a thousand containers' logs must fit
+// into 64 KiB.
 #pragma once
 
 #include <string>

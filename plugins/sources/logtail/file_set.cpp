@@ -1,9 +1,12 @@
 #include "file_set.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 
 #include "glob.hpp"
+#include "record_joiner.hpp"
 
 namespace tocsin_plugins::logtail {
 namespace {
@@ -12,6 +15,13 @@ std::string directory_of(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == path.npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// Where the file itself lies: the kubelet's /var/log/containers holds links.
+std::string home_of(const std::string& path) {
+  std::error_code error;
+  const auto real = std::filesystem::canonical(path, error);
+  return directory_of(error ? path : real.string());
 }
 
 /// Where a renamed file is now: rotation renames within one directory.
@@ -31,6 +41,7 @@ void FileSet::clear() {
   files_.clear();
   remembered_.clear();
   older_at_end_.reset();
+  written_ = 0;
   first_scan_ = true;
 }
 
@@ -38,6 +49,7 @@ void FileSet::restore(std::optional<Checkpoint> checkpoint, bool at_end) {
   clear();
   at_end_ = at_end && !checkpoint;
   if (!checkpoint) return;
+  written_ = checkpoint->written;
   if (!checkpoint->complete) older_at_end_ = checkpoint->written;
   remembered_ = std::move(checkpoint->files);
 }
@@ -57,10 +69,10 @@ FileSet::Listing FileSet::list() const {
 
 bool FileSet::scan(tsn::Time now) {
   auto found = list();
-  std::set<std::string> names;
+  std::map<std::string, std::shared_ptr<RecordJoiner>> names;
   bool changed = false;
   for (auto& file : files_) {
-    names.insert(file->path());
+    names[file->path()] = file->joiner;
     const auto here = found.find(file->id());
     if (here == found.end()) {
       if (!file->gone_since) {
@@ -77,15 +89,18 @@ bool FileSet::scan(tsn::Time now) {
   std::map<std::string, FileId> fresh;  // in the order of their names
   for (const auto& [id, paths] : found) fresh.emplace(*paths.begin(), id);
   for (const auto& [path, id] : fresh) {
-    rotations_ += names.contains(path);
-    add(path, id, now);
+    const auto before = names.find(path);
+    if (before != names.end()) {
+      ++rotations_;
+      // It may have been rotated more than once since the last look.
+      follow_unknown(path, before->second, scanned_ - settle, now, files_);
+    }
+    add(path, id, before != names.end() ? before->second : make_joiner_(path), now);
     changed = true;
   }
-  if (first_scan_) {
-    for (auto& entry : std::exchange(remembered_, {}))
-      if (!follow_gone(entry, now)) remember(std::move(entry));
-  }
+  if (first_scan_) follow_all_gone(now);
   first_scan_ = false;
+  scanned_ = now;
   return changed;
 }
 
@@ -98,9 +113,10 @@ std::optional<Position> FileSet::known_position(FileId id) {
   return position;
 }
 
-void FileSet::add(std::string path, FileId id, tsn::Time now) {
+void FileSet::add(std::string path, FileId id, std::shared_ptr<RecordJoiner> joiner, tsn::Time now) {
   const auto known = known_position(id);
   auto file = std::make_unique<TailedFile>(std::move(path), id, known.value_or(Position{}));
+  file->joiner = std::move(joiner);
   file->active_at = now;
   if (!known && first_scan_ && (at_end_ || older_at_end_)) {
     struct stat facts;
@@ -113,7 +129,8 @@ void FileSet::add(std::string path, FileId id, tsn::Time now) {
 /// Opens a file that has another name now, and lets it keep the name under which it was found.
 bool FileSet::open_renamed(TailedFile& file) {
   const auto name = file.path();
-  const auto path = path_of(file.id(), directory_of(name));
+  auto path = path_of(file.id(), directory_of(name));
+  if (path.empty()) path = path_of(file.id(), home_of(name));
   if (path.empty()) return false;
   file.set_path(path);
   const bool open = file.open();
@@ -121,13 +138,94 @@ bool FileSet::open_renamed(TailedFile& file) {
   return open;
 }
 
-/// After a restart: a file that was renamed meanwhile is still in its directory, and may hold lines that were not read.
-bool FileSet::follow_gone(const Checkpoint::Entry& entry, tsn::Time now) {
+/// After a restart: files that were renamed meanwhile are still in their directories, and may hold lines that were not
+/// read. The oldest of a name comes first.
+void FileSet::follow_all_gone(tsn::Time now) {
+  std::vector<std::unique_ptr<TailedFile>> gone;
+  std::vector<Checkpoint::Entry> lost;
+  for (auto& entry : std::exchange(remembered_, {})) {
+    if (auto file = follow_gone(entry, now))
+      gone.push_back(std::move(file));
+    else
+      lost.push_back(std::move(entry));
+  }
+  for (auto& entry : lost) remember(std::move(entry));
+  for (const auto& file : files_)
+    if (written_ != 0) follow_unknown(file->path(), file->joiner, written_, now, gone);
+  std::ranges::stable_sort(gone, {}, [](const auto& file) { return file->changed_at(); });
+  files_.insert(files_.begin(), std::make_move_iterator(gone.begin()), std::make_move_iterator(gone.end()));
+}
+
+/// What was rotated after `since` and is followed by nobody: it came and went unseen, or was compressed. A compressed
+/// one is known again by its first bytes.
+void FileSet::follow_unknown(const std::string& path, const std::shared_ptr<RecordJoiner>& joiner, tsn::Time since,
+                             tsn::Time now, Files& gone) {
+  std::error_code error;
+  const auto real = std::filesystem::canonical(path, error);
+  if (error) return;
+  for (const auto& rotated : rotated_files(real.string())) {
+    struct stat facts;
+    if (::stat(rotated.path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) continue;
+    const auto id = id_of(facts);
+    const auto is_it = [&](const auto& file) { return file->id() == id; };
+    if (facts.st_mtim.tv_sec < since / 1'000'000'000 || std::ranges::any_of(gone, is_it)) continue;
+    if (std::ranges::any_of(files_, is_it) ||
+        std::ranges::find(remembered_, id, &Checkpoint::Entry::id) != remembered_.end())
+      continue;
+    auto file = open_rotated(path, rotated, since);
+    if (!file) continue;
+    const auto known = std::ranges::find_if(remembered_, [&](const auto& entry) {
+      return entry.path == path && file->begins_as(entry.position.fingerprint);
+    });
+    if (known != remembered_.end()) {
+      file->set_position(known->position);
+      remembered_.erase(known);
+    }
+    file->joiner = joiner;
+    file->gone_since = file->active_at = now;
+    gone.push_back(std::move(file));
+  }
+}
+
+std::unique_ptr<TailedFile> FileSet::open_rotated(const std::string& path, const RotatedFile& rotated,
+                                                  tsn::Time since) const {
+  const auto source = rotated.compressed ? unpack(rotated.path, scratch_) : rotated.path;
+  struct stat facts;
+  if (source.empty() || ::stat(source.c_str(), &facts) != 0) return nullptr;
+  const auto last = last_written(source);
+  auto file = std::make_unique<TailedFile>(source, id_of(facts), Position{});
+  const bool open = file->open();
+  if (rotated.compressed) ::unlink(source.c_str());
+  file->set_path(path);
+  return open && last && *last > since ? std::move(file) : nullptr;
+}
+
+std::unique_ptr<TailedFile> FileSet::follow_gone(const Checkpoint::Entry& entry, tsn::Time now) {
   auto file = std::make_unique<TailedFile>(entry.path, entry.id, entry.position);
-  if (!open_renamed(*file) || !file->is_what_was_read()) return false;
+  if (!open_renamed(*file) || !file->is_what_was_read()) return nullptr;
+  const auto same = std::ranges::find(files_, entry.path, [](const auto& other) { return other->path(); });
+  file->joiner = same == files_.end() ? make_joiner_(entry.path) : (*same)->joiner;
   file->gone_since = file->active_at = now;
-  files_.insert(files_.begin(), std::move(file));  // its lines are older than those of the file that has its name now
-  return true;
+  return file;
+}
+
+template <class Unfinished>
+bool FileSet::any_before(const TailedFile& file, Unfinished&& unfinished) const {
+  for (const auto& other : files_) {
+    if (other.get() == &file) return false;
+    if (other->joiner == file.joiner && other->gone_since && unfinished(*other)) return true;
+  }
+  return false;
+}
+
+bool FileSet::follows_unread(const TailedFile& file) const {
+  return file.joiner.use_count() > 1 && any_before(file, [](const TailedFile& before) { return before.behind(); });
+}
+
+bool FileSet::follows_unsettled(const TailedFile& file, tsn::Time now) const {
+  return !file.joiner->empty() && any_before(file, [&](const TailedFile& before) {
+    return file.joiner->holds_partial(before.id()) && now - std::max(*before.gone_since, before.active_at) < settle;
+  });
 }
 
 void FileSet::remember(Checkpoint::Entry entry) {
@@ -138,10 +236,11 @@ void FileSet::remember(Checkpoint::Entry entry) {
 
 void FileSet::tidy(tsn::Time now) {
   std::erase_if(files_, [&](const auto& file) {
-    if (!file->gone_since) return false;
+    if (!file->gone_since || (file->is_open() && file->joiner->holds(file->id()))) return false;
     const bool lost = !file->is_open();  // renamed to another directory while it was closed
     if (!lost && now - std::max(*file->gone_since, file->active_at) < linger) return false;
-    if (lost || !file->is_deleted()) remember({file->path(), file->id(), file->position(), true, file->active_at});
+    if (lost || !file->is_deleted())
+      remember({file->path(), file->id(), file->resume_position(), true, file->active_at});
     return true;
   });
   std::vector<TailedFile*> open;
@@ -156,7 +255,8 @@ Checkpoint FileSet::checkpoint(tsn::Time now) const {
   Checkpoint made;
   made.written = now;
   for (const auto& file : files_)
-    made.files.push_back({file->path(), file->id(), file->position(), file->gone_since.has_value(), file->active_at});
+    made.files.push_back(
+        {file->path(), file->id(), file->resume_position(), file->gone_since.has_value(), file->active_at});
   made.files.insert(made.files.end(), remembered_.begin(), remembered_.end());
   return made;
 }
@@ -164,7 +264,10 @@ Checkpoint FileSet::checkpoint(tsn::Time now) const {
 std::set<std::string> FileSet::directories() const {
   std::set<std::string> all;
   for (const auto& pattern : paths_) all.insert(fixed_directory(pattern));
-  for (const auto& file : files_) all.insert(directory_of(file->path()));
+  for (const auto& file : files_) {
+    all.insert(directory_of(file->path()));
+    all.insert(home_of(file->path()));
+  }
   return all;
 }
 

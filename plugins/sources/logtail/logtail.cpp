@@ -3,6 +3,8 @@
 #include "dir_watch.hpp"
 #include "file_set.hpp"
 #include "glob.hpp"
+#include "pod_book.hpp"
+#include "record_joiner.hpp"
 #include "row_writer.hpp"
 #include "tocsin/plugin.hpp"
 
@@ -15,7 +17,8 @@ using namespace std::chrono_literals;
 class Logtail {
  public:
   static constexpr auto id = "logtail", version = "1.0.0",
-                        doc = "Lines of log files as signals: globs, rotation, patterns, timestamps";
+                        doc =
+                            "Lines of log files and containers as signals: globs, rotation, multi-line, JSON, patterns";
   static constexpr auto features = tsn::replays;
   static constexpr const char* needs[] = {"files:/var/log"};
   static constexpr tsn::Option options[] = {
@@ -43,6 +46,41 @@ class Logtail {
        .min = "\"64B\"",
        .max = "\"16MiB\"",
        .doc = "Longer lines are cut and counted"},
+      {.key = "format",
+       .type = tsn::string,
+       .fallback = "\"auto\"",
+       .choices = "auto|plain|cri|docker",
+       .doc = "What wraps the lines: the CRI log format, Docker's json-file, nothing; auto: each line tells"},
+      {.key = "fields",
+       .type = tsn::array,
+       .fallback = R"(["stream", "namespace", "pod", "container"])",
+       .doc = "Facts of a container's log that become labels: stream, namespace, pod, container, pod_uid"},
+      {.key = "multiline",
+       .type = tsn::table,
+       .fallback = "{}",
+       .doc = "One of start, continue (regular expressions), preset (java, python, go); max_lines, max_bytes, timeout"},
+      {.key = "kubernetes",
+       .type = tsn::boolean,
+       .fallback = "false",
+       .doc = "Asks the API server for the annotations of this node's pods: tocsin.io/logs, parser, multiline, match"},
+      {.key = "kubernetes_api",
+       .type = tsn::table,
+       .fallback = "{}",
+       .doc = "url, token_file, ca_file (default: the service account's), node (default: $NODE_NAME), annotations "
+              "(those that are heeded)"},
+      {.key = "parser",
+       .type = tsn::string,
+       .fallback = "\"none\"",
+       .choices = "none|json|logfmt",
+       .doc = "What a record is: its fields are then for where, value and labels of [[match]], timestamp and severity"},
+      {.key = "severity",
+       .type = tsn::string,
+       .fallback = "\"level\"",
+       .doc = "Field that holds the severity, by name or JSON Pointer"},
+      {.key = "message",
+       .type = tsn::string,
+       .fallback = "\"\"",
+       .doc = "Field that is the text which patterns see and signals carry; none: the whole record"},
       {.key = "signal",
        .type = tsn::string,
        .fallback = "\"log.line\"",
@@ -51,23 +89,40 @@ class Logtail {
        .type = tsn::table,
        .fallback = "{}",
        .doc = "format (auto, none, rfc3164, rfc3339, iso8601, epoch, epoch_ms, clf or a strptime pattern), zone, "
-              "pattern with a group ts"},
+              "pattern with a group ts, field of a parsed record"},
       {.key = "match",
        .type = tsn::array,
        .fallback = "[]",
-       .doc = "Entries of signal, pattern, value (a group that holds the number) and labels; each that fits emits"},
+       .doc =
+           "Entries of signal, pattern, parser, where (conditions on fields), value (a group or field that holds the "
+           "number) and labels; each that fits emits"},
   };
   static constexpr tsn::Signal signals[] = {
-      {.name = "log.line", .unit = "1", .labels = "file", .doc = "A line, where there is no [[match]]"},
-      {.name = "*", .unit = "1", .doc = "What [[match]] names, with the named groups of its pattern as labels"},
+      {.name = "log.line",
+       .unit = "1",
+       .labels = "file,stream,namespace,pod,container",
+       .doc = "A line, where there is no [[match]]; `file` where it is no pod's"},
+      {.name = "*",
+       .unit = "1",
+       .labels = "stream,namespace,pod,container",
+       .doc = "What [[match]] names, with the named groups of its pattern as labels besides"},
   };
 
   Logtail()
       : paths_(ctx_.config().strings("paths")),
         from_beginning_(ctx_.config().str("start") == "beginning"),
         max_line_(std::max<std::uint64_t>(ctx_.config().size("max_line", 1 << 20), 1)),
-        files_(paths_, ctx_.config().strings("exclude")),
-        writer_(ctx_, ctx_.config(), [this] { return submit(); }) {
+        files_(
+            paths_, ctx_.config().strings("exclude"), [this](const std::string& path) { return make_joiner(path); },
+            ctx_.data_dir() + "/logtail"),
+        writer_(ctx_, ctx_.config(), [this] { return submit(); }),
+        multiline_(ctx_.config().table("multiline")),
+        joined_(writer_) {
+    joined_.format = format_of(ctx_.config().str("format", "auto"));
+    joined_.max_line = max_line_;
+    if (ctx_.config().boolean("kubernetes") && !ctx_.replay())
+      pods_ = std::make_unique<logtail::PodBook>(ctx_, ctx_.config().table("kubernetes_api"));
+    raw_line_ = max_line_ + (joined_.format == logtail::Format::plain ? 1 : most_wrapping);
     if (paths_.empty()) throw tsn::Failure(tsn::invalid("paths: expected at least one file or glob"));
   }
 
@@ -77,6 +132,8 @@ class Logtail {
     if (!checkpoint && !cursor.empty())
       ctx_.warn("the checkpoint is none of this plugin's; reading begins as without one");
     files_.restore(std::move(checkpoint), !from_beginning_);
+    joined_.now = ctx_.now();
+    if (pods_) pods_->start();
     watch_.open();
     scan(ctx_.now());
     if (files_.files().empty())
@@ -88,6 +145,7 @@ class Logtail {
   }
 
   void stop() {
+    if (pods_) pods_->stop();
     if (tick_) ctx_.cancel_timer(std::exchange(tick_, 0));
     if (watched_) ctx_.unwatch(std::exchange(watched_, 0));
     watch_.close();
@@ -110,8 +168,44 @@ class Logtail {
   static constexpr std::uint64_t round_budget = 16 << 20;  ///< bytes before the instance can be stopped or asked again
   static constexpr auto most_wait = 250ms;                 ///< between looks without inotify
   static constexpr auto most_wait_watched = 1s;
+  /// Beyond max_line, what a container's format may add to a line: both cut lines at 16 KiB, which JSON escapes.
+  static constexpr std::size_t most_wrapping = 128 * 1024;
   static constexpr auto pause = 50ms;  ///< after inotify spoke: what comes meanwhile is read together
   static constexpr tsn::Time cursor_every = 5'000'000'000;  ///< where lines were read and none matched
+
+  static logtail::Format format_of(std::string_view word) {
+    using logtail::Format;
+    return word == "plain"    ? Format::plain
+           : word == "cri"    ? Format::cri
+           : word == "docker" ? Format::docker
+                              : Format::automatic;
+  }
+  std::shared_ptr<logtail::RecordJoiner> make_joiner(const std::string& path) {
+    auto made = std::make_shared<logtail::RecordJoiner>(joined_, multiline_);
+    if (joined_.format != logtail::Format::plain) made->origin.pod = logtail::pod_of(path);
+    if (pods_ && made->origin.pod && !treat(*made)) pods_->ask();
+    return made;
+  }
+
+  // --- annotations of pods ---
+  /// False: its pod is not known.
+  bool treat(logtail::RecordJoiner& joiner) {
+    if (!pods_->knows(*joiner.origin.pod)) return false;
+    joiner.multiline() = multiline_;
+    pods_->apply(joiner.origin, joiner.multiline(), writer_.syntax());
+    return true;
+  }
+  void treat_all() {
+    if (!pods_ || pods_->lists() == treated_) return;
+    treated_ = pods_->lists();
+    for (const auto& file : files_.files())
+      if (file->joiner->origin.pod) treat(*file->joiner);
+  }
+  /// Its annotations may say that it must not be read.
+  bool awaits_its_pod(const logtail::RecordJoiner& joiner, tsn::Time now) const {
+    return pods_ && joiner.origin.pod && now - joiner.made_at < logtail::PodBook::patience &&
+           !pods_->knows(*joiner.origin.pod);
+  }
 
   // --- when ---
   void schedule(std::chrono::nanoseconds after) {
@@ -120,7 +214,9 @@ class Logtail {
   }
   void on_tick() {
     tick_ = 0;
-    schedule(watch_.covers_all() ? std::chrono::nanoseconds(most_wait_watched) : most_wait);  // also when work() throws
+    std::chrono::nanoseconds wait = watch_.covers_all() ? std::chrono::nanoseconds(most_wait_watched) : most_wait;
+    if (multiline_) wait = std::min(wait, std::chrono::nanoseconds(multiline_.timeout()));
+    schedule(wait);  // also when work() throws
     work();
     if (more_) schedule(0s);
     if (status_ == tsn::retry) schedule(100ms);
@@ -140,15 +236,36 @@ class Logtail {
     const auto now = ctx_.now();
     status_ = tsn::ok;
     more_ = false;
-    writer_.begin(now);
+    begin(now);
     if (!writer_.batch().empty() && !submit()) return;
     const auto scan_every = watch_.covers_all() ? 5'000'000'000 : 1'000'000'000;
     if (rescan_ || now - scanned_ >= scan_every) scan(now);
+    treat_all();
     read_files(now);
+    if (status_.is_ok()) flush_joiners(now);
     files_.tidy(now);
     if (status_.is_ok() && (!writer_.batch().empty() || cursor_due_ || (dirty_ && now - submitted_ >= cursor_every)))
       submit();
     report_counts();
+  }
+
+  void begin(tsn::Time now) {
+    writer_.begin(now);
+    joined_.now = now;
+  }
+
+  /// What waited long enough for its rest is whole, unless lines that are there were not read yet.
+  void flush_joiners(tsn::Time now) {
+    std::set<const logtail::RecordJoiner*> waiting;
+    for (const auto& file : files_.files())
+      if (!file->joiner->empty() && (file->behind() || files_.follows_unsettled(*file, now)))
+        waiting.insert(file->joiner.get());
+    for (const auto& file : files_.files()) {
+      if (file->joiner->empty() || waiting.contains(file->joiner.get())) continue;
+      const auto rows = writer_.batch().rows();
+      if (!file->joiner->flush(false, file->path(), file->last_time())) return;
+      dirty_ |= writer_.batch().rows() != rows || file->joiner->empty();
+    }
   }
 
   void scan(tsn::Time now) {
@@ -166,22 +283,32 @@ class Logtail {
     const auto& files = files_.files();
     for (bool again = true; std::exchange(again, false);) {
       readable = 0;
+      bool skipped = false, progressed = false;
       for (std::size_t i = 0; i < files.size(); ++i) {
         auto& file = *files[(first_ + i) % files.size()];
+        if (awaits_its_pod(*file.joiner, now) || files_.follows_unsettled(file, now)) continue;
+        if (files_.follows_unread(file)) {
+          skipped = true;
+          continue;
+        }
+        const bool was_behind = file.behind();
         const auto before = counts_.bytes;
-        const auto outcome = file.read(writer_, buffer_, {max_line_, turn, false}, counts_);
+        logtail::JoinSink sink(file);
+        const auto outcome = file.read(sink, buffer_, {raw_line_, turn, false}, counts_);
         const auto bytes = counts_.bytes - before;
         if (bytes) file.active_at = now, dirty_ = true;
         if (outcome == logtail::TailedFile::Outcome::refused) return;
         if (outcome == logtail::TailedFile::Outcome::failed) failure = failed(file);
         readable += outcome != logtail::TailedFile::Outcome::failed;
         again |= outcome == logtail::TailedFile::Outcome::more;
+        progressed |= was_behind && !file.behind();
         budget -= std::min(budget, bytes);
         if (budget > 0 && !ctx_.stopping()) continue;
         first_ += i + 1;  // the others first, next time
         more_ = true;
         return;
       }
+      again |= skipped && progressed;
     }
     if (!failure.empty() && readable == 0) status_ = tsn::fail(failure);
   }
@@ -218,14 +345,14 @@ class Logtail {
   void report_counts() {
     const auto rows = writer_.take_counts();
     const auto read = std::exchange(counts_, {});
-    const std::pair<const char*, std::uint64_t> all[] = {{"lines_read", read.lines},
-                                                         {"lines_matched", rows.matched},
-                                                         {"lines_unmatched", rows.unmatched},
-                                                         {"lines_refused", rows.refused},
-                                                         {"lines_cut", read.cut},
-                                                         {"bytes", read.bytes},
-                                                         {"truncations", read.truncations},
-                                                         {"rotations", files_.take_rotations()}};
+    const auto joined = std::exchange(joined_.counts, {});
+    const std::pair<const char*, std::uint64_t> all[] = {
+        {"lines_read", read.lines},          {"lines_matched", rows.matched},
+        {"lines_unmatched", rows.unmatched}, {"lines_refused", rows.refused},
+        {"lines_cut", joined.cut},           {"lines_malformed", joined.malformed},
+        {"lines_unparsed", rows.unparsed},   {"lines_unwanted", joined.unwanted},
+        {"records_split", joined.split},     {"bytes", read.bytes},
+        {"truncations", read.truncations},   {"rotations", files_.take_rotations()}};
     for (const auto& [name, count] : all)
       if (count) ctx_.count(name, static_cast<double>(count));
   }
@@ -246,25 +373,31 @@ class Logtail {
     next_ = 0;
   }
 
-  static std::unique_ptr<logtail::TailedFile> open_for_replay(const std::string& path) {
+  std::unique_ptr<logtail::TailedFile> open_for_replay(const std::string& path) {
     struct stat facts;
     if (::stat(path.c_str(), &facts) != 0)
       throw tsn::Failure(tsn::invalid("cannot read " + path + ": " + std::strerror(errno)));
     if (!S_ISREG(facts.st_mode)) throw tsn::Failure(tsn::invalid("cannot read " + path + ": it is no file"));
-    return std::make_unique<logtail::TailedFile>(path, logtail::id_of(facts), logtail::Position{});
+    auto file = std::make_unique<logtail::TailedFile>(path, logtail::id_of(facts), logtail::Position{});
+    file->joiner = make_joiner(path);
+    return file;
   }
 
   tsn::Status replay() {
     status_ = tsn::ok;
-    writer_.begin(replay_now_);
+    begin(replay_now_);
     std::uint64_t budget = round_budget;
     while (next_ < replayed_.size() && budget > 0 && status_.is_ok()) {
       auto& file = *replayed_[next_];
       const auto before = counts_.bytes;
-      const auto outcome = file.read(writer_, buffer_, {max_line_, budget, true}, counts_);
+      logtail::JoinSink sink(file);
+      const auto outcome = file.read(sink, buffer_, {raw_line_, budget, true}, counts_);
       if (outcome == logtail::TailedFile::Outcome::failed)
         return tsn::fail("cannot read " + file.path() + ": " + std::strerror(file.error()));
-      if (outcome == logtail::TailedFile::Outcome::at_end) file.close(), ++next_;
+      if (outcome == logtail::TailedFile::Outcome::at_end) {
+        if (!file.joiner->flush(true, file.path(), file.last_time())) break;
+        file.close(), ++next_;
+      }
       budget -= std::min(budget, counts_.bytes - before);
     }
     if (status_.is_ok() && !writer_.batch().empty()) submit();
@@ -277,8 +410,13 @@ class Logtail {
   const std::vector<std::string> paths_;
   const bool from_beginning_;
   const std::size_t max_line_;
+  std::size_t raw_line_ = 0;  ///< bytes of a line as it stands in the file
   logtail::FileSet files_;
   logtail::RowWriter writer_;
+  const logtail::Multiline multiline_;
+  logtail::JoinShared joined_;
+  std::unique_ptr<logtail::PodBook> pods_;  ///< null: nobody is asked
+  std::uint64_t treated_ = 0;               ///< the list of pods that was applied
   logtail::ReadBuffer buffer_;
   logtail::DirWatch watch_;
   logtail::ReadCounts counts_;

@@ -1,95 +1,10 @@
 // The plugin on real temporary files and a host whose clock stands still.
-#include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "logtail_fixture.hpp"
 
-#include <filesystem>
-#include <fstream>
-#include <map>
-#include <random>
-#include <set>
-
-#include "timestamp/timestamp.hpp"
-#include "tocsin/testing/fake_host.hpp"
-
+namespace tocsin_plugins::logtail {
 namespace {
 
-namespace fs = std::filesystem;
-using namespace std::chrono_literals;
-using tsn::Value;
-using tsn::testing::FakeHost;
-
-constexpr tsn::Time second = 1'000'000'000;
-constexpr tsn::Time ten_o_clock = 1'795'168'800 * second;  // 2026-11-20T10:00:00Z, where the fake clock stands
-
-/// A directory of logs and an agent that follows it.
-class Logtail : public ::testing::Test {
- protected:
-  Logtail() {
-    std::string name = ::testing::TempDir() + "logtail_XXXXXX";
-    root_ = ::mkdtemp(name.data());
-  }
-  ~Logtail() override {
-    source_.reset();
-    EXPECT_EQ(host_.violations(), std::vector<std::string>());
-    fs::remove_all(root_);
-  }
-
-  std::string path(const std::string& name) const { return root_ + "/" + name; }
-  void append(const std::string& name, const std::string& text) {
-    std::ofstream(path(name), std::ios::app | std::ios::binary) << text;
-  }
-  void overwrite(const std::string& name, const std::string& text) {
-    std::ofstream(path(name), std::ios::trunc | std::ios::binary) << text;  // the same inode
-  }
-  void rename(const std::string& from, const std::string& to) { fs::rename(path(from), path(to)); }
-
-  /// Options as JSON members; `paths` are names in the directory.
-  Value config(const std::string& json, const std::vector<std::string>& names) {
-    auto made = tsn::testing::from_json("{" + json + "}");
-    auto paths = Value::array();
-    for (const auto& name : names) paths.push(path(name));
-    return made.set("paths", paths), made;
-  }
-  void start(const std::string& json = {}, const std::vector<std::string>& names = {"a.log"}) {
-    config_ = config(json, names);
-    source_ = host_.create("logtail", config_);
-    const auto started = source_->start(host_.cursor().value_or(""));
-    ASSERT_EQ(started.status, TSN_OK) << started.text;
-  }
-  void start_from_beginning(const std::string& json = {}, const std::vector<std::string>& names = {"a.log"}) {
-    start(R"("start": "beginning")" + (json.empty() ? "" : ", " + json), names);
-  }
-  /// What kill -9 does: nothing more gets out.
-  void kill() {
-    host_.refuse_submits(1'000'000);
-    source_.reset();
-    host_.refuse_submits(0);
-  }
-  void restart() {
-    source_ = host_.create("logtail", config_);
-    source_->start(host_.cursor().value_or(""));
-  }
-  tsn_status poll() { return source_->pull().status; }
-  std::vector<std::string> texts() const {
-    std::vector<std::string> all;
-    for (const auto& row : host_.rows()) all.push_back(row.text);
-    return all;
-  }
-  tsn::testing::Answer refused(const std::string& json, const std::vector<std::string>& names = {"a.log"}) {
-    tsn::testing::Answer answer;
-    const auto& type = host_.type();
-    EXPECT_EQ(host_.create_raw(type, tsn::testing::completed(config(json, names), type), answer), nullptr);
-    return answer;
-  }
-  double metric(const std::string& name) { return host_.metrics()[name]; }
-
-  std::string root_;
-  FakeHost host_;
-  Value config_;
-  std::unique_ptr<tsn::testing::FakeInstance> source_;
-};
-using Texts = std::vector<std::string>;
+class Logtail : public LogtailFixture {};
 
 // --- what becomes of a line ---
 
@@ -678,7 +593,7 @@ TEST_F(Logtail, ReplaysInChunksAndWaitsForTheIntake) {
 }
 TEST_F(Logtail, ReplaysAYearlessLogAcrossNewYear) {
   host_.replay = true;
-  host_.set_now(tocsin_plugins::days_from_civil(2027, 3, 1) * 86400 * second);
+  host_.set_now(days_from_civil(2027, 3, 1) * 86400 * second);
   config_ = tsn::testing::from_json(R"({"timestamp": {"format": "rfc3164", "zone": "UTC"}, )" +
                                     std::string(failed_login) + "}");
   config_.set("paths", Value::array({Value(TESTDATA "/sshd.log")}));
@@ -687,7 +602,7 @@ TEST_F(Logtail, ReplaysAYearlessLogAcrossNewYear) {
   while (poll() == TSN_OK) continue;
   const auto rows = host_.rows();
   ASSERT_EQ(rows.size(), 6u);
-  const auto new_year = tocsin_plugins::days_from_civil(2027, 1, 1) * 86400 * second;
+  const auto new_year = days_from_civil(2027, 1, 1) * 86400 * second;
   EXPECT_EQ(rows[0].ts, new_year - 20 * second);
   EXPECT_EQ(rows[2].ts, new_year + 2 * second);
   EXPECT_EQ(rows[3].origin_line, 7u) << "a repeated message counts once";
@@ -730,3 +645,4 @@ TEST_F(Logtail, RefusesAConfigurationWithAReason) {
 }
 
 }  // namespace
+}  // namespace tocsin_plugins::logtail

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "record_joiner.hpp"
+
 namespace tocsin_plugins::logtail {
 namespace {
 
@@ -75,10 +77,18 @@ TailedFile::Look TailedFile::look() {
 bool TailedFile::is_what_was_read() const {
   struct stat facts;
   if (::fstat(descriptor_, &facts) != 0 || static_cast<std::uint64_t>(facts.st_size) < position_.offset) return false;
-  const auto& known = position_.fingerprint;
-  if (known.bytes == 0) return true;
-  const auto found = fingerprint_of(descriptor_, known.bytes);
+  return position_.fingerprint.bytes == 0 || begins_as(position_.fingerprint);
+}
+
+bool TailedFile::begins_as(const Fingerprint& known) const {
+  const auto found = known.bytes > 0 ? fingerprint_of(descriptor_, known.bytes) : std::nullopt;
   return found && found->hash == known.hash;
+}
+
+tsn::Time TailedFile::changed_at() const {
+  struct stat facts;
+  if (::fstat(descriptor_, &facts) != 0) return 0;
+  return tsn::Time{facts.st_mtim.tv_sec} * 1'000'000'000 + facts.st_mtim.tv_nsec;
 }
 
 bool TailedFile::is_deleted() const {
@@ -86,8 +96,9 @@ bool TailedFile::is_deleted() const {
   return ::fstat(descriptor_, &facts) != 0 || facts.st_nlink == 0;
 }
 
-void TailedFile::begin_anew(ReadCounts& counts) {
+void TailedFile::begin_anew(LineSink& sink, ReadCounts& counts) {
   ++counts.truncations;
+  sink.truncated();
   const auto last_time = position_.last_time;
   position_ = Position{};
   position_.last_time = last_time;
@@ -123,10 +134,35 @@ void TailedFile::skip_to_end() {
   position_.within_line = from != 0;
 }
 
+Position TailedFile::resume_position() const {
+  auto made = position_;
+  if (!joiner) return made;
+  for (std::size_t stream = 0; stream < made.taken.size(); ++stream) {
+    auto& taken = made.taken[stream];
+    taken = std::max(taken, position_.offset);
+    const auto held = joiner->held(id_, stream);
+    if (!held) continue;
+    taken = held->offset;
+    if (held->offset >= made.offset) continue;
+    made.offset = held->offset;
+    made.lines = held->lines;
+    made.within_line = false;
+  }
+  for (auto& taken : made.taken)
+    if (taken <= made.offset) taken = 0;
+  return made;
+}
+
 TailedFile::Outcome TailedFile::read(LineSink& sink, ReadBuffer& buffer, const How& how, ReadCounts& counts) {
+  const auto outcome = read_on(sink, buffer, how, counts);
+  behind_ = outcome == Outcome::more || outcome == Outcome::refused;
+  return outcome;
+}
+
+TailedFile::Outcome TailedFile::read_on(LineSink& sink, ReadBuffer& buffer, const How& how, ReadCounts& counts) {
   const auto seen = look();
   if (seen != Look::grown) return seen == Look::same ? Outcome::at_end : Outcome::failed;
-  if (!is_what_was_read()) begin_anew(counts);
+  if (!is_what_was_read()) begin_anew(sink, counts);
   update_fingerprint();
   const auto begin = position_.offset;
   for (;;) {
@@ -172,13 +208,12 @@ TailedFile::Outcome TailedFile::take_block(const char* from, std::size_t size, b
 bool TailedFile::take_line(LineSink& sink, std::string_view text, std::uint64_t bytes, const How& how,
                            ReadCounts& counts) {
   if (text.size() > how.max_line) {
-    ++counts.cut;
     text = text.substr(0, how.max_line);
   } else if (!text.empty() && text.back() == '\r') {
     text.remove_suffix(1);
   }
   const auto number = position_.numbered ? position_.lines + 1 : 0;
-  if (!sink.take({text, path_, position_.offset, number, position_.last_time})) return false;
+  if (!sink.take({text, path_, position_.offset, number, position_.last_time, {}, {}, nullptr})) return false;
   position_.offset += bytes;
   ++position_.lines;
   ++counts.lines;

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,6 +29,9 @@ struct Fingerprint {
   std::uint64_t hash = 0;
 };
 
+/// Of each stream of a file (0: stdout or all, 1: stderr): lines that begin before it were taken.
+using Taken = std::array<std::uint64_t, 2>;
+
 /// Where reading stands; what a checkpoint keeps of a file.
 struct Position {
   std::uint64_t offset = 0;
@@ -36,11 +40,15 @@ struct Position {
   bool within_line = false;  ///< the line at `offset` was already cut and taken: skip to its end
   Fingerprint fingerprint;
   std::optional<tsn::Time> last_time;
+  /// Beyond `offset` after a restart within an unfinished record: the lines of the other stream are not taken again.
+  Taken taken{};
 };
+
+class RecordJoiner;
 
 /// What reading did, for the counters.
 struct ReadCounts {
-  std::uint64_t bytes = 0, lines = 0, cut = 0, truncations = 0;
+  std::uint64_t bytes = 0, lines = 0, truncations = 0;
 };
 
 /// The buffer that all files of an instance share: one block, and up to max_line while a long line is read.
@@ -63,7 +71,7 @@ class TailedFile {
 
   enum class Outcome { at_end, more, refused, failed };
   struct How {
-    std::size_t max_line;
+    std::size_t max_line;                      ///< longer lines are cut to it
     std::uint64_t budget = ~std::uint64_t{0};  ///< bytes, roughly; beyond it: more
     bool take_rest = false;                    ///< a last line without end of line is a line
   };
@@ -75,24 +83,37 @@ class TailedFile {
   void begin_at_end() { at_end_ = true, open(); }
   /// The file that is open is at least as long as what was read, and begins with the same bytes.
   bool is_what_was_read() const;
+  /// The file that is open begins with these bytes; with none: no.
+  bool begins_as(const Fingerprint& known) const;
+  void set_position(Position position) { position_ = std::move(position); }
   /// The file that is open has no name any more.
   bool is_deleted() const;
   bool read_out() const noexcept { return read_out_; }
+  /// When the file that is open changed last, by its file system.
+  tsn::Time changed_at() const;
 
   const std::string& path() const noexcept { return path_; }
   void set_path(std::string path) { path_ = std::move(path); }
   FileId id() const noexcept { return id_; }
   const Position& position() const noexcept { return position_; }
+  /// Where reading goes on after a restart: at the first line that `joiner` still holds.
+  Position resume_position() const;
+  std::optional<tsn::Time>& last_time() noexcept { return position_.last_time; }
+  /// The last read() did not come to the end, or there was none yet.
+  bool behind() const noexcept { return behind_; }
   int error() const noexcept { return error_; }  ///< errno of the last failure
 
   std::optional<tsn::Time> gone_since;  ///< no path of ours leads to it any more
   tsn::Time active_at = 0;              ///< when it last grew
+  /// Joins the lines of this log; shared with the file that has its name now, which may hold the end of a record.
+  std::shared_ptr<RecordJoiner> joiner;
 
  private:
   enum class Look { same, grown, failed };
   Look look();
   void skip_to_end();
-  void begin_anew(ReadCounts& counts);
+  Outcome read_on(LineSink& sink, ReadBuffer& buffer, const How& how, ReadCounts& counts);
+  void begin_anew(LineSink& sink, ReadCounts& counts);
   void update_fingerprint();
   Outcome take_block(const char* from, std::size_t size, bool at_end, LineSink& sink, const How& how,
                      ReadCounts& counts);
@@ -106,6 +127,7 @@ class TailedFile {
   bool at_end_ = false;    ///< begin at the end once it is open
   struct stat seen_{};     ///< at the last look
   bool read_out_ = false;  ///< at that look everything was read: unchanged means nothing to do
+  bool behind_ = true;
 };
 
 FileId id_of(const struct stat& facts);
