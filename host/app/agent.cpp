@@ -23,6 +23,7 @@
 #include "app/query_loop.hpp"
 #include "app/questions.hpp"
 #include "app/row_rule_loop.hpp"
+#include "app/statistics.hpp"
 #include "app/tracker_desk.hpp"
 #include "app/version.hpp"
 #include "app/watchdog.hpp"
@@ -137,6 +138,7 @@ struct Agent::Impl {
   std::unique_ptr<Questions> questions;
   std::unique_ptr<RowRuleLoop> row_rules;
   std::unique_ptr<QueryLoop> queries;
+  std::unique_ptr<StatisticsCapture> statistics;
   std::unique_ptr<Watchdog> watchdog;
   std::unique_ptr<Fellows> fellows;
   std::unique_ptr<DecidingLease> lease;
@@ -253,6 +255,8 @@ base::Result<void> Agent::Impl::make_pipeline() {
   row_rules = std::make_unique<RowRuleLoop>(*pipeline, *questions, clock, metrics);
   queries =
       std::make_unique<QueryLoop>(*pipeline, *questions, detectors->for_shard(Detectors::answers), clock, metrics);
+  statistics = std::make_unique<StatisticsCapture>(StatisticsCapture::Parts{
+      pipeline.get(), questions.get(), &clock, &series, &metrics, journal->next_seq(StatisticsCapture::instance)});
   fellows = std::make_unique<Fellows>(
       Fellows::Parts{pipeline.get(), agent.name, agent.http.external_url, std::string(tocsin_version)});
   watchdog = std::make_unique<Watchdog>(Watchdog::Parts{pipeline.get(), &clock, &series, &metrics, settings.shards});
@@ -462,6 +466,7 @@ base::Result<void> Agent::Impl::begin_duties() {
   TRY_VOID(heartbeats->start(configuration.heartbeats()));
   row_rules->start();
   queries->start();
+  statistics->set(configuration.statistics(), configuration.agent().labels);
   watchdog->set(configuration.watchdog());
   fellows->start();
   return {};
@@ -526,6 +531,7 @@ void Agent::Impl::stop() {
       [this] {
         if (fellows) fellows->stop();
         if (watchdog) watchdog->stop();
+        if (statistics) statistics->stop();
         if (queries) queries->stop();
         if (row_rules) row_rules->stop();
         if (heartbeats) heartbeats->stop();
@@ -556,7 +562,8 @@ void Agent::Impl::stop() {
         if (reactor) reactor->stop();
       },
       [this] {
-        server.reset(), backend.reset(), fellows.reset(), queries.reset(), row_rules.reset(), heartbeats.reset();
+        server.reset(), backend.reset(), fellows.reset(), statistics.reset(), queries.reset(), row_rules.reset(),
+            heartbeats.reset();
       },
       [this] { lease.reset(), fleet.reset(), links.reset(), pipeline.reset(), watchdog.reset(), detectors.reset(); },
       [this] { trackers.reset(), factory.reset(), port.reset(), exchanges.reset(); },
@@ -696,6 +703,7 @@ base::Result<std::vector<std::string>> Agent::Impl::reload() {
   for (auto& line : apply_rules()) lines.push_back(std::move(line));
   pipeline->set_routing(configuration.routing());
   heartbeats->set(configuration.heartbeats());
+  statistics->set(configuration.statistics(), now.labels);
   watchdog->set(configuration.watchdog());
   for (auto& line : reconcile()) lines.push_back(std::move(line));
   telemetry::log_info("agent", "configuration reloaded");

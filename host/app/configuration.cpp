@@ -211,6 +211,11 @@ std::optional<settings::Watchdog> Configuration::watchdog() const {
   return config::has_errors(diagnostics) ? loaded_.watchdog : now;
 }
 
+settings::Statistics Configuration::statistics() const {
+  std::lock_guard lock(mutex_);
+  return loaded_.statistics;
+}
+
 std::string Configuration::answering(const std::string& plugin) const {
   std::lock_guard lock(mutex_);
   return settings::Answerers(loaded_.instances, known_, loaded_.agent).instance_of(plugin);

@@ -46,6 +46,7 @@ class Configuration {
   std::optional<settings::AlertmanagerSource> alertmanager() const;
   std::vector<model::Heartbeat> heartbeats() const;
   std::optional<settings::Watchdog> watchdog() const;
+  settings::Statistics statistics() const;
   std::vector<Wanted> wanted() const;
   /// The first configured source of a plugin that answers questions; empty: none.
   std::string answering(const std::string& plugin) const;

@@ -15,8 +15,8 @@ constexpr std::uint64_t tell_every = 256;
 }  // namespace
 
 ShardRunner::ShardRunner(std::uint32_t index, std::unique_ptr<detection::Shard> shard, const base::Clock& clock,
-                         Report report)
-    : index_(index), shard_(std::move(shard)), clock_(clock), report_(std::move(report)) {}
+                         Report report, base::Duration last_words)
+    : index_(index), shard_(std::move(shard)), clock_(clock), report_(std::move(report)), last_words_(last_words) {}
 
 ShardRunner::~ShardRunner() {
   stop();
@@ -31,6 +31,8 @@ void ShardRunner::start() {
 }
 
 void ShardRunner::stop() {
+  std::int64_t not_yet = 0;
+  stopped_at_.compare_exchange_strong(not_yet, std::chrono::steady_clock::now().time_since_epoch().count());
   queue_.close();
   if (thread_.joinable()) thread_.join();
 }
@@ -68,16 +70,28 @@ void ShardRunner::run() {
       continue;
     }
     if (auto* batch = std::get_if<model::SharedBatch>(&*work)) {
-      // Timers run up to the arrival of what is judged next, not to the clock: with a backlog, windows would else run
-      // empty before their signals are read.
-      shard_->advance((*batch)->arrived, alerts_);
-      shard_->push(**batch, std::max((*batch)->arrived, base::Time{}), alerts_);
-      position_ = (*batch)->position;
+      if (!out_of_time()) push(**batch);
+      queued_rows_.fetch_sub((*batch)->rows(), std::memory_order_relaxed);
     } else {
       (*std::get<std::shared_ptr<std::function<void()>>>(*work))();
     }
     if (!alerts_.empty() || position_ - told_position_ >= tell_every) tell();
   }
+}
+
+void ShardRunner::push(const model::SignalBatch& batch) {
+  // Timers run up to the arrival of what is judged next, not to the clock: with a backlog, windows would else run empty
+  // before their signals are read.
+  shard_->advance(batch.arrived, alerts_);
+  shard_->push(batch, std::max(batch.arrived, base::Time{}), alerts_);
+  position_ = batch.position;
+}
+
+bool ShardRunner::out_of_time() const {
+  const std::int64_t since = stopped_at_.load(std::memory_order_relaxed);
+  if (since == 0) return false;
+  const auto lasted = std::chrono::steady_clock::now().time_since_epoch() - std::chrono::steady_clock::duration(since);
+  return lasted >= last_words_;
 }
 
 void ShardRunner::tell() {

@@ -69,7 +69,7 @@ class Sql(Case):
         self.assertEqual(bodies[0]["alerts"][0]["labels"]["loader"], "DAILY_SALES")
         until(lambda: "nowhere" in self.a.text(), what="the log names the loader that fails")
         self.assertNotIn("secret of the reader", self.a.text())
-        counted = [l for l in self.a.get("/metrics").body.decode().splitlines() if l.startswith("tocsin_plugin_loader_execution_duration_seconds_bucket_total{")]
+        counted = [l for l in self.a.get("/metrics").body.decode().splitlines() if l.startswith("loader_execution_duration_seconds_bucket{")]
         self.assertTrue([l for l in counted if 'le="+Inf"' in l and 'loader_code="failures"' in l], "how long the loader took")
         self.assertNotIn("SourceDown", json.dumps(self.a.incidents()))
 

@@ -8,6 +8,7 @@
 #include "settings/routes.hpp"
 #include "settings/rules.hpp"
 #include "settings/silences.hpp"
+#include "settings/statistics.hpp"
 
 namespace tocsin::settings {
 
@@ -231,6 +232,8 @@ std::vector<Section> sections() {
       {"heartbeat.NAME", "A job that says that it ran: `POST /api/v1/heartbeats/NAME[/start|/fail]`.",
        heartbeat_options()},
       {"watchdog", "Whom the agent tells that it works.", watchdog_options()},
+      {"statistics", "What Prometheus and Elasticsearch know, captured as signals of the loaders STATS-….",
+       statistics_options()},
   };
 }
 

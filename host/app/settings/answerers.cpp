@@ -52,34 +52,47 @@ Value Answerers::checked(const Value& question, const model::PluginType& type, c
   return config::validate(question, type.query_options, where, diagnostics);
 }
 
+/// The last of a name is the configured one: a source of one's own may be called "store".
+const Answerers::Source* Answerers::find(const std::string& source) const {
+  const auto at = std::ranges::find(sources_.rbegin(), sources_.rend(), source, &Source::name);
+  return at == sources_.rend() ? nullptr : &*at;
+}
+
+std::string Answerers::plugin_of(const std::string& source) const {
+  const Source* at = find(source);
+  return at ? at->plugin : "";
+}
+
 bool Answerers::check(model::Rule& rule, Diagnostics& diagnostics) const {
   if (rule.query_source.empty()) return true;
-  const std::string where = "[[rule]] \"" + rule.name + "\" query";
   const Value* query = rule.table.find("query");
-  const base::Place place = query ? place_of(*query, "source") : rule.place;
-  // The last of a name is the configured one: a source of one's own may be called "store".
-  const auto at = std::ranges::find(sources_.rbegin(), sources_.rend(), rule.query_source, &Source::name);
-  if (at == sources_.rend()) {
+  return check(rule.query_source, rule.query, query ? place_of(*query, "source") : rule.place,
+               "[[rule]] \"" + rule.name + "\" query", diagnostics);
+}
+
+bool Answerers::check(const std::string& source, Value& question, const base::Place& place, const std::string& where,
+                      Diagnostics& diagnostics) const {
+  const Source* at = find(source);
+  if (!at) {
     std::vector<std::string> names;
-    for (const Source& source : sources_) names.push_back(source.name);
-    config::error_at(
-        diagnostics, place,
-        where + ": there is no [source." + rule.query_source + "]" + config::did_you_mean(rule.query_source, names));
+    for (const Source& each : sources_) names.push_back(each.name);
+    config::error_at(diagnostics, place,
+                     where + ": there is no [source." + source + "]" + config::did_you_mean(source, names));
     return false;
   }
   if (!at->type) {
     config::warn_at(diagnostics, place,
-                    where + ": waits for the plugin \"" + at->plugin + "\" of [source." + rule.query_source + "]");
+                    where + ": waits for the plugin \"" + at->plugin + "\" of [source." + source + "]");
     return true;
   }
   if (!(at->type->source_features & model::source_queries)) {
     config::error_at(diagnostics, place,
-                     where + ": [source." + rule.query_source + "] is of the plugin \"" + at->plugin +
+                     where + ": [source." + source + "] is of the plugin \"" + at->plugin +
                          "\", which answers no questions; judge its signals with `signal` instead");
     return false;
   }
   Diagnostics found;
-  rule.query = checked(rule.query, *at->type, where, found);
+  question = checked(question, *at->type, where, found);
   const bool failed = config::has_errors(found);
   std::ranges::move(found, std::back_inserter(diagnostics));
   return !failed;

@@ -33,9 +33,9 @@ every = "15s"
 
 const std::vector<std::string>& top_level() {
   static const std::vector<std::string> names = {
-      "agent",    "http",   "storage", "rules",         "pack",     "delivery",  "trust",    "log",
-      "severity", "route",  "contact", "group",         "rotation", "policy",    "source",   "notifier",
-      "tracker",  "plugin", "rule",    "time_interval", "silence",  "heartbeat", "watchdog", "inhibit_rules"};
+      "agent", "http",          "storage", "rules",     "pack",     "delivery",      "trust",     "log",     "severity",
+      "route", "contact",       "group",   "rotation",  "policy",   "source",        "notifier",  "tracker", "plugin",
+      "rule",  "time_interval", "silence", "heartbeat", "watchdog", "inhibit_rules", "statistics"};
   return names;
 }
 
@@ -205,6 +205,7 @@ class Loader {
     const Answerers answerers(out_.instances, request_.plugins, out_.agent);
     const RuleSources sources{out_.agent, root,      request_.environment,         find,
                               emitters,   answerers, out_.routing.root.has_value()};
+    out_.statistics = read_statistics(root, answerers, diagnostics());
     RuleSet set = read_rules(sources, last_good_, diagnostics());
     out_.rules = std::move(set.rules);
     out_.scripts = std::move(set.scripts);

@@ -16,6 +16,7 @@
 #include "settings/instances.hpp"
 #include "settings/routes.hpp"
 #include "settings/rules.hpp"
+#include "settings/statistics.hpp"
 
 namespace tocsin::settings {
 
@@ -49,6 +50,7 @@ struct Loaded {
   model::Routing routing;            ///< with a channel for each enabled notifier and tracker whose plugin is there
   std::vector<model::Heartbeat> heartbeats;
   std::optional<Watchdog> watchdog;
+  Statistics statistics;
   base::Value watchdog_section;  ///< as written, to resolve its secrets anew with read_watchdog()
   config::Diagnostics diagnostics;
   std::vector<std::string> files;         ///< every configuration and rule file that was read

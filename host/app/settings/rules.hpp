@@ -72,8 +72,13 @@ class Answerers {
   Answerers(const std::vector<Instance>& instances, std::span<const KnownPlugin> known, const Agent& agent);
   /// The first configured source of a plugin, in the order of the file; empty: none. "store": itself, on PostgreSQL.
   std::string instance_of(std::string_view plugin) const;
+  /// The plugin of a configured source; empty: there is none of that name.
+  std::string plugin_of(const std::string& source) const;
   /// Checks the rule's question by what its source declares, and fills defaults in. False: an error was found.
   bool check(model::Rule& rule, config::Diagnostics& diagnostics) const;
+  /// The same of a question to a source; `place` is where that is named, `where` what messages call the question.
+  bool check(const std::string& source, base::Value& question, const base::Place& place, const std::string& where,
+             config::Diagnostics& diagnostics) const;
   /// The same of a question by itself. The type may be null: the source's plugin is not there yet.
   static base::Value checked(const base::Value& question, const model::PluginType& type, const std::string& where,
                              config::Diagnostics& diagnostics);
@@ -83,6 +88,7 @@ class Answerers {
     std::string name, plugin;
     const model::PluginType* type = nullptr;
   };
+  const Source* find(const std::string& source) const;
   std::vector<Source> sources_;
   bool postgres_ = false;
 };
