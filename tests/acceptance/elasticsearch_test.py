@@ -265,7 +265,7 @@ group_by = ["service"]
         until(lambda: failing() or "msg.keyword" in self.a.text(), 30, "the remedy is named")
 
     def test_the_shipped_rule_and_the_shipped_statistic_ask_it_as_they_are_written(self):
-        self.server.index("logs-1", self.documents(300, age=280))
+        self.server.index("logs-1", self.documents(300, age=150))
         receiver = self.hook()
         self.begin(self.server.url, f"""
 [rules]
