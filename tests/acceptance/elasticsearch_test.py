@@ -264,6 +264,31 @@ group_by = ["service"]
         failing = lambda: [r for r in self.a.items("/api/v1/rules") if r["name"] == "on_text" and "msg.keyword" in json.dumps(r)]
         until(lambda: failing() or "msg.keyword" in self.a.text(), 30, "the remedy is named")
 
+    def test_the_shipped_rule_and_the_shipped_statistic_ask_it_as_they_are_written(self):
+        self.server.index("logs-1", self.documents(300, age=150))
+        receiver = self.hook()
+        self.begin(self.server.url, f"""
+[rules]
+pack = "default"
+[pack.default.rule.error_log_spike]
+every = "1s"
+[statistics]
+every = "10s"
+[notifier.hook]
+plugin = "webhook"
+url = "{receiver.url}/hook"
+[route]
+group_wait = "0s"
+notify = ["hook"]
+""")
+        told = lambda: [a for b in receiver.messages() for a in b["alerts"] if a["labels"]["alertname"] == "error_log_spike"]
+        until(told, 60, "the rule fires")
+        self.assertIn("75 error records in 5 minutes, above 50", told()[0]["annotations"]["message"])
+        until(lambda: self.points("ERROR_COUNT_5MIN"), 60, "the statistic")
+        (labels, points), = self.points("ERROR_COUNT_5MIN").items()
+        self.assertEqual((dict(labels)["loader"], dict(labels)["metric_source"]), ("STATS-ERROR-RATE", "ELASTICSEARCH"))
+        self.assertEqual(points[0][1], 75)
+
     def test_a_source_in_a_process_of_its_own_tells_and_answers_the_same(self):
         self.server.index("logs-1", self.documents(300))
         self.begin(self.server.url, """

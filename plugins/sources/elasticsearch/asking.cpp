@@ -23,16 +23,13 @@ std::string server_in(std::string_view body) {
   return (open ? "OpenSearch " : "Elasticsearch ") + std::string(number.substr(0, 32));
 }
 
-/// What one step has to say; its failure is a line too. False: it failed.
-template <class Step>
-bool told(std::string& report, const std::string& who, const Step& step) {
-  try {
-    report += "ok: " + who + step() + "\n";
-    return true;
-  } catch (const tsn::Failure& failure) {
-    report += "error: " + who + failure.status().text() + "\n";
-    return false;
-  }
+/// What a query comes to, in a few words.
+std::string summed_up(const Answer& answer) {
+  std::string text = std::to_string(answer.rows.size()) + " rows";
+  if (answer.rows.size() == 1 && !answer.rows.front().summary)
+    text = "1 row, " + number_text(answer.rows.front().value);
+  if (answer.others > 0) text += "; " + std::to_string(answer.others) + " documents are in groups beyond max_groups";
+  return text;
 }
 
 void probe_query(Servers& servers, const Settings& settings, const QuerySettings& query, tsn::Time now,
@@ -44,18 +41,10 @@ void probe_query(Servers& servers, const Settings& settings, const QuerySettings
       report += (finding.fatal ? "error: " : "warning: ") + who + finding.text + "\n";
       if (finding.fatal) return;
     }
+    report += "ok: " + who + summed_up(asked_at(servers, question, settings.limits, now, deadline)) + "\n";
   } catch (const tsn::Failure& failure) {
     report += "error: " + who + failure.status().text() + "\n";
-    return;
   }
-  told(report, who, [&] {
-    const auto answer = asked_at(servers, question, settings.limits, now, deadline);
-    std::string text = std::to_string(answer.rows.size()) + " rows";
-    if (answer.rows.size() == 1 && !answer.rows.front().summary)
-      text = "1 row, " + number_text(answer.rows.front().value);
-    if (answer.others > 0) text += "; " + std::to_string(answer.others) + " documents are in groups beyond max_groups";
-    return text;
-  });
 }
 
 }  // namespace
