@@ -1,5 +1,6 @@
 """Two clusters for tests, with one face: Small, an API server of the tests' own (TLS, tokens with rights, resourceVersions, pages, bookmarks,
-410), and Real, kube-apiserver on etcd, where they are found."""
+410), and Real, kube-apiserver on etcd, where they are found. Debian has kube-apiserver as source only (package kubernetes): `make
+WHAT=cmd/kube-apiserver`, and TOCSIN_KUBE_APISERVER names what it made."""
 import http.server
 import json
 import os
