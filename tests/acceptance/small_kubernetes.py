@@ -266,7 +266,7 @@ class Real:
             self.call("PUT", f"{place}/{name}/status", {**there, "status": item["status"]})
 
     def delete(self, kind, name, namespace="default"):
-        self.call("DELETE", f"{collection(kind, namespace)}/{name}?gracePeriodSeconds=0")
+        self.call("DELETE", f"{collection(kind, namespace)}/{name}?gracePeriodSeconds=0&propagationPolicy=Background")
 
     def compact(self):
         """Forgets every version but the newest, by etcd's own compaction."""
