@@ -18,7 +18,6 @@ signal = 'kubernetes.container.waiting{reason="CrashLoopBackOff"}'
 by = ["namespace", "pod", "container"]
 op = "=="
 threshold = 1
-over = "5m"
 cooldown = "0s"
 [[rule]]
 name = "job_failed"
@@ -92,14 +91,18 @@ every = "1s"
         if wait:
             until(lambda: self.counter("lists") >= len([w for w in watch if w != "volumes"]), 30, "every list was read")
 
+    def log(self):
+        """The agent's log, with the quotes of its JSON lines as they were."""
+        return self.a.text().replace('\\"', '"')
+
     def counter(self, name):
         lines = [l for l in self.a.get("/metrics").body.decode().splitlines() if l.startswith(f"tocsin_plugin_{name}") and "#" not in l]
         return sum(float(l.rsplit(" ", 1)[1]) for l in lines)
 
-    def points(self, name, **labels):
+    def points(self, signal, /, **labels):
         at = int(now())
         match = "".join("&match=" + urllib.parse.quote(f'{k}="{v}"') for k, v in labels.items())
-        answer = self.a.get(f"/api/v1/signals/query?name={name}&fromEpoch={at - 600}&toEpoch={at + 60}&aggregation=raw{match}").json
+        answer = self.a.get(f"/api/v1/signals/query?name={signal}&fromEpoch={at - 600}&toEpoch={at + 60}&aggregation=raw{match}").json
         return [p["value"] for s in answer.get("series", [answer]) for p in s["dataPoints"]]
 
     def firing(self, rule):
@@ -152,7 +155,7 @@ every = "1s"
 
     def test_what_a_token_may_not_is_told_with_the_rule_to_add(self):
         self.begin(watch=("pods", "jobs"), token="poor", wait=False)
-        until(lambda: 'resources: ["jobs"], verbs: ["list", "watch"]' in self.a.text(), what="the refusal")
+        until(lambda: 'resources: ["jobs"], verbs: ["list", "watch"]' in self.log(), what="the refusal")
         self.assertIn("list jobs: HTTP 403", self.a.text())
         self.cluster.apply("pods", pod("shop", 2))
         until(lambda: self.points("kubernetes.container.restarts", pod="shop"), what="what it may goes on")

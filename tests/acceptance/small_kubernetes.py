@@ -1,5 +1,6 @@
 """Two clusters for tests, with one face: Small, an API server of the tests' own (TLS, tokens with rights, resourceVersions, pages, bookmarks,
-410), and Real, kube-apiserver on etcd, where they are found."""
+410), and Real, kube-apiserver on etcd, where they are found. Debian has kube-apiserver as source only (package kubernetes): `make
+WHAT=cmd/kube-apiserver`, and TOCSIN_KUBE_APISERVER names what it made."""
 import http.server
 import json
 import os
@@ -265,7 +266,7 @@ class Real:
             self.call("PUT", f"{place}/{name}/status", {**there, "status": item["status"]})
 
     def delete(self, kind, name, namespace="default"):
-        self.call("DELETE", f"{collection(kind, namespace)}/{name}?gracePeriodSeconds=0")
+        self.call("DELETE", f"{collection(kind, namespace)}/{name}?gracePeriodSeconds=0&propagationPolicy=Background")
 
     def compact(self):
         """Forgets every version but the newest, by etcd's own compaction."""

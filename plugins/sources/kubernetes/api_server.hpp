@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -194,6 +195,8 @@ class ApiServer {
 
   void accept() {
     for (int line; (line = ::accept(socket_, nullptr, nullptr)) >= 0;) {
+      const int on = 1;
+      ::setsockopt(line, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       const std::lock_guard lock(mutex_);
       if (ended_) {
         ::close(line);

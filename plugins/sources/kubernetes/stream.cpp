@@ -9,7 +9,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr unsigned page_size = 250;
-constexpr std::size_t most_page = 8u << 20;  // bytes; parsing takes about ten times that for a moment
 constexpr std::size_t most_refusal = 64u << 10;
 constexpr auto list_time = 60s;
 constexpr auto watch_time = 240s;  // and up to as much again by half, so that not all end at once
@@ -107,7 +106,7 @@ void Stream::begun(long status) {
 
 bool Stream::took(std::string_view bytes) {
   if (phase_ != Phase::watching || status_ != 200) {
-    too_long_ = body_.size() + bytes.size() > (status_ == 200 ? most_page : most_refusal);
+    too_long_ = body_.size() + bytes.size() > (status_ == 200 ? office_.most_page : most_refusal);
     if (!too_long_) body_.append(bytes);
     return !too_long_;
   }
@@ -133,7 +132,8 @@ void Stream::ended(const Outcome& outcome) {
 void Stream::list_ended(const Outcome& outcome) {
   if (too_long_ && status_ == 200) {
     next_.clear();
-    if (page_size_ == 1) return retry(path_ + ": one object alone is longer than 8 MiB");
+    if (page_size_ == 1)
+      return retry(path_ + ": one object alone is longer than " + std::to_string(office_.most_page >> 20) + " MiB");
     page_size_ = std::max(1u, page_size_ / 4);
     return list();
   }

@@ -32,9 +32,10 @@ struct Office {
   tsn::Batch& out;
   Interner& series;
   std::mutex& mutex;
-  std::function<void()> flush;  ///< hands `out` over; waits while the agent is full
-  tsn::Time told_until = 0;     ///< of events
-  bool moved = false;           ///< a position that is kept over a restart has moved
+  std::function<void()> flush;       ///< hands `out` over; waits while the agent is full
+  std::size_t most_page = 8u << 20;  ///< bytes of a list's page; parsing takes ten times that for a moment
+  tsn::Time told_until = 0;          ///< of events
+  bool moved = false;                ///< a position that is kept over a restart has moved
   std::minstd_rand random{std::random_device{}()};
 };
 

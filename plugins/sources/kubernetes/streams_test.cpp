@@ -257,6 +257,27 @@ TEST_F(Cluster, KeepsWhatAFullAgentDoesNotTake) {
   EXPECT_EQ(told(restarts("a")), Told{"1"});
 }
 
+TEST_F(Cluster, MoreThanABatchHoldsWhileTheAgentIsFullIsToldInTheEnd) {
+  constexpr int many = 280, containers = 250;  // more than tsn::Batch::bound, in one page
+  std::string statuses;
+  for (int i = 0; i < containers; ++i)
+    statuses += (i ? "," : "") + (R"({"name":"c)" + std::to_string(i)) + R"(","restartCount":1})";
+  for (int i = 0; i < many; ++i) {
+    const auto name = "p" + std::to_string(i);
+    server_.put(pods, name,
+                R"({"metadata":{"name":")" + name +
+                    R"(","namespace":"etl","resourceVersion":"RV"},"status":{"containerStatuses":[)" + statuses +
+                    "]}}");
+  }
+  host_.refuse_submits(8);
+  begin({"pods"});
+  ASSERT_TRUE(until([&] { return host_.logged("lists are read again"); }, 30s));
+  ASSERT_TRUE(until([&] { return server_.watches(pods) == 1; }, 30s));
+  std::set<std::string> series;
+  for (const auto& row : host_.rows()) series.insert(spelled(row));
+  EXPECT_EQ(series.size(), static_cast<std::size_t>(many * (containers + 1)));
+}
+
 TEST_F(Cluster, AsksForOneNodeOnlyInADaemonSet) {
   begin({},
         Value::table({{"node", "n1"}, {"field_selector", "status.phase!=Succeeded"}, {"label_selector", "app=a b"}}));

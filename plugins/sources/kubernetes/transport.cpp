@@ -137,6 +137,7 @@ void Transport::Impl::set_options(Request& request, const std::string& url, std:
   curl_easy_setopt(curl, CURLOPT_PROXY, access.proxy_url.c_str());
   if (!access.no_proxy.empty()) curl_easy_setopt(curl, CURLOPT_NOPROXY, access.no_proxy.c_str());
   if (packed) curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
+  curl_easy_setopt(curl, CURLOPT_CA_CACHE_TIMEOUT, 60L);  // of seconds; a day by itself
   set_pem(curl, access.ca, CURLOPT_CAINFO, CURLOPT_CAINFO_BLOB);
   set_pem(curl, access.cert, CURLOPT_SSLCERT, CURLOPT_SSLCERT_BLOB);
   set_pem(curl, access.key, CURLOPT_SSLKEY, CURLOPT_SSLKEY_BLOB);

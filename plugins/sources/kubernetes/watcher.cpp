@@ -54,6 +54,9 @@ Watcher::Watcher(tsn::Context ctx, const Settings& settings)
     }
     for (const auto& space : settings.namespaces) add(kind, space);
   }
+  // All lists may be read at one time. No object is as large as the least of it.
+  office_.most_page =
+      std::clamp((64u << 20) / std::max<std::size_t>(1, streams_.size()), std::size_t{2} << 20, std::size_t{8} << 20);
   if (settings.volumes) volumes_ = std::make_unique<Volumes>(office_);
 }
 
