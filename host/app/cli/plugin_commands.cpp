@@ -125,7 +125,8 @@ void print_doc(Console& console, const std::string& id, const std::string& kind,
   if (any) return;
   const auto near = base::nearest(id, ids);
   end_with(exit_no, "there is no " + (kind.empty() ? std::string("plugin") : kind) + " \"" + id +
-                        "\" in the plugin directories" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+                        "\" in the plugin directories" +
+                        (near.empty() || near == id ? "" : "; did you mean \"" + near + "\"?"));
 }
 
 void list_offline(Console& console, const std::string& config_file) {

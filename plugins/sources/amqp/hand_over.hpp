@@ -1,5 +1,5 @@
-// Deliveries to durable signals, and only then to the broker's ears: what was read is submitted together with the ids of
-// its messages, and is settled when the host has it. Thread: the source's own.
+// Deliveries to durable signals, and only then to the broker's ears: what was read is submitted together with the ids
+// of its messages, and is settled when the host has it. Thread: the source's own.
 #pragma once
 
 #include <cstdint>
