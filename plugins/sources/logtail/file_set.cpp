@@ -1,5 +1,7 @@
 #include "file_set.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -93,7 +95,7 @@ bool FileSet::scan(tsn::Time now) {
     if (before != names.end()) {
       ++rotations_;
       // It may have been rotated more than once since the last look.
-      follow_unknown(path, before->second, scanned_ - settle, now, files_);
+      follow_unknown(path, before->second, scanned_ - unseen, now, files_);
     }
     add(path, id, before != names.end() ? before->second : make_joiner_(path), now);
     changed = true;
@@ -117,6 +119,14 @@ void FileSet::add(std::string path, FileId id, std::shared_ptr<RecordJoiner> joi
   const auto known = known_position(id);
   auto file = std::make_unique<TailedFile>(std::move(path), id, known.value_or(Position{}));
   file->joiner = std::move(joiner);
+  if (known && file->open() && !file->is_what_was_read()) {
+    // Another file with an inode that was free, or truncated: what was read may lie somewhere under another name.
+    remember({file->path(), FileId{}, *known, true, now});
+    Position anew;
+    anew.last_time = known->last_time;
+    file->set_position(anew);
+  }
+  file->close();  // of very many files only those that grow are open
   file->active_at = now;
   if (!known && first_scan_ && (at_end_ || older_at_end_)) {
     struct stat facts;
@@ -151,7 +161,7 @@ void FileSet::follow_all_gone(tsn::Time now) {
   }
   for (auto& entry : lost) remember(std::move(entry));
   for (const auto& file : files_)
-    if (written_ != 0) follow_unknown(file->path(), file->joiner, written_, now, gone);
+    if (written_ != 0) follow_unknown(file->path(), file->joiner, written_ - unseen, now, gone);
   std::ranges::stable_sort(gone, {}, [](const auto& file) { return file->changed_at(); });
   files_.insert(files_.begin(), std::make_move_iterator(gone.begin()), std::make_move_iterator(gone.end()));
 }
@@ -169,11 +179,14 @@ void FileSet::follow_unknown(const std::string& path, const std::shared_ptr<Reco
     const auto id = id_of(facts);
     const auto is_it = [&](const auto& file) { return file->id() == id; };
     if (facts.st_mtim.tv_sec < since / 1'000'000'000 || std::ranges::any_of(gone, is_it)) continue;
-    if (std::ranges::any_of(files_, is_it) ||
-        std::ranges::find(remembered_, id, &Checkpoint::Entry::id) != remembered_.end())
-      continue;
+    if (std::ranges::any_of(files_, is_it)) continue;
     auto file = open_rotated(path, rotated, since);
     if (!file) continue;
+    // Compressed meanwhile, but followed: its inode is another one.
+    const auto same = [&](const auto& other) {
+      return other->path() == path && file->begins_as(other->position().fingerprint);
+    };
+    if (std::ranges::any_of(gone, same) || std::ranges::any_of(files_, same)) continue;
     const auto known = std::ranges::find_if(remembered_, [&](const auto& entry) {
       return entry.path == path && file->begins_as(entry.position.fingerprint);
     });
@@ -193,6 +206,11 @@ std::unique_ptr<TailedFile> FileSet::open_rotated(const std::string& path, const
   struct stat facts;
   if (source.empty() || ::stat(source.c_str(), &facts) != 0) return nullptr;
   const auto last = last_written(source);
+  if (rotated.compressed && last) {  // its age decides on its place among those of its name
+    const timespec at{*last / 1'000'000'000, *last % 1'000'000'000};
+    const timespec both[] = {at, at};
+    ::utimensat(AT_FDCWD, source.c_str(), both, 0);
+  }
   auto file = std::make_unique<TailedFile>(source, id_of(facts), Position{});
   const bool open = file->open();
   if (rotated.compressed) ::unlink(source.c_str());

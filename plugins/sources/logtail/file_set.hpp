@@ -23,6 +23,8 @@ class FileSet {
   static constexpr tsn::Time linger = 30'000'000'000;
   /// How long the end of a partial line may still come into the old file.
   static constexpr tsn::Time settle = 1'000'000'000;
+  /// Before a checkpoint and a look, lines that came meanwhile; what was read of so young a file is known.
+  static constexpr tsn::Time unseen = 10'000'000'000;
   static constexpr std::size_t most_open = 512;  ///< descriptors kept; further files are opened when they grow
   static constexpr std::size_t most_remembered = 64;
 
