@@ -26,7 +26,7 @@ class FileSet {
   /// Before a checkpoint and a look, lines that came meanwhile; what was read of so young a file is known.
   static constexpr tsn::Time unseen = 10'000'000'000;
   static constexpr std::size_t most_open = 512;  ///< descriptors kept; further files are opened when they grow
-  static constexpr std::size_t most_remembered = 64;
+  static constexpr std::size_t most_remembered = 256;
 
   /// Makes the joiner of a log that was not followed so far.
   using MakeJoiner = std::function<std::shared_ptr<RecordJoiner>(const std::string& path)>;
@@ -68,7 +68,8 @@ class FileSet {
   using Files = std::vector<std::unique_ptr<TailedFile>>;
   void follow_unknown(const std::string& path, const std::shared_ptr<RecordJoiner>& joiner, tsn::Time since,
                       tsn::Time now, Files& gone);
-  std::unique_ptr<TailedFile> open_rotated(const std::string& path, const RotatedFile& rotated, tsn::Time since) const;
+  std::unique_ptr<TailedFile> open_rotated(const std::string& path, const RotatedFile& rotated) const;
+  bool is_unread(TailedFile& file, tsn::Time since, const Files& gone);
   std::unique_ptr<TailedFile> follow_gone(const Checkpoint::Entry& entry, tsn::Time now);
   void remember(Checkpoint::Entry entry);
 
