@@ -32,6 +32,8 @@ std::string path_of(FileId id, const std::string& directory) {
   namespace fs = std::filesystem;
   for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
     struct stat facts;
+    const auto& ending = at->path().extension();
+    if (ending == ".gz" || ending == ".tmp") continue;  // a free inode that was used again
     if (::lstat(at->path().c_str(), &facts) == 0 && S_ISREG(facts.st_mode) && id_of(facts) == id) return at->path();
   }
   return {};
@@ -107,25 +109,24 @@ bool FileSet::scan(tsn::Time now) {
   return changed;
 }
 
-std::optional<Position> FileSet::known_position(FileId id) {
+std::optional<Checkpoint::Entry> FileSet::known_entry(FileId id) {
   const auto at =
       std::find_if(remembered_.begin(), remembered_.end(), [&](const auto& entry) { return entry.id == id; });
   if (at == remembered_.end()) return std::nullopt;
-  const auto position = at->position;
+  auto entry = std::move(*at);
   remembered_.erase(at);
-  return position;
+  return entry;
 }
 
 void FileSet::add(std::string path, FileId id, std::shared_ptr<RecordJoiner> joiner, tsn::Time now) {
-  const auto known = known_position(id);
-  auto file = std::make_unique<TailedFile>(std::move(path), id, known.value_or(Position{}));
+  auto known = known_entry(id);
+  auto file = std::make_unique<TailedFile>(std::move(path), id, known ? known->position : Position{});
   file->joiner = std::move(joiner);
   if (known && file->open() && !file->is_what_was_read()) {
     // Another file with an inode that was free, or truncated: what was read may lie somewhere under another name.
-    remember({file->path(), FileId{}, *known, true, now});
-    Position anew;
-    anew.last_time = known->last_time;
-    file->set_position(anew);
+    file->set_position({});
+    known->id = {};
+    remember(std::move(*known));
   }
   if (files_.size() > most_open) file->close();
   file->active_at = now;
@@ -164,8 +165,11 @@ void FileSet::follow_all_gone(tsn::Time now) {
     entry.gone = true;
     remembered_.push_back(std::move(entry));
   }
-  for (const auto& file : files_)
-    if (written_ != 0) follow_unknown(file->path(), file->joiner, written_ - unseen, now, gone);
+  std::map<std::string, std::shared_ptr<RecordJoiner>> logs;
+  for (const auto* known : {&files_, &gone})
+    for (const auto& file : *known) logs.emplace(file->path(), file->joiner);
+  for (const auto& [path, joiner] : logs)
+    if (written_ != 0) follow_unknown(path, joiner, written_ - unseen, now, gone);
   if (remembered_.size() > most_remembered)
     remembered_.erase(remembered_.begin(), remembered_.end() - static_cast<std::ptrdiff_t>(most_remembered));
   std::ranges::stable_sort(gone, {}, [](const auto& file) { return file->changed_at(); });
@@ -178,11 +182,13 @@ void FileSet::follow_unknown(const std::string& path, const std::shared_ptr<Reco
                              tsn::Time now, Files& gone) {
   std::error_code error;
   const auto real = std::filesystem::canonical(path, error);
-  if (error) return;
+  const auto log = error ? path : real.string();
   constexpr int most_looks = 3;
+  std::set<std::string> seen;
   bool again = true;  // one was compressed between the look into the directory and the one at it
   for (int look = 0; look < most_looks && std::exchange(again, false); ++look)
-    for (const auto& rotated : rotated_files(real.string())) {
+    for (const auto& rotated : rotated_files(log)) {
+      if (seen.contains(rotated.path)) continue;
       struct stat facts;
       if (::stat(rotated.path.c_str(), &facts) != 0) {
         again = true;
@@ -192,13 +198,14 @@ void FileSet::follow_unknown(const std::string& path, const std::shared_ptr<Reco
       const auto is_it = [id = id_of(facts)](const auto& file) { return file->id() == id; };
       if (std::ranges::any_of(gone, is_it) || std::ranges::any_of(files_, is_it)) continue;
       auto file = open_rotated(path, rotated);
-      if (!file)
-        again = true;
-      else if (is_unread(*file, since, gone)) {
-        file->joiner = joiner;
-        file->gone_since = file->active_at = now;
-        gone.push_back(std::move(file));
-      }
+      again |= !file;
+      if (!file) continue;
+      seen.insert(rotated.path);
+      if (!is_unread(*file, since, gone)) continue;
+      file->note_beginning();  // to be known again before it is read
+      file->joiner = joiner;
+      file->gone_since = file->active_at = now;
+      gone.push_back(std::move(file));
     }
 }
 

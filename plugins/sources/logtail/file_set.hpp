@@ -62,7 +62,7 @@ class FileSet {
   template <class Unfinished>
   bool any_before(const TailedFile& file, Unfinished&& unfinished) const;
   void add(std::string path, FileId id, std::shared_ptr<RecordJoiner> joiner, tsn::Time now);
-  std::optional<Position> known_position(FileId id);
+  std::optional<Checkpoint::Entry> known_entry(FileId id);
   static bool open_renamed(TailedFile& file);
   void follow_all_gone(tsn::Time now);
   using Files = std::vector<std::unique_ptr<TailedFile>>;
