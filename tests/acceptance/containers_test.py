@@ -62,7 +62,7 @@ class Pod:
         self.since += 1
 
     def rotate(self):
-        """As the kubelet does: rename, let the runtime open anew, compress all rotated ones but the newest, keep four."""
+        """As the kubelet does: rename, let the runtime open anew, compress all rotated ones but the newest, keep twelve."""
         self.crossed += any(self.left.values())
         self.rotations += 1
         self.since = 0
@@ -76,23 +76,28 @@ class Pod:
                     out.write(old.read_bytes())
                 os.rename(f"{old}.tmp", f"{old}.gz")
                 old.unlink()
-        for old in sorted(self.dir.glob("0.log.*"))[:-4]:
+        for old in sorted(self.dir.glob("0.log.*"))[:-12]:
             old.unlink()
 
     def finish(self):
         while any(self.left.values()):
             self.step()
 
+    def close(self):
+        self.file.close()
+
 
 class Containers(Case):
     def points(self, agent, name, started):
-        answer = agent.get(f"/api/v1/signals/query?name={name}&fromEpoch={int(started)}&toEpoch={int(now()) + 2}&limit=1000000").json
+        answer = agent.get(f"/api/v1/signals/query?name={name}&fromEpoch={int(started)}&toEpoch={int(now()) + 2}&limit=100000").json
         return {s["labels"].get("writer", ""): [int(p["value"]) for p in s["dataPoints"]] for s in answer.get("series", [answer]) if s.get("labels") is not None}
 
     def test_every_line_counts_once_through_rotation_and_kill_9(self):
         started = now() - 1
         agent = self.agent(CONFIG)
         pods = [Pod(agent.dir, f"api-{i}", i) for i in range(3)]
+        for pod in pods:
+            self.addCleanup(pod.close)
         agent.start()
         rng = random.Random(5)
         stop = threading.Event()

@@ -101,7 +101,8 @@ tsn::Status ApiGet::get(const std::string& path, const std::string& accept, std:
                      (code == CURLE_PEER_FAILED_VERIFICATION ? "; set ca_file to the certificate of its issuer" : ""));
   lib.info(curl, CURLINFO_RESPONSE_CODE, &answer.status);
   if (answer.status == 200) return tsn::ok;
-  auto text = credentials_.url + " answered " + std::to_string(answer.status) + " to GET " + path.substr(0, path.find('?'));
+  auto text =
+      credentials_.url + " answered " + std::to_string(answer.status) + " to GET " + path.substr(0, path.find('?'));
   if (answer.status == 401) text += "; the token is not accepted: check token_file, or the pod's service account";
   if (answer.status == 403) text += "; the account lacks the right: give it the ClusterRole of the README";
   return tsn::fail(text);

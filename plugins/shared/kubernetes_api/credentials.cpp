@@ -26,8 +26,9 @@ Credentials Credentials::read(const tsn::Config& table, const std::string& where
   if (in_cluster) {
     const auto host = environment("KUBERNETES_SERVICE_HOST"), port = environment("KUBERNETES_SERVICE_PORT");
     if (host.empty() || port.empty())
-      throw tsn::Failure(tsn::invalid(where + ".url: this is no pod (KUBERNETES_SERVICE_HOST is not set); expected url = "
-                                              "\"https://…\" of the API server"));
+      throw tsn::Failure(tsn::invalid(where +
+                                      ".url: this is no pod (KUBERNETES_SERVICE_HOST is not set); expected url = "
+                                      "\"https://…\" of the API server"));
     made.url = "https://" + (host.find(':') == host.npos ? host : "[" + host + "]") + ":" + port;
   }
   if (!made.url.starts_with("https://") && !made.url.starts_with("http://"))

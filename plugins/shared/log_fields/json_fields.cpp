@@ -33,13 +33,13 @@ bool JsonFields::parse(std::string_view line) {
   return record_->good = true;
 }
 
-bool JsonFields::find(const log_match::FieldName& name, log_match::FieldValue& out) {
+bool JsonFields::look_up(const log_match::FieldName& name, log_match::FieldValue& out, bool printed) {
   using simdjson::dom::element_type;
   simdjson::dom::element found;
   if (!record_->good) return false;
   const auto looked = name.pointer() ? record_->object.at_pointer(name.text) : record_->object.at_key(name.text);
   if (looked.get(found)) return false;
-  out.number.reset();
+  out = {};
   switch (found.type()) {
     case element_type::STRING:
       out.text = std::string_view(found);
@@ -47,19 +47,19 @@ bool JsonFields::find(const log_match::FieldName& name, log_match::FieldValue& o
     case element_type::INT64: {
       const auto value = std::int64_t(found);
       out.number = static_cast<double>(value);
-      out.text = record_->print(value);
+      if (printed) out.text = record_->print(value);
       return true;
     }
     case element_type::UINT64: {
       const auto value = std::uint64_t(found);
       out.number = static_cast<double>(value);
-      out.text = record_->print(value);
+      if (printed) out.text = record_->print(value);
       return true;
     }
     case element_type::DOUBLE: {
       const auto value = double(found);
       out.number = value;
-      out.text = record_->print(value);
+      if (printed) out.text = record_->print(value);
       return true;
     }
     case element_type::BOOL:

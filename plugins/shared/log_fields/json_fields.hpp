@@ -13,9 +13,9 @@ class JsonFields final : public log_match::Fields {
   ~JsonFields() override;
   /// False: `line` is no JSON object; the fields are then those of none. `line` need not live on.
   bool parse(std::string_view line);
-  bool find(const log_match::FieldName& name, log_match::FieldValue& out) override;
 
  private:
+  bool look_up(const log_match::FieldName& name, log_match::FieldValue& out, bool printed) override;
   struct Record;
   std::unique_ptr<Record> record_;
 };

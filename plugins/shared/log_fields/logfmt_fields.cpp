@@ -69,7 +69,7 @@ bool LogfmtFields::read(std::string_view rest) {
   return pairs;
 }
 
-bool LogfmtFields::find(const log_match::FieldName& name, log_match::FieldValue& out) {
+bool LogfmtFields::look_up(const log_match::FieldName& name, log_match::FieldValue& out, bool) {
   const auto wanted = std::string_view(name.text).substr(name.pointer() ? 1 : 0);
   for (const auto& field : fields_) {
     if (std::string_view(text_).substr(field.key, field.key_size) != wanted) continue;

@@ -12,10 +12,10 @@ class LogfmtFields final : public log_match::Fields {
  public:
   /// False: `line` has no key=value, or a quote that is not closed; the fields are then those of none.
   bool parse(std::string_view line);
-  /// Of two fields with one name the first counts. A JSON Pointer "/name" is `name`.
-  bool find(const log_match::FieldName& name, log_match::FieldValue& out) override;
 
  private:
+  /// Of two fields with one name the first counts. A JSON Pointer "/name" is `name`.
+  bool look_up(const log_match::FieldName& name, log_match::FieldValue& out, bool printed) override;
   bool read(std::string_view line);
   struct Field {
     std::size_t key, key_size, value, value_size;  ///< in text_

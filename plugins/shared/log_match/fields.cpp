@@ -69,7 +69,8 @@ Condition::Condition(std::string_view field, const tsn::Config& wanted, const st
 
 bool Condition::holds(Fields& fields) {
   FieldValue found;
-  if (!fields.find(field_, found)) return kind_ == Kind::unequal || kind_ == Kind::unlike;
+  if (!(number_ ? fields.find_unprinted(field_, found) : fields.find(field_, found)))
+    return kind_ == Kind::unequal || kind_ == Kind::unlike;
   if (pattern_) return pattern_->find(found.text) == (kind_ == Kind::like);
   if (!number_) return (found.text == text_) == (kind_ == Kind::equal);
   const auto number = number_of(found);

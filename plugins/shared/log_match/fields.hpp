@@ -30,7 +30,12 @@ class Fields {
  public:
   virtual ~Fields() = default;
   /// False: there is no such field, or it is null, a list or an object.
-  virtual bool find(const FieldName& name, FieldValue& out) = 0;
+  bool find(const FieldName& name, FieldValue& out) { return look_up(name, out, true); }
+  /// The same, but a number has no text: it costs much to print one.
+  bool find_unprinted(const FieldName& name, FieldValue& out) { return look_up(name, out, false); }
+
+ private:
+  virtual bool look_up(const FieldName& name, FieldValue& out, bool printed) = 0;
 };
 
 /// A number in a field, also in a text of its own.

@@ -101,7 +101,7 @@ bool Match::find(std::string_view line, Fields* fields) {
   if (pattern_ && !pattern_->find(line)) return false;
   if (!value_field_) return true;
   FieldValue found;
-  if (!fields->find(*value_field_, found)) return false;
+  if (!fields->find_unprinted(*value_field_, found)) return false;
   found_value_ = number_of(found);
   return true;
 }

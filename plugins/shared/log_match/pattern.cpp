@@ -129,7 +129,8 @@ std::string required_literal(std::string_view pattern) {
 
 Pattern::Pattern(std::string_view pattern, std::string_view where) : literal_(required_literal(pattern)) {
   const auto behind = pattern.substr(std::min(literal_.size(), pattern.size()), 1);
-  prefix_ = pattern.starts_with(literal_) && behind != "*" && behind != "?" && behind != "{";
+  prefix_ = pattern.starts_with(literal_) && literal_.find_first_of(meta) == literal_.npos && behind != "*" &&
+            behind != "?" && behind != "{";
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(8 << 20);

@@ -255,6 +255,26 @@ TEST_F(Container, ReadsWhatTheKubeletRotatedTwiceAndCompressedWhileItWasDown) {
   EXPECT_EQ(texts(), expected) << "and not again";
   EXPECT_TRUE(fs::is_empty(path("data/logtail")));
 }
+TEST_F(Container, ReadsAFileOnceThatIsCompressedWhileItIsFollowed) {
+  host_.data_dir = path("data");
+  const auto line = [](const std::string& text) { return "2026-11-20T10:00:01Z stdout F " + text + "\n"; };
+  append(log, line("1"));
+  start_from_beginning("", {"pods/*/*/*.log"});
+  poll();
+  for (const char* number : {"2", "3", "4", "5"}) {
+    const auto old = path(log) + ".20261120-10000" + number;
+    fs::rename(path(log), old);
+    append(log, line(number));
+    if (number[0] % 2) poll();
+    ASSERT_EQ(std::system(("gzip -k " + old).c_str()), 0);  // both are there for a moment
+    poll();
+    fs::remove(old);
+    if (number[0] == '4') kill(), restart();
+    poll();
+  }
+  host_.advance(3s);
+  EXPECT_EQ(texts(), (Texts{"1", "2", "3", "4", "5"}));
+}
 TEST_F(Container, FindsARotatedFileBehindTheKubeletsLinks) {
   fs::create_directories(path("containers"));
   const std::string link = "containers/api-7d9_shop_app-0123456789abcdef.log";

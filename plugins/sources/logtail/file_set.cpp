@@ -1,5 +1,7 @@
 #include "file_set.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +32,8 @@ std::string path_of(FileId id, const std::string& directory) {
   namespace fs = std::filesystem;
   for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
     struct stat facts;
+    const auto& ending = at->path().extension();
+    if (ending == ".gz" || ending == ".tmp") continue;  // a free inode that was used again
     if (::lstat(at->path().c_str(), &facts) == 0 && S_ISREG(facts.st_mode) && id_of(facts) == id) return at->path();
   }
   return {};
@@ -89,14 +93,15 @@ bool FileSet::scan(tsn::Time now) {
   std::map<std::string, FileId> fresh;  // in the order of their names
   for (const auto& [id, paths] : found) fresh.emplace(*paths.begin(), id);
   for (const auto& [path, id] : fresh) {
+    changed = true;
     const auto before = names.find(path);
     if (before != names.end()) {
       ++rotations_;
       // It may have been rotated more than once since the last look.
-      follow_unknown(path, before->second, scanned_ - settle, now, files_);
+      follow_unknown(path, before->second, scanned_ - unseen, now, files_);
+      if (std::ranges::any_of(files_, [&](const auto& file) { return file->id() == id; })) continue;  // and just now
     }
     add(path, id, before != names.end() ? before->second : make_joiner_(path), now);
-    changed = true;
   }
   if (first_scan_) follow_all_gone(now);
   first_scan_ = false;
@@ -104,19 +109,26 @@ bool FileSet::scan(tsn::Time now) {
   return changed;
 }
 
-std::optional<Position> FileSet::known_position(FileId id) {
+std::optional<Checkpoint::Entry> FileSet::known_entry(FileId id) {
   const auto at =
       std::find_if(remembered_.begin(), remembered_.end(), [&](const auto& entry) { return entry.id == id; });
   if (at == remembered_.end()) return std::nullopt;
-  const auto position = at->position;
+  auto entry = std::move(*at);
   remembered_.erase(at);
-  return position;
+  return entry;
 }
 
 void FileSet::add(std::string path, FileId id, std::shared_ptr<RecordJoiner> joiner, tsn::Time now) {
-  const auto known = known_position(id);
-  auto file = std::make_unique<TailedFile>(std::move(path), id, known.value_or(Position{}));
+  auto known = known_entry(id);
+  auto file = std::make_unique<TailedFile>(std::move(path), id, known ? known->position : Position{});
   file->joiner = std::move(joiner);
+  if (known && file->open() && !file->is_what_was_read()) {
+    // Another file with an inode that was free, or truncated: what was read may lie somewhere under another name.
+    file->set_position({});
+    known->id = {};
+    remember(std::move(*known));
+  }
+  if (files_.size() > most_open) file->close();
   file->active_at = now;
   if (!known && first_scan_ && (at_end_ || older_at_end_)) {
     struct stat facts;
@@ -149,9 +161,17 @@ void FileSet::follow_all_gone(tsn::Time now) {
     else
       lost.push_back(std::move(entry));
   }
-  for (auto& entry : lost) remember(std::move(entry));
-  for (const auto& file : files_)
-    if (written_ != 0) follow_unknown(file->path(), file->joiner, written_, now, gone);
+  for (auto& entry : lost) {
+    entry.gone = true;
+    remembered_.push_back(std::move(entry));
+  }
+  std::map<std::string, std::shared_ptr<RecordJoiner>> logs;
+  for (const auto* known : {&files_, &gone})
+    for (const auto& file : *known) logs.emplace(file->path(), file->joiner);
+  for (const auto& [path, joiner] : logs)
+    if (written_ != 0) follow_unknown(path, joiner, written_ - unseen, now, gone);
+  if (remembered_.size() > most_remembered)
+    remembered_.erase(remembered_.begin(), remembered_.end() - static_cast<std::ptrdiff_t>(most_remembered));
   std::ranges::stable_sort(gone, {}, [](const auto& file) { return file->changed_at(); });
   files_.insert(files_.begin(), std::make_move_iterator(gone.begin()), std::make_move_iterator(gone.end()));
 }
@@ -162,42 +182,64 @@ void FileSet::follow_unknown(const std::string& path, const std::shared_ptr<Reco
                              tsn::Time now, Files& gone) {
   std::error_code error;
   const auto real = std::filesystem::canonical(path, error);
-  if (error) return;
-  for (const auto& rotated : rotated_files(real.string())) {
-    struct stat facts;
-    if (::stat(rotated.path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) continue;
-    const auto id = id_of(facts);
-    const auto is_it = [&](const auto& file) { return file->id() == id; };
-    if (facts.st_mtim.tv_sec < since / 1'000'000'000 || std::ranges::any_of(gone, is_it)) continue;
-    if (std::ranges::any_of(files_, is_it) ||
-        std::ranges::find(remembered_, id, &Checkpoint::Entry::id) != remembered_.end())
-      continue;
-    auto file = open_rotated(path, rotated, since);
-    if (!file) continue;
-    const auto known = std::ranges::find_if(remembered_, [&](const auto& entry) {
-      return entry.path == path && file->begins_as(entry.position.fingerprint);
-    });
-    if (known != remembered_.end()) {
-      file->set_position(known->position);
-      remembered_.erase(known);
+  const auto log = error ? path : real.string();
+  constexpr int most_looks = 3;
+  std::set<std::string> seen;
+  bool again = true;  // one was compressed between the look into the directory and the one at it
+  for (int look = 0; look < most_looks && std::exchange(again, false); ++look)
+    for (const auto& rotated : rotated_files(log)) {
+      if (seen.contains(rotated.path)) continue;
+      struct stat facts;
+      if (::stat(rotated.path.c_str(), &facts) != 0) {
+        again = true;
+        continue;
+      }
+      if (!S_ISREG(facts.st_mode) || facts.st_mtim.tv_sec < since / 1'000'000'000) continue;
+      const auto is_it = [id = id_of(facts)](const auto& file) { return file->id() == id; };
+      if (std::ranges::any_of(gone, is_it) || std::ranges::any_of(files_, is_it)) continue;
+      auto file = open_rotated(path, rotated);
+      again |= !file;
+      if (!file) continue;
+      seen.insert(rotated.path);
+      if (!is_unread(*file, since, gone)) continue;
+      file->note_beginning();  // to be known again before it is read
+      file->joiner = joiner;
+      file->gone_since = file->active_at = now;
+      gone.push_back(std::move(file));
     }
-    file->joiner = joiner;
-    file->gone_since = file->active_at = now;
-    gone.push_back(std::move(file));
-  }
 }
 
-std::unique_ptr<TailedFile> FileSet::open_rotated(const std::string& path, const RotatedFile& rotated,
-                                                  tsn::Time since) const {
+/// Sets its position where it was read before.
+bool FileSet::is_unread(TailedFile& file, tsn::Time since, const Files& gone) {
+  const auto followed = [&](const auto& other) {  // its inode is another one since it was compressed
+    return other->path() == file.path() && file.begins_as(other->position().fingerprint);
+  };
+  if (std::ranges::any_of(gone, followed) || std::ranges::any_of(files_, followed)) return false;
+  const auto known = std::ranges::find_if(remembered_, [&](const auto& entry) {
+    return entry.path == file.path() && file.begins_as(entry.position.fingerprint);
+  });
+  if (known == remembered_.end()) return file.changed_at() > since;
+  file.set_position(known->position);
+  remembered_.erase(known);
+  return true;
+}
+
+std::unique_ptr<TailedFile> FileSet::open_rotated(const std::string& path, const RotatedFile& rotated) const {
   const auto source = rotated.compressed ? unpack(rotated.path, scratch_) : rotated.path;
+  if (source.empty()) return nullptr;
+  if (const auto last = last_written(source); rotated.compressed) {
+    // Its age says whether it is of interest, and decides on its place among those of its name.
+    const timespec at{last.value_or(0) / 1'000'000'000, last.value_or(0) % 1'000'000'000};
+    const timespec both[] = {at, at};
+    ::utimensat(AT_FDCWD, source.c_str(), both, 0);
+  }
   struct stat facts;
-  if (source.empty() || ::stat(source.c_str(), &facts) != 0) return nullptr;
-  const auto last = last_written(source);
+  if (::stat(source.c_str(), &facts) != 0) return nullptr;
   auto file = std::make_unique<TailedFile>(source, id_of(facts), Position{});
   const bool open = file->open();
   if (rotated.compressed) ::unlink(source.c_str());
   file->set_path(path);
-  return open && last && *last > since ? std::move(file) : nullptr;
+  return open ? std::move(file) : nullptr;
 }
 
 std::unique_ptr<TailedFile> FileSet::follow_gone(const Checkpoint::Entry& entry, tsn::Time now) {

@@ -23,8 +23,10 @@ class FileSet {
   static constexpr tsn::Time linger = 30'000'000'000;
   /// How long the end of a partial line may still come into the old file.
   static constexpr tsn::Time settle = 1'000'000'000;
+  /// Before a checkpoint and a look, lines that came meanwhile; what was read of so young a file is known.
+  static constexpr tsn::Time unseen = 10'000'000'000;
   static constexpr std::size_t most_open = 512;  ///< descriptors kept; further files are opened when they grow
-  static constexpr std::size_t most_remembered = 64;
+  static constexpr std::size_t most_remembered = 256;
 
   /// Makes the joiner of a log that was not followed so far.
   using MakeJoiner = std::function<std::shared_ptr<RecordJoiner>(const std::string& path)>;
@@ -60,13 +62,14 @@ class FileSet {
   template <class Unfinished>
   bool any_before(const TailedFile& file, Unfinished&& unfinished) const;
   void add(std::string path, FileId id, std::shared_ptr<RecordJoiner> joiner, tsn::Time now);
-  std::optional<Position> known_position(FileId id);
+  std::optional<Checkpoint::Entry> known_entry(FileId id);
   static bool open_renamed(TailedFile& file);
   void follow_all_gone(tsn::Time now);
   using Files = std::vector<std::unique_ptr<TailedFile>>;
   void follow_unknown(const std::string& path, const std::shared_ptr<RecordJoiner>& joiner, tsn::Time since,
                       tsn::Time now, Files& gone);
-  std::unique_ptr<TailedFile> open_rotated(const std::string& path, const RotatedFile& rotated, tsn::Time since) const;
+  std::unique_ptr<TailedFile> open_rotated(const std::string& path, const RotatedFile& rotated) const;
+  bool is_unread(TailedFile& file, tsn::Time since, const Files& gone);
   std::unique_ptr<TailedFile> follow_gone(const Checkpoint::Entry& entry, tsn::Time now);
   void remember(Checkpoint::Entry entry);
 

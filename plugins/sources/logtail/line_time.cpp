@@ -46,7 +46,8 @@ std::optional<tsn::Time> LineTime::find(std::string_view line, tsn::Time now, lo
   if (fields && !where_) {
     log_match::FieldValue found;
     for (const auto& name : fields_)
-      if (fields->find(name, found)) return read_field(found, now);
+      if (by_magnitude_ ? fields->find_unprinted(name, found) : fields->find(name, found))
+        return read_field(found, now);
     return std::nullopt;
   }
   if (where_) return where_->find(line) ? format_->read(where_->group(group_), now) : std::nullopt;

@@ -191,8 +191,7 @@ class Logtail {
   /// False: its pod is not known.
   bool treat(logtail::RecordJoiner& joiner) {
     if (!pods_->knows(*joiner.origin.pod)) return false;
-    joiner.multiline() = multiline_;
-    pods_->apply(joiner.origin, joiner.multiline(), writer_.syntax());
+    pods_->apply(joiner.origin, joiner.multiline(), multiline_, writer_.syntax());
     return true;
   }
   void treat_all() {

@@ -8,6 +8,7 @@
 
 #include "checkpoint.hpp"
 #include "glob.hpp"
+#include "rotated_files.hpp"
 #include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins::logtail {
@@ -47,6 +48,23 @@ TEST_F(Directory, HoldsAFileWhoseNameLooksLikeAGlob) {
   touch("a[1].log");
   EXPECT_EQ(names("a[1].log"), (Names{"a[1].log"}));
 }
+TEST_F(Directory, TellsItsRotatedFilesOldestFirst) {
+  for (const char* name :
+       {"0.log", "0.log.20160102-150405", "0.log.20160101-150405.gz", "0.log.1", "0.log.20160102-1504",
+        "0.log.20160102-150405.gz.tmp", "1.log.20160102-150405", "0.log.2016010a-150405"})
+    touch(name);
+  const auto found = rotated_files(root + "/0.log");
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].path, root + "/0.log.20160101-150405.gz");
+  EXPECT_TRUE(found[0].compressed);
+  EXPECT_FALSE(found[1].compressed);
+}
+TEST_F(Directory, HoldsNothingUnpackedOfABrokenFile) {
+  std::ofstream(root + "/a.gz") << "\x1f\x8b\x08 broken";
+  EXPECT_EQ(unpack(root + "/a.gz", root + "/scratch"), "");
+  EXPECT_EQ(unpack(root + "/none.gz", root + "/scratch"), "");
+  EXPECT_TRUE(std::filesystem::is_empty(root + "/scratch"));
+}
 TEST(Glob, KnowsWhereNewFilesMayAppear) {
   EXPECT_EQ(fixed_directory("/var/log/*.log"), "/var/log");
   EXPECT_EQ(fixed_directory("/var/log/auth.log"), "/var/log");
@@ -64,7 +82,8 @@ Checkpoint sample(std::size_t files) {
   Checkpoint made;
   made.written = 1'795'168'800'000'000'000;
   for (std::size_t i = 0; i < files; ++i) {
-    Position at{1000 + i, 10 + i, i % 2 == 0, i % 3 == 0, {64, 0x1234567890abcdef + i}, {}};
+    Position at{1000 + i, 10 + i, i % 2 == 0, i % 3 == 0, {64, 0x1234567890abcdef + i}, {}, {}};
+    if (i % 7 == 1) at.taken = {at.offset + 100, i % 2 ? 0 : at.offset + 1};
     if (i % 4) at.last_time = 1'795'168'800'000'000'000 - static_cast<tsn::Time>(i);
     made.files.push_back({"/var/log/containers/service-" + std::to_string(i) + ".log",
                           {2049, 100'000 + i},
@@ -92,6 +111,7 @@ TEST(Checkpoint, ComesBackAsItWas) {
     EXPECT_EQ(entry.position.within_line, at->position.within_line);
     EXPECT_EQ(entry.position.fingerprint.hash, at->position.fingerprint.hash);
     EXPECT_EQ(entry.position.last_time, at->position.last_time);
+    EXPECT_EQ(entry.position.taken, at->position.taken);
   }
 }
 TEST(Checkpoint, LeavesOutGoneFilesFirstThenTheLongestIdle) {

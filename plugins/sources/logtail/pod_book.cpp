@@ -80,8 +80,9 @@ PodBook::PodBook(const tsn::Context& ctx, const tsn::Config& table)
   log_match::refuse_unknown_keys(table, "kubernetes_api", {"url", "token_file", "ca_file", "node", "annotations"});
   if (const char* name = std::getenv("NODE_NAME"); node_.empty() && name) node_ = name;
   if (node_.empty())
-    throw tsn::Failure(tsn::invalid(
-        "kubernetes_api.node: which node is this? Set it, or NODE_NAME in the pod's environment (fieldRef spec.nodeName)"));
+    throw tsn::Failure(
+        tsn::invalid("kubernetes_api.node: which node is this? Set it, or NODE_NAME in the pod's environment (fieldRef "
+                     "spec.nodeName)"));
   if (!table.has("annotations")) heeded_ = {"logs", "parser", "multiline"};
   for (const auto& name : table.strings("annotations")) {
     if (std::ranges::find(known, name) == std::end(known))
@@ -187,7 +188,8 @@ void PodBook::complain(const Pod& pod, std::string_view what, std::string_view w
   if (complained_.size() < 1000 && complained_.insert(text).second) ctx_.warn(text);
 }
 
-void PodBook::apply(LogOrigin& origin, Multiline& multiline, log_match::FieldSyntax source_syntax) {
+void PodBook::apply(LogOrigin& origin, Multiline& multiline, const Multiline& source_multiline,
+                    log_match::FieldSyntax source_syntax) {
   Annotations all;
   {
     const std::lock_guard lock(mutex_);
@@ -195,6 +197,11 @@ void PodBook::apply(LogOrigin& origin, Multiline& multiline, log_match::FieldSyn
     if (at == pods_.end()) return;  // it is gone: its last lines are treated as the others were
     all = at->second;
   }
+  std::string said;
+  for (const auto& [key, value] : all) said.append(key).append(1, '\0').append(value).append(1, '\0');
+  if (said == origin.said) return;
+  origin.said = std::move(said);
+  multiline = source_multiline;
   const auto& pod = *origin.pod;
   const auto logs = text(all, "logs", pod), parser = text(all, "parser", pod), preset = text(all, "multiline", pod);
   origin.wanted = logs != "false";

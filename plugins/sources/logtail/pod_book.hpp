@@ -34,7 +34,9 @@ class PodBook {
   void ask();
   bool knows(const Pod& pod) const;
   /// Lets the annotations say how the log is treated; what they do not say is as the source has it.
-  void apply(LogOrigin& origin, Multiline& multiline, log_match::FieldSyntax source_syntax);
+  /// `multiline` becomes theirs, or the source's.
+  void apply(LogOrigin& origin, Multiline& multiline, const Multiline& source_multiline,
+             log_match::FieldSyntax source_syntax);
 
   /// The pods of a list, by "NAMESPACE/NAME"; their annotations of ours. False: these bytes are no list of pods.
   /// `next`: the token for the rest of it.

@@ -13,14 +13,15 @@ std::string pod(const std::string& name, const std::string& annotations) {
   return R"({"metadata":{"namespace":"shop","name":")" + name + R"(","annotations":{)" + annotations + "}}}";
 }
 std::string list(const std::string& items, const std::string& next = {}) {
-  return R"(200 {"kind":"PartialObjectMetadataList","metadata":{"continue":")" + next + R"("},"items":[)" + items + "]}";
+  return R"(200 {"kind":"PartialObjectMetadataList","metadata":{"continue":")" + next + R"("},"items":[)" + items +
+         "]}";
 }
 
 TEST(PodList, IsReadWithWhatIsOurs) {
   std::map<std::string, PodBook::Annotations> pods;
   std::string next;
-  ASSERT_TRUE(PodBook::read_list(list(pod("a", R"("tocsin.io/logs":"false","other":"x","tocsin.io/parser":1)"), "tok").substr(4),
-                                 pods, next));
+  ASSERT_TRUE(PodBook::read_list(
+      list(pod("a", R"("tocsin.io/logs":"false","other":"x","tocsin.io/parser":1)"), "tok").substr(4), pods, next));
   EXPECT_EQ(next, "tok");
   EXPECT_EQ(pods.at("shop/a"), (PodBook::Annotations{{"logs", "false"}}));
   for (const char* bad : {"", "{}", R"({"items":{}})", R"({"items":[)", "[]"})
@@ -38,8 +39,9 @@ class Annotated : public LogtailFixture {
   }
   void start_on(const std::string& url, const std::string& more = {}) {
     std::ofstream(path("token")) << "s3cret\n";
-    start_from_beginning(R"("kubernetes": true, "kubernetes_api": {"url": ")" + url + R"(", "node": "n 1", "token_file": ")" +
-                             path("token") + R"(", "annotations": ["logs", "parser", "multiline", "match"]})" + more,
+    start_from_beginning(R"("kubernetes": true, "kubernetes_api": {"url": ")" + url +
+                             R"(", "node": "n 1", "token_file": ")" + path("token") +
+                             R"(", "annotations": ["logs", "parser", "multiline", "match"]})" + more,
                          {"pods/*/*/*.log"});
   }
   /// Polls until `count` rows are there; the list comes in its own (real) time.
@@ -53,10 +55,11 @@ class Annotated : public LogtailFixture {
 };
 
 TEST_F(Annotated, LogsAreTreatedAsTheirPodsSay) {
-  ScriptedServer server({list(pod("quiet", R"("tocsin.io/logs":"false")") + "," + pod("plain", ""), "more"),
-                         list(pod("json", R"("tocsin.io/parser.app":"json","tocsin.io/parser":"logfmt")") + "," +
-                              pod("java", R"("tocsin.io/multiline":"java")") + "," +
-                              pod("own", R"("tocsin.io/match":"[{\"signal\":\"mine\",\"pattern\":\"x=(?<x>\\\\d)\"}]")"))});
+  ScriptedServer server(
+      {list(pod("quiet", R"("tocsin.io/logs":"false")") + "," + pod("plain", ""), "more"),
+       list(pod("json", R"("tocsin.io/parser.app":"json","tocsin.io/parser":"logfmt")") + "," +
+            pod("java", R"("tocsin.io/multiline":"java")") + "," +
+            pod("own", R"("tocsin.io/match":"[{\"signal\":\"mine\",\"pattern\":\"x=(?<x>\\\\d)\"}]")"))});
   write("quiet", cri("secret"));
   write("plain", cri("{\"level\":\"error\"}"));
   write("json", cri("{\"level\":\"error\"}"));
@@ -96,7 +99,9 @@ TEST_F(Annotated, LogsAreReadAsTheSourceSaysWhereNobodyAnswers) {
   for (const auto& line : host_.logs()) EXPECT_EQ(line.text.find("s3cret"), std::string::npos) << line.text;
 }
 TEST_F(Annotated, LogsOfAWrongAnnotationAreReadAndItIsTold) {
-  ScriptedServer server({list(pod("a", R"("tocsin.io/parser":"xml","tocsin.io/match":"[{\"signal\":\"s\"}]","tocsin.io/multiline":"cobol","tocsin.io/logs":"no")"))});
+  ScriptedServer server({list(pod(
+      "a",
+      R"("tocsin.io/parser":"xml","tocsin.io/match":"[{\"signal\":\"s\"}]","tocsin.io/multiline":"cobol","tocsin.io/logs":"no")"))});
   write("a", cri("x"));
   start_on(server.url());
   poll_for(1);

@@ -73,10 +73,8 @@ void RecordJoiner::append(std::string& text, std::string_view more, std::size_t 
 bool RecordJoiner::take(const Line& line, FileId file, const Taken& taken, std::uint64_t lines) {
   if (!origin.wanted) return ++shared_.counts.unwanted, true;
   ContainerLine inside;
-  if (!shared_.unwrapper.unwrap(line.text, shared_.format, inside)) {
-    ++shared_.counts.malformed;
-    inside = {line.text, {}, {}, false};
-  }
+  const bool malformed = !shared_.unwrapper.unwrap(line.text, shared_.format, inside);
+  if (malformed) inside = {line.text, {}, {}, false};
   const std::size_t index = inside.stream == "stderr";
   if (line.offset < taken[index]) return true;
   auto& stream = streams_[index];
@@ -88,10 +86,12 @@ bool RecordJoiner::take(const Line& line, FileId file, const Taken& taken, std::
   const Line unwrapped{inside.text,    line.file,      line.offset,   line.number,
                        line.last_time, inside.written, inside.stream, &origin};
   const Mark at{file, line.offset, lines};
-  if (inside.partial || stream.partial.active) return take_partial(stream, inside, unwrapped, at);
-  if (inside.text.size() <= shared_.max_line) return take_whole(stream, inside.text, unwrapped, {&at, 1});
-  if (!take_whole(stream, inside.text.substr(0, shared_.max_line), unwrapped, {&at, 1})) return false;
-  ++shared_.counts.cut;
+  const bool joins = inside.partial || stream.partial.active;
+  if (joins ? !take_partial(stream, inside, unwrapped, at)
+            : !take_whole(stream, inside.text.substr(0, shared_.max_line), unwrapped, {&at, 1}))
+    return false;
+  shared_.counts.malformed += malformed;
+  shared_.counts.cut += !joins && inside.text.size() > shared_.max_line;
   return true;
 }
 

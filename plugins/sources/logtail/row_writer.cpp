@@ -56,8 +56,7 @@ bool RowWriter::take(const Line& line) {
   record.syntax = line.origin && line.origin->parser ? *line.origin->parser : syntax_;
   if (record.syntax != FieldSyntax::none && !fields(record, record.syntax)) ++counts_.unparsed;
   record.at = time_of(line, record);
-  read_fields(record);
-  make_labels(line);
+  read_message(record);
   bool any = false;
   for (auto& match : matches_) any |= try_match(match, line, record);
   if (line.origin)
@@ -75,15 +74,23 @@ tsn::Time RowWriter::time_of(const Line& line, Record& record) {
   return at ? *at : line.last_time.value_or(ctx_.replay() ? ctx_.now() : now_);
 }
 
-/// What the record says of its severity, and which part of it is the text.
-void RowWriter::read_fields(Record& record) {
+/// Which part of the record is the text.
+void RowWriter::read_message(Record& record) {
+  if (message_.text.empty()) return;
   auto* found = fields(record, record.syntax);
-  if (!found) return;
   log_match::FieldValue value;
-  if (!severity_.text.empty() && found->find(severity_, value)) record.severity = severity_of(value);
-  if (message_.text.empty() || !found->find(message_, value)) return;
+  if (!found || !found->find(message_, value)) return;
   message_text_ = value.text;
   record.text = utf8::clean(message_text_, message_scratch_);
+}
+
+/// What all its rows have; only records that become rows are asked.
+void RowWriter::describe(const Line& line, Record& record) {
+  if (std::exchange(record.described, true)) return;
+  make_labels(line);
+  auto* found = severity_.text.empty() ? nullptr : fields(record, record.syntax);
+  log_match::FieldValue value;
+  if (found && found->find(severity_, value)) record.severity = severity_of(value);
 }
 
 void RowWriter::make_labels(const Line& line) {
@@ -103,6 +110,7 @@ void RowWriter::make_labels(const Line& line) {
 
 bool RowWriter::try_match(log_match::Match& match, const Line& line, Record& record) {
   if (!match.find(record.text, fields(record, match.syntax().value_or(record.syntax)))) return false;
+  describe(line, record);
   write(match, line, record);
   return true;
 }

@@ -45,12 +45,13 @@ class RowWriter final : public LineSink {
     log_match::FieldSyntax syntax = log_match::FieldSyntax::none;
     log_match::Fields* json = nullptr;
     log_match::Fields* logfmt = nullptr;
-    bool tried_json = false, tried_logfmt = false;
+    bool tried_json = false, tried_logfmt = false, described = false;
     tsn::Time at = 0;
     std::uint32_t severity = 0;
   };
   log_match::Fields* fields(Record& record, log_match::FieldSyntax syntax);
-  void read_fields(Record& record);
+  void read_message(Record& record);
+  void describe(const Line& line, Record& record);
   tsn::Time time_of(const Line& line, Record& record);
   void make_labels(const Line& line);
   bool try_match(log_match::Match& match, const Line& line, Record& record);

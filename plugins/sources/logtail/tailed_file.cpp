@@ -85,6 +85,10 @@ bool TailedFile::begins_as(const Fingerprint& known) const {
   return found && found->hash == known.hash;
 }
 
+void TailedFile::note_beginning() {
+  if (::fstat(descriptor_, &seen_) == 0) update_fingerprint();
+}
+
 tsn::Time TailedFile::changed_at() const {
   struct stat facts;
   if (::fstat(descriptor_, &facts) != 0) return 0;

@@ -85,6 +85,8 @@ class TailedFile {
   bool is_what_was_read() const;
   /// The file that is open begins with these bytes; with none: no.
   bool begins_as(const Fingerprint& known) const;
+  /// Takes the first bytes of the file that is open into the position.
+  void note_beginning();
   void set_position(Position position) { position_ = std::move(position); }
   /// The file that is open has no name any more.
   bool is_deleted() const;
