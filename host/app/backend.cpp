@@ -73,8 +73,15 @@ base::Result<std::vector<api::HistorySeries>> Backend::history(const api::Histor
     TRY(auto matcher, model::Matcher::make(label, model::MatchOp::equal, value));
     samples.matchers.push_back(std::move(matcher));
   }
-  TRY(const auto found, parts_.pipeline->store().samples(samples));
   std::vector<api::HistorySeries> answer;
+  if (adds_up(query.aggregation) && query.bucket > base::Duration::zero()) {
+    TRY(const auto found, parts_.pipeline->store().buckets(samples, query.bucket));
+    for (const auto& series : found)
+      answer.push_back(
+          {series.key.name, series.key.labels, downsample(points_of(series.buckets, query.aggregation), query.limit)});
+    return answer;
+  }
+  TRY(const auto found, parts_.pipeline->store().samples(samples));
   for (const auto& series : found) {
     TRY(auto points, aggregate(series, query.aggregation, query.bucket));
     answer.push_back({series.key.name, series.key.labels, downsample(std::move(points), query.limit)});

@@ -17,6 +17,11 @@ namespace tocsin::app {
 base::Result<std::vector<api::Point>> aggregate(const storage::SeriesSamples& series, std::string_view aggregation,
                                                 base::Duration bucket);
 
+/// Whether buckets that a store made of rollups can answer it: avg, sum, min, max, count.
+bool adds_up(std::string_view aggregation);
+/// Points of a series that a store has put into buckets, for an aggregation that adds up.
+std::vector<api::Point> points_of(const std::vector<storage::Bucket>& buckets, std::string_view aggregation);
+
 /// Largest-Triangle-Three-Buckets (Sveinn Steinarsson, "Downsampling Time Series for Visual Representation", 2013):
 /// `limit` points that keep the visual shape; first and last are kept.
 std::vector<api::Point> downsample(std::vector<api::Point> points, std::size_t limit);

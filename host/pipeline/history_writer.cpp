@@ -57,6 +57,11 @@ void HistoryWriter::rejected(model::RejectedSignal rejected) {
   rejected_.try_push(std::move(rejected));  // counted all the same; only the copy for people is bounded
 }
 
+void HistoryWriter::set_retention(storage::Retention retention) {
+  std::lock_guard lock(retention_mutex_);
+  settings_.retention = std::move(retention);
+}
+
 void HistoryWriter::run() {
   std::vector<model::SharedBatch> batches;
   for (;;) {
@@ -154,11 +159,38 @@ void HistoryWriter::flush(base::Time now) {
     return;
   }
   trim(now);
-  if (now < next_expiry_) return;
+  roll_up(now);
+  if (now >= next_expiry_) expire(now);
+}
+
+/// One step; what is left of an old history waits for the next flush.
+void HistoryWriter::roll_up(base::Time now) {
+  if (auto done = store_.roll_up(now); !done)
+    telemetry::log_error("history", "cannot make rollups: " + done.error().message());
+}
+
+void HistoryWriter::expire(base::Time now) {
   next_expiry_ = now + settings_.expire_every;
-  if (auto done = store_.expire(now, settings_.retention); !done) {
-    telemetry::log_error("history", "cannot apply the retention: " + done.error().message());
+  storage::Retention retention;
+  {
+    std::lock_guard lock(retention_mutex_);
+    retention = settings_.retention;
   }
+  const auto expired = store_.expire(now, retention);
+  if (!expired) return telemetry::log_error("history", "cannot apply the retention: " + expired.error().message());
+  const auto removed = [this](const char* what) -> telemetry::Counter& {
+    return metrics_.counter("tocsin_history_expired_total", "What the retention removed", {{"kind", what}});
+  };
+  removed("sample").add(expired->samples);
+  removed("rollup").add(expired->rollups);
+  const auto size = store_.history_size();
+  if (!size) return telemetry::log_error("history", "cannot measure history: " + size.error().message());
+  metrics_.gauge("tocsin_history_bytes", "Room that history takes").set(static_cast<double>(size->bytes));
+  const auto rows = [this](const char* what) -> telemetry::Gauge& {
+    return metrics_.gauge("tocsin_history_rows", "What history holds", {{"kind", what}});
+  };
+  rows("sample").set(static_cast<double>(size->samples));
+  rows("rollup").set(static_cast<double>(size->rollups));
 }
 
 void HistoryWriter::trim(base::Time now) {

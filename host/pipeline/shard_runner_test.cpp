@@ -11,11 +11,10 @@ namespace {
 class ShardRunnerTest : public testing::Test {
  protected:
   std::unique_ptr<ShardRunner> runner(base::Duration last_words = std::chrono::hours(1)) {
-    auto shard = std::make_unique<detection::Shard>(
-        detection::ShardSettings{}, series,
-        [](const std::string&) -> base::Result<detection::Evaluator*> {
-          return base::fail(base::Fault::not_found, "no detector");
-        });
+    auto shard = std::make_unique<detection::Shard>(detection::ShardSettings{}, series,
+                                                    [](const std::string&) -> base::Result<detection::Evaluator*> {
+                                                      return base::fail(base::Fault::not_found, "no detector");
+                                                    });
     return std::make_unique<ShardRunner>(
         0, std::move(shard), clock, [this](Judged judged) { through = judged.position; }, last_words);
   }
