@@ -16,18 +16,22 @@ namespace {
 
 /// The table's name goes before and after it. Adding two sums is Rollup::add() in SQL; PostgreSQL refuses an addition
 /// that overflows, so sums near the largest double become infinite before it.
-constexpr std::string_view insert_into = "INSERT INTO ", upsert =
-    " AS r (series_id, bucket_start, sample_count, min_val, max_val, sum_val, sum_rest) "
-    "SELECT id, timestamptz 'epoch' + us * interval '1 microsecond', n, lo, hi, total, rest FROM "
-    "unnest($1::bigint[], $2::bigint[], $3::float8[], $4::float8[], $5::float8[], $6::float8[], $7::float8[]) "
-    "AS v(id, us, n, lo, hi, total, rest) ORDER BY id, us "
-    "ON CONFLICT (series_id, bucket_start) DO UPDATE SET sample_count = r.sample_count + excluded.sample_count, "
-    "min_val = least(r.min_val, excluded.min_val), max_val = greatest(r.max_val, excluded.max_val), "
-    "sum_val = CASE WHEN abs(r.sum_val) < 8e307 AND abs(excluded.sum_val) < 8e307 THEN r.sum_val + excluded.sum_val "
-    "WHEN r.sum_val > -excluded.sum_val THEN 'Infinity'::float8 ELSE '-Infinity'::float8 END, "
-    "sum_rest = CASE WHEN abs(r.sum_val) < 8e307 AND abs(excluded.sum_val) < 8e307 THEN r.sum_rest + excluded.sum_rest "
-    "+ ((r.sum_val - ((r.sum_val + excluded.sum_val) - ((r.sum_val + excluded.sum_val) - r.sum_val))) "
-    "+ (excluded.sum_val - ((r.sum_val + excluded.sum_val) - r.sum_val))) ELSE 0 END";
+constexpr std::string_view
+    insert_into = "INSERT INTO ",
+    upsert =
+        " AS r (series_id, bucket_start, sample_count, min_val, max_val, sum_val, sum_rest) "
+        "SELECT id, timestamptz 'epoch' + us * interval '1 microsecond', n, lo, hi, total, rest FROM "
+        "unnest($1::bigint[], $2::bigint[], $3::float8[], $4::float8[], $5::float8[], $6::float8[], $7::float8[]) "
+        "AS v(id, us, n, lo, hi, total, rest) ORDER BY id, us "
+        "ON CONFLICT (series_id, bucket_start) DO UPDATE SET sample_count = r.sample_count + excluded.sample_count, "
+        "min_val = least(r.min_val, excluded.min_val), max_val = greatest(r.max_val, excluded.max_val), "
+        "sum_val = CASE WHEN abs(r.sum_val) < 8e307 AND abs(excluded.sum_val) < 8e307 THEN r.sum_val + "
+        "excluded.sum_val "
+        "WHEN r.sum_val > -excluded.sum_val THEN 'Infinity'::float8 ELSE '-Infinity'::float8 END, "
+        "sum_rest = CASE WHEN abs(r.sum_val) < 8e307 AND abs(excluded.sum_val) < 8e307 THEN r.sum_rest + "
+        "excluded.sum_rest "
+        "+ ((r.sum_val - ((r.sum_val + excluded.sum_val) - ((r.sum_val + excluded.sum_val) - r.sum_val))) "
+        "+ (excluded.sum_val - ((r.sum_val + excluded.sum_val) - r.sum_val))) ELSE 0 END";
 
 struct Columns {
   std::string series, starts, count, min, max, sum, rest;
@@ -86,10 +90,10 @@ Result<void> PostgresHistory::write_rollups(sql::Transaction& t) {
 Result<std::set<std::int64_t>> PostgresHistory::with_signals_before(sql::Transaction& t, const std::string& ids,
                                                                     std::int64_t end) {
   std::set<std::int64_t> found;
-  TRY_VOID(t.run("SELECT i.id FROM unnest($1::bigint[]) AS i(id) WHERE EXISTS (SELECT 1 FROM signals s WHERE "
-                 "s.series_id = i.id AND s.captured_at < timestamptz 'epoch' + $2::float8 * interval '1 microsecond')",
-                 {std::string_view(ids), static_cast<double>(end / 1000)},
-                 [&](const Row& row) { found.insert(row.integer(0)); }));
+  TRY_VOID(t.run(
+      "SELECT i.id FROM unnest($1::bigint[]) AS i(id) WHERE EXISTS (SELECT 1 FROM signals s WHERE "
+      "s.series_id = i.id AND s.captured_at < timestamptz 'epoch' + $2::float8 * interval '1 microsecond')",
+      {std::string_view(ids), static_cast<double>(end / 1000)}, [&](const Row& row) { found.insert(row.integer(0)); }));
   return found;
 }
 
@@ -99,13 +103,14 @@ Result<void> PostgresHistory::read_rollups(sql::Transaction& t, const std::strin
   const std::string table = span.width == rollup_widths[0] ? "signals_5m" : "signals_1h";
   const sql::Param params[] = {std::string_view(ids), static_cast<double>(span.begin / 1000),
                                static_cast<double>(span.end / 1000)};
-  TRY_VOID(t.ask("DECLARE rollups NO SCROLL CURSOR FOR SELECT series_id, (extract(epoch FROM bucket_start) * "
-                 "1000000)::bigint, sample_count, min_val, max_val, sum_val, sum_rest FROM " +
-                     table +
-                     " WHERE series_id = ANY($1::bigint[]) AND bucket_start >= timestamptz 'epoch' + $2::float8 * "
-                     "interval '1 microsecond' AND bucket_start < timestamptz 'epoch' + $3::float8 * interval '1 "
-                     "microsecond' ORDER BY series_id, bucket_start",
-                 params));
+  TRY_VOID(
+      t.ask("DECLARE rollups NO SCROLL CURSOR FOR SELECT series_id, (extract(epoch FROM bucket_start) * "
+            "1000000)::bigint, sample_count, min_val, max_val, sum_val, sum_rest FROM " +
+                table +
+                " WHERE series_id = ANY($1::bigint[]) AND bucket_start >= timestamptz 'epoch' + $2::float8 * "
+                "interval '1 microsecond' AND bucket_start < timestamptz 'epoch' + $3::float8 * interval '1 "
+                "microsecond' ORDER BY series_id, bucket_start",
+            params));
   for (std::size_t block = 1; block > 0;) {
     block = 0;
     TRY_VOID(t.ask("FETCH 5000 FROM rollups", {}, [&](const Row& row) {

@@ -15,8 +15,7 @@ namespace {
 Result<std::uint64_t> removed(sql::Transaction& t, std::string_view statement,
                               std::initializer_list<sql::Param> params) {
   std::uint64_t count = 0;
-  TRY_VOID(
-      t.run(statement, params, [&](const Row& row) { count += static_cast<std::uint64_t>(row.integer(0)); }));
+  TRY_VOID(t.run(statement, params, [&](const Row& row) { count += static_cast<std::uint64_t>(row.integer(0)); }));
   return count;
 }
 

@@ -81,11 +81,12 @@ Result<std::vector<Bucket>> read_rollups(sql::Transaction& t, std::int64_t serie
                                          std::int64_t begin, std::int64_t end) {
   std::vector<Bucket> out;
   Result<void> decoded;
-  TRY_VOID(t.run("SELECT data FROM rollups WHERE series_id = $1 AND width = $2 AND first_ts > $3 AND first_ts < $4 "
-                 "ORDER BY first_ts",
-                 {series, width.count(), begin - span_of(width), end}, [&](const Row& row) {
-                   if (decoded) decoded = decode(row.text(0), out);
-                 }));
+  TRY_VOID(
+      t.run("SELECT data FROM rollups WHERE series_id = $1 AND width = $2 AND first_ts > $3 AND first_ts < $4 "
+            "ORDER BY first_ts",
+            {series, width.count(), begin - span_of(width), end}, [&](const Row& row) {
+              if (decoded) decoded = decode(row.text(0), out);
+            }));
   TRY_VOID(decoded);
   std::erase_if(out, [&](const Bucket& b) { return b.start < begin || b.start >= end; });
   return out;
