@@ -1,5 +1,5 @@
-// Signal history: room per sample, writing, questions in buckets, retention, each beside plain SQL over keyed rows in the
-// same run. On SQLite always; on PostgreSQL too where TOCSIN_BENCH_POSTGRES names an empty database.
+// Signal history: room per sample, writing, questions in buckets, retention, each beside plain SQL over keyed rows in
+// the same run. On SQLite always; on PostgreSQL too where TOCSIN_BENCH_POSTGRES names an empty database.
 //   history_bench [room] [query] [day] [postgres]      (nothing: all)
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -157,7 +157,8 @@ void room() {
     const double rolled = since(rolling);
     store.reset();
     std::printf("  %-30s %6.2f bytes a sample, %5.2f M samples/s; rollups +%5.2f bytes a sample, %4.2f s\n", name,
-                raw / samples, samples / took / 1e6, (static_cast<double>(fs::file_size(file)) - raw) / samples, rolled);
+                raw / samples, samples / took / 1e6, (static_cast<double>(fs::file_size(file)) - raw) / samples,
+                rolled);
   }
 }
 
@@ -189,8 +190,9 @@ struct Rows {
   }
   std::size_t ask() {
     sqlite3_stmt* s = nullptr;
-    sqlite3_prepare_v2(db, "SELECT series, ts/300000000000, count(*), min(v), max(v), sum(v) FROM s WHERE series < 10 GROUP BY 1, 2",
-                       -1, &s, nullptr);
+    sqlite3_prepare_v2(
+        db, "SELECT series, ts/300000000000, count(*), min(v), max(v), sum(v) FROM s WHERE series < 10 GROUP BY 1, 2",
+        -1, &s, nullptr);
     std::size_t n = 0;
     while (sqlite3_step(s) == SQLITE_ROW) ++n;
     sqlite3_finalize(s);
@@ -210,7 +212,9 @@ std::size_t ask(storage::Store& store, base::Duration width) {
 }
 
 void query() {
-  std::printf("\n1 M of 4 M samples (10 of 40 series, every second) in buckets; cold: a new connection, pages out of the cache\n");
+  std::printf(
+      "\n1 M of 4 M samples (10 of 40 series, every second) in buckets; cold: a new connection, pages out of the "
+      "cache\n");
   Folder folder;
   model::SeriesTable table;
   Feed for_rows(table, bucket_series, 1, any_percent);
@@ -250,7 +254,8 @@ void query() {
 }
 
 void day() {
-  std::printf("\na day at 1,000 signals a second (1,000 series), simulated; flushed every minute; then a retention of 6 h\n");
+  std::printf(
+      "\na day at 1,000 signals a second (1,000 series), simulated; flushed every minute; then a retention of 6 h\n");
   Folder folder;
   model::SeriesTable table;
   auto store = must(storage::open_store({.data_dir = folder.path()}, table));
@@ -262,8 +267,9 @@ void day() {
   const auto line = [&](const char* what) {
     const auto size = must(store->history_size());
     std::printf("  %-28s file %7.1f MB, used %7.1f MB, %10llu samples, %7llu rollups, resident %6.1f MB\n", what,
-                static_cast<double>(fs::file_size(folder.path() + "/tocsin.db")) / 1e6, static_cast<double>(size.bytes) / 1e6,
-                static_cast<unsigned long long>(size.samples), static_cast<unsigned long long>(size.rollups), resident_mb());
+                static_cast<double>(fs::file_size(folder.path() + "/tocsin.db")) / 1e6,
+                static_cast<double>(size.bytes) / 1e6, static_cast<unsigned long long>(size.samples),
+                static_cast<unsigned long long>(size.rollups), resident_mb());
     std::fflush(stdout);
   };
   const auto begin = Steady::now();
@@ -332,7 +338,11 @@ void postgres() {
   auto begin = Steady::now();
   for (std::size_t n = 0; n < samples; n += 10'000) pg.copy(*for_copy.next(10'000));
   const double copied = samples / since(begin);
-  auto store = must(storage::open_store({.url = url, .data_dir = ".", .module_dir = std::getenv("TOCSIN_MODULES") ? std::getenv("TOCSIN_MODULES") : "build/lib/tocsin"}, table));
+  auto store = must(storage::open_store(
+      {.url = url,
+       .data_dir = ".",
+       .module_dir = std::getenv("TOCSIN_MODULES") ? std::getenv("TOCSIN_MODULES") : "build/lib/tocsin"},
+      table));
   Feed feed(table, bucket_series, 1, any_percent);
   begin = Steady::now();
   for (std::size_t n = 0; n < samples; n += 10'000) {
@@ -348,7 +358,8 @@ void postgres() {
   std::size_t n = 0;
   const auto nothing = [] {};
   const double sql = median_ms(7, nothing, [&] {
-    n = static_cast<std::size_t>(pg.run("SELECT series, ts/300000 AS b, count(*), min(v), max(v), sum(v) FROM s WHERE series < 40 GROUP BY 1, 2"));
+    n = static_cast<std::size_t>(pg.run(
+        "SELECT series, ts/300000 AS b, count(*), min(v), max(v), sum(v) FROM s WHERE series < 40 GROUP BY 1, 2"));
   });
   std::printf("  SQL over keyed rows, all 40 series       %8.1f ms (%zu buckets)\n", sql, n);
   const auto all = [&](base::Duration width) {
@@ -358,7 +369,8 @@ void postgres() {
     };
   };
   const double rolled = median_ms(7, nothing, all(std::chrono::minutes(5)));
-  std::printf("  buckets of 5 min from rollups            %8.1f ms (%zu buckets), %.3f of SQL\n", rolled, n, rolled / sql);
+  std::printf("  buckets of 5 min from rollups            %8.1f ms (%zu buckets), %.3f of SQL\n", rolled, n,
+              rolled / sql);
   const double raw = median_ms(3, nothing, all(std::chrono::minutes(1)));
   std::printf("  buckets of 1 min from signals            %8.1f ms (%zu buckets)\n", raw, n);
 }
@@ -367,7 +379,8 @@ void postgres() {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> asked(argv + 1, argv + argc);
-  const std::pair<const char*, void (*)()> parts[] = {{"room", room}, {"query", query}, {"day", day}, {"postgres", postgres}};
+  const std::pair<const char*, void (*)()> parts[] = {
+      {"room", room}, {"query", query}, {"day", day}, {"postgres", postgres}};
   for (const auto& [name, part] : parts)
-    if (asked.empty() || std::ranges::find(asked, name) != asked.end()) part();
+    if (asked.empty() || std::find(asked.begin(), asked.end(), std::string(name)) != asked.end()) part();
 }

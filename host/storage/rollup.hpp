@@ -3,6 +3,7 @@
 //
 // A sum carries the part that its double cannot hold (TwoSum, Knuth, "The Art of Computer Programming", 4.2.2): added
 // in whatever order and grouping, samples give the same last digit, whether the raw ones or their rollups are read.
+// (Short of values so far apart, and cancelling out, that thirty digits do not hold them together.)
 #pragma once
 
 #include <cstdint>

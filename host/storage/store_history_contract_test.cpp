@@ -291,7 +291,7 @@ TEST_P(StoreContract, BucketsAreThoseOfTheSamplesToTheLastDigit) {
       clock += up_to(90) * second;
       batch.ts[i] = up_to(20) == 0 ? clock - up_to(5 * 3600) * second : clock + up_to(1000) * 1'000'000;
       batch.value[i] =
-          up_to(9) == 0 ? 1e17 * static_cast<double>(up_to(3) - 1) : static_cast<double>(up_to(10000)) / 100;
+          up_to(9) == 0 ? 1e12 * static_cast<double>(up_to(3) - 1) : static_cast<double>(up_to(10000)) / 100;
       if (!summaries) continue;
       const double v = batch.value[i];
       batch.summary.push_back({static_cast<double>(1 + up_to(9)), v - 1, v + 1, v, v * 3});

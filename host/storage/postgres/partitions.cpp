@@ -163,7 +163,7 @@ Result<Expired> PostgresHistory::expire(base::Time now, const Retention& retenti
     for (const auto& [name, end] : left) {
       for (const ClassRows& c : of) {
         const std::int64_t cut = cut_of(table, c.cuts);
-        // A day's partition loses a class when all of the day is over for it: once, not bit by bit.
+        // A partition loses a class when all of it is over: once, not bit by bit.
         if (end > cut || c.ids == "{}") continue;
         TRY(auto t, database_.write());
         const sql::Param params[] = {std::string_view(c.ids), base::from_ns(cut)};
@@ -178,7 +178,7 @@ Result<Expired> PostgresHistory::expire(base::Time now, const Retention& retenti
   std::int64_t longest = of.back().cuts.raw;
   for (const ClassRows& c : of) longest = std::min(longest, c.cuts.raw);
   TRY(auto t, database_.write());
-  TRY_VOID(t->run("DELETE FROM signals WHERE validation_status = 'FAILED' AND captured_at < $1", {others}));
+  TRY_VOID(t->run("DELETE FROM signals WHERE series_id IS NULL AND captured_at < $1", {others}));
   TRY_VOID(t->run("DELETE FROM signals_history WHERE load_time_stamp < $1", {base::from_ns(longest)}));
   TRY_VOID(
       t->run("DELETE FROM series WHERE created_at < $1 AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.series_id = "
