@@ -89,12 +89,15 @@ bool decimal(double value, unsigned places, std::int64_t& scaled) {
 template <class At>
 unsigned places_of(std::size_t count, At at) {
   unsigned places = 0;
+  std::size_t held = 0;  // so many values before the one that raised the scale: it may not hold them
   std::int64_t scaled = 0;
-  for (std::size_t i = 0; i < count; ++i)
-    while (!decimal(at(i), places, scaled))
+  for (std::size_t i = 0; i < count; ++i) {
+    while (!decimal(at(i), places, scaled)) {
       if (++places > most_places) return places;
-  // A larger scale may not hold what a smaller one held.
-  for (std::size_t i = 0; i < count; ++i)
+      held = i;
+    }
+  }
+  for (std::size_t i = 0; i < held; ++i)
     if (!decimal(at(i), places, scaled)) return most_places + 1;
   return places;
 }
