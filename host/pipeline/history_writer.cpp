@@ -12,6 +12,16 @@ namespace {
 constexpr std::size_t most_loaders = 20'000;  // beyond: counted under loader_code="other"
 constexpr std::size_t most_per_write = 64;
 
+telemetry::Counter& removed(telemetry::Metrics& metrics, const char* kind) {
+  return metrics.counter("tocsin_history_expired_total", "What the retention removed from history", {{"kind", kind}});
+}
+telemetry::Gauge& room(telemetry::Metrics& metrics) {
+  return metrics.gauge("tocsin_history_bytes", "Room that history takes, as of the last expiry");
+}
+telemetry::Gauge& rows(telemetry::Metrics& metrics, const char* kind) {
+  return metrics.gauge("tocsin_history_rows", "What history holds, as of the last expiry", {{"kind", kind}});
+}
+
 }  // namespace
 
 HistoryWriter::HistoryWriter(HistorySettings settings, storage::Store& store, storage::Journal& journal,
@@ -33,6 +43,8 @@ void HistoryWriter::start() {
   flushed_ = store_.history_position();
   next_flush_ = clock_.now() + settings_.flush_every;
   next_expiry_ = clock_.now() + std::chrono::seconds(30);
+  room(metrics_);
+  for (const char* kind : {"sample", "rollup"}) removed(metrics_, kind), rows(metrics_, kind);
   thread_ = std::thread([this] {
     runtime::name_thread("history");
     run();
@@ -178,19 +190,13 @@ void HistoryWriter::expire(base::Time now) {
   }
   const auto expired = store_.expire(now, retention);
   if (!expired) return telemetry::log_error("history", "cannot apply the retention: " + expired.error().message());
-  const auto removed = [this](const char* what) -> telemetry::Counter& {
-    return metrics_.counter("tocsin_history_expired_total", "What the retention removed", {{"kind", what}});
-  };
-  removed("sample").add(expired->samples);
-  removed("rollup").add(expired->rollups);
+  removed(metrics_, "sample").add(expired->samples);
+  removed(metrics_, "rollup").add(expired->rollups);
   const auto size = store_.history_size();
   if (!size) return telemetry::log_error("history", "cannot measure history: " + size.error().message());
-  metrics_.gauge("tocsin_history_bytes", "Room that history takes").set(static_cast<double>(size->bytes));
-  const auto rows = [this](const char* what) -> telemetry::Gauge& {
-    return metrics_.gauge("tocsin_history_rows", "What history holds", {{"kind", what}});
-  };
-  rows("sample").set(static_cast<double>(size->samples));
-  rows("rollup").set(static_cast<double>(size->rollups));
+  room(metrics_).set(static_cast<double>(size->bytes));
+  rows(metrics_, "sample").set(static_cast<double>(size->samples));
+  rows(metrics_, "rollup").set(static_cast<double>(size->rollups));
 }
 
 void HistoryWriter::trim(base::Time now) {
