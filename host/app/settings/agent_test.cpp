@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"StorageKind", "[storage]\nurl = 'mysql://db/x'",
               "agent.toml:2:7: error: [storage] url: expected sqlite:FILE or postgres://user@host/database\n"},
         Wrong{"Retention", "[storage]\nretention = { raw = '7d', '1m' = '1w' }",
-              "agent.toml:2:27: error: [storage] retention: unknown key \"1m\"; did you mean \"1h\"?\n"},
+              "agent.toml:2:27: error: [storage] retention: unknown key \"1m\"; did you mean \"5m\"?\n"},
         Wrong{"RetentionOfRollups", "[storage]\nretention = { raw = '60d', '5m' = '35d' }",
               "agent.toml:2:28: warning: [storage] retention: rollups (5m = 35d) would go before what they are made of "
               "(raw = 60d); they are kept as long as raw\n"},
