@@ -65,7 +65,9 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"RetentionOfRollups", "[storage]\nretention = { raw = '60d', '5m' = '35d' }",
               "agent.toml:2:28: warning: [storage] retention: rollups (5m = 35d) would go before what they are made of "
               "(raw = 60d); they are kept as long as raw\n"},
-        Wrong{"RetentionClass", "[storage]\n[[storage.retention.class]]\nmatch = 'a{b'\nraw = '1d'", "X"},
+        Wrong{"RetentionClass", "[storage]\n[[storage.retention.class]]\nmatch = 'a{b'\nraw = '1d'",
+              "agent.toml:3:9: error: [storage] retention.class match: selector a{b: = != =~ or !~ is expected after "
+              "b\n"},
         Wrong{"Mode", "[delivery]\nmode = 'shadwo'",
               "agent.toml:2:8: error: [delivery] mode: expected one of \"live\", \"shadow\", got \"shadwo\"; did you "
               "mean \"shadow\"?\n"},
