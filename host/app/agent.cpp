@@ -205,6 +205,18 @@ base::Result<void> Agent::Impl::open_storage() {
   return {};
 }
 
+namespace {
+
+storage::Retention retention_of(const settings::Retention& read) {
+  const auto kept = [](const settings::Kept& k) { return storage::Kept{k.raw, k.five_minutes, k.hours}; };
+  storage::Retention out;
+  out.signals = kept(read.signals);
+  for (const auto& c : read.classes) out.classes.push_back({c.match, kept(c.kept)});
+  return out;
+}
+
+}  // namespace
+
 base::Result<void> Agent::Impl::make_pipeline() {
   const auto agent = configuration.agent();
   pool = std::make_unique<runtime::Pool>("pool", pool_threads);
@@ -214,7 +226,7 @@ base::Result<void> Agent::Impl::make_pipeline() {
   pipeline::Settings settings;
   settings.agent = agent.name;
   settings.shards = std::clamp(std::thread::hardware_concurrency() / 2, 1u, 16u);
-  settings.history.retention.raw = agent.storage.raw_retention();
+  settings.history.retention = retention_of(agent.storage.retention);
   // An instance takes one call at a time: one more waits at its door, and the rest of the pool stays free for others.
   settings.outbox.in_flight_per_instance = 2;
   make_factory();
@@ -709,6 +721,7 @@ base::Result<std::vector<std::string>> Agent::Impl::reload() {
   for (auto& line : detectors->set_found(found, running()).lines) lines.push_back(std::move(line));
   for (auto& line : apply_rules()) lines.push_back(std::move(line));
   pipeline->set_routing(configuration.routing());
+  pipeline->set_retention(retention_of(now.storage.retention));
   heartbeats->set(configuration.heartbeats());
   statistics->set(configuration.statistics(), now.labels);
   watchdog->set(configuration.watchdog());

@@ -74,11 +74,21 @@ base::Result<std::vector<api::HistorySeries>> Backend::history(const api::Histor
     TRY(auto matcher, model::Matcher::make(label, model::MatchOp::equal, value));
     samples.matchers.push_back(std::move(matcher));
   }
-  TRY(const auto found, parts_.pipeline->store().samples(samples));
   std::vector<api::HistorySeries> answer;
+  if (adds_up(query.aggregation) && query.bucket > base::Duration::zero()) {
+    TRY(const auto found, parts_.pipeline->store().buckets(samples, query.bucket));
+    const std::size_t limit = points_each(query.limit, found.size());
+    for (const auto& series : found)
+      answer.push_back(
+          {series.key.name, series.key.labels, downsample(points_of(series.buckets, query.aggregation), limit)});
+    return answer;
+  }
+  samples.most_samples = most_samples_at_once;
+  TRY(const auto found, parts_.pipeline->store().samples(samples));
+  const std::size_t limit = points_each(query.limit, found.size());
   for (const auto& series : found) {
     TRY(auto points, aggregate(series, query.aggregation, query.bucket));
-    answer.push_back({series.key.name, series.key.labels, downsample(std::move(points), query.limit)});
+    answer.push_back({series.key.name, series.key.labels, downsample(std::move(points), limit)});
   }
   return answer;
 }

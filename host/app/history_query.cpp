@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <string>
 
@@ -13,41 +12,32 @@ double seconds(std::int64_t ns) {
   return static_cast<double>(ns / 1'000'000) / 1e3;
 }
 
-struct Bucket {
-  double count = 0, sum = 0;
-  double min = std::numeric_limits<double>::infinity(), max = -std::numeric_limits<double>::infinity();
-  std::vector<double> values;  // filled for percentiles only
-
-  void add(double value) { add({1, value, value, value, value}); }
-  void add(const model::Summary& s) {
-    count += s.count;
-    sum += s.sum;
-    min = std::min(min, s.min);
-    max = std::max(max, s.max);
-  }
-  double percentile(double q) {
-    if (values.empty()) return std::nan("");
-    std::sort(values.begin(), values.end());
-    const double rank = q * static_cast<double>(values.size() - 1);
-    const auto low = static_cast<std::size_t>(std::floor(rank));
-    const auto high = std::min(low + 1, values.size() - 1);
-    return values[low] + (values[high] - values[low]) * (rank - static_cast<double>(low));
-  }
-};
-
-using Read = double (*)(Bucket&);
+using Read = double (*)(const storage::Rollup&);
 const std::map<std::string_view, Read>& readers() {
   static const std::map<std::string_view, Read> table{
-      {"avg", [](Bucket& b) { return b.count > 0 ? b.sum / b.count : std::nan(""); }},
-      {"sum", [](Bucket& b) { return b.sum; }},
-      {"min", [](Bucket& b) { return b.min; }},
-      {"max", [](Bucket& b) { return b.max; }},
-      {"count", [](Bucket& b) { return b.count; }},
-      {"p50", [](Bucket& b) { return b.percentile(0.50); }},
-      {"p95", [](Bucket& b) { return b.percentile(0.95); }},
-      {"p99", [](Bucket& b) { return b.percentile(0.99); }},
+      {"avg", [](const storage::Rollup& r) { return r.count > 0 ? r.total() / r.count : std::nan(""); }},
+      {"sum", [](const storage::Rollup& r) { return r.total(); }},
+      {"min", [](const storage::Rollup& r) { return r.min; }},
+      {"max", [](const storage::Rollup& r) { return r.max; }},
+      {"count", [](const storage::Rollup& r) { return r.count; }},
   };
   return table;
+}
+
+/// NaN: the aggregation is no percentile.
+double rank_of(std::string_view aggregation) {
+  if (aggregation == "p50") return 0.50;
+  if (aggregation == "p95") return 0.95;
+  if (aggregation == "p99") return 0.99;
+  return std::nan("");
+}
+
+double percentile(std::vector<double>& values, double q) {
+  std::sort(values.begin(), values.end());
+  const double rank = q * static_cast<double>(values.size() - 1);
+  const auto low = static_cast<std::size_t>(std::floor(rank));
+  const auto high = std::min(low + 1, values.size() - 1);
+  return values[low] + (values[high] - values[low]) * (rank - static_cast<double>(low));
 }
 
 bool is_summary(const storage::SeriesSamples& series, std::size_t i) {
@@ -64,48 +54,64 @@ std::vector<api::Point> raw(const storage::SeriesSamples& series) {
   return points;
 }
 
-std::int64_t floor_to(std::int64_t ts, std::int64_t step) {
-  const std::int64_t rest = ts % step;
-  return ts - (rest < 0 ? rest + step : rest);
+std::vector<api::Point> percentiles(const storage::SeriesSamples& series, double q, base::Duration bucket) {
+  std::vector<api::Point> points;
+  std::vector<double> values;
+  std::int64_t start = 0;
+  const auto close = [&] {
+    if (!values.empty()) points.push_back({seconds(start), percentile(values, q)});
+    values.clear();
+  };
+  for (std::size_t i = 0; i < series.samples.size(); ++i) {
+    if (is_summary(series, i)) continue;
+    const std::int64_t at = storage::floor_to(series.samples[i].ts, bucket);
+    if (at != start) close();
+    start = at;
+    values.push_back(series.samples[i].value);
+  }
+  close();
+  return points;
+}
+
+std::vector<storage::Bucket> buckets_of(const storage::SeriesSamples& series, base::Duration width) {
+  std::vector<storage::Bucket> buckets;
+  for (std::size_t i = 0; i < series.samples.size(); ++i) {
+    if (is_summary(series, i))
+      storage::add_sample(buckets, width, series.samples[i].ts, series.summaries[i]);
+    else
+      storage::add_sample(buckets, width, series.samples[i].ts, series.samples[i].value);
+  }
+  return buckets;
 }
 
 }  // namespace
 
+bool adds_up(std::string_view aggregation) {
+  return readers().contains(aggregation);
+}
+
+std::vector<api::Point> points_of(const std::vector<storage::Bucket>& buckets, std::string_view aggregation) {
+  std::vector<api::Point> points;
+  const auto reader = readers().find(aggregation);
+  if (reader == readers().end()) return points;
+  points.reserve(buckets.size());
+  for (const storage::Bucket& b : buckets)
+    if (const double value = reader->second(b.of); !std::isnan(value)) points.push_back({seconds(b.start), value});
+  return points;
+}
+
 base::Result<std::vector<api::Point>> aggregate(const storage::SeriesSamples& series, std::string_view aggregation,
                                                 base::Duration bucket) {
   if (aggregation == "raw") return raw(series);
-  const auto reader = readers().find(aggregation);
-  if (reader == readers().end()) {
+  const double rank = rank_of(aggregation);
+  if (std::isnan(rank) && !adds_up(aggregation)) {
     return base::fail(base::Fault::invalid, "aggregation: \"" + std::string(aggregation) +
                                                 "\" is none of raw, avg, sum, min, max, count, p50, p95, p99");
   }
   if (bucket <= base::Duration::zero())
     return base::fail(base::Fault::invalid, "bucket: expected a duration above zero, such as 5m");
-  const bool percentile = aggregation.front() == 'p';
-  std::vector<api::Point> points;
-  Bucket current;
-  std::int64_t start = std::numeric_limits<std::int64_t>::min();
-  auto close = [&] {
-    if (start == std::numeric_limits<std::int64_t>::min()) return;
-    const double value = reader->second(current);
-    if (!std::isnan(value)) points.push_back({seconds(start), value});
-    current = Bucket{};
-  };
-  for (std::size_t i = 0; i < series.samples.size(); ++i) {
-    const std::int64_t at = floor_to(series.samples[i].ts, bucket.count());
-    if (at != start) {
-      close();
-      start = at;
-    }
-    if (is_summary(series, i)) {
-      current.add(series.summaries[i]);
-    } else {
-      current.add(series.samples[i].value);
-      if (percentile) current.values.push_back(series.samples[i].value);
-    }
-  }
-  close();
-  return points;
+  if (!std::isnan(rank)) return percentiles(series, rank, bucket);
+  return points_of(buckets_of(series, bucket), aggregation);
 }
 
 std::vector<api::Point> downsample(std::vector<api::Point> points, std::size_t limit) {

@@ -59,6 +59,30 @@ TEST(HistoryQuery, KeepsPeaksWhenDownsampling) {
   EXPECT_TRUE(std::any_of(kept.begin(), kept.end(), [](const auto& p) { return p.value == 100.0; }));
 }
 
+TEST(HistoryQuery, AnAnswerOfManySeriesIsBounded) {
+  EXPECT_EQ(points_each(10'000, 1), 10'000u);
+  EXPECT_EQ(points_each(10'000, 100), 10'000u);
+  EXPECT_EQ(points_each(10'000, 1000), 1000u);
+  EXPECT_EQ(points_each(10'000, 10'000'000), 1u);
+}
+
+TEST(HistoryQuery, BucketsOfAStoreGiveThePointsOfItsSamples) {
+  const auto samples = series({{0, 4}, {299, 1}, {300, 3}, {900, 2}});
+  std::vector<storage::Bucket> stored;
+  for (const auto& s : samples.samples) storage::add_sample(stored, std::chrono::minutes(5), s.ts, s.value);
+  for (const char* aggregation : {"avg", "sum", "min", "max", "count"}) {
+    ASSERT_TRUE(adds_up(aggregation));
+    const auto points = points_of(stored, aggregation),
+               want = *aggregate(samples, aggregation, std::chrono::minutes(5));
+    ASSERT_EQ(points.size(), 3u);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(points[i].timestamp, want[i].timestamp);
+      EXPECT_EQ(points[i].value, want[i].value);
+    }
+  }
+  for (const char* aggregation : {"raw", "p50", "p99"}) EXPECT_FALSE(adds_up(aggregation));
+}
+
 TEST(HistoryQuery, LeavesFewPointsAlone) {
   EXPECT_EQ(downsample({{1, 1}, {2, 2}}, 10).size(), 2u);
 }

@@ -85,6 +85,11 @@ class FakeStore final : public storage::Store, public storage::SharedStore {
   Result<std::vector<storage::SeriesSamples>> samples(const storage::SampleQuery&) override {
     return none<std::vector<storage::SeriesSamples>>();
   }
+  Result<std::vector<storage::SeriesBuckets>> buckets(const storage::SampleQuery&, base::Duration) override {
+    return none<std::vector<storage::SeriesBuckets>>();
+  }
+  Result<bool> roll_up(base::Time) override { return false; }
+  Result<storage::HistorySize> history_size() override { return storage::HistorySize{}; }
   Result<std::vector<storage::SeriesInfo>> series(const std::string&) override {
     return none<std::vector<storage::SeriesInfo>>();
   }
@@ -92,7 +97,7 @@ class FakeStore final : public storage::Store, public storage::SharedStore {
   Result<storage::Listed<model::RejectedSignal>> rejected(const storage::Page&) override {
     return none<storage::Listed<model::RejectedSignal>>();
   }
-  Result<void> expire(base::Time, const storage::Retention&) override { return {}; }
+  Result<storage::Expired> expire(base::Time, const storage::Retention&) override { return storage::Expired{}; }
   Result<storage::Listed<model::Incident>> incidents(const storage::IncidentQuery&) override {
     return none<storage::Listed<model::Incident>>();
   }

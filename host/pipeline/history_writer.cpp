@@ -12,6 +12,16 @@ namespace {
 constexpr std::size_t most_loaders = 20'000;  // beyond: counted under loader_code="other"
 constexpr std::size_t most_per_write = 64;
 
+telemetry::Counter& removed(telemetry::Metrics& metrics, const char* kind) {
+  return metrics.counter("tocsin_history_expired_total", "What the retention removed from history", {{"kind", kind}});
+}
+telemetry::Gauge& room(telemetry::Metrics& metrics) {
+  return metrics.gauge("tocsin_history_bytes", "Room that history takes, as of the last expiry");
+}
+telemetry::Gauge& rows(telemetry::Metrics& metrics, const char* kind) {
+  return metrics.gauge("tocsin_history_rows", "What history holds, as of the last expiry", {{"kind", kind}});
+}
+
 }  // namespace
 
 HistoryWriter::HistoryWriter(HistorySettings settings, storage::Store& store, storage::Journal& journal,
@@ -33,6 +43,8 @@ void HistoryWriter::start() {
   flushed_ = store_.history_position();
   next_flush_ = clock_.now() + settings_.flush_every;
   next_expiry_ = clock_.now() + std::chrono::seconds(30);
+  room(metrics_);
+  for (const char* kind : {"sample", "rollup"}) removed(metrics_, kind), rows(metrics_, kind);
   thread_ = std::thread([this] {
     runtime::name_thread("history");
     run();
@@ -55,6 +67,11 @@ void HistoryWriter::rejected(model::RejectedSignal rejected) {
                {{"loader_code", rejected.loader}, {"error_type", rejected.error_type}})
       .add(rejected.count);
   rejected_.try_push(std::move(rejected));  // counted all the same; only the copy for people is bounded
+}
+
+void HistoryWriter::set_retention(storage::Retention retention) {
+  std::lock_guard lock(retention_mutex_);
+  settings_.retention = std::move(retention);
 }
 
 void HistoryWriter::run() {
@@ -154,11 +171,32 @@ void HistoryWriter::flush(base::Time now) {
     return;
   }
   trim(now);
-  if (now < next_expiry_) return;
+  roll_up(now);
+  if (now >= next_expiry_) expire(now);
+}
+
+/// One step; what is left of an old history waits for the next flush.
+void HistoryWriter::roll_up(base::Time now) {
+  if (auto done = store_.roll_up(now); !done)
+    telemetry::log_error("history", "cannot make rollups: " + done.error().message());
+}
+
+void HistoryWriter::expire(base::Time now) {
   next_expiry_ = now + settings_.expire_every;
-  if (auto done = store_.expire(now, settings_.retention); !done) {
-    telemetry::log_error("history", "cannot apply the retention: " + done.error().message());
+  storage::Retention retention;
+  {
+    std::lock_guard lock(retention_mutex_);
+    retention = settings_.retention;
   }
+  const auto expired = store_.expire(now, retention);
+  if (!expired) return telemetry::log_error("history", "cannot apply the retention: " + expired.error().message());
+  removed(metrics_, "sample").add(expired->samples);
+  removed(metrics_, "rollup").add(expired->rollups);
+  const auto size = store_.history_size();
+  if (!size) return telemetry::log_error("history", "cannot measure history: " + size.error().message());
+  room(metrics_).set(static_cast<double>(size->bytes));
+  rows(metrics_, "sample").set(static_cast<double>(size->samples));
+  rows(metrics_, "rollup").set(static_cast<double>(size->rollups));
 }
 
 void HistoryWriter::trim(base::Time now) {

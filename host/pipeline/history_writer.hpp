@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -44,6 +45,8 @@ class HistoryWriter {
   /// so that a store that is away does not stop the intake. One call at a time, in the journal's order.
   void append(model::SharedBatch batch);
   void rejected(model::RejectedSignal rejected);
+  /// From the next expiry on. Any thread.
+  void set_retention(storage::Retention retention);
 
  private:
   static constexpr std::size_t capacity = 1024;
@@ -54,6 +57,8 @@ class HistoryWriter {
   void write_rejected();
   void flush(base::Time now);
   void trim(base::Time now);
+  void roll_up(base::Time now);
+  void expire(base::Time now);
 
   HistorySettings settings_;
   storage::Store& store_;
@@ -73,6 +78,7 @@ class HistoryWriter {
   std::unordered_map<std::string, std::uint32_t> loader_index_;
   std::unordered_map<std::string, std::vector<telemetry::Counter*>> counters_;  ///< source → by loader
   std::vector<std::uint32_t> tally_;
+  std::mutex retention_mutex_;  ///< settings_.retention
   std::thread thread_;
 };
 

@@ -366,6 +366,10 @@ void Pipeline::each_shard(const OnShard& visit) {
   }
 }
 
+void Pipeline::set_retention(storage::Retention retention) {
+  impl_->history.set_retention(std::move(retention));
+}
+
 void Pipeline::set_routing(model::Routing routing) {
   impl_->decider.set_routing(std::move(routing));
 }

@@ -73,6 +73,7 @@ class Pipeline {
   using OnShard = std::function<void(std::uint32_t index, detection::Shard& shard)>;
   void each_shard(const OnShard& visit);
   void set_routing(model::Routing routing);
+  void set_retention(storage::Retention retention);
   void set_channel(const std::string& instance, std::shared_ptr<delivery::Channel> channel);
 
   // --- one of several that share the store (Store::shared) ---

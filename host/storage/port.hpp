@@ -12,9 +12,11 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "model/changes.hpp"
+#include "model/matcher.hpp"
 #include "model/series_table.hpp"
 #include "model/signal.hpp"
 #include "model/ticket.hpp"
+#include "storage/rollup.hpp"
 #include "storage/shared.hpp"
 
 namespace tocsin::storage {
@@ -103,6 +105,10 @@ struct SeriesSamples {
   std::vector<Sample> samples;            ///< by time
   std::vector<model::Summary> summaries;  ///< empty, or as long as samples
 };
+struct SeriesBuckets {
+  model::SeriesKey key;
+  std::vector<Bucket> buckets;  ///< by time; empty ones are left out
+};
 struct SampleQuery {
   std::string name;                       ///< exact, or with a `*` at its end; empty: any
   model::Matchers matchers;               ///< on labels
@@ -115,8 +121,29 @@ struct SeriesInfo {
   std::uint64_t samples = 0;
 };
 
+/// How long signals are kept: as they came, and in rollups. Rollups stay at least as long as the samples.
+struct Kept {
+  base::Duration raw = std::chrono::hours(24 * 7);
+  base::Duration five_minutes = std::chrono::hours(24 * 35);
+  base::Duration hours = std::chrono::hours(24 * 400);
+};
+/// Series that are kept for another time than the rest.
+struct RetentionClass {
+  model::Selector match;
+  Kept kept;
+};
+/// What a retention removed. On PostgreSQL an estimate, where whole partitions went.
+struct Expired {
+  std::uint64_t samples = 0, rollups = 0;
+};
+/// What history takes now. On PostgreSQL the counts are the server's estimates.
+struct HistorySize {
+  std::uint64_t bytes = 0;  ///< SQLite: used pages of the whole file; PostgreSQL: tables and indexes of signals
+  std::uint64_t samples = 0, rollups = 0;
+};
 struct Retention {
-  base::Duration raw = std::chrono::hours(24 * 7);          ///< samples, rejected signals
+  Kept signals;                         ///< of series that no class matches; raw also of rejected signals
+  std::vector<RetentionClass> classes;  ///< the first that matches counts
   base::Duration decisions = std::chrono::hours(24 * 400);  ///< alert history, notification log, resolved alerts
   base::Duration deliveries = std::chrono::hours(24 * 35);  ///< finished outbox rows and replayed dead letters
   base::Duration verdicts = std::chrono::hours(24 * 30);    ///< why somebody was or was not told
@@ -147,10 +174,18 @@ class Store {
   /// Position through which history was in the store at open; the journal is read again from the next one.
   virtual std::uint64_t history_position() const = 0;
   virtual base::Result<std::vector<SeriesSamples>> samples(const SampleQuery& query) = 0;
+  /// The same in buckets of `width`, above zero, aligned to its multiples since 1970. Where `width` is a multiple of a
+  /// stored one, whole buckets come from rollups, to the last digit as from the samples; where samples are gone a
+  /// bucket that a bound of the range cuts is given whole. `most_samples` bounds what is read of either.
+  virtual base::Result<std::vector<SeriesBuckets>> buckets(const SampleQuery& query, base::Duration width) = 0;
+  /// Makes rollups of what is old enough, in bounded steps; true: there is more to do. Late samples are added to the
+  /// rollups that are there when they are flushed.
+  virtual base::Result<bool> roll_up(base::Time now) = 0;
+  virtual base::Result<HistorySize> history_size() = 0;
   virtual base::Result<std::vector<SeriesInfo>> series(const std::string& pattern) = 0;
   virtual base::Result<void> append_rejected(const std::vector<model::RejectedSignal>& rejected) = 0;
   virtual base::Result<Listed<model::RejectedSignal>> rejected(const Page& page) = 0;
-  virtual base::Result<void> expire(base::Time now, const Retention& retention) = 0;
+  virtual base::Result<Expired> expire(base::Time now, const Retention& retention) = 0;
 
   // --- questions -------------------------------------------------------------------------------------------------
   virtual base::Result<Listed<model::Incident>> incidents(const IncidentQuery& query) = 0;

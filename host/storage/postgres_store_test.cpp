@@ -196,9 +196,41 @@ TEST_F(PostgresStore, SignalsLieInDailyPartitionsThatGoWhenTheirTimeIsOver) {
   EXPECT_EQ(ask("SELECT count(*) FROM signals_20231114"), "1");
   EXPECT_EQ(ask("SELECT count(*) FROM signals_20231117"), "1");
   EXPECT_EQ(ask("SELECT count(*) FROM signals_20231118"), "0");
-  must(store->expire(base::from_ns(1'700'200'000'000'000'000), {.raw = std::chrono::hours(24)}));
+  must(store->expire(base::from_ns(1'700'200'000'000'000'000),
+                     {.signals = {.raw = std::chrono::hours(24)}, .classes = {}}));
   EXPECT_EQ(ask("SELECT to_regclass('signals_20231114') IS NULL"), "t");
   EXPECT_EQ(ask("SELECT count(*) FROM signals"), "1");
+}
+
+TEST_F(PostgresStore, RollupsAreRowsThatSqlReads) {
+  auto store = must(try_open(url));
+  const model::SeriesId id = series.intern({"cpu", {{"host", "n1"}}});
+  must(store->append_history(at_position(batch_of(id, 500, 1'700'000'100'000'000'000), 1)));
+  must(store->flush_history());
+  must(store->append_history(at_position(batch_of(id, 100, 1'700'000'600'000'000'000, 501), 2)));
+  must(store->flush_history());
+  EXPECT_EQ(ask("SELECT s.name, r.bucket_start AT TIME ZONE 'UTC', r.sample_count, r.min_val, r.max_val, r.sum_val + "
+                "r.sum_rest FROM signals_5m r JOIN series s ON s.id = r.series_id ORDER BY 2 DESC LIMIT 1"),
+            "cpu|2023-11-14 22:20:00|300|301|600|135150");
+  EXPECT_EQ(ask("SELECT count(*), sum(sample_count) FROM signals_1h"), "1|600");
+  EXPECT_EQ(ask("SELECT count(*) FROM signals_5m_default"), "0");
+  EXPECT_EQ(ask("SELECT count(*) FROM signals_1h_default"), "0");
+}
+
+/// A database of the version before: its signals are in no rollup, and what an agent of it still writes will not be.
+TEST_F(PostgresStore, SignalsFromBeforeTheRollupsAreReadAsTheyAre) {
+  const model::SeriesId id = series.intern({"cpu", {}});
+  {
+    auto store = must(try_open(url));
+    must(store->append_history(at_position(batch_of(id, 600, 1'700'000'100'000'000'000), 1)));
+    must(store->flush_history());
+  }
+  ask("DELETE FROM signals_5m; DELETE FROM signals_1h; UPDATE rollup_state SET since = '2023-11-15 00:00:00+00'");
+  auto store = must(try_open(url));
+  const auto found = must(store->buckets({.name = "cpu"}, std::chrono::minutes(5)));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].buckets.size(), 2u);
+  EXPECT_EQ(found[0].buckets[0].of.count, 300);
 }
 
 /// Rows of a day came before its partition: they stay in the default one, and the day's later rows join them.

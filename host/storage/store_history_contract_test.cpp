@@ -3,7 +3,9 @@
 
 #include <cmath>
 #include <csignal>
+#include <cstdio>
 #include <map>
+#include <random>
 
 #include "storage/store_contract_test.hpp"
 
@@ -247,6 +249,124 @@ TEST_P(StoreContract, ExpiresOldHistoryAndGoesOn) {
   reopen();
   EXPECT_EQ(count(samples({.name = "old"})), 3u);
   EXPECT_EQ(count(samples({.name = "cpu"})), 13u);
+}
+
+/// Buckets made of the samples themselves: what the store's must be, to the last digit.
+std::vector<Bucket> plain(const SeriesSamples& series, base::Duration width) {
+  std::vector<Bucket> out;
+  for (std::size_t i = 0; i < series.samples.size(); ++i) {
+    if (series.summaries.empty())
+      add_sample(out, width, series.samples[i].ts, series.samples[i].value);
+    else
+      add_sample(out, width, series.samples[i].ts, series.summaries[i]);
+  }
+  return out;
+}
+std::string text(const std::vector<Bucket>& buckets) {
+  std::string out;
+  char line[200];
+  for (const Bucket& b : buckets) {
+    std::snprintf(line, sizeof line, "%lld: %.17g %.17g %.17g %.17g\n", static_cast<long long>(b.start / second),
+                  b.of.count, b.of.min, b.of.max, b.of.total());
+    out += line;
+  }
+  return out;
+}
+void roll_all(Store& store, base::Time now) {
+  while (must(store.roll_up(now))) {
+  }
+}
+
+/// Series of every kind, in irregular flushes, with late samples and questions of any range and width between them.
+TEST_P(StoreContract, BucketsAreThoseOfTheSamplesToTheLastDigit) {
+  std::mt19937_64 random(20261127);
+  const auto up_to = [&](std::uint64_t n) { return static_cast<std::int64_t>(random() % n); };
+  std::uint64_t position = 0;
+  std::int64_t clock = t0;
+  for (int round = 0; round < 60; ++round) {
+    auto batch = batch_of(id("m", {{"host", "n" + std::to_string(round % 3)}}), 1 + up_to(120), clock);
+    const bool summaries = round % 3 == 2 && round % 2 == 0;
+    for (std::size_t i = 0; i < batch.rows(); ++i) {
+      // Now and then hours late; values with decimals, and such that only a careful sum keeps the small ones.
+      clock += up_to(90) * second;
+      batch.ts[i] = up_to(20) == 0 ? clock - up_to(5 * 3600) * second : clock + up_to(1000) * 1'000'000;
+      batch.value[i] =
+          up_to(9) == 0 ? 1e12 * static_cast<double>(up_to(3) - 1) : static_cast<double>(up_to(10000)) / 100;
+      if (!summaries) continue;
+      const double v = batch.value[i];
+      batch.summary.push_back({static_cast<double>(1 + up_to(9)), v - 1, v + 1, v, v * 3});
+    }
+    fold(std::move(batch), ++position);
+    if (round % 4 == 1) must(store->flush_history());
+    if (round % 5 == 2) roll_all(*store, base::from_ns(clock));
+    if (round % 11 == 7) reopen(), position = store->history_position();
+    SampleQuery q{.name = "m"};
+    if (round % 2) q.from = base::from_ns(t0 + up_to(30 * 3600) * second), q.to = q.from + seconds(up_to(40 * 3600));
+    for (const base::Duration width :
+         {base::Duration(seconds(60)), base::Duration(seconds(300)), base::Duration(seconds(900)),
+          base::Duration(hours(1)), base::Duration(hours(24))}) {
+      std::map<std::string, std::string> want, got;
+      for (const auto& s : samples(q)) want[std::string(s.key.labels.get("host"))] = text(plain(s, width));
+      for (const auto& s : must(store->buckets(q, width))) got[std::string(s.key.labels.get("host"))] = text(s.buckets);
+      ASSERT_EQ(got, want) << "round " << round << ", width " << width.count() / second << " s";
+    }
+  }
+}
+
+TEST_P(StoreContract, RollupsOutliveTheSamplesAndGoInTheirTurn) {
+  const auto day = hours(24);
+  const std::int64_t begin = floor_to(base::to_ns(now), day);
+  for (int i = 0; i < 60; ++i)
+    fold(batch_of(id("cpu"), 60, begin + i * 60 * second), static_cast<std::uint64_t>(i) + 1);
+  must(store->flush_history());
+  roll_all(*store, base::from_ns(begin) + day);
+  SampleQuery q{.name = "cpu", .from = base::from_ns(begin), .to = base::from_ns(begin) + hours(2)};
+  const auto five = base::Duration(seconds(300));
+  const auto before = must(store->buckets(q, five)), hour = must(store->buckets(q, hours(1)));
+  ASSERT_EQ(before.at(0).buckets.size(), 12u);
+
+  const Retention r{.signals = {.raw = day * 2, .five_minutes = day * 30, .hours = day * 90}, .classes = {}};
+  must(store->expire(base::from_ns(begin) + day * 4, r));
+  EXPECT_EQ(count(samples({})), 0u);
+  const auto after = must(store->buckets(q, five));
+  ASSERT_EQ(after.size(), 1u);
+  EXPECT_EQ(text(after[0].buckets), text(before[0].buckets));
+  q.from += seconds(7), q.to -= seconds(7);
+  EXPECT_EQ(text(must(store->buckets(q, five)).at(0).buckets), text(before[0].buckets))
+      << "a bound cuts a bucket whose samples are gone: it is given whole";
+
+  must(store->expire(base::from_ns(begin) + day * 60, r));
+  EXPECT_TRUE(must(store->buckets(q, five)).empty());
+  EXPECT_EQ(text(must(store->buckets(q, hours(1))).at(0).buckets), text(hour.at(0).buckets));
+  must(store->expire(base::from_ns(begin) + day * 200, r));
+  EXPECT_TRUE(must(store->buckets(q, hours(1))).empty());
+}
+
+TEST_P(StoreContract, EachClassOfSeriesIsKeptForItsOwnTime) {
+  const auto day = hours(24);
+  fold(batch_of(id("cpu"), 10, t0), 1);
+  fold(batch_of(id("host.disk"), 20, t0), 2);
+  fold(batch_of(id("x", {{"loader", "STATS-PERF"}}), 40, t0), 3);
+  must(store->flush_history());
+  Retention r{.signals = {.raw = day}, .classes = {}};
+  r.classes.push_back({must(model::Selector::parse("host.*")), {.raw = day * 10}});
+  r.classes.push_back({must(model::Selector::parse("{loader=~\"STATS-.*\"}")), {.raw = day * 30}});
+  const auto left = [&](int days) {
+    must(store->expire(base::from_ns(t0) + day * days, r));
+    return count(samples({}));
+  };
+  EXPECT_EQ(left(0), 70u);
+  EXPECT_EQ(left(3), 60u);
+  EXPECT_EQ(left(12), 40u);
+  EXPECT_EQ(left(32), 0u);
+}
+
+TEST_P(StoreContract, RefusesBucketsOfTooManySamples) {
+  fold(batch_of(id("cpu"), 2000), 1);
+  const auto refused = store->buckets({.most_samples = 1999}, seconds(60));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault(), base::Fault::exhausted);
+  EXPECT_EQ(must(store->buckets({.most_samples = 2000}, seconds(60))).size(), 1u);
 }
 
 /// The child folds and flushes until it is killed; the parent reads the journal again from the stored position.

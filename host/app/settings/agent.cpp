@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "config/schema.hpp"
+#include "model/matcher.hpp"
 #include "settings/values.hpp"
 
 namespace tocsin::settings {
@@ -173,20 +174,42 @@ class AgentReader {
   }
 
   void retention(const Value& table) {
-    for (const Value::Member& member : *table.table()) {
-      if (member.key != "raw") {
-        if (!base::parse_duration(member.key)) {
-          error_at(diagnostics_, member.key_place,
-                   "[storage] retention: \"" + member.key + "\" is neither raw nor a width such as 5m");
-        } else {
-          config::warn_at(
-              diagnostics_, member.key_place,
-              "[storage] retention." + member.key +
-                  ": rollups are not available in this version; raw signals are kept for as long as `raw` says");
+    Retention& out = out_.storage.retention;
+    out.signals = kept(table, {}, "[storage] retention");
+    if (const Value* classes = table.find("class")) {
+      for (const Value& item : *classes->array()) {
+        const std::string text = text_of(item, "match");
+        auto match = model::Selector::parse(text);
+        if (!match) {
+          error_at(diagnostics_, place_of(item, "match"),
+                   "[storage] retention.class match: " + match.error().message());
+          continue;
         }
+        out.classes.push_back(
+            {std::move(*match), kept(item, out.signals, "[storage] retention.class \"" + text + "\"")});
       }
-      out_.storage.retention[member.key] = duration_of(table, member.key);
     }
+    out.classes.push_back(statistics(out.signals));
+  }
+
+  /// What the agent itself captures (statistics.hpp) is kept for a month, or as long as the rest.
+  static Retention::Class statistics(Kept kept) {
+    kept.raw = std::max<base::Duration>(kept.raw, std::chrono::hours(24 * 30));
+    return {model::Selector::parse("{loader=~\"STATS-.*\"}").value(), kept};
+  }
+
+  Kept kept(const Value& table, const Kept& fallback, const std::string& where) {
+    const Kept out{duration_of(table, "raw", fallback.raw), duration_of(table, "5m", fallback.five_minutes),
+                   duration_of(table, "1h", fallback.hours)};
+    for (const auto& [key, length] : {std::pair{"5m", out.five_minutes}, {"1h", out.hours}}) {
+      const Value* written = table.find(key);
+      if (length >= out.raw || !written || !written->place.file) continue;
+      config::warn_at(diagnostics_, written->place,
+                      where + ": rollups (" + key + " = " + base::format_duration(length) +
+                          ") would go before what they are made of (raw = " + base::format_duration(out.raw) +
+                          "); they are kept as long as raw");
+    }
+    return out;
   }
 
   void rules() {
@@ -258,11 +281,6 @@ bool writable_or_creatable(const fs::path& directory) {
 }
 
 }  // namespace
-
-base::Duration Storage::raw_retention() const {
-  auto raw = retention.find("raw");
-  return raw == retention.end() ? std::chrono::hours(24 * 7) : raw->second;
-}
 
 Agent read_agent(const Value& root, const config::Environment& environment, Diagnostics& diagnostics) {
   return AgentReader(root, environment, diagnostics).run();

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +16,7 @@
 #include "base/value.hpp"
 #include "config/document.hpp"
 #include "model/labels.hpp"
+#include "model/matcher.hpp"
 #include "model/public_key.hpp"
 
 namespace tocsin::settings {
@@ -40,13 +40,27 @@ struct Http {
   std::vector<std::string> no_proxy;
 };
 
+/// How long signals are kept, as they came and in rollups of five minutes and an hour.
+struct Kept {
+  base::Duration raw = std::chrono::hours(24 * 7);
+  base::Duration five_minutes = std::chrono::hours(24 * 35);
+  base::Duration hours = std::chrono::hours(24 * 400);
+};
+struct Retention {
+  Kept signals;
+  struct Class {
+    model::Selector match;
+    Kept kept;
+  };
+  std::vector<Class> classes;  ///< as written, then the agent's own: loaders STATS-… raw for 30 days
+};
+
 struct Storage {
   std::string url = "sqlite:tocsin.db";
   std::string password;  ///< resolved
   std::string schema;    ///< PostgreSQL: where its tables are; empty: the connection's own search path
   bool sync = false;
-  std::map<std::string, base::Duration> retention;  ///< "raw", "5m", "1h"
-  base::Duration raw_retention() const;
+  Retention retention;
 };
 
 struct Pack {

@@ -115,7 +115,27 @@ std::span<const Option> storage_options() {
        .doc = "How long signals are kept, as they came and in rollups.",
        .children =
            {{.key = "raw", .type = duration, .fallback = "\"7d\"", .min = "1h", .doc = "As they came."},
-            {.key = "*", .type = duration, .min = "1h", .doc = "Rollups of that width, such as `5m` or `1h`."}}},
+            {.key = "5m",
+             .type = duration,
+             .fallback = "\"35d\"",
+             .min = "1h",
+             .doc = "Count, min, max and sum of every five minutes; at least as long as `raw`."},
+            {.key = "1h",
+             .type = duration,
+             .fallback = "\"400d\"",
+             .min = "1h",
+             .doc = "The same of every hour; at least as long as `raw`."},
+            {.key = "class",
+             .type = array,
+             .doc = "Signals that are kept for another time: the first class that matches counts. Behind those written "
+                    "here stands one for `{loader=~\"STATS-.*\"}`, raw for 30 days.",
+             .children = {{.key = "match",
+                           .type = string,
+                           .required = true,
+                           .doc = "A selector: `host.*`, `etl.run{loader=\"DAILY\"}`."},
+                          {.key = "raw", .type = duration, .min = "1h", .doc = "Default: that of the retention."},
+                          {.key = "5m", .type = duration, .min = "1h", .doc = "Default: that of the retention."},
+                          {.key = "1h", .type = duration, .min = "1h", .doc = "Default: that of the retention."}}}}},
   };
   return options;
 }

@@ -60,12 +60,14 @@ INSTANTIATE_TEST_SUITE_P(
               "\"file:PATH\" or \"env:NAME\"\n"},
         Wrong{"StorageKind", "[storage]\nurl = 'mysql://db/x'",
               "agent.toml:2:7: error: [storage] url: expected sqlite:FILE or postgres://user@host/database\n"},
-        Wrong{"Retention", "[storage]\nretention = { raw = '7d', hourly = '1w' }",
-              "agent.toml:2:27: error: [storage] retention: \"hourly\" is neither raw nor a width such as 5m\n"},
-        Wrong{"RetentionLater", "[storage]\nretention = { '5m' = '35d' }",
-              "agent.toml:2:15: warning: [storage] retention.5m: rollups are not available in this version; raw "
-              "signals are kept for "
-              "as long as `raw` says\n"},
+        Wrong{"Retention", "[storage]\nretention = { raw = '7d', '1m' = '1w' }",
+              "agent.toml:2:27: error: [storage] retention: unknown key \"1m\"; did you mean \"5m\"?\n"},
+        Wrong{"RetentionOfRollups", "[storage]\nretention = { raw = '60d', '5m' = '35d' }",
+              "agent.toml:2:28: warning: [storage] retention: rollups (5m = 35d) would go before what they are made of "
+              "(raw = 60d); they are kept as long as raw\n"},
+        Wrong{"RetentionClass", "[storage]\n[[storage.retention.class]]\nmatch = 'a{b'\nraw = '1d'",
+              "agent.toml:3:9: error: [storage] retention.class match: selector a{b: = != =~ or !~ is expected after "
+              "b\n"},
         Wrong{"Mode", "[delivery]\nmode = 'shadwo'",
               "agent.toml:2:8: error: [delivery] mode: expected one of \"live\", \"shadow\", got \"shadwo\"; did you "
               "mean \"shadow\"?\n"},
@@ -124,7 +126,7 @@ no_proxy = [".corp"]
 url = "postgres://tocsin@db/tocsin"
 password = "file:secret"
 sync = true
-retention = { raw = "3d" }
+retention = { raw = "3d", class = [{ match = "host.*", raw = "30d", "1h" = "800d" }] }
 [rules]
 pack = "none"
 [delivery]
@@ -142,7 +144,15 @@ format = "json"
   EXPECT_EQ(a.http.external_url + a.storage.password + a.log.format, "https://t.corppwjson");
   EXPECT_TRUE(a.http.external_url_given);
   EXPECT_EQ(a.http.link_lifetime, std::chrono::hours(2));
-  EXPECT_EQ(a.storage.raw_retention(), std::chrono::hours(72));
+  const Retention& retention = a.storage.retention;
+  EXPECT_EQ(retention.signals.raw, std::chrono::hours(72));
+  EXPECT_EQ(retention.signals.five_minutes, std::chrono::hours(24 * 35));
+  ASSERT_EQ(retention.classes.size(), 2u) << "one of its own, and that of what the agent captures";
+  EXPECT_TRUE(retention.classes[0].match.matches("host.cpu", {}));
+  EXPECT_EQ(retention.classes[0].kept.raw, std::chrono::hours(24 * 30));
+  EXPECT_EQ(retention.classes[0].kept.hours, std::chrono::hours(24 * 800));
+  EXPECT_TRUE(retention.classes[1].match.matches("x", {{"loader", "STATS-PERF"}}));
+  EXPECT_EQ(retention.classes[1].kept.raw, std::chrono::hours(24 * 30));
   EXPECT_TRUE(a.shadow && a.storage.sync && a.http.insecure && loaded.routing.shadow);
   EXPECT_EQ(loaded.secret_files, std::vector<std::string>{folder + "/secret"});
 }

@@ -88,6 +88,10 @@ Result<void> PostgresHistory::load() {
                   [&](const Row& row) { stored_ = row.text(0); }));
   TRY(progress_, Progress::parse(stored_));
   position_at_open_ = progress_.through();
+  TRY_VOID(
+      t->run("SELECT (extract(epoch FROM since))::bigint FROM rollup_state", {},
+             // Far back is "from the beginning"; nanoseconds reach as far as 1677.
+             [&](const Row& row) { rollups_since_ = std::max<std::int64_t>(row.integer(0), -9e9) * 1'000'000'000; }));
   Result<void> read;
   TRY_VOID(t->run("SELECT id, name, labels FROM series", {}, [&](const Row& row) {
     auto labels = json::labels(row.text(2));
@@ -162,6 +166,7 @@ Result<void> PostgresHistory::write_pending() {
                                      "\" in the store was moved by somebody else; "
                                      "give each agent of this database a name of its own");
   for (const model::SharedBatch& batch : pending_) TRY_VOID(write_batch(*t, *batch));
+  TRY_VOID(write_rollups(*t));
   const std::string position = progress_.text();
   TRY_VOID(t->run("UPDATE journal_state SET folded = $1 WHERE agent = $2",
                   {std::string_view(position), std::string_view(agent_)}));

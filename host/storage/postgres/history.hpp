@@ -3,6 +3,7 @@
 // commit whose answer was lost nor a second agent of the same name doubles a signal.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -25,10 +26,14 @@ class PostgresHistory final : public sql::History {
   base::Result<std::uint64_t> flush() override;
   std::uint64_t position_at_open() const override { return position_at_open_; }
   base::Result<std::vector<SeriesSamples>> samples(const SampleQuery& query) override;
+  base::Result<std::vector<SeriesBuckets>> buckets(const SampleQuery& query, base::Duration width) override;
+  /// Nothing to do: a flush writes the rollups of its signals.
+  base::Result<bool> roll_up(base::Time) override { return false; }
+  base::Result<HistorySize> size() override;
   base::Result<std::vector<SeriesInfo>> series(const std::string& pattern) override;
   base::Result<void> append_rejected(const std::vector<model::RejectedSignal>& rejected) override;
   base::Result<Listed<model::RejectedSignal>> rejected(const Page& page) override;
-  base::Result<void> expire(base::Time before) override;
+  base::Result<Expired> expire(base::Time now, const Retention& retention) override;
 
  private:
   using SeriesRows = std::unordered_map<std::int64_t, model::SeriesKey>;
@@ -44,7 +49,28 @@ class PostgresHistory final : public sql::History {
   base::Result<std::int64_t> row_of(sql::Transaction& t, model::SeriesId id);
   void drop_pending(std::size_t batches);
   base::Result<void> make_partitions();
-  base::Result<void> make_partition(std::int64_t day);
+  base::Result<void> make_partition(std::size_t table, std::int64_t day);
+  base::Result<void> write_rollups(sql::Transaction& t);
+  base::Result<void> read_rollups(sql::Transaction& t, const std::string& ids, const RollupSpan& span, std::size_t most,
+                                  std::size_t& read, const std::function<void(std::int64_t, const Bucket&)>& take);
+  base::Result<std::set<std::int64_t>> with_signals_before(sql::Transaction& t, const std::string& ids,
+                                                           std::int64_t end);
+  base::Result<void> edge(sql::Transaction& t, const SeriesRows& rows, const std::string& ids, base::Duration width,
+                          std::int64_t from, std::int64_t to,
+                          const std::function<void(std::int64_t, const Bucket&)>& take);
+  /// Hands over the signals of [from, to], in ns since 1970, by series and time; stops after `most`.
+  using TakeSignal =
+      std::function<void(std::int64_t row, std::int64_t ts, double value, const model::Summary* summary)>;
+  base::Result<void> read_signals(sql::Transaction& t, const std::string& ids, std::int64_t from, std::int64_t to,
+                                  std::size_t most, std::size_t& read, const TakeSignal& take);
+  /// The classes that have series, and whose they are; the last is of all that no class matches.
+  struct ClassRows {
+    sql::Cuts cuts;
+    std::string ids;  ///< array literal
+  };
+  base::Result<std::vector<ClassRows>> classes(base::Time now, const Retention& retention);
+  base::Result<void> drop_partitions(std::size_t table, const std::vector<ClassRows>& classes,
+                                     std::vector<std::pair<std::string, std::int64_t>>& left, std::uint64_t& rows);
   base::Result<SeriesRows> matching(sql::Transaction& t, const sql::SampleFilter& filter);
 
   sql::Database& database_;
@@ -63,7 +89,8 @@ class PostgresHistory final : public sql::History {
   std::vector<model::SharedBatch> pending_;
   std::size_t pending_rows_ = 0;
   std::vector<std::int64_t> rows_;  ///< series id → row in `series`; 0: none known
-  std::set<std::int64_t> days_;     ///< since 1970, that have their partition or will do without
+  std::set<std::int64_t> days_[3];  ///< by table: days since 1970 that have their partition or will do without
+  std::int64_t rollups_since_ = 0;  ///< from here on they are whole
 };
 
 }  // namespace tocsin::storage::postgres

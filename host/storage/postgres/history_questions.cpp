@@ -1,6 +1,8 @@
 // Questions about history: what still waits in memory is written first, the rest is a SELECT.
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
 
 #include "model/matcher.hpp"
 #include "storage/json.hpp"
@@ -28,19 +30,14 @@ std::string array_of_keys(const Rows& rows) {
   return out + "}";
 }
 
-void take(const Row& row, SeriesSamples& out) {
-  out.samples.push_back({row.integer(1) * 1000, row.real(2)});
-  const double v = row.real(2);
-  const bool summary = !row.null(3);
+void take(std::int64_t ts, double v, const model::Summary* summary, SeriesSamples& out) {
+  out.samples.push_back({ts, v});
   if (!summary && out.summaries.empty()) return;
   while (out.summaries.size() + 1 < out.samples.size()) {
     const double before = out.samples[out.summaries.size()].value;
     out.summaries.push_back({1, before, before, before, before});
   }
-  if (summary)
-    out.summaries.push_back({row.real(3), row.real(4), row.real(5), row.real(6), row.real(7)});
-  else
-    out.summaries.push_back({1, v, v, v, v});
+  out.summaries.push_back(summary ? *summary : model::Summary{1, v, v, v, v});
 }
 
 }  // namespace
@@ -61,6 +58,33 @@ Result<PostgresHistory::SeriesRows> PostgresHistory::matching(sql::Transaction& 
   return rows;
 }
 
+Result<void> PostgresHistory::read_signals(sql::Transaction& t, const std::string& ids, std::int64_t from,
+                                           std::int64_t to, std::size_t most, std::size_t& read,
+                                           const TakeSignal& take) {
+  if (from > to) return {};
+  sql::Question q("DECLARE found NO SCROLL CURSOR FOR SELECT series_id, " + std::string(time_column) +
+                  ", signal_value, sample_count, min_val, max_val, avg_val, sum_val FROM signals");
+  q.where("series_id = ANY(?::bigint[])", std::string_view(ids));
+  q.where("validation_status = 'VALID'");
+  if (from > std::numeric_limits<std::int64_t>::min())
+    q.where("captured_at >= " + std::string(time_of_param), microseconds(from));
+  if (to < std::numeric_limits<std::int64_t>::max())
+    q.where("captured_at <= " + std::string(time_of_param), microseconds(to));
+  q.add(" ORDER BY series_id, captured_at, id");
+  TRY_VOID(t.ask(q.text(), q.params()));
+  for (std::size_t block = 1; block > 0;) {
+    block = 0;
+    TRY_VOID(t.ask("FETCH 5000 FROM found", {}, [&](const Row& row) {
+      ++block;
+      const model::Summary summary{row.real(3), row.real(4), row.real(5), row.real(6), row.real(7)};
+      take(row.integer(0), row.integer(1) * 1000, row.real(2), row.null(3) ? nullptr : &summary);
+    }));
+    if ((read += block) > most) break;
+  }
+  TRY_VOID(t.ask("CLOSE found", {}));
+  return {};
+}
+
 Result<std::vector<SeriesSamples>> PostgresHistory::samples(const SampleQuery& query) {
   TRY_VOID(flush());
   const sql::SampleFilter filter(query);
@@ -68,26 +92,68 @@ Result<std::vector<SeriesSamples>> PostgresHistory::samples(const SampleQuery& q
   TRY(const SeriesRows rows, matching(*t, filter));
   std::vector<SeriesSamples> out;
   if (rows.empty()) return out;
-  sql::Question q("DECLARE found NO SCROLL CURSOR FOR SELECT series_id, " + std::string(time_column) +
-                  ", signal_value, sample_count, min_val, max_val, avg_val, sum_val FROM signals");
-  q.where("series_id = ANY(?::bigint[])", q.keep(array_of_keys(rows)));
-  q.where("validation_status = 'VALID'");
-  if (query.from != base::no_time) q.where("captured_at >= " + std::string(time_of_param), microseconds(filter.from()));
-  if (query.to != base::no_time) q.where("captured_at <= " + std::string(time_of_param), microseconds(filter.to()));
-  q.add(" ORDER BY series_id, captured_at, id");
-  TRY_VOID(t->ask(q.text(), q.params()));
-  std::size_t total = 0;
+  std::size_t read = 0;
   std::int64_t current = 0;
-  for (std::size_t block = 1; block > 0;) {
-    block = 0;
-    TRY_VOID(t->ask("FETCH 5000 FROM found", {}, [&](const Row& row) {
-      ++block;
-      if (row.integer(0) != current) out.push_back({rows.at(current = row.integer(0)), {}, {}});
-      take(row, out.back());
-    }));
-    if ((total += block) > query.most_samples) return fail(sql::too_many_samples(query));
-  }
+  TRY_VOID(read_signals(*t, array_of_keys(rows), filter.from(), filter.to(), query.most_samples, read,
+                        [&](std::int64_t row, std::int64_t ts, double value, const model::Summary* summary) {
+                          if (row != current) out.push_back({rows.at(current = row), {}, {}});
+                          take(ts, value, summary, out.back());
+                        }));
+  if (read > query.most_samples) return fail(sql::too_many_samples(query));
   return out;
+}
+
+Result<std::vector<SeriesBuckets>> PostgresHistory::buckets(const SampleQuery& query, base::Duration width) {
+  TRY_VOID(flush());
+  const sql::SampleFilter filter(query);
+  TRY(auto t, database_.read());
+  TRY(const SeriesRows rows, matching(*t, filter));
+  if (rows.empty()) return std::vector<SeriesBuckets>();
+  std::map<std::int64_t, std::vector<Bucket>> found;
+  std::size_t read = 0;
+  const TakeSignal add_signal = [&](std::int64_t row, std::int64_t ts, double value, const model::Summary* summary) {
+    if (summary)
+      add_sample(found[row], width, ts, *summary);
+    else
+      add_sample(found[row], width, ts, value);
+  };
+  const auto take_rollup = [&](std::int64_t row, const Bucket& b) { add_bucket(found[row], width, b); };
+  const std::string ids = array_of_keys(rows);
+  constexpr std::int64_t microsecond = 1000;
+  const RollupSpan span =
+      rollup_span(width, filter.from(), filter.to(), rollups_since_, std::numeric_limits<std::int64_t>::max());
+  const auto signals = [&](std::int64_t from, std::int64_t to) {
+    return read_signals(*t, ids, from, to, query.most_samples, read, add_signal);
+  };
+  if (span.used()) {
+    TRY_VOID(edge(*t, rows, ids, span.width, filter.from(), span.begin, take_rollup));
+    TRY_VOID(signals(filter.from(), span.begin - microsecond));
+    TRY_VOID(read_rollups(*t, ids, span, query.most_samples, read, take_rollup));
+    TRY_VOID(signals(span.end, filter.to()));
+    TRY_VOID(edge(*t, rows, ids, span.width, span.end, filter.to(), take_rollup));
+  } else {
+    TRY_VOID(signals(filter.from(), filter.to()));
+  }
+  if (read > query.most_samples) return fail(sql::too_many_samples(query));
+  std::vector<SeriesBuckets> out;
+  for (auto& [row, buckets] : found) out.push_back({rows.at(row), std::move(buckets)});
+  return out;
+}
+
+/// The bucket that a bound cuts: given whole for series whose signals of that time are gone.
+Result<void> PostgresHistory::edge(sql::Transaction& t, const SeriesRows& rows, const std::string& ids,
+                                   base::Duration width, std::int64_t from, std::int64_t to,
+                                   const std::function<void(std::int64_t, const Bucket&)>& take) {
+  constexpr std::int64_t far = std::numeric_limits<std::int64_t>::max() / 2;
+  if (from >= to || from < -far || to > far) return {};
+  const RollupSpan whole{width, floor_to(from, width), floor_to(from, width) + width.count()};
+  if (whole.begin < rollups_since_) return {};
+  TRY(const auto with, with_signals_before(t, ids, whole.end));
+  if (with.size() == rows.size()) return {};
+  std::size_t read = 0;
+  return read_rollups(t, ids, whole, rows.size() + 1, read, [&](std::int64_t row, const Bucket& b) {
+    if (!with.contains(row)) take(row, b);
+  });
 }
 
 Result<std::vector<SeriesInfo>> PostgresHistory::series(const std::string& pattern) {

@@ -1,4 +1,6 @@
-// The days' partitions of `signals`: made before rows need them, dropped whole when the retention is over.
+// Partitions of `signals` and of its rollups: made before rows need them, dropped whole when the retention is over.
+// Where series are kept for different times, a partition loses those that are over and goes with the last.
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -18,7 +20,13 @@ namespace {
 constexpr std::int64_t day_ns = 86'400'000'000'000;
 /// Rows of so many different days do not come from a clock: the rest goes to signals_default.
 constexpr std::size_t most_days = 800;
-constexpr std::string_view prefix = "signals_";
+/// A partition holds so many days, from a multiple of them since 1970.
+struct Table {
+  std::string_view name, time;
+  std::int64_t days;
+};
+constexpr Table tables[] = {
+    {"signals", "captured_at", 1}, {"signals_5m", "bucket_start", 7}, {"signals_1h", "bucket_start", 28}};
 constexpr std::string_view lock = "SELECT pg_advisory_xact_lock(8370021402)";
 
 std::int64_t day_of(std::int64_t ns) {
@@ -33,11 +41,17 @@ std::string date(std::int64_t day, bool compact) {
   return std::string(out, static_cast<std::size_t>(n));
 }
 
+std::int64_t first_day(const Table& table, std::int64_t day) {
+  const std::int64_t rest = day % table.days;
+  return day - (rest < 0 ? rest + table.days : rest);
+}
+
 /// The day that a partition's name says; false: it is none of ours.
-bool parse_name(std::string_view name, std::int64_t& day) {
-  if (!name.starts_with(prefix) || name.size() != prefix.size() + 8) return false;
+bool parse_name(const Table& table, std::string_view name, std::int64_t& day) {
+  if (!name.starts_with(table.name) || name.size() != table.name.size() + 9 || name[table.name.size()] != '_')
+    return false;
   int number = 0;
-  const char* begin = name.data() + prefix.size();
+  const char* begin = name.data() + table.name.size() + 1;
   if (const auto [end, error] = std::from_chars(begin, begin + 8, number); error != std::errc() || end != begin + 8)
     return false;
   const std::chrono::year_month_day d{std::chrono::year(number / 10000),
@@ -50,17 +64,19 @@ bool parse_name(std::string_view name, std::int64_t& day) {
 
 }  // namespace
 
-Result<void> PostgresHistory::make_partition(std::int64_t day) {
-  if (days_.contains(day) || days_.size() >= most_days) return {};
+Result<void> PostgresHistory::make_partition(std::size_t table, std::int64_t day) {
+  std::set<std::int64_t>& days = days_[table];
+  if (days.contains(day) || days.size() >= most_days) return {};
+  const Table& of = tables[table];
   TRY(auto t, database_.write());
   TRY_VOID(t->run(lock, {}, [](const Row&) {}));
-  auto made = t->script("CREATE TABLE IF NOT EXISTS " + std::string(prefix) + date(day, true) +
-                        " PARTITION OF signals FOR VALUES FROM ('" + date(day, false) + " 00:00:00+00') TO ('" +
-                        date(day + 1, false) + " 00:00:00+00')");
-  // signals_default has rows of that day already: they, and those to come, stay there.
+  auto made = t->script("CREATE TABLE IF NOT EXISTS " + std::string(of.name) + "_" + date(day, true) +
+                        " PARTITION OF " + std::string(of.name) + " FOR VALUES FROM ('" + date(day, false) +
+                        " 00:00:00+00') TO ('" + date(day + of.days, false) + " 00:00:00+00')");
+  // The default partition has rows of that time already: they, and those to come, stay there.
   if (!made && made.error().fault() != Fault::conflict) return made;
   if (made) TRY_VOID(t->commit());
-  days_.insert(day);
+  days.insert(day);
   return {};
 }
 
@@ -75,33 +91,118 @@ Result<void> PostgresHistory::make_partitions() {
   }
   // And one ahead, so that midnight finds it there.
   if (!days.empty()) days.insert(*days.rbegin() + 1);
-  for (std::int64_t day : days) TRY_VOID(make_partition(day));
+  for (std::size_t table = 0; table < std::size(tables); ++table)
+    for (std::int64_t day : days) TRY_VOID(make_partition(table, first_day(tables[table], day)));
   return {};
 }
 
-Result<void> PostgresHistory::expire(base::Time before) {
-  std::lock_guard guard(mutex_);
-  std::vector<std::string> names;
+Result<std::vector<PostgresHistory::ClassRows>> PostgresHistory::classes(base::Time now, const Retention& retention) {
+  std::vector<ClassRows> all;
+  for (const RetentionClass& c : retention.classes) all.push_back({sql::cuts_of(c.kept, now), ""});
+  all.push_back({sql::cuts_of(retention.signals, now), ""});
+  const SampleQuery any;
+  TRY(auto t, database_.read());
+  TRY(const SeriesRows rows, matching(*t, sql::SampleFilter(any)));
+  for (const auto& [row, key] : rows) {
+    std::string& ids = all[std::min(sql::class_of(retention, key), all.size() - 1)].ids;
+    (ids += ids.empty() ? '{' : ',') += std::to_string(row);
+  }
+  std::erase_if(all, [&](const ClassRows& c) { return c.ids.empty() && &c != &all.back(); });
+  for (ClassRows& c : all) c.ids += c.ids.empty() ? "{}" : "}";
+  return all;
+}
+
+namespace {
+
+std::int64_t cut_of(std::size_t table, const sql::Cuts& cuts) {
+  return table == 0 ? cuts.raw : table == 1 ? cuts.five_minutes : cuts.hours;
+}
+
+}  // namespace
+
+/// Drops what is over for every class. `left`: partitions that may hold what is over for some, and where they end.
+Result<void> PostgresHistory::drop_partitions(std::size_t table, const std::vector<ClassRows>& classes,
+                                              std::vector<std::pair<std::string, std::int64_t>>& left,
+                                              std::uint64_t& rows) {
+  std::int64_t longest = std::numeric_limits<std::int64_t>::max();
+  for (const ClassRows& c : classes) longest = std::min(longest, cut_of(table, c.cuts));
   TRY(auto t, database_.write());
   TRY_VOID(t->script("SET LOCAL lock_timeout = '10s'"));
   TRY_VOID(t->run(lock, {}, [](const Row&) {}));
+  std::vector<std::pair<std::string, std::uint64_t>> found;
   TRY_VOID(
-      t->run("SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = "
-             "'signals'::regclass",
-             {}, [&](const Row& row) { names.emplace_back(row.text(0)); }));
-  for (const std::string& name : names) {
+      t->run("SELECT c.relname, greatest(c.reltuples, 0)::bigint FROM pg_inherits i JOIN pg_class c ON c.oid = "
+             "i.inhrelid WHERE i.inhparent = $1::regclass",
+             {tables[table].name},
+             [&](const Row& row) { found.emplace_back(row.text(0), static_cast<std::uint64_t>(row.integer(1))); }));
+  for (const auto& [name, estimate] : found) {
     std::int64_t day = 0;
-    if (!parse_name(name, day) || (day + 1) * day_ns > base::to_ns(before)) continue;
+    if (!parse_name(tables[table], name, day)) continue;
+    const std::int64_t end = (day + tables[table].days) * day_ns;
+    if (end > longest) {
+      left.emplace_back(name, end);
+      continue;
+    }
     TRY_VOID(t->script("DROP TABLE " + name));
-    days_.erase(day);
+    days_[table].erase(day);
+    rows += estimate;
   }
-  TRY_VOID(t->run("DELETE FROM signals_default WHERE captured_at < $1", {before}));
-  TRY_VOID(t->run("DELETE FROM signals_history WHERE load_time_stamp < $1", {before}));
+  return t->commit();
+}
+
+Result<Expired> PostgresHistory::expire(base::Time now, const Retention& retention) {
+  std::lock_guard guard(mutex_);
+  TRY(const auto of, classes(now, retention));
+  Expired out;
+  for (std::size_t table = 0; table < std::size(tables); ++table) {
+    std::uint64_t& gone = table == 0 ? out.samples : out.rollups;
+    std::vector<std::pair<std::string, std::int64_t>> left;
+    TRY_VOID(drop_partitions(table, of, left, gone));
+    const std::string time(tables[table].time);
+    left.emplace_back(std::string(tables[table].name) + "_default", std::numeric_limits<std::int64_t>::min());
+    for (const auto& [name, end] : left) {
+      for (const ClassRows& c : of) {
+        const std::int64_t cut = cut_of(table, c.cuts);
+        // A partition loses a class when all of it is over: once, not bit by bit.
+        if (end > cut || c.ids == "{}") continue;
+        TRY(auto t, database_.write());
+        const sql::Param params[] = {std::string_view(c.ids), base::from_ns(cut)};
+        TRY(const std::uint64_t rows,
+            t->ask("DELETE FROM " + name + " WHERE series_id = ANY($1::bigint[]) AND " + time + " < $2", params));
+        TRY_VOID(t->commit());
+        gone += rows;
+      }
+    }
+  }
+  const base::Time others = base::from_ns(of.back().cuts.raw);
+  std::int64_t longest = of.back().cuts.raw;
+  for (const ClassRows& c : of) longest = std::min(longest, c.cuts.raw);
+  TRY(auto t, database_.write());
+  TRY_VOID(t->run("DELETE FROM signals WHERE series_id IS NULL AND captured_at < $1", {others}));
+  TRY_VOID(t->run("DELETE FROM signals_history WHERE load_time_stamp < $1", {base::from_ns(longest)}));
   TRY_VOID(
       t->run("DELETE FROM series WHERE created_at < $1 AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.series_id = "
-             "series.id)",
-             {before}));
-  return t->commit();
+             "series.id) AND NOT EXISTS (SELECT 1 FROM signals_5m r WHERE r.series_id = series.id) AND NOT EXISTS "
+             "(SELECT 1 FROM signals_1h r WHERE r.series_id = series.id)",
+             {others}));
+  TRY_VOID(t->commit());
+  return out;
+}
+
+Result<HistorySize> PostgresHistory::size() {
+  HistorySize out;
+  TRY(auto t, database_.read());
+  for (const Table& table : tables) {
+    TRY_VOID(
+        t->run("SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint, coalesce(sum(greatest(c.reltuples, "
+               "0)), 0)::bigint FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = "
+               "$1::regclass",
+               {table.name}, [&](const Row& row) {
+                 out.bytes += static_cast<std::uint64_t>(row.integer(0));
+                 (&table == tables ? out.samples : out.rollups) += static_cast<std::uint64_t>(row.integer(1));
+               }));
+  }
+  return out;
 }
 
 }  // namespace tocsin::storage::postgres

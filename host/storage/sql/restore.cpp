@@ -134,7 +134,7 @@ Result<std::vector<model::Silence>> SqlStore::silences() {
   return out;
 }
 
-Result<void> SqlStore::expire(base::Time now, const Retention& retention) {
+Result<Expired> SqlStore::expire(base::Time now, const Retention& retention) {
   {
     const base::Time decisions = now - retention.decisions, deliveries = now - retention.deliveries;
     TRY(auto t, database_->write());
@@ -153,7 +153,7 @@ Result<void> SqlStore::expire(base::Time now, const Retention& retention) {
                {deliveries}));
     TRY_VOID(t->commit());
   }
-  return history_->expire(now - retention.raw);
+  return history_->expire(now, retention);
 }
 
 }  // namespace tocsin::storage::sql

@@ -47,6 +47,11 @@ class SqlStore final : public Store {
   base::Result<std::vector<SeriesSamples>> samples(const SampleQuery& query) override {
     return history_->samples(query);
   }
+  base::Result<std::vector<SeriesBuckets>> buckets(const SampleQuery& query, base::Duration width) override {
+    return history_->buckets(query, width);
+  }
+  base::Result<bool> roll_up(base::Time now) override { return history_->roll_up(now); }
+  base::Result<HistorySize> history_size() override { return history_->size(); }
   base::Result<std::vector<SeriesInfo>> series(const std::string& pattern) override {
     return history_->series(pattern);
   }
@@ -54,7 +59,7 @@ class SqlStore final : public Store {
     return history_->append_rejected(rejected);
   }
   base::Result<Listed<model::RejectedSignal>> rejected(const Page& page) override { return history_->rejected(page); }
-  base::Result<void> expire(base::Time now, const Retention& retention) override;
+  base::Result<Expired> expire(base::Time now, const Retention& retention) override;
 
   base::Result<Listed<model::Incident>> incidents(const IncidentQuery& query) override;
   base::Result<std::optional<model::Incident>> incident(const std::string& id) override;

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 
 #include "storage/crc32c.hpp"
@@ -10,7 +11,11 @@
 namespace tocsin::storage::sqlite {
 namespace {
 
-constexpr std::uint8_t with_summaries = 1;
+constexpr std::uint8_t with_summaries = 1, with_forms = 2;
+constexpr double powers_of_ten[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+constexpr unsigned most_places = std::size(powers_of_ten) - 1;
+/// Beyond it doubles are further apart than one.
+constexpr double largest_whole = 9007199254740992;
 constexpr unsigned longest_run = 64;
 
 void put_varint(std::string& out, std::uint64_t v) {
@@ -69,6 +74,70 @@ void put_values(std::string& out, std::size_t count, At at) {
     before = bits;
     ++i;
   }
+}
+
+/// Whether the value is `scaled` / 10^places, to the last bit.
+bool decimal(double value, unsigned places, std::int64_t& scaled) {
+  const double whole = std::nearbyint(value * powers_of_ten[places]);
+  if (!(std::fabs(whole) <= largest_whole)) return false;
+  scaled = static_cast<std::int64_t>(whole);
+  return std::bit_cast<std::uint64_t>(static_cast<double>(scaled) / powers_of_ten[places]) ==
+         std::bit_cast<std::uint64_t>(value);
+}
+
+/// How many places all of them have; more than most_places: they are no decimals.
+template <class At>
+unsigned places_of(std::size_t count, At at) {
+  unsigned places = 0;
+  std::size_t held = 0;  // so many values before the one that raised the scale: it may not hold them
+  std::int64_t scaled = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    while (!decimal(at(i), places, scaled)) {
+      if (++places > most_places) return places;
+      held = i;
+    }
+  }
+  for (std::size_t i = 0; i < held; ++i)
+    if (!decimal(at(i), places, scaled)) return most_places + 1;
+  return places;
+}
+
+template <class At>
+void put_decimals(std::string& out, std::size_t count, unsigned places, At at) {
+  std::uint64_t before = 0, zeros = 0;
+  bool run = false;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::int64_t scaled = 0;
+    decimal(at(i), places, scaled);
+    const std::uint64_t change = static_cast<std::uint64_t>(scaled) - before;
+    before = static_cast<std::uint64_t>(scaled);
+    if (run && change == 0) {
+      ++zeros;
+      continue;
+    }
+    if (run) put_varint(out, zeros);
+    put_varint(out, zigzag(change));
+    run = change == 0, zeros = 0;
+  }
+  if (run) put_varint(out, zeros);
+}
+
+/// The form, and the values in it.
+template <class At>
+void put_column(std::string& out, std::size_t count, At at) {
+  const std::size_t begin = out.size();
+  if (const unsigned places = places_of(count, at); places <= most_places) {
+    out += static_cast<char>(1 + places);
+    put_decimals(out, count, places, at);
+    // XOR needs two bytes for a value that moved, one for a run: it can win only from here on.
+    if (out.size() - begin <= 2 * count) return;
+    std::string other(1, '\0');
+    put_values(other, count, at);
+    if (other.size() < out.size() - begin) out.replace(begin, std::string::npos, other);
+    return;
+  }
+  out += '\0';
+  put_values(out, count, at);
 }
 
 /// Takes off the front; reads nothing past the end, and is bad() from then on.
@@ -143,16 +212,42 @@ bool take_values(Taker& in, std::size_t count, Set set) {
   return !in.bad();
 }
 
+template <class Set>
+bool take_decimals(Taker& in, std::size_t count, unsigned places, Set set) {
+  std::uint64_t before = 0;
+  const auto value = [&] { return static_cast<double>(static_cast<std::int64_t>(before)) / powers_of_ten[places]; };
+  for (std::size_t i = 0; i < count;) {
+    const std::uint64_t change = unzigzag(in.varint());
+    before += change;
+    if (in.bad()) return false;
+    set(i++, value());
+    if (change != 0) continue;
+    const std::uint64_t zeros = in.varint();
+    if (in.bad() || zeros > count - i) return false;
+    for (const std::size_t stop = i + zeros; i < stop; ++i) set(i, value());
+  }
+  return true;
+}
+
+template <class Set>
+bool take_column(Taker& in, bool forms, std::size_t count, Set set) {
+  const std::uint8_t form = forms ? in.byte() : 0;
+  if (in.bad() || form > 1 + most_places) return false;
+  return form == 0 ? take_values(in, count, set) : take_decimals(in, count, form - 1u, set);
+}
+
 constexpr double model::Summary::* summary_columns[] = {
     &model::Summary::count, &model::Summary::min, &model::Summary::max, &model::Summary::avg, &model::Summary::sum};
 
-bool take_columns(Taker& in, bool summaries, std::span<Sample> samples, std::vector<model::Summary>& out,
+bool take_columns(Taker& in, std::uint8_t flags, std::span<Sample> samples, std::vector<model::Summary>& out,
                   std::size_t first) {
   if (!take_times(in, samples)) return false;
-  if (!take_values(in, samples.size(), [&](std::size_t i, double v) { samples[i].value = v; })) return false;
-  if (!summaries) return in.empty();
+  const bool forms = (flags & with_forms) != 0;
+  if (!take_column(in, forms, samples.size(), [&](std::size_t i, double v) { samples[i].value = v; })) return false;
+  if (!(flags & with_summaries)) return in.empty();
   for (auto column : summary_columns)
-    if (!take_values(in, samples.size(), [&](std::size_t i, double v) { out[first + i].*column = v; })) return false;
+    if (!take_column(in, forms, samples.size(), [&](std::size_t i, double v) { out[first + i].*column = v; }))
+      return false;
   return in.empty();
 }
 
@@ -168,13 +263,13 @@ bool has_summary(const model::Summary& s) {
 std::string encode_chunk(std::span<const Sample> samples, std::span<const model::Summary> summaries) {
   std::string out;
   out.reserve(64 + samples.size() * 9);
-  out += static_cast<char>(summaries.empty() ? 0 : with_summaries);
+  out += static_cast<char>(with_forms | (summaries.empty() ? 0 : with_summaries));
   put_varint(out, samples.size());
   put_times(out, samples);
-  put_values(out, samples.size(), [&](std::size_t i) { return samples[i].value; });
+  put_column(out, samples.size(), [&](std::size_t i) { return samples[i].value; });
   if (!summaries.empty())
     for (auto column : summary_columns)
-      put_values(out, samples.size(), [&](std::size_t i) { return summaries[i].*column; });
+      put_column(out, samples.size(), [&](std::size_t i) { return summaries[i].*column; });
   const std::uint32_t crc = crc32c(0, out.data(), out.size());
   out.append(reinterpret_cast<const char*>(&crc), sizeof crc);
   out.shrink_to_fit();
@@ -191,12 +286,13 @@ base::Result<void> decode_chunk(std::string_view bytes, Chunk& out) {
   Taker in(bytes);
   const std::uint8_t flags = in.byte();
   const std::uint64_t count = in.varint();
-  if (in.bad() || flags > with_summaries || count > chunk_samples) return damaged();
+  if (in.bad() || flags > (with_summaries | with_forms) || count > chunk_samples) return damaged();
   const std::size_t first = out.samples.size();
   const bool had_summaries = !out.summaries.empty();
   out.samples.resize(first + count);
-  if (flags || had_summaries) out.summaries.resize(first + count, no_summary());
-  if (take_columns(in, flags != 0, std::span(out.samples).subspan(first), out.summaries, first)) return {};
+  const bool summaries = (flags & with_summaries) != 0;
+  if (summaries || had_summaries) out.summaries.resize(first + count, no_summary());
+  if (take_columns(in, flags, std::span(out.samples).subspan(first), out.summaries, first)) return {};
   out.samples.resize(first);
   out.summaries.resize(had_summaries ? first : 0);
   return damaged();

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <random>
+
+#include "storage/crc32c.hpp"
 
 namespace tocsin::storage::sqlite {
 namespace {
@@ -46,6 +49,38 @@ TEST(Chunk, ARegularSeriesThatStandsStillTakesAFewBytes) {
   std::vector<Sample> samples;
   for (int i = 0; i < 1024; ++i) samples.push_back({1'700'000'000'000'000'000 + i * 10'000'000'000LL, 42.5});
   EXPECT_LT(encode_chunk(samples, {}).size(), 64u);
+}
+
+/// Series that machines send every ten seconds: none takes more than two bytes a sample, and some 30 a chunk.
+TEST(Chunk, ARegularSeriesTakesTwoBytesASample) {
+  std::mt19937_64 random(7);
+  const auto step = [&](std::int64_t most) { return static_cast<std::int64_t>(random() % (2 * most + 1)) - most; };
+  std::int64_t level = 5000, total = 123'456'789;
+  const std::pair<const char*, std::function<double()>> kinds[] = {
+      {"constant", [] { return 42.17; }},
+      {"percent of two places", [&] { return static_cast<double>(level += step(50)) / 100; }},
+      {"integer", [&] { return static_cast<double>(level += step(3)); }},
+      {"counter", [&] { return static_cast<double>(total += 4000 + step(1000)); }},
+      {"on and off", [&] { return static_cast<double>(random() % 10 == 0); }},
+  };
+  for (const auto& [name, next] : kinds) {
+    std::vector<Sample> samples;
+    for (int i = 0; i < 1024; ++i) samples.push_back({1'700'000'000'000'000'000 + i * 10'000'000'000LL, next()});
+    EXPECT_LE(encode_chunk(samples, {}).size(), 2048u + 64) << name;
+    expect_same(back(samples), samples);
+  }
+}
+
+TEST(Chunk, ReadsWhatEarlierVersionsWrote) {
+  // Of {1 s, 1.5}, {2 s, 1.5}, {3 s, 2.25} without the forms of columns.
+  std::string old("\0\x03", 2);
+  old += std::string("\x80\xa8\xd6\xb9\x07", 5) + std::string("\x80\xa8\xd6\xb9\x07", 5) + std::string("\0\0", 2);
+  old += std::string("\x06\xf8\x3f", 3) + "\x80" + std::string("\x06\xfa\x7f", 3);
+  const std::uint32_t crc = crc32c(0, old.data(), old.size());
+  old.append(reinterpret_cast<const char*>(&crc), sizeof crc);
+  Chunk chunk;
+  ASSERT_TRUE(decode_chunk(old, chunk));
+  expect_same(chunk.samples, {{1'000'000'000, 1.5}, {2'000'000'000, 1.5}, {3'000'000'000, 2.25}});
 }
 
 TEST(Chunk, KeepsSummariesBesidePlainValues) {

@@ -124,7 +124,9 @@ Result<std::unique_ptr<Connection>> Connection::open(const Settings& settings) {
   std::string pragmas = "PRAGMA cache_size = -" + std::to_string(settings.cache_kib) + "; PRAGMA temp_store = MEMORY;";
   // A WAL reader changes nothing in the file; query_only keeps a defect from doing so.
   if (settings.writer)
-    pragmas += "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 8000;";
+    pragmas +=
+        "PRAGMA auto_vacuum = INCREMENTAL;"  // of a new file; one that is there keeps what it has
+        "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 8000;";
   else
     pragmas += "PRAGMA query_only = 1;";
   pragmas += settings.sync ? "PRAGMA synchronous = FULL;" : "PRAGMA synchronous = NORMAL;";

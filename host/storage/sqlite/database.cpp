@@ -127,6 +127,12 @@ Result<void> SqliteDatabase::checkpoint() {
   return {};
 }
 
+Result<void> SqliteDatabase::shrink() {
+  std::lock_guard lock(write_mutex_);
+  TRY_VOID(writer_->run("PRAGMA incremental_vacuum(16384)", {}, [](const sql::Row&) {}, true));
+  return {};
+}
+
 Result<void> SqliteDatabase::copy_to(const std::string& path) {
   // A connection of its own: VACUUM does not run inside the transaction that the caller may hold.
   TRY(auto c, Connection::open({path_, true, true, 1024}));

@@ -23,6 +23,9 @@ class SqliteDatabase final : public sql::Database {
   /// Moves what the write-ahead log has gathered into the file, beside the writer: whoever flushes history pays for the
   /// fsync, and no decision's commit does. (Only a log of 32 MiB that nobody moved makes a commit do it.)
   base::Result<void> checkpoint();
+  /// Gives pages that deleted rows left back to the file system, some 64 MiB at a time. A file made before this was
+  /// possible keeps its size; its pages are used again.
+  base::Result<void> shrink();
 
  private:
   class Write;

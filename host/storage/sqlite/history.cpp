@@ -1,7 +1,6 @@
 #include "storage/sqlite/history.hpp"
 
 #include <algorithm>
-#include <unordered_set>
 
 #include "storage/json.hpp"
 
@@ -46,6 +45,7 @@ Result<void> SqliteHistory::load() {
     TRY(progress_, Progress::parse(folded));
   }
   position_at_open_ = progress_.through();
+  TRY_VOID(t->run("SELECT rolled FROM rollup_state", {}, [&](const Row& row) { rolled_ = row.integer(0); }));
   Result<void> read;
   TRY_VOID(t->run("SELECT id, name, labels FROM series", {}, [&](const Row& row) {
     auto labels = json::labels(row.text(2));
@@ -90,9 +90,16 @@ Result<std::uint64_t> SqliteHistory::flush_locked() {
   if (!moved_ && open_.touched().empty()) return progress_.through();
   Staged staged;
   TRY(auto t, database_.write());
-  for (const SealedChunk& chunk : open_.sealed()) TRY_VOID(write_chunk(*t, chunk, staged));
-  for (model::SeriesId id : open_.touched())
-    if (open_.open(id)) TRY_VOID(write_open(*t, id, staged));
+  for (const SealedChunk& chunk : open_.sealed()) {
+    TRY_VOID(write_chunk(*t, chunk, staged));
+    TRY_VOID(add_late(*t, staged[chunk.series].id, chunk));
+  }
+  for (model::SeriesId id : open_.touched()) {
+    const OpenChunks::Open* open = open_.open(id);
+    if (!open) continue;
+    TRY_VOID(write_open(*t, id, staged));
+    TRY_VOID(add_late(*t, staged[id].id, open->samples, open->summaries.get()));
+  }
   TRY_VOID(write_position(*t));
   TRY_VOID(t->commit());
   for (const auto& [id, stored] : staged) {
@@ -173,21 +180,6 @@ Result<bool> SqliteHistory::join_last(sql::Transaction& t, Stored& stored, const
                  {whole.first, whole.last, std::int64_t{whole.samples}, sql::Blob{*whole.data}, stored.chunk}));
   stored.samples = whole.samples;
   return true;
-}
-
-Result<void> SqliteHistory::expire(base::Time before) {
-  std::lock_guard lock(mutex_);
-  TRY(auto t, database_.write());
-  TRY_VOID(t->run("DELETE FROM chunks WHERE last_ts < $1", {base::to_ns(before)}));
-  TRY_VOID(t->run("DELETE FROM rejected WHERE captured_at < $1", {before}));
-  std::unordered_set<std::int64_t> gone;
-  TRY_VOID(t->run(
-      "DELETE FROM series WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.series_id = series.id) RETURNING id", {},
-      [&](const Row& row) { gone.insert(row.integer(0)); }));
-  TRY_VOID(t->commit());
-  // Last chunks may be gone: the next flush looks them up again.
-  for (Stored& stored : stored_) stored = {gone.contains(stored.id) ? 0 : stored.id, 0, 0};
-  return {};
 }
 
 }  // namespace tocsin::storage::sqlite

@@ -14,6 +14,7 @@
 #include "storage/sql/history.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/open_chunks.hpp"
+#include "storage/sqlite/rollups.hpp"
 
 namespace tocsin::storage::sqlite {
 
@@ -27,10 +28,13 @@ class SqliteHistory final : public sql::History {
   base::Result<std::uint64_t> flush() override;
   std::uint64_t position_at_open() const override { return position_at_open_; }
   base::Result<std::vector<SeriesSamples>> samples(const SampleQuery& query) override;
+  base::Result<std::vector<SeriesBuckets>> buckets(const SampleQuery& query, base::Duration width) override;
+  base::Result<bool> roll_up(base::Time now) override;
+  base::Result<HistorySize> size() override;
   base::Result<std::vector<SeriesInfo>> series(const std::string& pattern) override;
   base::Result<void> append_rejected(const std::vector<model::RejectedSignal>& rejected) override;
   base::Result<Listed<model::RejectedSignal>> rejected(const Page& page) override;
-  base::Result<void> expire(base::Time before) override;
+  base::Result<Expired> expire(base::Time now, const Retention& retention) override;
 
  private:
   /// What the store has of a series.
@@ -41,7 +45,13 @@ class SqliteHistory final : public sql::History {
   };
   /// What becomes of `stored_` when the flush is committed.
   using Staged = std::unordered_map<model::SeriesId, Stored>;
-  struct Part;
+  /// One series of an answer: its stored id, and copies of what waits in memory.
+  struct Part {
+    model::SeriesId series = 0;
+    std::int64_t stored = 0;
+    Chunk waiting;
+    std::vector<SealedChunk> sealed;
+  };
 
   SqliteHistory(SqliteDatabase& database, model::SeriesTable& series, std::string agent)
       : database_(database), series_(series), agent_(std::move(agent)) {}
@@ -54,6 +64,14 @@ class SqliteHistory final : public sql::History {
   base::Result<void> write_open(sql::Transaction& t, model::SeriesId id, Staged& staged);
   base::Result<bool> join_last(sql::Transaction& t, Stored& stored, const OpenChunks::Open& open);
 
+  base::Result<void> add_late(sql::Transaction& t, std::int64_t series, const SealedChunk& chunk);
+  base::Result<void> add_late(sql::Transaction& t, std::int64_t series, const std::vector<Sample>& samples,
+                              const std::vector<model::Summary>* summaries);
+  base::Result<void> roll_up_series(sql::Transaction& t, std::int64_t series, std::int64_t begin, std::int64_t end);
+  base::Result<std::vector<Bucket>> buckets_of(sql::Transaction& t, Part& part, const sql::SampleFilter& filter,
+                                               base::Duration width, std::int64_t rolled, std::size_t& left);
+  base::Result<Expired> expire_all(sql::Transaction& t, const sql::Cuts& cuts);
+  base::Result<Expired> expire_series(sql::Transaction& t, base::Time now, const Retention& retention);
   std::vector<Part> matching(const sql::SampleFilter& filter);
   void copy_open(Part& part, const sql::SampleFilter& filter);
 
@@ -67,6 +85,7 @@ class SqliteHistory final : public sql::History {
   Progress progress_;
   bool moved_ = false;          ///< progress_ changed since the last flush
   std::vector<Stored> stored_;  ///< by series id
+  std::int64_t rolled_ = 0;     ///< samples before it are in the rollups
 };
 
 }  // namespace tocsin::storage::sqlite

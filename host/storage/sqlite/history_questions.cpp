@@ -15,14 +15,6 @@ using base::Fault;
 using base::Result;
 using sql::Row;
 
-/// One series of an answer: its stored id, and copies of what waits in memory.
-struct SqliteHistory::Part {
-  model::SeriesId series = 0;
-  std::int64_t stored = 0;
-  Chunk waiting;
-  std::vector<SealedChunk> sealed;
-};
-
 namespace {
 
 /// Keeps what lies in [from, to].

@@ -2,6 +2,7 @@
 #include <sqlite3.h>
 
 #include <fstream>
+#include <utility>
 
 #include "storage/scratch_test.hpp"
 #include "storage/sql/migrations.hpp"
@@ -142,6 +143,60 @@ TEST_F(SqliteStore, FlushesByItselfWhenMuchIsTogether) {
   }
   EXPECT_LT(position, 200u);
   EXPECT_EQ(must(store->samples({.name = "noise"}))[0].samples.size(), position * 20'000);
+}
+
+/// A file whose history began before there were rollups: they are made in steps, oldest first, and the answer is the
+/// same at each of them.
+TEST_F(SqliteStore, RollsUpAnOlderHistoryStepByStep) {
+  constexpr std::int64_t second = 1'000'000'000, begin = 1'700'000'100 * second;
+  auto store = must(try_open());
+  for (std::uint64_t position = 1; position <= 30; ++position) {
+    auto batch = batch_of(series->intern({"cpu", {}}), 60, begin);
+    for (std::size_t i = 0; i < batch.rows(); ++i)
+      batch.ts[i] = begin + static_cast<std::int64_t>(position * 60 + i) * 60 * second;
+    batch.position = position;
+    must(store->append_history({std::make_shared<const model::SignalBatch>(std::move(batch))}));
+  }
+  must(store->flush_history());
+  const auto sums = [&] {
+    double sum = 0, count = 0;
+    for (const auto& s : must(store->buckets({.name = "cpu"}, std::chrono::hours(1))))
+      for (const Bucket& b : s.buckets) sum += b.of.total(), count += b.of.count;
+    return std::pair(sum, count);
+  };
+  const auto before = sums();
+  EXPECT_EQ(before.second, 1800);
+  int steps = 1;
+  std::string last = ask("SELECT rolled FROM rollup_state");
+  for (bool more = true; more; ++steps) {
+    more = must(store->roll_up(base::from_ns(begin + 3 * 86'400 * second)));
+    EXPECT_EQ(sums(), before);
+    EXPECT_NE(ask("SELECT rolled FROM rollup_state"), std::exchange(last, ask("SELECT rolled FROM rollup_state")));
+  }
+  EXPECT_GT(steps, 5);
+  EXPECT_EQ(ask("SELECT sum(buckets) FROM rollups WHERE width = 300000000000"), "360");
+}
+
+TEST_F(SqliteStore, GivesTheRoomOfExpiredHistoryBack) {
+  auto store = must(try_open());
+  std::uint64_t seed = 1;
+  for (std::uint64_t position = 1; position <= 40; ++position) {
+    auto batch = batch_of(series->intern({"noise", {}}), 10'000);
+    for (double& v : batch.value)
+      v = static_cast<double>(seed = seed * 6364136223846793005ull + 1442695040888963407ull);
+    batch.position = position;
+    must(store->append_history({std::make_shared<const model::SignalBatch>(std::move(batch))}));
+  }
+  must(store->flush_history());
+  const auto used = must(store->history_size());
+  EXPECT_EQ(used.samples, 400'000u);
+  EXPECT_GT(used.bytes, 2'000'000u);
+  const auto gone = must(store->expire(base::from_ns(1'800'000'000'000'000'000), {}));
+  EXPECT_EQ(gone.samples, 400'000u);
+  EXPECT_EQ(ask("PRAGMA freelist_count"), "0");
+  EXPECT_LT(must(store->history_size()).bytes, 500'000u);
+  store.reset();
+  EXPECT_LT(fs::file_size(path), 500'000u);
 }
 
 TEST_F(SqliteStore, RegistersTheLoadersItSees) {
