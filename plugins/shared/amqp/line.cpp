@@ -158,7 +158,11 @@ tsn::Status AmqpLine::answered(const std::string& what, const std::string& remed
   if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION) return broken(what + " failed at", reply.library_error);
   const AmqpClosed why = amqp_closed_by(reply.reply);
   if (closed) *closed = why;
-  drop();
+  // A refusal ends its channel only: saying goodbye spares the broker a warning of a lost connection.
+  if (reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD)
+    close();
+  else
+    drop();
   const std::string text = "amqp: " + what + ": " + why.text + "; " + remedy;
   return (why.code == AMQP_ACCESS_REFUSED ? tsn::denied(text) : tsn::fail(text)).with_code(why.code);
 }
