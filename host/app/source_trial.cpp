@@ -194,7 +194,9 @@ class Trial {
   void run(const std::string& name) {
     const auto all = setup_.configuration.wanted();
     const auto wanted = std::ranges::find(all, name, &Wanted::full);
-    const auto* file = wanted == all.end() ? nullptr : plugin_host::find_type(setup_.found, wanted->plugin);
+    const auto* file = wanted == all.end()
+                           ? nullptr
+                           : plugin_host::find_type(setup_.found, wanted->plugin, settings::kinds_of(wanted->kind));
     if (file == nullptr || !file->error.empty())
       return error("its plugin is not there" + (file ? ": " + file->error : std::string()));
     type_ = plugin_host::type_of(*file, wanted->plugin);
@@ -226,7 +228,9 @@ class Trial {
     plugin_host::Instance& instance = **made;
     const base::Duration call = wanted->timeout > base::Duration::zero() ? wanted->timeout : usual_call;
     probe(instance, call);
-    if (!pushed_ || (listens_ && asked_.wait > base::Duration::zero())) {
+    if ((type_->source_features & model::source_consumes) != 0) {
+      out_["report"].push_back("ok: what it reads is taken away from the other side, so a trial leaves it there");
+    } else if (!pushed_ || (listens_ && asked_.wait > base::Duration::zero())) {
       read(instance, port, *wanted, call, finite);
       factory.collect();
     }

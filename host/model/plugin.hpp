@@ -14,6 +14,8 @@ enum PluginKind : std::uint32_t { kind_source = 1, kind_detector = 2, kind_notif
 
 /// Of source_features: it answers questions.
 constexpr std::uint32_t source_queries = 2;
+/// What it reads is gone on its other side.
+constexpr std::uint32_t source_consumes = 4;
 
 struct SignalDoc {
   std::string name, unit, labels, doc;

@@ -238,6 +238,17 @@ value = "s"
         self.assertIn('has the queue "work": 1 messages', a.cli("check", "--online", "--config", a.config, check=0).stdout)
         self.assertEqual(channel.queue_declare("work", passive=True).method.message_count, 1)
 
+    def test_a_trial_takes_nothing_out_of_the_queue(self):
+        channel = self.channel()
+        channel.queue_declare("work", durable=True)
+        for body in (b'{"name": "t.one", "value": 1}', b"garbage"):
+            channel.basic_publish("", "work", body)
+        a = self.agent(CONFIG % (self.broker.port, "work", ""))
+        found = json.loads(a.cli("--json", "source", "test", "events", "--config", a.config, check=0).stdout)
+        self.assertIn("a trial leaves it there", " ".join(found["report"]))
+        self.assertEqual(found["signals"], 0)
+        self.assertEqual(channel.queue_declare("work", passive=True).method.message_count, 2)
+
     def test_source_and_notifier_have_one_id(self):
         channel = self.channel()
         channel.exchange_declare("tocsin", "topic", durable=True)

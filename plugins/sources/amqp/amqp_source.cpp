@@ -25,6 +25,7 @@ class AmqpSource {
  public:
   static constexpr auto id = "amqp", version = "1.0.0", doc = "Consumes signals or events from a RabbitMQ queue";
   static constexpr const char* needs[] = {"network"};
+  static constexpr auto features = tsn::consumes;
   static constexpr tsn::Option options[] = {
       {.key = "url", .flags = tsn::required, .doc = "amqp:// or amqps://user@host:port/vhost, without a password"},
       {.key = "password", .flags = tsn::secret, .doc = "Password of the url's user"},

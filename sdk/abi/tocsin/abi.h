@@ -734,7 +734,8 @@ typedef struct tsn_source_vtable {
 } tsn_source_vtable;
 enum {
   TSN_SOURCE_REPLAYS = 1u, /* honours `replay` of tsn_create: reads its files once to the end, then TSN_END */
-  TSN_SOURCE_QUERIES = 2u  /* has query() */
+  TSN_SOURCE_QUERIES = 2u, /* has query() */
+  TSN_SOURCE_CONSUMES = 4u /* what it reads is gone on the other side: a trial probes it and does not start it */
 };
 
 /* The host makes one instance for each shard, so a detector needs no lock. */

@@ -52,8 +52,9 @@ struct Route {
 };
 
 // Features.
-inline constexpr std::uint32_t replays = TSN_SOURCE_REPLAYS;  ///< source: reads finite input to its end
-inline constexpr std::uint32_t queries = TSN_SOURCE_QUERIES;  ///< source: set by itself where it has query()
+inline constexpr std::uint32_t replays = TSN_SOURCE_REPLAYS;    ///< source: reads finite input to its end
+inline constexpr std::uint32_t queries = TSN_SOURCE_QUERIES;    ///< source: set by itself where it has query()
+inline constexpr std::uint32_t consumes = TSN_SOURCE_CONSUMES;  ///< source: what it reads is gone there
 inline constexpr std::uint32_t no_recipient = TSN_NOTIFIER_NO_RECIPIENT;  ///< notifier: told as `instance` alone
 inline constexpr std::uint32_t channels = TSN_NOTIFIER_CHANNELS;          ///< notifier: takes `#channel`
 inline constexpr std::uint32_t alarms = TSN_NOTIFIER_ALARMS;              ///< notifier: told neither changes nor ends
