@@ -176,13 +176,12 @@ void Transport::get(Receiver& to, const std::string& path, std::chrono::millisec
 }
 
 void Transport::run(std::chrono::milliseconds wait) {
-  int left = 0;
+  // Waiting comes first, so that what was read is the caller's at once. A request that was just made ends it.
+  curl_multi_poll(impl_->multi, nullptr, 0, static_cast<int>(wait.count()), nullptr);
+  int left = 0, queued = 0;
   curl_multi_perform(impl_->multi, &left);
-  int queued = 0;
-  bool any = false;
   while (const auto* message = curl_multi_info_read(impl_->multi, &queued))
-    if (message->msg == CURLMSG_DONE) any = true, impl_->finish(message->easy_handle, message->data.result);
-  if (!any) curl_multi_poll(impl_->multi, nullptr, 0, static_cast<int>(wait.count()), nullptr);
+    if (message->msg == CURLMSG_DONE) impl_->finish(message->easy_handle, message->data.result);
 }
 
 void Transport::wake() noexcept {

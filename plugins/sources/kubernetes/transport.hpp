@@ -37,7 +37,7 @@ class Transport {
   /// GET of `path` (with its query) for `to`, which has no other request running and outlives this one. `time` is for
   /// the whole of it. Throws tsn::Failure where the token cannot be read.
   void get(Receiver& to, const std::string& path, std::chrono::milliseconds time, bool packed);
-  /// Moves what there is to move, for at most about `wait`, until wake().
+  /// Waits for at most `wait`, until something can be moved or wake(), and moves it.
   void run(std::chrono::milliseconds wait);
   /// Ends run(). [any]
   void wake() noexcept;
