@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"Retention", "[storage]\nretention = { raw = '7d', '1m' = '1w' }",
               "agent.toml:2:27: error: [storage] retention: unknown key \"1m\"; did you mean \"5m\"?\n"},
         Wrong{"RetentionOfRollups", "[storage]\nretention = { raw = '60d', '5m' = '35d' }",
-              "agent.toml:2:28: warning: [storage] retention: rollups (5m = 35d) would go before what they are made of "
+              "agent.toml:2:35: warning: [storage] retention: rollups (5m = 5w) would go before what they are made of "
               "(raw = 60d); they are kept as long as raw\n"},
         Wrong{"RetentionClass", "[storage]\n[[storage.retention.class]]\nmatch = 'a{b'\nraw = '1d'",
               "agent.toml:3:9: error: [storage] retention.class match: selector a{b: = != =~ or !~ is expected after "

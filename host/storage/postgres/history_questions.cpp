@@ -133,6 +133,12 @@ Result<std::vector<SeriesBuckets>> PostgresHistory::buckets(const SampleQuery& q
     TRY_VOID(edge(*t, rows, ids, span.width, span.end, filter.to(), take_rollup));
   } else {
     TRY_VOID(signals(filter.from(), filter.to()));
+    if (const base::Duration stored = rollup_width(width); stored > base::Duration::zero()) {
+      // No whole bucket in between: the range lies in one bucket, or in two that it cuts.
+      const std::int64_t last = floor_to(filter.to(), stored);
+      TRY_VOID(edge(*t, rows, ids, stored, filter.from(), filter.to(), take_rollup));
+      if (last > filter.from()) TRY_VOID(edge(*t, rows, ids, stored, last, filter.to(), take_rollup));
+    }
   }
   if (read > query.most_samples) return fail(sql::too_many_samples(query));
   std::vector<SeriesBuckets> out;

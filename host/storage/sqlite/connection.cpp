@@ -123,12 +123,15 @@ Result<std::unique_ptr<Connection>> Connection::open(const Settings& settings) {
   sqlite3_busy_timeout(db, 5000);
   std::string pragmas = "PRAGMA cache_size = -" + std::to_string(settings.cache_kib) + "; PRAGMA temp_store = MEMORY;";
   // A WAL reader changes nothing in the file; query_only keeps a defect from doing so.
-  if (settings.writer)
-    pragmas +=
-        "PRAGMA auto_vacuum = INCREMENTAL;"  // of a new file; one that is there keeps what it has
-        "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 8000;";
-  else
+  if (settings.writer) {
+    std::int64_t pages = 0;
+    TRY_VOID(c->run("PRAGMA page_count", {}, [&](const sql::Row& row) { pages = row.integer(0); }, false));
+    // A file that is there keeps what it has: to set it takes a lock.
+    if (pages == 0) pragmas += "PRAGMA auto_vacuum = INCREMENTAL;";
+    pragmas += "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 8000;";
+  } else {
     pragmas += "PRAGMA query_only = 1;";
+  }
   pragmas += settings.sync ? "PRAGMA synchronous = FULL;" : "PRAGMA synchronous = NORMAL;";
   TRY_VOID(c->script(pragmas));
   return c;
