@@ -48,14 +48,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto& member : *root->table()) places_are_known(member.value);
   fuzz::require(base::valid_utf8(base::to_json(*root)), "a tree's JSON is UTF-8");
   const settings::Agent agent = settings::read_agent(*root, variable, diagnostics);
-  std::vector<settings::Instance> instances = settings::read_instances(*root, variable, diagnostics);
+  std::vector<settings::Instance> instances = settings::read_instances(*root, diagnostics);
   for (settings::Instance& instance : instances) {
     if (const auto* type = settings::find_type(plugins, instance.plugin))
       instance.config = settings::check_instance(instance, *type, agent, variable, diagnostics);
+    static_cast<void>(settings::auth_of(instance, agent, variable, diagnostics));
   }
   const model::Routing routing = settings::read_routing(*root, agent, diagnostics);
   settings::check_routes(*root, routing, instances, diagnostics);
   rules(*root, plugins, diagnostics);
+  const settings::Answerers answerers(instances, plugins, agent);
+  static_cast<void>(settings::read_statistics(*root, answerers, diagnostics));
   for (const config::Diagnostic& d : diagnostics) static_cast<void>(d.text());
   return 0;
 }
