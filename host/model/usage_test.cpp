@@ -36,7 +36,7 @@ TEST(Usage, NamesEveryFunction) {
   EXPECT_EQ(to_string(Function::create), "create");
   EXPECT_EQ(to_string(Function::cancel), "cancel");
   EXPECT_EQ(to_string(Function::probe), "probe");
-  EXPECT_EQ(static_cast<std::size_t>(Function::probe) + 1, functions);
+  EXPECT_EQ(static_cast<std::size_t>(Function::query) + 1, functions);
 }
 
 }  // namespace

@@ -119,6 +119,8 @@ void TestServer::start_again() {
 
 void TestServer::stall(bool stalled) {
   ::kill(pid_, stalled ? SIGSTOP : SIGCONT);
+  // A signal is on its way when kill() returns: other threads of the server may still answer.
+  if (stalled) ::waitpid(pid_, nullptr, WUNTRACED);
 }
 
 }  // namespace tocsin_plugins::prometheus
