@@ -90,6 +90,16 @@ inline std::string post(const std::string& path, const std::string& body) {
          std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
+/// Processor time of a process so far, seconds.
+inline double cpu_of(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  text.erase(0, text.rfind(')') + 2);
+  long user = 0, system = 0;
+  std::sscanf(text.c_str(), "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &system);
+  return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 class Agent {
  public:
   Agent(const std::string& program, const std::string& config) {
@@ -126,14 +136,7 @@ class Agent {
     waitpid(pid_, nullptr, 0);
     fs::remove_all(directory_);
   }
-  double cpu() const {
-    std::ifstream file("/proc/" + std::to_string(worker_) + "/stat");
-    std::string text((std::istreambuf_iterator<char>(file)), {});
-    text.erase(0, text.rfind(')') + 2);
-    long user = 0, system = 0;
-    std::sscanf(text.c_str(), "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &system);
-    return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
-  }
+  double cpu() const { return cpu_of(worker_); }
   long rss_kib() const {
     std::ifstream file("/proc/" + std::to_string(worker_) + "/status");
     for (std::string line; std::getline(file, line);) {

@@ -48,7 +48,8 @@ class Match {
  private:
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+    // Not noexcept: libstdc++ then keeps the hashes.
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
   static constexpr std::size_t most_series = 100'000;  ///< the host's own limit, by default
   void add_labels(const tsn::Config& table, const std::string& where, bool with_fields);

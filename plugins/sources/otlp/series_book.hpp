@@ -45,7 +45,8 @@ class SeriesBook {
  private:
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+    // Not noexcept: libstdc++ then keeps the hashes.
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
   static constexpr std::size_t most_known = 200'000, most_label = 1024, most_labels = 64;
   tsn::Status make(std::string_view name, std::span<const tsn::LabelView> labels, tsn::Series& out);

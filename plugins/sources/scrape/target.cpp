@@ -120,14 +120,15 @@ bool Target::parse() {
   samples_.clear();
   const auto type = answer_.headers.find("content-type");
   Exposition text(answer_.body, Exposition::format_of(type == answer_.headers.end() ? "" : type->second));
+  Known* last = nullptr;
   for (Sample sample;;) {
     const auto next = text.next(sample);
     if (next == Exposition::Next::end) return true;
+    auto* known = next == Exposition::Next::sample ? find(sample.series, last) : nullptr;
+    if (known) last = known;
     // Labels of series that are known were read when they were new.
-    const bool good =
-        next == Exposition::Next::sample && (known_.contains(sample.series) || read_labels(sample.labels, labels_));
-    if (good) {
-      samples_.push_back(sample);
+    if (next == Exposition::Next::sample && (known || read_labels(sample.labels, labels_))) {
+      samples_.push_back({sample, known});
       continue;
     }
     failure_ = host_of(url_) + ": its text cannot be read: " +
@@ -147,30 +148,41 @@ bool Target::wanted(std::string_view name) const {
 }
 
 void Target::write_samples(tsn::Batch& out, tsn::Time now) {
-  for (const auto& sample : samples_) {
+  seen_ = 0;
+  Known* last = nullptr;
+  for (const auto& [sample, found] : samples_) {
     ++counts_.samples;
     if (!wanted(sample.name)) {
       ++counts_.dropped;
       continue;
     }
-    auto* entry = find(sample);
-    if (!entry) continue;
-    if (entry->seen == scrape_ && !sample.at) {
+    auto* known = found ? found : add(sample);
+    if (!known) continue;
+    if (last && last->second.after != known) last->second.after = known;
+    last = known;
+    Entry& entry = known->second;
+    if (entry.seen == scrape_ && !sample.at) {
       ++counts_.duplicate;
       continue;
     }
-    entry->seen = scrape_;
-    entry->own_time = sample.at.has_value();
+    seen_ += entry.seen != scrape_;
+    entry.seen = scrape_;
+    entry.own_time = sample.at.has_value();
     if (std::isfinite(sample.value))
-      out.push(sample.at.value_or(now), entry->series, sample.value);
+      out.push(sample.at.value_or(now), entry.series, sample.value);
     else
       ++counts_.not_finite;
   }
 }
 
-Target::Entry* Target::find(const Sample& sample) {
-  const auto known = known_.find(sample.series);
-  if (known != known_.end()) return &known->second;
+Target::Known* Target::find(std::string_view series, const Known* last) {
+  if (last && last->second.after && last->second.after->first == series) return last->second.after;
+  const auto known = known_.find(series);
+  return known == known_.end() ? nullptr : &*known;
+}
+
+Target::Known* Target::add(const Sample& sample) {
+  if (auto* known = find(sample.series, nullptr)) return known;  // it came twice
   tsn::Series series;
   if (const auto status = intern(sample, series); !status) {
     ++counts_.refused;
@@ -179,7 +191,7 @@ Target::Entry* Target::find(const Sample& sample) {
                   std::string(sample.series.substr(0, 1024)), 1};
     return nullptr;
   }
-  return &known_.emplace(sample.series, Entry{series}).first->second;
+  return &*known_.emplace(sample.series, Entry{series}).first;
 }
 
 tsn::Status Target::intern(const Sample& sample, tsn::Series& out) {
@@ -198,6 +210,8 @@ tsn::Status Target::intern(const Sample& sample, tsn::Series& out) {
 }
 
 void Target::end_missing(tsn::Batch& out, tsn::Time now) {
+  if (!is_up()) seen_ = 0;
+  if (seen_ == known_.size()) return;
   for (auto it = known_.begin(); it != known_.end();) {
     if (it->second.seen == scrape_) {
       ++it;
@@ -209,6 +223,7 @@ void Target::end_missing(tsn::Batch& out, tsn::Time now) {
     }
     it = known_.erase(it);
   }
+  for (auto& [text, entry] : known_) entry.after = nullptr;  // it may be one of those that are gone
 }
 
 void Target::tell_of_itself(tsn::Batch& out, tsn::Time now) {

@@ -49,22 +49,28 @@ class Target {
   SampleCounts take_counts() { return std::exchange(counts_, {}); }
 
  private:
+  struct Entry;
+  using Known = std::pair<const std::string, Entry>;  ///< by the series' text
   struct Entry {
     tsn::Series series;
     std::uint64_t seen = 0;  ///< the last scrape that had it
     bool own_time = false;
+    Known* after = nullptr;  ///< what came behind it last time: a page has the same order each time
   };
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+    // Not noexcept: libstdc++ then keeps each hash beside its node, instead of computing those of a whole bucket anew.
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
 
   void name_own_series();
   bool parse();
   bool wanted(std::string_view name) const;
   void write_samples(tsn::Batch& out, tsn::Time now);
+  /// `last`: what the sample before it was found as. Null: it is new.
+  Known* find(std::string_view series, const Known* last);
   /// Null: the host has no room for it, or it cannot be.
-  Entry* find(const Sample& sample);
+  Known* add(const Sample& sample);
   tsn::Status intern(const Sample& sample, tsn::Series& out);
   void end_missing(tsn::Batch& out, tsn::Time now);
   void tell_of_itself(tsn::Batch& out, tsn::Time now);
@@ -82,8 +88,13 @@ class Target {
   double seconds_ = 0;
   std::uint64_t scrape_ = 0;
   tsn::Series up_, duration_, sample_count_;
-  std::vector<Sample> samples_;
-  std::unordered_map<std::string, Entry, Hash, std::equal_to<>> known_;  ///< by the series' text
+  struct Read {
+    Sample sample;
+    Known* known = nullptr;  ///< null: its series is new
+  };
+  std::vector<Read> samples_;
+  std::size_t seen_ = 0;  ///< series of the scrape at hand
+  std::unordered_map<std::string, Entry, Hash, std::equal_to<>> known_;
   SampleCounts counts_;
   struct Refusal {
     std::string type, reason, name, raw;

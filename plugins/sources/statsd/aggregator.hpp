@@ -61,7 +61,8 @@ class Aggregator {
   };
   struct TextHash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+    // Not noexcept: libstdc++ then keeps the hashes.
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
 
   Entry* find(const Line& line, std::string_view raw);
