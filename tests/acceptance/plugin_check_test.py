@@ -42,9 +42,10 @@ class PluginCheck(Case):
         for phase, kind in kinds.items():
             with self.subTest(phase):
                 plugin = "crash_segv" if kind == "source" else f"crash_segv_{kind}"
-                quiet = [p for p in ("crash_segv", "crash_segv_notifier", "crash_segv_detector") if p != plugin]
+                all_kinds = {"crash_segv": "source", "crash_segv_notifier": "notifier", "crash_segv_detector": "detector"}
+                quiet = [(k, p) for p, k in all_kinds.items() if p != plugin]
                 config = f'[{kind}.x]\nplugin = "{plugin}"\nwhen = "{phase}"\nevery = "1s"\n'
-                config += "".join(f'[source.q{i}]\nplugin = "{p}"\nwhen = "start"\nafter = 1000000\n' for i, p in enumerate(quiet))
+                config += "".join(f'[{k}.q{i}]\nplugin = "{p}"\nwhen = "start"\nafter = 1000000\n' for i, (k, p) in enumerate(quiet))
                 findings = self.check(ZOO / "crash_segv.so", code=BROKEN, config=config)["findings"]
                 self.assertIn("crash_segv", {f["defect"] for f in findings})
                 self.assertTrue(any(f["where"] == f"{plugin}: {phase}()" for f in findings if f["defect"] == "crash_segv"), findings)
