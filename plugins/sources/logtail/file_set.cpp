@@ -318,7 +318,8 @@ bool FileSet::follows_unread(const TailedFile& file) const {
 }
 
 bool FileSet::follows_unsettled(const TailedFile& file, tsn::Time now) const {
-  return !file.joiner->empty() && any_before(file, [&](const TailedFile& before) {
+  // One that was rotated itself: its writer left the ones before it long ago.
+  return !file.gone_since && !file.joiner->empty() && any_before(file, [&](const TailedFile& before) {
     return file.joiner->holds_partial(before.id()) && now - std::max(*before.gone_since, before.active_at) < settle;
   });
 }
