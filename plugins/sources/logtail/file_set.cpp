@@ -88,6 +88,7 @@ bool FileSet::scan(tsn::Time now) {
       continue;
     }
     file->gone_since.reset();
+    file->rotated_name.clear();
     if (!here->second.contains(file->path())) file->set_path(*here->second.begin()), changed = true;
     found.erase(here);
   }
@@ -115,12 +116,17 @@ bool FileSet::scan(tsn::Time now) {
   return changed;
 }
 
-/// The entry of a file that is open. Inodes are used again, so several may have its id: the content decides, and what
-/// was read of the others may lie somewhere under another name.
+/// The entry of a file. Inodes are used again, so several may have its id: the content decides, and what was read of
+/// the others may lie somewhere under another name. Of a file that cannot be opened now the name decides, until it is
+/// read.
 std::optional<Checkpoint::Entry> FileSet::known_entry(TailedFile& file) {
   auto found = remembered_.end();
   for (auto at = remembered_.begin(); at != remembered_.end(); ++at) {
     if (at->id != file.id()) continue;
+    if (!file.is_open()) {
+      if (at->path == file.path()) found = at;
+      continue;
+    }
     file.set_position(at->position);
     const bool blank = at->position.fingerprint.bytes == 0;
     const bool is_it = file.is_what_was_read() && (!blank || at->path == file.path());
@@ -137,8 +143,8 @@ std::optional<Checkpoint::Entry> FileSet::known_entry(TailedFile& file) {
 void FileSet::add(std::string path, FileId id, std::shared_ptr<RecordJoiner> joiner, tsn::Time now) {
   auto file = std::make_unique<TailedFile>(std::move(path), id, Position{});
   file->joiner = std::move(joiner);
-  const bool open = file->open() || open_renamed(*file);
-  const auto known = open ? known_entry(*file) : std::nullopt;
+  if (!file->open()) open_renamed(*file);
+  const auto known = known_entry(*file);
   if (known) file->set_position(known->position);
   file->note_beginning();
   if (files_.size() > most_open) file->close();
@@ -199,11 +205,13 @@ void FileSet::follow_remembered(tsn::Time now, Files& gone) {
 
 /// Of the names that have the most, the oldest.
 void FileSet::forget_beyond(std::size_t most) {
+  if (remembered_.size() <= most) return;
+  std::map<std::string, std::size_t> counts;
+  for (const auto& entry : remembered_) ++counts[entry.path];
   while (remembered_.size() > most) {
-    std::map<std::string_view, std::size_t> counts;
-    for (const auto& entry : remembered_) ++counts[entry.path];
     const auto longest = std::ranges::max_element(counts, {}, [](const auto& count) { return count.second; });
     remembered_.erase(std::ranges::find(remembered_, longest->first, &Checkpoint::Entry::path));
+    --longest->second;
   }
 }
 
@@ -240,13 +248,14 @@ void FileSet::follow_unknown(const std::string& path, const std::shared_ptr<Reco
         again = true;
         continue;
       }
-      if (!S_ISREG(facts.st_mode) || facts.st_mtim.tv_sec < since / 1'000'000'000) continue;
+      if (!S_ISREG(facts.st_mode)) continue;
       const auto is_it = [&, id = id_of(facts)](const auto& file) {
         if (file->id() != id || !file->is_open()) return false;
         file->rotated_name = rotated.name();
         return true;
       };
       if (std::ranges::any_of(gone, is_it) || std::ranges::any_of(files_, is_it)) continue;
+      if (facts.st_mtim.tv_sec < since / 1'000'000'000) continue;
       auto file = open_rotated(path, rotated);
       again |= !file;
       if (!file) continue;

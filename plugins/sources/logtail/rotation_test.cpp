@@ -107,8 +107,9 @@ class Rotation : public LogtailFixture {
 };
 
 TEST_F(Rotation, LosesAndDoublesNothingHoweverItFallsBetweenKills) {
-  const auto runs = std::getenv("LOGTAIL_RUNS") ? std::atoi(std::getenv("LOGTAIL_RUNS")) : 40;
-  for (std::uint32_t seed = 0; seed < static_cast<std::uint32_t>(runs); ++seed) {
+  const char* count = std::getenv("TOCSIN_TEST_COUNT");
+  const std::uint32_t runs = count && std::string_view(count) == "full" ? 400 : 30;
+  for (std::uint32_t seed = 0; seed < runs; ++seed) {
     std::mt19937 random(seed);
     const auto pick = [&](unsigned n) { return static_cast<unsigned>(random() % n); };
     host_.clear();
