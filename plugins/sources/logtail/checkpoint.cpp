@@ -108,7 +108,9 @@ std::string Checkpoint::encode(std::size_t most) const {
   });
   for (;;) {
     auto kept = order;
-    std::sort(kept.begin(), kept.end(), [](const Entry* a, const Entry* b) { return a->path < b->path; });
+    // Of one path in the order in which they were given.
+    std::sort(kept.begin(), kept.end(),
+              [](const Entry* a, const Entry* b) { return a->path != b->path ? a->path < b->path : a < b; });
     const bool all = complete && kept.size() == files.size();
     std::string out(magic);
     out += all ? '\0' : '\1';

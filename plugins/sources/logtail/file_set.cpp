@@ -82,14 +82,17 @@ bool FileSet::scan(tsn::Time now) {
       if (!file->gone_since) {
         changed = true;
         file->gone_since = now;
+        file->expect_more();
         if (!file->is_open()) open_renamed(*file);
       }
       continue;
     }
     file->gone_since.reset();
+    file->rotated_name.clear();
     if (!here->second.contains(file->path())) file->set_path(*here->second.begin()), changed = true;
     found.erase(here);
   }
+  bool rotated = false;
   std::map<std::string, FileId> fresh;  // in the order of their names
   for (const auto& [id, paths] : found) fresh.emplace(*paths.begin(), id);
   for (const auto& [path, id] : fresh) {
@@ -97,37 +100,53 @@ bool FileSet::scan(tsn::Time now) {
     const auto before = names.find(path);
     if (before != names.end()) {
       ++rotations_;
+      for (auto& file : files_)
+        if (file->joiner == before->second && file->gone_since) file->expect_more();  // it may have grown until now
       // It may have been rotated more than once since the last look.
       follow_unknown(path, before->second, scanned_ - unseen, now, files_);
+      rotated = true;
       if (std::ranges::any_of(files_, [&](const auto& file) { return file->id() == id; })) continue;  // and just now
     }
     add(path, id, before != names.end() ? before->second : make_joiner_(path), now);
   }
   if (first_scan_) follow_all_gone(now);
+  if (first_scan_ || rotated) sort_rotated();
   first_scan_ = false;
   scanned_ = now;
   return changed;
 }
 
-std::optional<Checkpoint::Entry> FileSet::known_entry(FileId id) {
-  const auto at =
-      std::find_if(remembered_.begin(), remembered_.end(), [&](const auto& entry) { return entry.id == id; });
-  if (at == remembered_.end()) return std::nullopt;
-  auto entry = std::move(*at);
-  remembered_.erase(at);
+/// The entry of a file. Inodes are used again, so several may have its id: the content decides, and what was read of
+/// the others may lie somewhere under another name. Of a file that cannot be opened now the name decides, until it is
+/// read.
+std::optional<Checkpoint::Entry> FileSet::known_entry(TailedFile& file) {
+  auto found = remembered_.end();
+  for (auto at = remembered_.begin(); at != remembered_.end(); ++at) {
+    if (at->id != file.id()) continue;
+    if (!file.is_open()) {
+      if (at->path == file.path()) found = at;
+      continue;
+    }
+    file.set_position(at->position);
+    const bool blank = at->position.fingerprint.bytes == 0;
+    const bool is_it = file.is_what_was_read() && (!blank || at->path == file.path());
+    if (is_it && (found == remembered_.end() || !blank)) found = at;
+    if (!is_it) at->id = {};
+  }
+  file.set_position({});
+  if (found == remembered_.end()) return std::nullopt;
+  auto entry = std::move(*found);
+  remembered_.erase(found);
   return entry;
 }
 
 void FileSet::add(std::string path, FileId id, std::shared_ptr<RecordJoiner> joiner, tsn::Time now) {
-  auto known = known_entry(id);
-  auto file = std::make_unique<TailedFile>(std::move(path), id, known ? known->position : Position{});
+  auto file = std::make_unique<TailedFile>(std::move(path), id, Position{});
   file->joiner = std::move(joiner);
-  if (known && file->open() && !file->is_what_was_read()) {
-    // Another file with an inode that was free, or truncated: what was read may lie somewhere under another name.
-    file->set_position({});
-    known->id = {};
-    remember(std::move(*known));
-  }
+  if (!file->open()) open_renamed(*file);
+  const auto known = known_entry(*file);
+  if (known) file->set_position(known->position);
+  file->note_beginning();
   if (files_.size() > most_open) file->close();
   file->active_at = now;
   if (!known && first_scan_ && (at_end_ || older_at_end_)) {
@@ -153,27 +172,61 @@ bool FileSet::open_renamed(TailedFile& file) {
 /// After a restart: files that were renamed meanwhile are still in their directories, and may hold lines that were not
 /// read. The oldest of a name comes first.
 void FileSet::follow_all_gone(tsn::Time now) {
-  std::vector<std::unique_ptr<TailedFile>> gone;
-  std::vector<Checkpoint::Entry> lost;
-  for (auto& entry : std::exchange(remembered_, {})) {
-    if (auto file = follow_gone(entry, now))
-      gone.push_back(std::move(file));
-    else
-      lost.push_back(std::move(entry));
-  }
-  for (auto& entry : lost) {
-    entry.gone = true;
-    remembered_.push_back(std::move(entry));
-  }
+  Files gone;
+  follow_remembered(now, gone);
   std::map<std::string, std::shared_ptr<RecordJoiner>> logs;
   for (const auto* known : {&files_, &gone})
     for (const auto& file : *known) logs.emplace(file->path(), file->joiner);
   for (const auto& [path, joiner] : logs)
     if (written_ != 0) follow_unknown(path, joiner, written_ - unseen, now, gone);
-  if (remembered_.size() > most_remembered)
-    remembered_.erase(remembered_.begin(), remembered_.end() - static_cast<std::ptrdiff_t>(most_remembered));
+  forget_beyond(most_remembered);
   std::ranges::stable_sort(gone, {}, [](const auto& file) { return file->changed_at(); });
   files_.insert(files_.begin(), std::make_move_iterator(gone.begin()), std::make_move_iterator(gone.end()));
+}
+
+/// What was renamed and is still there. Entries of which nothing was read say little and come last.
+void FileSet::follow_remembered(tsn::Time now, Files& gone) {
+  auto entries = std::exchange(remembered_, {});
+  for (const bool blank : {false, true})
+    for (auto& entry : entries) {
+      if ((entry.position.fingerprint.bytes == 0) != blank) continue;
+      auto file = follow_gone(entry, now);
+      const auto is_it = [&](const auto& other) { return other->id() == file->id(); };
+      if (file && (std::ranges::any_of(gone, is_it) || std::ranges::any_of(files_, is_it))) file.reset();
+      if (file) {
+        file->note_beginning();
+        gone.push_back(std::move(file));
+      } else if (!blank) {
+        entry.gone = true;
+        remembered_.push_back(std::move(entry));
+      }
+    }
+}
+
+/// Of the names that have the most, the oldest.
+void FileSet::forget_beyond(std::size_t most) {
+  if (remembered_.size() <= most) return;
+  std::map<std::string, std::size_t> counts;
+  for (const auto& entry : remembered_) ++counts[entry.path];
+  while (remembered_.size() > most) {
+    const auto longest = std::ranges::max_element(counts, {}, [](const auto& count) { return count.second; });
+    remembered_.erase(std::ranges::find(remembered_, longest->first, &Checkpoint::Entry::path));
+    --longest->second;
+  }
+}
+
+/// Within a log: what was removed, what was rotated by its name, what has the log's name now.
+void FileSet::sort_rotated() {
+  const auto place = [](const auto& file) { return !file->rotated_name.empty() ? 1 : file->gone_since ? 0 : 2; };
+  std::ranges::stable_sort(files_, [&](const auto& a, const auto& b) {
+    return place(a) != place(b) ? place(a) < place(b) : a->rotated_name < b->rotated_name;
+  });
+}
+
+/// Files that grew since they were looked at are told apart by more bytes.
+void FileSet::note_beginnings(const std::string& path) {
+  for (auto& file : files_)
+    if (file->path() == path) file->note_beginning();
 }
 
 /// What was rotated after `since` and is followed by nobody: it came and went unseen, or was compressed. A compressed
@@ -183,7 +236,8 @@ void FileSet::follow_unknown(const std::string& path, const std::shared_ptr<Reco
   std::error_code error;
   const auto real = std::filesystem::canonical(path, error);
   const auto log = error ? path : real.string();
-  constexpr int most_looks = 3;
+  constexpr int most_looks = 5;
+  note_beginnings(path);
   std::set<std::string> seen;
   bool again = true;  // one was compressed between the look into the directory and the one at it
   for (int look = 0; look < most_looks && std::exchange(again, false); ++look)
@@ -194,9 +248,14 @@ void FileSet::follow_unknown(const std::string& path, const std::shared_ptr<Reco
         again = true;
         continue;
       }
-      if (!S_ISREG(facts.st_mode) || facts.st_mtim.tv_sec < since / 1'000'000'000) continue;
-      const auto is_it = [id = id_of(facts)](const auto& file) { return file->id() == id; };
+      if (!S_ISREG(facts.st_mode)) continue;
+      const auto is_it = [&, id = id_of(facts)](const auto& file) {
+        if (file->id() != id || !file->is_open()) return false;
+        file->rotated_name = rotated.name();
+        return true;
+      };
       if (std::ranges::any_of(gone, is_it) || std::ranges::any_of(files_, is_it)) continue;
+      if (facts.st_mtim.tv_sec < since / 1'000'000'000) continue;
       auto file = open_rotated(path, rotated);
       again |= !file;
       if (!file) continue;
@@ -212,7 +271,9 @@ void FileSet::follow_unknown(const std::string& path, const std::shared_ptr<Reco
 /// Sets its position where it was read before.
 bool FileSet::is_unread(TailedFile& file, tsn::Time since, const Files& gone) {
   const auto followed = [&](const auto& other) {  // its inode is another one since it was compressed
-    return other->path() == file.path() && file.begins_as(other->position().fingerprint);
+    if (other->path() != file.path() || !file.begins_as(other->position().fingerprint)) return false;
+    other->rotated_name = file.rotated_name;
+    return true;
   };
   if (std::ranges::any_of(gone, followed) || std::ranges::any_of(files_, followed)) return false;
   const auto known = std::ranges::find_if(remembered_, [&](const auto& entry) {
@@ -239,6 +300,7 @@ std::unique_ptr<TailedFile> FileSet::open_rotated(const std::string& path, const
   const bool open = file->open();
   if (rotated.compressed) ::unlink(source.c_str());
   file->set_path(path);
+  file->rotated_name = rotated.name();
   return open ? std::move(file) : nullptr;
 }
 
@@ -265,15 +327,16 @@ bool FileSet::follows_unread(const TailedFile& file) const {
 }
 
 bool FileSet::follows_unsettled(const TailedFile& file, tsn::Time now) const {
-  return !file.joiner->empty() && any_before(file, [&](const TailedFile& before) {
+  // One that was rotated itself: its writer left the ones before it long ago.
+  return !file.gone_since && !file.joiner->empty() && any_before(file, [&](const TailedFile& before) {
     return file.joiner->holds_partial(before.id()) && now - std::max(*before.gone_since, before.active_at) < settle;
   });
 }
 
 void FileSet::remember(Checkpoint::Entry entry) {
-  if (remembered_.size() >= most_remembered) remembered_.erase(remembered_.begin());
   entry.gone = true;
   remembered_.push_back(std::move(entry));
+  forget_beyond(most_remembered);
 }
 
 void FileSet::tidy(tsn::Time now) {
@@ -295,11 +358,11 @@ void FileSet::tidy(tsn::Time now) {
 
 Checkpoint FileSet::checkpoint(tsn::Time now) const {
   Checkpoint made;
-  made.written = now;
+  made.written = std::min(now, scanned_);
+  made.files = remembered_;
   for (const auto& file : files_)
     made.files.push_back(
         {file->path(), file->id(), file->resume_position(), file->gone_since.has_value(), file->active_at});
-  made.files.insert(made.files.end(), remembered_.begin(), remembered_.end());
   return made;
 }
 

@@ -62,7 +62,7 @@ class FileSet {
   template <class Unfinished>
   bool any_before(const TailedFile& file, Unfinished&& unfinished) const;
   void add(std::string path, FileId id, std::shared_ptr<RecordJoiner> joiner, tsn::Time now);
-  std::optional<Checkpoint::Entry> known_entry(FileId id);
+  std::optional<Checkpoint::Entry> known_entry(TailedFile& file);
   static bool open_renamed(TailedFile& file);
   void follow_all_gone(tsn::Time now);
   using Files = std::vector<std::unique_ptr<TailedFile>>;
@@ -70,6 +70,10 @@ class FileSet {
                       tsn::Time now, Files& gone);
   std::unique_ptr<TailedFile> open_rotated(const std::string& path, const RotatedFile& rotated) const;
   bool is_unread(TailedFile& file, tsn::Time since, const Files& gone);
+  void note_beginnings(const std::string& path);
+  void follow_remembered(tsn::Time now, Files& gone);
+  void sort_rotated();
+  void forget_beyond(std::size_t most);
   std::unique_ptr<TailedFile> follow_gone(const Checkpoint::Entry& entry, tsn::Time now);
   void remember(Checkpoint::Entry entry);
 
@@ -77,7 +81,7 @@ class FileSet {
   const MakeJoiner make_joiner_;
   const std::string scratch_;
   std::vector<std::unique_ptr<TailedFile>> files_;
-  std::vector<Checkpoint::Entry> remembered_;  ///< positions of files that are not followed now; oldest first
+  std::vector<Checkpoint::Entry> remembered_;  ///< positions of files that are not followed now; of a name oldest first
   bool first_scan_ = true, at_end_ = false;
   std::optional<tsn::Time>
       older_at_end_;       ///< the checkpoint is incomplete: unknown files older than this begin at their end

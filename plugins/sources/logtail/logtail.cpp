@@ -236,9 +236,9 @@ class Logtail {
     status_ = tsn::ok;
     more_ = false;
     begin(now);
-    if (!writer_.batch().empty() && !submit()) return;
     const auto scan_every = watch_.covers_all() ? 5'000'000'000 : 1'000'000'000;
-    if (rescan_ || now - scanned_ >= scan_every) scan(now);
+    if (rescan_ || now - scanned_ >= scan_every) scan(now);  // also while the intake is full: files come and go
+    if (!writer_.batch().empty() && !submit()) return;
     treat_all();
     read_files(now);
     if (status_.is_ok()) flush_joiners(now);

@@ -561,6 +561,26 @@ TEST_F(Logtail, FailsThePollWhereNothingCanBeRead) {
   EXPECT_EQ(poll(), TSN_OK);
   EXPECT_EQ(texts(), (Texts{"x"}));
 }
+TEST_F(Logtail, GoesOnInAFileThatCouldNotBeReadForAWhileAfterARestart) {
+  append("a.log", "1\n");
+  start_from_beginning();
+  poll();
+  kill();
+  append("a.log", "2\n");
+  ::chmod(path("a.log").c_str(), 0);
+  ::chmod(root_.c_str(), 0755);
+  const auto me = ::geteuid();
+  if (me == 0) {  // root reads everything
+    ASSERT_EQ(::seteuid(65534), 0);
+  }
+  restart();
+  source_->pull();
+  ASSERT_EQ(::seteuid(me), 0);
+  EXPECT_EQ(texts(), (Texts{"1"}));
+  ::chmod(path("a.log").c_str(), 0644);
+  poll();
+  EXPECT_EQ(texts(), (Texts{"1", "2"}));
+}
 
 // --- replay ---
 

@@ -12,6 +12,7 @@ namespace tocsin_plugins::logtail {
 struct RotatedFile {
   std::string path;
   bool compressed = false;
+  std::string name() const { return compressed ? path.substr(0, path.size() - 3) : path; }  ///< without .gz
 };
 
 /// The rotated files of the log at `path` (where it lies, no link), oldest first.

@@ -86,7 +86,8 @@ bool TailedFile::begins_as(const Fingerprint& known) const {
 }
 
 void TailedFile::note_beginning() {
-  if (::fstat(descriptor_, &seen_) == 0) update_fingerprint();
+  struct stat facts;
+  if (is_open() && ::fstat(descriptor_, &facts) == 0) update_fingerprint(static_cast<std::uint64_t>(facts.st_size));
 }
 
 tsn::Time TailedFile::changed_at() const {
@@ -108,8 +109,8 @@ void TailedFile::begin_anew(LineSink& sink, ReadCounts& counts) {
   position_.last_time = last_time;
 }
 
-void TailedFile::update_fingerprint() {
-  const auto there = std::min<std::uint64_t>(static_cast<std::uint64_t>(seen_.st_size), Fingerprint::most);
+void TailedFile::update_fingerprint(std::uint64_t size) {
+  const auto there = std::min(size, Fingerprint::most);
   if (position_.fingerprint.bytes >= there) return;
   if (const auto made = fingerprint_of(descriptor_, there)) position_.fingerprint = *made;
 }
@@ -118,8 +119,8 @@ void TailedFile::skip_to_end() {
   struct stat facts;
   if (::fstat(descriptor_, &facts) != 0 || facts.st_size == 0) return;
   seen_ = facts;
-  update_fingerprint();
   const auto size = static_cast<std::uint64_t>(facts.st_size);
+  update_fingerprint(size);
   char tail[16 * 1024];
   std::uint64_t from = size;
   position_.numbered = false;
@@ -167,7 +168,7 @@ TailedFile::Outcome TailedFile::read_on(LineSink& sink, ReadBuffer& buffer, cons
   const auto seen = look();
   if (seen != Look::grown) return seen == Look::same ? Outcome::at_end : Outcome::failed;
   if (!is_what_was_read()) begin_anew(sink, counts);
-  update_fingerprint();
+  update_fingerprint(static_cast<std::uint64_t>(seen_.st_size));
   const auto begin = position_.offset;
   for (;;) {
     const auto at = position_.offset;

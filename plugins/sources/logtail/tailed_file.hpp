@@ -85,8 +85,10 @@ class TailedFile {
   bool is_what_was_read() const;
   /// The file that is open begins with these bytes; with none: no.
   bool begins_as(const Fingerprint& known) const;
-  /// Takes the first bytes of the file that is open into the position.
+  /// Takes the first bytes of the file, if it is open, into the position: it is known by them before it is read.
   void note_beginning();
+  /// It may hold lines that were not read.
+  void expect_more() noexcept { behind_ = true; }
   void set_position(Position position) { position_ = std::move(position); }
   /// The file that is open has no name any more.
   bool is_deleted() const;
@@ -107,6 +109,7 @@ class TailedFile {
 
   std::optional<tsn::Time> gone_since;  ///< no path of ours leads to it any more
   tsn::Time active_at = 0;              ///< when it last grew
+  std::string rotated_name;             ///< the path that rotation gave it, without .gz; empty: not known
   /// Joins the lines of this log; shared with the file that has its name now, which may hold the end of a record.
   std::shared_ptr<RecordJoiner> joiner;
 
@@ -116,7 +119,7 @@ class TailedFile {
   void skip_to_end();
   Outcome read_on(LineSink& sink, ReadBuffer& buffer, const How& how, ReadCounts& counts);
   void begin_anew(LineSink& sink, ReadCounts& counts);
-  void update_fingerprint();
+  void update_fingerprint(std::uint64_t size);
   Outcome take_block(const char* from, std::size_t size, bool at_end, LineSink& sink, const How& how,
                      ReadCounts& counts);
   bool take_line(LineSink& sink, std::string_view text, std::uint64_t bytes, const How& how, ReadCounts& counts);
