@@ -260,7 +260,10 @@ signal = "seven"
         account = 'username = "agent"\npassword = "s3cret-of-the-agent"\n'
         self.assertIn('ok: query "seven": 1 series, 1 samples', self.ask(trust + certificate + account))
         self.assertIn("set ca_file", self.ask(certificate + account))
-        self.assertRegex(self.ask(trust + account), f"error: https://127.0.0.1:{self.port}: .*(certificate|reset)")
+        # The server hangs up on whoever shows none; what that looks like depends on who is faster.
+        refused = self.ask(trust + account)
+        self.assertRegex(refused, f"error: https://127.0.0.1:{self.port}: .+")
+        self.assertNotIn("ok: query", refused)
         self.assertIn("HTTP 401; check bearer, username and password", self.ask(trust + certificate))
         self.assertIn("HTTP 401", self.ask(trust + certificate + account.replace("s3cret-of", "not-s3cret-of")))
         self.assertIn("check cert_file and key_file", self.ask(trust + certificate.replace("agent.key", "server.key") + account))
