@@ -3,12 +3,10 @@
 answered 200 survives kill -9. The official exporters do the same where node and their packages are at hand."""
 import gzip
 import os
-import shutil
 import struct
-import subprocess
 import unittest
-from pathlib import Path
 
+import npm_packages
 from world import Case, call, main, now, until
 
 CONFIG = """
@@ -174,7 +172,8 @@ class Otlp(Sends):
         self.assertIn(b"ahead", answer.body)
 
 
-EXPORTERS = Path(os.environ.get("TOCSIN_OTEL_NODE", "/nonexistent"))
+PACKAGES = ["@opentelemetry/" + name for name in ("api@1", "exporter-trace-otlp-proto", "exporter-trace-otlp-http", "exporter-metrics-otlp-http",
+                                                  "sdk-trace-base", "sdk-metrics", "resources")]
 SCRIPT = """
 const { OTLPTraceExporter: ProtoTraces } = require('@opentelemetry/exporter-trace-otlp-proto');
 const { OTLPTraceExporter: JsonTraces } = require('@opentelemetry/exporter-trace-otlp-http');
@@ -203,16 +202,14 @@ const resource = resourceFromAttributes({ 'service.name': 'node-shop' });
 """
 
 
-@unittest.skipIf(not shutil.which("node") or not (EXPORTERS / "node_modules" / "@opentelemetry").is_dir(),
-                 "no official exporters: set TOCSIN_OTEL_NODE to a directory where npm installed @opentelemetry/exporter-trace-otlp-proto, "
-                 "exporter-trace-otlp-http, exporter-metrics-otlp-http, sdk-trace-base, sdk-metrics and resources")
 class Exporters(Sends):
     def test_the_official_exporters_are_understood(self):
+        home, why_not = npm_packages.installed("opentelemetry", *PACKAGES)
+        if why_not:
+            self.skipTest(f"skipped: {why_not}")
         script = self.a.dir / "send.js"
         script.write_text(SCRIPT)
-        done = subprocess.run(["node", script, self.a.url], capture_output=True, text=True, timeout=60,
-                              env={**os.environ, "NODE_PATH": str(EXPORTERS / "node_modules")})
-        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        self.assertEqual(npm_packages.run(home, script, self.a.url), (0, ""))
         alert = until(lambda: self.firing("requests_fail"), what="the alert on two failed spans")[0]
         self.assertEqual(alert["labels"]["service"], "node-shop")
         until(lambda: self.firing("queue_long"), what="the alert on the gauge")

@@ -3,6 +3,7 @@
 import re
 import socket
 
+import npm_packages
 from world import Case, free_port, main, now, until
 
 CONFIG = """
@@ -49,6 +50,26 @@ class Statsd(Case):
         with socket.create_connection(("127.0.0.1", self.tcp)) as stream:
             stream.sendall(b"orders:250|c\norders:25|c|@0.1\n")
         until(lambda: self.history("orders") + self.metric("datagrams_dropped") == 1000, what="1000 orders")
+
+    def test_a_client_from_npm_is_understood(self):
+        home, why_not = npm_packages.installed("statsd", "hot-shots")
+        if why_not:
+            self.skipTest(f"skipped: {why_not}")
+        script = self.a.dir / "send.js"
+        script.write_text("""
+const StatsD = require('hot-shots');
+const client = new StatsD({ host: '127.0.0.1', port: Number(process.argv[2]), globalTags: { env: 'prod' }, errorHandler: e => { throw e; } });
+for (let i = 0; i < 20; ++i) client.increment('client.orders');
+client.gauge('client.queue', 7);
+client.timing('client.time', 120);
+client.histogram('client.size', 512);
+client.set('client.users', 'a');
+client.close();
+""")
+        self.assertEqual(npm_packages.run(home, script, str(self.udp)), (0, ""))
+        until(lambda: self.history("client.orders", match='&match=env="prod"') == 20, what="20 counts")
+        until(lambda: self.history("client.queue", "max") == 7, what="the gauge")
+        until(lambda: self.history("client.time", "count") == 1, what="the timer")
 
     def test_a_timer_over_its_threshold_opens_an_incident(self):
         self.send("checkout.time:120|ms|#env:test", "checkout.time:80:900|ms|#env:prod")
