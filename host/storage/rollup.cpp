@@ -50,8 +50,10 @@ void Rollup::add(const Rollup& other) {
 }
 
 std::int64_t floor_to(std::int64_t ts, base::Duration width) {
+  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
   const std::int64_t rest = ts % width.count();
-  return ts - (rest < 0 ? rest + width.count() : rest);
+  const std::int64_t beyond = rest < 0 ? rest + width.count() : rest;
+  return ts < least + beyond ? least : ts - beyond;  // an open bound stays one
 }
 
 void add_sample(std::vector<Bucket>& buckets, base::Duration width, std::int64_t ts, double value) {
