@@ -3,6 +3,7 @@ free loopback ports, stopped by process id. Waiting is for a condition with a de
 import http.server
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -25,9 +26,17 @@ FULL = os.environ.get("TOCSIN_TEST_COUNT") == "full"
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port of loopback for a server that is started next. From below those that the system gives to clients, or a connection of another suite
+    might take it before the server does."""
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(12000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no port of loopback is free")
 
 
 def until(condition, limit=20, what="condition"):
