@@ -156,6 +156,13 @@ std::string cell(const nlohmann::json& object, std::string_view key) {
   return it->dump();
 }
 
+std::string labels_form(const nlohmann::json& labels) {
+  std::string out;
+  for (const auto& [key, value] : labels.items())
+    out += (out.empty() ? "" : ", ") + key + "=" + base::json_quote(value.get<std::string>());
+  return out.empty() ? "-" : "{" + out + "}";
+}
+
 std::string encode(std::string_view text) {
   static constexpr char hex[] = "0123456789ABCDEF";
   std::string out;

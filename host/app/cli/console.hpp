@@ -48,6 +48,8 @@ class Console {
 void print_table(const std::vector<std::vector<std::string>>& rows);
 /// A JSON member as people read it: strings bare, null as "-".
 std::string cell(const nlohmann::json& object, std::string_view key);
+/// Labels as a selector has them: `{a="1", b="2"}`; "-": none.
+std::string labels_form(const nlohmann::json& labels);
 /// Percent-encodes a query value or path segment (RFC 3986, unreserved kept).
 std::string encode(std::string_view text);
 /// Where the API has an incident.

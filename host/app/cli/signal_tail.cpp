@@ -40,13 +40,6 @@ std::string value_of(const json& signal) {
   return out;
 }
 
-std::string selector_form(const json& labels) {
-  std::string out;
-  for (const auto& [key, value] : labels.items())
-    out += (out.empty() ? "" : ", ") + key + "=" + base::json_quote(value.get<std::string>());
-  return out.empty() ? "-" : "{" + out + "}";
-}
-
 /// Lines whose columns grow with what has come.
 class Lines {
  public:
@@ -55,7 +48,7 @@ class Lines {
     name_ = std::max(name_, std::min(name.size(), widest_name));
     value_ = std::max(value_, std::min(value.size(), widest_value));
     std::cout << cell(signal, "at") << "  " << padded(name, name_) << "  " << padded(value, value_) << "  "
-              << selector_form(signal.value("labels", json::object()));
+              << labels_form(signal.value("labels", json::object()));
     if (signal.contains("text")) {
       std::string text = signal["text"].get<std::string>();
       std::ranges::replace(text, '\n', ' ');

@@ -18,13 +18,6 @@ using nlohmann::json;
 
 constexpr std::size_t most_printed = 50;
 
-std::string labels_text(const json& labels) {
-  std::string out;
-  for (const auto& [key, value] : labels.items())
-    out += (out.empty() ? "" : ", ") + key + "=" + base::json_quote(value.get<std::string>());
-  return out.empty() ? "-" : "{" + out + "}";
-}
-
 std::string example_value(const json& signal) {
   if (!signal.contains("count")) return cell(signal, "value");
   return "count=" + cell(signal, "count") + " avg=" + cell(signal, "avg") + " max=" + cell(signal, "max");
@@ -35,7 +28,7 @@ void print_examples(const json& trial) {
   std::cout << "\nexamples\n";
   for (const auto& each : trial["examples"]) {
     std::cout << "  " << cell(each, "at") << "  " << cell(each, "name") << "  " << example_value(each) << "  "
-              << labels_text(each["labels"]) << '\n';
+              << labels_form(each["labels"]) << '\n';
     if (each.contains("text")) std::cout << "    " << cell(each, "text") << '\n';
   }
 }
@@ -48,7 +41,7 @@ void print_series(const json& trial) {
   for (const auto& each : trial["series"]) {
     if (rows.size() > most_printed) break;
     const std::string unit = cell(each, "unit");
-    rows.push_back({cell(each, "signals"), cell(each, "name"), unit.empty() ? "-" : unit, labels_text(each["labels"])});
+    rows.push_back({cell(each, "signals"), cell(each, "name"), unit.empty() ? "-" : unit, labels_form(each["labels"])});
   }
   print_table(rows);
   if (total > rows.size() - 1) std::cout << "… and " << total - (rows.size() - 1) << " more\n";
