@@ -15,6 +15,12 @@ delivery::Outcome outcome_of(const plugin_host::Instance::Sent& sent) {
   return outcome;
 }
 
+std::size_t ChannelAdapter::at_once() const {
+  constexpr std::uint32_t concurrent = 8;  // TSN_NOTIFIER_CONCURRENT
+  constexpr std::size_t several = 16;
+  return instance_->type().notifier_features & concurrent ? several : 0;
+}
+
 void ChannelAdapter::send(const model::Delivery& delivery, const std::string& provider_id, base::Time deadline,
                           std::function<void(delivery::Outcome)> done) {
   if (!delivery.tracker) {

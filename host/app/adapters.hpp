@@ -53,6 +53,7 @@ class ChannelAdapter final : public delivery::Channel, public std::enable_shared
   std::string fallback() const override { return settings_.fallback; }
   base::Duration timeout() const override { return settings_.timeout; }
   std::vector<model::Limit> limits() const override { return settings_.limits; }
+  std::size_t at_once() const override;
 
  private:
   std::shared_ptr<plugin_host::Instance> instance_;

@@ -194,6 +194,7 @@ base::Result<void> Agent::Impl::open_storage() {
   settings.data_dir = agent.data_dir;
   settings.sync = agent.storage.sync;
   settings.agent = agent.name;
+  settings.report = [](const base::Error& error) { telemetry::log_error("store", error.message()); };
   TRY(store, storage::open_store(settings, series));
   TRY(restored, store->restore(clock.now()));
   storage::Journal::Settings journal_settings;

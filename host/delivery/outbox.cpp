@@ -119,6 +119,7 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   Instance& instance(const std::string& name);
   void enqueue(std::vector<Delivery> deliveries);
   void pump(Instance& to);
+  std::size_t most_at_once(const Channel& channel, const Delivery& delivery) const;
   bool start(Instance& to, Item& item, base::Time now);
   void keep_intent(Instance& to, Item& item);
   void send(Instance& to, Item& item, bool outcome_unknown);
@@ -213,6 +214,12 @@ void Outbox::Impl::pump(Instance& to) {
   wake_for(to, now);
 }
 
+std::size_t Outbox::Impl::most_at_once(const Channel& channel, const Delivery& delivery) const {
+  if (delivery.tracker) return 1;
+  const std::size_t own = channel.at_once();
+  return own > 0 ? own : std::max<std::size_t>(settings.in_flight_per_instance, 1);
+}
+
 /// False: nothing can start here now.
 bool Outbox::Impl::start(Instance& to, Item& item, base::Time now) {
   if (ports.may_send && !item.delivery.proof && !ports.may_send()) {
@@ -231,8 +238,7 @@ bool Outbox::Impl::start(Instance& to, Item& item, base::Time now) {
     finish(to, item, std::move(outcome), {now, now, false, to.channel ? to.channel->type() : ""});
     return true;
   }
-  const std::size_t limit = item.delivery.tracker ? 1 : std::max<std::size_t>(settings.in_flight_per_instance, 1);
-  if (!to.channel || to.busy >= limit) return false;
+  if (!to.channel || to.busy >= most_at_once(*to.channel, item.delivery)) return false;
   if (shut(to.breaker, now)) {
     if (Instance* other = who_takes_over(to, item, now)) {
       to.queue.begin(item);

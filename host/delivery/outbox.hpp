@@ -43,6 +43,8 @@ class Channel {
   virtual std::string fallback() const { return {}; }
   /// How long an attempt may take; zero: OutboxSettings::attempt_timeout.
   virtual base::Duration timeout() const { return {}; }
+  /// How many attempts may be under way; zero: OutboxSettings::in_flight_per_instance.
+  virtual std::size_t at_once() const { return 0; }
   /// How many messages one recipient gets from all channels of this type; empty: any number.
   virtual std::vector<model::Limit> limits() const { return {}; }
 };

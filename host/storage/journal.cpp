@@ -1,7 +1,6 @@
 #include "storage/journal.hpp"
 
 #include <fcntl.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,26 +29,6 @@ struct Current {
   std::vector<std::uint8_t> written;  ///< by series id: its dictionary entry is in this file
   bool broken = false;                ///< its end is unknown: go on in a new file
 };
-
-/// Writes all the pieces at `offset`; the disk may take them in several bites.
-int write_all(int fd, std::vector<iovec> pieces, std::uint64_t offset) {
-  iovec* next = pieces.data();
-  auto left = static_cast<int>(pieces.size());
-  while (left > 0) {
-    ssize_t n = ::pwritev(fd, next, left, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno;
-    if (n == 0) return ENOSPC;
-    offset += static_cast<std::uint64_t>(n);
-    while (left > 0 && static_cast<std::size_t>(n) >= next->iov_len)
-      n -= static_cast<ssize_t>((next++)->iov_len), --left;
-    if (left > 0) {
-      next->iov_base = static_cast<char*>(next->iov_base) + n;
-      next->iov_len -= static_cast<std::size_t>(n);
-    }
-  }
-  return 0;
-}
 
 /// One fdatasync for all appends that wait at the same time: the first one in leads, the others wait for it or for the
 /// next leader.
@@ -208,7 +187,7 @@ class FileJournal final : public Journal {
   Result<void> write(std::vector<iovec> pieces) {
     std::uint64_t bytes = 0;
     for (const iovec& p : pieces) bytes += p.iov_len;
-    if (const int error = write_all(current_->file.fd(), std::move(pieces), current_->bytes); error != 0) {
+    if (const int error = current_->file.write(std::move(pieces), current_->bytes); error != 0) {
       if (::ftruncate(current_->file.fd(), static_cast<off_t>(current_->bytes)) != 0) current_->broken = true;
       return fail(journal_io(current_->path, "appending", error));
     }
@@ -256,7 +235,7 @@ class FileJournal final : public Journal {
       states.push_back({name, state.next_seq, state.has_cursor, state.cursor});
     std::string head = format::encode_head(states);
     format::Frame frame = format::frame_for(format::Kind::head, newest_, head);
-    if (const int error = write_all(next->file.fd(), {{&frame, format::frame_bytes}, {head.data(), head.size()}}, 0)) {
+    if (const int error = next->file.write({{&frame, format::frame_bytes}, {head.data(), head.size()}}, 0)) {
       ::unlink(next->path.c_str());
       return fail(journal_io(next->path, "writing the head", error));
     }

@@ -28,7 +28,8 @@
 
 namespace tocsin::storage::format {
 
-enum class Kind : std::uint32_t { head = 1, series = 2, batch = 3 };
+/// `decision` stands in the decision log alone (sqlite/decision_log.hpp), which has the same frames.
+enum class Kind : std::uint32_t { head = 1, series = 2, batch = 3, decision = 4 };
 
 constexpr std::uint32_t magic = 0x31524a54;  // "TJR1"
 constexpr std::uint32_t version = 1;

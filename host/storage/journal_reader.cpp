@@ -19,6 +19,25 @@ File& File::operator=(File&& other) noexcept {
   return *this;
 }
 
+int File::write(std::vector<iovec> pieces, std::uint64_t offset) const {
+  iovec* next = pieces.data();
+  auto left = static_cast<int>(pieces.size());
+  while (left > 0) {
+    ssize_t n = ::pwritev(fd_, next, left, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    if (n == 0) return ENOSPC;
+    offset += static_cast<std::uint64_t>(n);
+    while (left > 0 && static_cast<std::size_t>(n) >= next->iov_len)
+      n -= static_cast<ssize_t>((next++)->iov_len), --left;
+    if (left > 0) {
+      next->iov_base = static_cast<char*>(next->iov_base) + n;
+      next->iov_len -= static_cast<std::size_t>(n);
+    }
+  }
+  return 0;
+}
+
 bool JournalReader::read_at(std::uint64_t offset, void* to, std::size_t bytes) const {
   auto* p = static_cast<char*>(to);
   while (bytes > 0) {

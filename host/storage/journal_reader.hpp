@@ -1,9 +1,12 @@
 // Walks the records of one journal file, and says exactly what stopped it.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/journal_format.hpp"
 
@@ -17,6 +20,8 @@ class File {
   File(File&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
   File& operator=(File&& other) noexcept;
   int fd() const { return fd_; }
+  /// Writes all the pieces at `offset`, however many bites the disk takes; 0, or errno.
+  int write(std::vector<iovec> pieces, std::uint64_t offset) const;
   bool open() const { return fd_ >= 0; }
 
  private:
@@ -32,8 +37,8 @@ class JournalReader {
     damaged,  ///< the payload is damaged; next() goes on after it
     lost,     ///< the frame is damaged: the rest of the file cannot be read
   };
-  /// Reads `file` up to `limit` bytes.
-  JournalReader(int fd, std::uint64_t limit) : fd_(fd), limit_(limit) {}
+  /// Reads `file` up to `limit` bytes; from a record that begins at `from`.
+  JournalReader(int fd, std::uint64_t limit, std::uint64_t from = 0) : fd_(fd), limit_(limit), next_(from) {}
 
   Step next();
   const format::Frame& frame() const { return frame_; }
@@ -47,7 +52,7 @@ class JournalReader {
   bool only_zeros_from(std::uint64_t offset) const;
 
   int fd_;
-  std::uint64_t limit_, offset_ = 0, next_ = 0;
+  std::uint64_t limit_, offset_ = 0, next_;
   format::Frame frame_;
   std::string payload_;
 };

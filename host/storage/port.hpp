@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -243,6 +244,8 @@ struct StoreSettings {
   std::string data_dir;
   std::string module_dir;         ///< where the PostgreSQL module lies
   bool sync = false;              ///< fsync every commit
+  /// Told what went wrong with nobody waiting for it. Empty: stderr. Any thread.
+  std::function<void(const base::Error&)> report = {};
   std::string agent = "default";  ///< whose journal state, alerts and kv these are; alone, also what is decided
 };
 /// Opens the store the url names and migrates its schema. Series found in it are interned into `series`.

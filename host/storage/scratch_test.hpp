@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "model/series_table.hpp"
 #include "model/signal.hpp"
+#include "storage/port.hpp"
 
 namespace tocsin::storage {
 
@@ -44,6 +45,11 @@ T must(base::Result<T> result) {
 }
 inline void must(const base::Result<void>& result) {
   if (!result) ADD_FAILURE() << result.error().message();
+}
+
+/// What was decided is in the database now, for a test that looks into its file.
+inline void settle(Store& store) {
+  must(store.newest_event());
 }
 
 /// `rows` samples of one series, one second apart.

@@ -71,6 +71,11 @@ FakeInstance::~FakeInstance() {
   if (!self_) return;
   stop();
   auto& state = *host_.state_;
+  {
+    // As a host does: one that was never started has nothing to stop, but its threads are to end.
+    const std::lock_guard lock(state.mutex);
+    state.stopping.insert(id_);
+  }
   guarded(state, "destroy", [&] { type_.destroy(self_); });
   const std::lock_guard lock(state.mutex);
   state.live.erase(id_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <span>
 #include <unordered_map>
 
 #include "base/id.hpp"
@@ -49,6 +50,19 @@ std::string update_incident_text() {
     out += ", " + std::string(incident_fields[i]) + " = $" + std::to_string(i + 1);
   return out + " WHERE correlation_id = $1 RETURNING id";
 }
+/// Under the number that somebody gave it; a row that is there already keeps who opened it.
+std::string put_incident_text() {
+  const std::string number = "$" + std::to_string(incident_fields.size() + 1);
+  std::string names, values, sets = "agent = COALESCE(incidents.agent, excluded.agent)";
+  for (std::size_t i = 0; i < incident_fields.size(); ++i) {
+    const std::string name(incident_fields[i]);
+    names += name + ", ";
+    values += "$" + std::to_string(i + 1) + ", ";
+    if (i >= 2) sets += ", " + name + " = excluded." + name;
+  }
+  return "INSERT INTO incidents (" + names + "id) VALUES (" + values + number +
+         ") ON CONFLICT (correlation_id) DO UPDATE SET " + sets + " RETURNING id";
+}
 std::string insert_incident_text() {
   std::string names, values;
   for (std::size_t i = 0; i < incident_fields.size(); ++i) {
@@ -84,8 +98,9 @@ std::string upsert_heartbeat_text() {
 /// Writes the changes of decisions within a transaction.
 class Writer {
  public:
-  /// `owner`: whose decisions these are.
-  Writer(Transaction& t, std::string_view agent, std::string_view owner) : t_(t), agent_(agent), owner_(owner) {}
+  /// `owner`: whose decisions these are. `folded`: out of a log, incidents with their numbers, deliveries mostly with their end.
+  Writer(Transaction& t, std::string_view agent, std::string_view owner, bool folded)
+      : t_(t), agent_(agent), owner_(owner), folded_(folded) {}
 
   Result<void> write(const model::Changes& c) {
     if (c.journal_position != 0) TRY_VOID(position(c.journal_position));
@@ -181,10 +196,10 @@ class Writer {
   }
 
   Result<void> incident(const model::Incident& i) {
-    static const std::string update = update_incident_text(), insert = insert_incident_text();
+    static const std::string update = update_incident_text(), insert = insert_incident_text(), put = put_incident_text();
     const std::string labels = json::of(i.labels), tags = json::of(i.tags), links = json::of(i.links),
                       groups = json::of(i.merged_groups);
-    const std::array<Param, incident_fields.size()> params{i.correlation_id,
+    const std::array<Param, incident_fields.size() + 1> all{i.correlation_id,
                                                            agent_,
                                                            i.title,
                                                            text_param(i.description),
@@ -220,12 +235,18 @@ class Writer {
                                                            time_param(i.ack_expires_at),
                                                            time_param(i.snoozed_until),
                                                            text_param(i.merged_into),
-                                                           groups};
+                                                           groups,
+                                                           number(i.number)};
+    const std::span<const Param> params(all.data(), incident_fields.size());
     std::uint64_t id = 0;
     const auto take = [&id](const Row& row) { id = static_cast<std::uint64_t>(row.integer(0)); };
-    // Updating first, because an insert that turns into an update would use a number up.
-    TRY_VOID(t_.run(update, params, take));
-    if (id == 0) TRY_VOID(t_.run(insert, params, take));
+    if (folded_) {
+      TRY_VOID(t_.run(put, all, take));
+    } else {
+      // Updating first, because an insert that turns into an update would use a number up.
+      TRY_VOID(t_.run(update, params, take));
+      if (id == 0) TRY_VOID(t_.run(insert, params, take));
+    }
     ids_[i.correlation_id] = id;
     if (i.number != id) result_.numbers[i.correlation_id] = id;
     return {};
@@ -298,7 +319,8 @@ class Writer {
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (agent, key) DO UPDATE SET instance = "
         "excluded.instance, state = excluded.state, attempts = excluded.attempts, next_attempt_at = "
         "excluded.next_attempt_at, body = excluded.body";
-    if (d.state == model::DeliveryState::sent && d.last_error.empty()) {
+    const bool told = d.state == model::DeliveryState::sent && d.last_error.empty();
+    if (told && !folded_) {
       // What was told stands in its row; only what became of it is new.
       TRY(const auto known,
           t_.run("UPDATE deliveries SET state = $1, attempts = $2, next_attempt_at = $3 WHERE agent = $4 AND key = $5",
@@ -307,7 +329,14 @@ class Writer {
     }
     return run(keep ? insert : upsert,
                {owner_, d.key, d.instance, text_param(d.correlation_id), model::to_string(d.state), number(d.attempts),
-                time_param(d.created_at), time_param(d.next_attempt_at), json::of(d)});
+                time_param(d.created_at), time_param(d.next_attempt_at), told ? json::of(without_copies(d)) : json::of(d)});
+  }
+
+  /// Of what was told: without the incident and the alerts, which have rows of their own and are not sent again.
+  static model::Delivery without_copies(model::Delivery d) {
+    d.incident = {};
+    d.alerts.clear();
+    return d;
   }
 
   Result<void> attempt(const model::Attempt& a) {
@@ -466,12 +495,23 @@ class Writer {
 
   Transaction& t_;
   const std::string_view agent_, owner_;
+  const bool folded_;  ///< decisions of a log: incidents have their numbers
   std::unordered_map<std::string, std::uint64_t> ids_;  ///< of the incidents in these changes
   std::set<std::string> replayed_;                      ///< keys whose dead letter is replayed in these changes
   CommitResult result_;
 };
 
 }  // namespace
+
+Result<std::map<std::string, std::uint64_t>> SqlStore::numbers_of(const std::vector<std::string>& correlation_ids) {
+  std::map<std::string, std::uint64_t> numbers;
+  TRY(auto t, database_->read());
+  for (const std::string& id : correlation_ids) {
+    TRY_VOID(t->run("SELECT id FROM incidents WHERE correlation_id = $1", {id},
+                    [&](const Row& row) { numbers[id] = static_cast<std::uint64_t>(row.integer(0)); }));
+  }
+  return numbers;
+}
 
 Result<CommitResult> SqlStore::commit_all(const std::vector<const model::Changes*>& decisions) {
   if (std::ranges::all_of(decisions, &model::Changes::empty)) return CommitResult();
@@ -481,7 +521,7 @@ Result<CommitResult> SqlStore::commit_all(const std::vector<const model::Changes
     return fail(Fault::internal, "alerts are passed on in a store that nobody shares");
   TRY(auto t, database_->write());
   if (shared_ && any([](const auto* changes) { return changes->decided; })) TRY_VOID(shared_->check_decides(*t));
-  Writer writer(*t, agent_, owner_);
+  Writer writer(*t, agent_, owner_, folded_);
   for (const model::Changes* changes : decisions) TRY_VOID(writer.write(*changes));
   if (passes) TRY_VOID(shared_->announce_passed(*t));
   TRY_VOID(t->commit());

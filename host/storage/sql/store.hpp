@@ -23,16 +23,19 @@ inline std::string_view kv_owner(std::string_view agent, std::string_view key) {
 
 class SqlStore final : public Store {
  public:
-  /// Of `shared` and `queries` one is given: a shared store runs rules' queries itself.
+  /// Of `shared` and `queries` one is given: a shared store runs rules' queries itself. `folded`: decisions come
+  /// out of a log, incidents under the numbers they have; else the database gives them.
   SqlStore(std::unique_ptr<Database> database, std::unique_ptr<History> history, std::string agent, int schema,
-           std::unique_ptr<FencedStore> shared = nullptr, std::unique_ptr<RuleQueries> queries = nullptr)
+           std::unique_ptr<FencedStore> shared = nullptr, std::unique_ptr<RuleQueries> queries = nullptr,
+           bool folded = false)
       : database_(std::move(database)),
         history_(std::move(history)),
         shared_(std::move(shared)),
         queries_(std::move(queries)),
         agent_(std::move(agent)),
         owner_(shared_ ? std::string() : agent_),
-        schema_(schema) {}
+        schema_(schema),
+        folded_(folded) {}
 
   base::Result<CommitResult> commit(const model::Changes& changes) override { return commit_all({&changes}); }
   base::Result<CommitResult> commit_all(const std::vector<const model::Changes*>& decisions) override;
@@ -87,6 +90,9 @@ class SqlStore final : public Store {
   RuleQueries& rule_queries() override { return shared_ ? *shared_ : *queries_; }
   SharedStore* shared() override { return shared_.get(); }
 
+  /// Of those that are in the store: correlation id → number.
+  base::Result<std::map<std::string, std::uint64_t>> numbers_of(const std::vector<std::string>& correlation_ids);
+
   std::string describe() const override { return database_->describe() + ", schema " + std::to_string(schema_); }
 
  private:
@@ -97,6 +103,7 @@ class SqlStore final : public Store {
   const std::string agent_;
   const std::string owner_;  ///< in the column `agent` of what is decided
   const int schema_;
+  const bool folded_;
 };
 
 }  // namespace tocsin::storage::sql

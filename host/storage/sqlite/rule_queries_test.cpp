@@ -126,6 +126,7 @@ TEST_F(SqliteRules, AnEvaluationIsWrittenBack) {
   model::Changes changes;
   changes.evaluations.push_back({1, "r", base::from_ns(5'000'000'000), 7, 5, true, "", 2});
   must(store->commit(changes));
+  settle(*store);
   EXPECT_EQ(rows("SELECT metric_value AS value FROM alert_evaluations WHERE fired").at(0).value, 7);
   EXPECT_EQ(must(store->rule_rows()).at(0).trigger_count, 2u);
   EXPECT_EQ(must(store->rule_rows()).at(0).last_triggered_at, base::from_ns(5'000'000'000));

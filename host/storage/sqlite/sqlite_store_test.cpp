@@ -103,6 +103,7 @@ TEST_F(SqliteStore, WritesAnAlertHistoryRowPerTransition) {
     c.alerts[0].state = state;
     must(store->commit(c));
   }
+  settle(*store);
   EXPECT_EQ(ask("SELECT group_concat(state) FROM (SELECT state FROM alert_history ORDER BY id)"),
             "pending,firing,resolved");
   EXPECT_EQ(ask("SELECT count(*) FROM alerts"), "1");
@@ -111,6 +112,7 @@ TEST_F(SqliteStore, WritesAnAlertHistoryRowPerTransition) {
 TEST_F(SqliteStore, RefusesAnEnumerationThatIsNone) {
   auto store = must(try_open());
   must(store->commit(with_incident("i")));
+  settle(*store);
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
   EXPECT_EQ(sqlite3_exec(db, "UPDATE incidents SET status = 'GONE'", nullptr, nullptr, nullptr), SQLITE_CONSTRAINT);

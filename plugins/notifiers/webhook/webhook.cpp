@@ -2,7 +2,7 @@
 
 #include "alertmanager_payload/payload.hpp"
 #include "body.hpp"
-#include "http_client/http_client.hpp"
+#include "http_client/http_sender.hpp"
 #include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins {
@@ -31,14 +31,14 @@ class Webhook {
       {.key = "no_proxy", .type = tsn::array, .doc = "Hosts reached without the proxy"},
   };
   static constexpr const char* needs[] = {"network"};
-  static constexpr std::uint32_t features = tsn::no_recipient;
+  static constexpr std::uint32_t features = tsn::no_recipient | tsn::concurrent;
 
   Webhook()
-      : client_(settings(ctx_.config())),
-        url_(ctx_.config().str("url")),
+      : url_(ctx_.config().str("url")),
         username_(ctx_.config().str("username")),
         password_(ctx_.config().str("password")),
-        max_alerts_(static_cast<std::size_t>(ctx_.config().integer("max_alerts", 0))) {
+        max_alerts_(static_cast<std::size_t>(ctx_.config().integer("max_alerts", 0))),
+        sender_(ctx_, settings(ctx_.config()), most_at_once) {
     if (!url_.starts_with("http://") && !url_.starts_with("https://")) {
       throw tsn::Failure(tsn::invalid("url: expected http:// or https://"));
     }
@@ -54,7 +54,7 @@ class Webhook {
     if (!ctx_.config().str("body").empty()) body_.emplace(ctx_.config(), type);
   }
 
-  tsn::Status deliver(const tsn::Message& message, tsn::Deadline deadline) {
+  tsn::Status deliver(const tsn::Message& message, tsn::Delivered&, tsn::Token& token, tsn::Deadline deadline) {
     HttpRequest request;
     request.url = url_;
     request.username = username_;
@@ -62,12 +62,18 @@ class Webhook {
     request.headers = headers_;
     write_body(message, request);
     request.headers.push_back("Idempotency-Key: " + std::string(message.key));
-    HttpAnswer answer;
-    if (auto status = client_.perform(request, deadline, answer); !status) return status;
-    return status_of(answer, "webhook: POST to " + host_of(url_), ctx_.now());
+    auto kept = std::make_shared<tsn::Token>(std::move(token));
+    sender_.send(std::move(request), deadline, [this, kept](const tsn::Status& sent, const HttpAnswer& answer) {
+      kept->complete(sent ? status_of(answer, "webhook: POST to " + host_of(url_), ctx_.now()) : sent);
+    });
+    return tsn::ok;
   }
+  void stop() { sender_.stop(); }
 
  private:
+  /// Requests under way, each on a connection of its own.
+  static constexpr std::size_t most_at_once = 16;
+
   static bool is_content_type(std::string_view name) {
     constexpr std::string_view known = "content-type";
     return std::equal(name.begin(), name.end(), known.begin(), known.end(),
@@ -93,11 +99,11 @@ class Webhook {
   }
 
   tsn::Context ctx_;
-  HttpClient client_;
   std::string url_, username_, password_;
   std::size_t max_alerts_ = 0;  ///< 0: all
   std::vector<std::string> headers_;
   std::optional<WebhookBody> body_;
+  HttpSender sender_;  ///< last: it ends before what its answers use
 };
 
 }  // namespace tocsin_plugins

@@ -19,6 +19,7 @@ constexpr auto hook_path = "/hook?token=s3cret";
 tsn::testing::Answer deliver(const std::string& url, FakeHost& host) {
   auto instance =
       host.create({}, Value::table({{"url", url}, {"headers", Value::table({{"Authorization", "Bearer t0ken"}})}}));
+  EXPECT_EQ(instance->start().status, TSN_OK);
   return instance->deliver(tsn::testing::sample_message());
 }
 
@@ -36,6 +37,7 @@ TEST(Webhook, ShowsNameAndPassword) {
   ScriptedServer server({"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"});
   auto instance =
       host.create({}, Value::table({{"url", server.url(hook_path)}, {"username", "am"}, {"password", "pw"}}));
+  EXPECT_EQ(instance->start().status, TSN_OK);
   EXPECT_EQ(instance->deliver(tsn::testing::sample_message()).status, TSN_OK);
   EXPECT_NE(server.request().find("Authorization: Basic YW06cHc="), std::string::npos);
 }

@@ -767,7 +767,8 @@ typedef struct tsn_notifier_vtable {
 enum {
   TSN_NOTIFIER_NO_RECIPIENT = 1u, /* told as `instance` alone (webhook, terminal) */
   TSN_NOTIFIER_CHANNELS = 2u,     /* takes `#channel` */
-  TSN_NOTIFIER_ALARMS = 4u        /* rings: told what fires and what rises in severity, not what changes or ends */
+  TSN_NOTIFIER_ALARMS = 4u,       /* rings: told what fires and what rises in severity, not what changes or ends */
+  TSN_NOTIFIER_CONCURRENT = 8u    /* answers TSN_PENDING and is ready for the next message: given several at a time */
 };
 
 typedef struct tsn_tracker_vtable {
