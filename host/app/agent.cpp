@@ -507,8 +507,8 @@ base::Result<void> Agent::Impl::start() {
                                                 {"plugins", &Impl::bring_up_plugins},
                                                 {"duties", &Impl::begin_duties},
                                                 {"http", &Impl::listen}};
-  // Each thread would get an arena of its own; the agent's threads share two.
-  ::mallopt(M_ARENA_MAX, 2);
+  // Each thread would get an arena of its own; with two, threads that make and read messages wait for each other.
+  ::mallopt(M_ARENA_MAX, 4);
   metrics.add_process_metrics();
   metrics.on_collect([this] {
     if (const double lost = static_cast<double>(telemetry::log_lines_lost())) {
