@@ -214,6 +214,8 @@ class Real:
     def __init__(self, tokens, roles):
         self.dir = Path(tempfile.mkdtemp(prefix="tocsin-kube-"))
         make_pki(self.dir)
+        # Of service accounts it takes RSA keys, in the form of their own.
+        subprocess.run(["openssl", "genrsa", "-traditional", "-out", "accounts.key", "2048"], check=True, capture_output=True, cwd=self.dir)
         self.processes, self.summaries = [], {}
         etcd, peer, port = free_port(), free_port(), free_port()
         self.etcd, self.url = f"http://127.0.0.1:{etcd}", f"https://127.0.0.1:{port}"
@@ -224,7 +226,7 @@ class Real:
         (self.dir / "tokens.csv").write_text("\n".join(lines) + "\n")
         self.run(api_server(), f"--etcd-servers={self.etcd}", "--bind-address=127.0.0.1", f"--secure-port={port}", "--endpoint-reconciler-type=none",
                  f"--tls-cert-file={self.dir}/server.pem", f"--tls-private-key-file={self.dir}/server.key", f"--client-ca-file={self.dir}/ca.pem",
-                 f"--service-account-key-file={self.dir}/server.key", f"--service-account-signing-key-file={self.dir}/server.key",
+                 f"--service-account-key-file={self.dir}/accounts.key", f"--service-account-signing-key-file={self.dir}/accounts.key",
                  "--service-account-issuer=https://kubernetes.default.svc", f"--token-auth-file={self.dir}/tokens.csv", "--authorization-mode=RBAC",
                  "--disable-admission-plugins=ServiceAccount", "--service-cluster-ip-range=10.96.0.0/24", "--watch-cache=false", f"--cert-dir={self.dir}/certs")
         until(self.ready, 120, "kube-apiserver")
