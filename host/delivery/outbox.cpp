@@ -99,6 +99,14 @@ struct Flight {
   base::Time began{}, over_at{};
 };
 
+/// A message that is handed to its channel.
+struct Sending {
+  std::shared_ptr<const Delivery> message;
+  std::string provider_id;
+  base::Time deadline{};
+  std::uint64_t token = 0;
+};
+
 }  // namespace
 
 // Everything below runs on the strand, one task at a time, except where it says otherwise.
@@ -112,6 +120,7 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
       std::lock_guard lock(self->running);
       if (self->closed) return;
       task(*self);
+      self->send_out();
       self->publish();
     });
   }
@@ -123,6 +132,8 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   bool start(Instance& to, Item& item, base::Time now);
   void keep_intent(Instance& to, Item& item);
   void send(Instance& to, Item& item, bool outcome_unknown);
+  void hand_to_pool(const std::shared_ptr<Channel>& channel, std::vector<Sending> messages);
+  void send_out();
   void answered(std::uint64_t token, const Outcome& outcome);
   void end_attempt(const Flight& flight, const Outcome& outcome);
   void finish(Instance& to, Item& item, Outcome outcome, const Finished& finished);
@@ -151,6 +162,7 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   std::map<std::string, std::unique_ptr<Instance>> instances;
   std::set<std::string> queued_keys;
   std::unordered_map<std::uint64_t, Flight> flights;
+  std::map<std::shared_ptr<Channel>, std::vector<Sending>> outgoing;  ///< to channels that take several at once
   std::set<std::pair<base::Time, std::uint64_t>> flights_over;  ///< when they end without an answer
   Memory<std::string> refs;
   Pace pace;
@@ -300,17 +312,35 @@ void Outbox::Impl::send(Instance& to, Item& item, bool outcome_unknown) {
   const std::string* ref = refs.find(ref_key(to.name, item.delivery.recipient, item.delivery.correlation_id));
   flights[token] = {&to, &item, channel->type(), now, deadline + answer_grace};
   flights_over.insert({deadline + answer_grace, token});
-  ports.pool->post(
-      [channel, message, deadline, token, provider_id = ref ? *ref : std::string(), weak = weak_from_this()] {
-        channel->send(*message, provider_id, deadline, [weak, token](Outcome outcome) {
-          auto self = weak.lock();
-          if (!self) return;
-          self->post([token, outcome = std::move(outcome)](Impl& my) { my.answered(token, outcome); });
-        });
-      });
+  Sending sending{message, ref ? *ref : std::string(), deadline, token};
+  // One that waits for its provider gets a thread for each message; one that does not takes them one after another.
+  if (channel->at_once() > 0) {
+    outgoing[channel].push_back(std::move(sending));
+  } else {
+    std::vector<Sending> alone;
+    alone.push_back(std::move(sending));
+    hand_to_pool(channel, std::move(alone));
+  }
   // What the attempt's own answer will be compared with: an earlier one may have arrived.
   item.delivery.outcome_unknown = outcome_unknown;
   wake(deadline + answer_grace);
+}
+
+void Outbox::Impl::hand_to_pool(const std::shared_ptr<Channel>& channel, std::vector<Sending> messages) {
+  ports.pool->post([channel, messages = std::move(messages), weak = weak_from_this()] {
+    for (const Sending& each : messages) {
+      channel->send(*each.message, each.provider_id, each.deadline, [weak, token = each.token](Outcome outcome) {
+        auto self = weak.lock();
+        if (!self) return;
+        self->post([token, outcome = std::move(outcome)](Impl& my) { my.answered(token, outcome); });
+      });
+    }
+  });
+}
+
+/// What one task of the strand started.
+void Outbox::Impl::send_out() {
+  for (auto& [channel, messages] : std::exchange(outgoing, {})) hand_to_pool(channel, std::move(messages));
 }
 
 void Outbox::Impl::answered(std::uint64_t token, const Outcome& outcome) {
@@ -590,14 +620,16 @@ void Outbox::Impl::on_time() {
 }
 
 void Outbox::Impl::publish() {
-  std::vector<InstanceStatus> now;
-  now.reserve(instances.size());
-  for (const auto& [name, to] : instances) {
-    now.push_back({name, to->queue.size(), to->busy, to->sent, to->failed, to->dead, to->handed_over, to->limited,
-                   to->breaker.state()});
-  }
   std::lock_guard lock(status_mutex);
-  status = std::move(now);
+  status.resize(instances.size());
+  auto row = status.begin();
+  for (const auto& [name, to] : instances) {
+    if (row->instance != name) row->instance = name;
+    row->queued = to->queue.size(), row->in_flight = to->busy, row->sent = to->sent, row->failed = to->failed;
+    row->dead = to->dead, row->handed_over = to->handed_over, row->limited = to->limited;
+    row->breaker = to->breaker.state();
+    ++row;
+  }
 }
 
 Outbox::Outbox(OutboxSettings settings, OutboxPorts ports, runtime::Executor& strand_pool)

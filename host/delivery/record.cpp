@@ -42,7 +42,8 @@ bool settle(model::Delivery& delivery, const Outcome& outcome, const OutboxSetti
 model::Changes record(const model::Delivery& delivery, const Outcome& outcome, const Finished& finished) {
   model::Changes changes;
   if (delivery.proof) return changes;
-  changes.deliveries.push_back(delivery);
+  // What was told is not sent again: the copies it was made of have rows of their own.
+  changes.deliveries.push_back(delivery.state == DeliveryState::sent ? model::without_copies(delivery) : delivery);
   model::Attempt row;
   row.delivery_key = delivery.key;
   row.correlation_id = delivery.correlation_id;

@@ -48,6 +48,9 @@ struct Delivery {
   std::string digest;
 };
 
+/// The same without the incident and the alerts.
+Delivery without_copies(const Delivery& delivery);
+
 /// A row of notification_log: one attempt.
 struct Attempt {
   std::string delivery_key, correlation_id, instance, type, recipient;

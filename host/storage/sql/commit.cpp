@@ -329,14 +329,7 @@ class Writer {
     }
     return run(keep ? insert : upsert,
                {owner_, d.key, d.instance, text_param(d.correlation_id), model::to_string(d.state), number(d.attempts),
-                time_param(d.created_at), time_param(d.next_attempt_at), told ? json::of(without_copies(d)) : json::of(d)});
-  }
-
-  /// Of what was told: without the incident and the alerts, which have rows of their own and are not sent again.
-  static model::Delivery without_copies(model::Delivery d) {
-    d.incident = {};
-    d.alerts.clear();
-    return d;
+                time_param(d.created_at), time_param(d.next_attempt_at), json::of(d)});
   }
 
   Result<void> attempt(const model::Attempt& a) {
