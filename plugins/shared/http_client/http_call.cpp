@@ -120,6 +120,8 @@ void HttpCall::prepare(const HttpSettings& settings, const HttpRequest& request,
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "tocsin/1");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
+  // By default each call takes 64 KiB for what it sends, and gives them back.
+  curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 16'384L);
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, deadline.milliseconds());
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, std::min(deadline.milliseconds(), 10'000L));
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
