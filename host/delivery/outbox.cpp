@@ -163,7 +163,7 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   std::set<std::string> queued_keys;
   std::unordered_map<std::uint64_t, Flight> flights;
   std::map<std::shared_ptr<Channel>, std::vector<Sending>> outgoing;  ///< to channels that take several at once
-  std::set<std::pair<base::Time, std::uint64_t>> flights_over;  ///< when they end without an answer
+  std::set<std::pair<base::Time, std::uint64_t>> flights_over;        ///< when they end without an answer
   Memory<std::string> refs;
   Pace pace;
   Memory<model::TicketRef> tickets;

@@ -29,7 +29,9 @@ class DecisionFiller {
       boost::pfr::for_each_field(to, [this](auto& member) { fill(member); });
   }
   void fill(std::string& to) { to = "text " + std::to_string(++last_) + std::string("\0\xff\n", 3); }
-  void fill(model::Matcher& to) { to = *model::Matcher::make("l", model::MatchOp::match, "a.*" + std::to_string(++last_)); }
+  void fill(model::Matcher& to) {
+    to = *model::Matcher::make("l", model::MatchOp::match, "a.*" + std::to_string(++last_));
+  }
   void fill(std::vector<model::Matcher>& to) { to = {*model::Matcher::make("l", model::MatchOp::not_equal, "v")}; }
   void fill(std::map<std::string, std::string>& to) { to = {{"k", "v"}, {"k2", "v2"}}; }
   void fill(std::shared_ptr<const std::string>& to) { to = std::make_shared<const std::string>("bytes\0", 6); }
@@ -129,45 +131,46 @@ TEST(DecisionCodec, LivesThroughAnyFlippedByte) {
 /// What logs of earlier versions hold. A member may be added at the end of its struct; anything else needs a reader of
 /// the old form beside the new one.
 TEST(DecisionCodec, KeepsTheShapeThatLogsHave) {
-  EXPECT_EQ(shape_of_changes(),
-    "{bool,"
-    "u64,"
-    "[{text,text,u64,u8,u8,u8,labels,labels,labels,[{text,text}],real,real,time,time,time,time,time,bool,bool,"
-    "{text,u64,u64},text,text,text,bool,time,time,bool,text}],"
-    "[{u64,text,text,text,u8,u8,u8,text,text,text,text,text,text,text,text,real,real,text,text,text,text,labels,"
-    "[text],[{text,text}],text,bool,time,time,time,time,time,time,text,time,time,text,[text]}],"
-    "[{text,time,text,text,text,text,text}],"
-    "[{text,{text,text,u64,u8,u8,u8,labels,labels,labels,[{text,text}],real,real,time,time,time,time,time,bool,"
-    "bool,{text,u64,u64},text,text,text,bool,time,time,bool,text}}],"
-    "[{u64,text,text,text,text,text,u64,time,text?}],"
-    "[{text,text,bool,u8,u32,text,text,text,text,text,text,text,labels,{u64,text,text,text,u8,u8,u8,text,text,"
-    "text,text,text,text,text,text,real,real,text,text,text,text,labels,[text],[{text,text}],text,bool,time,time,"
-    "time,time,time,time,text,time,time,text,[text]},[{text,text,u64,u8,u8,u8,labels,labels,labels,[{text,text}],"
-    "real,real,time,time,time,time,time,bool,bool,{text,u64,u64},text,text,text,bool,time,time,bool,text}],text,"
-    "text,text,text,bool,bool,u8,u32,bool,time,time,time,text,text}],"
-    "[{text,text,text,text,text,text,time,time,text,text,u32}],"
-    "[{u8,text,text,text,text,time}],"
-    "[{text,text,text,text}],"
-    "[{text,text,text,text,text,text,time}],"
-    "[{u64,time,text,text,text,text,{text,text,bool,u8,u32,text,text,text,text,text,text,text,labels,{u64,text,"
-    "text,text,u8,u8,u8,text,text,text,text,text,text,text,text,real,real,text,text,text,text,labels,[text],[{text,"
-    "text}],text,bool,time,time,time,time,time,time,text,time,time,text,[text]},[{text,text,u64,u8,u8,u8,labels,"
-    "labels,labels,[{text,text}],real,real,time,time,time,time,time,bool,bool,{text,u64,u64},text,text,text,bool,"
-    "time,time,bool,text}],text,text,text,text,bool,bool,u8,u32,bool,time,time,time,text,text}}],"
-    "[u64],"
-    "[{text,labels,time,time,[u64],[u64],[{text,text,u64,u8,u8,u8,labels,labels,labels,[{text,text}],real,real,"
-    "time,time,time,time,time,bool,bool,{text,u64,u64},text,text,text,bool,time,time,bool,text}],bool,[u64],[u64],"
-    "[u64]}],"
-    "[{text,[[text]],[span],u32,u32,i32,[text],time,bool}],"
-    "[{text,[matcher],[matcher],time,time,time,text,text,[text:text],{text,span,text},bool,bool,text,bool,bool}],"
-    "[{text,text,text,time,time,time,text,bool}],"
-    "[{time,u8,u64,text,text,labels,u32,[u64],text,text,text,text,text,text,time,text,text}],"
-    "[{text,u8,time,i32,span,text}],"
-    "[{i64,text,time,real,real,bool,text,u64}],"
-    "[{text,text,u64,u8,u8,u8,labels,labels,labels,[{text,text}],real,real,time,time,time,time,time,bool,bool,"
-    "{text,u64,u64},text,text,text,bool,time,time,bool,text}],"
-    "[u64],"
-    "[text:text]}");
+  EXPECT_EQ(
+      shape_of_changes(),
+      "{bool,"
+      "u64,"
+      "[{text,text,u64,u8,u8,u8,labels,labels,labels,[{text,text}],real,real,time,time,time,time,time,bool,bool,"
+      "{text,u64,u64},text,text,text,bool,time,time,bool,text}],"
+      "[{u64,text,text,text,u8,u8,u8,text,text,text,text,text,text,text,text,real,real,text,text,text,text,labels,"
+      "[text],[{text,text}],text,bool,time,time,time,time,time,time,text,time,time,text,[text]}],"
+      "[{text,time,text,text,text,text,text}],"
+      "[{text,{text,text,u64,u8,u8,u8,labels,labels,labels,[{text,text}],real,real,time,time,time,time,time,bool,"
+      "bool,{text,u64,u64},text,text,text,bool,time,time,bool,text}}],"
+      "[{u64,text,text,text,text,text,u64,time,text?}],"
+      "[{text,text,bool,u8,u32,text,text,text,text,text,text,text,labels,{u64,text,text,text,u8,u8,u8,text,text,"
+      "text,text,text,text,text,text,real,real,text,text,text,text,labels,[text],[{text,text}],text,bool,time,time,"
+      "time,time,time,time,text,time,time,text,[text]},[{text,text,u64,u8,u8,u8,labels,labels,labels,[{text,text}],"
+      "real,real,time,time,time,time,time,bool,bool,{text,u64,u64},text,text,text,bool,time,time,bool,text}],text,"
+      "text,text,text,bool,bool,u8,u32,bool,time,time,time,text,text}],"
+      "[{text,text,text,text,text,text,time,time,text,text,u32}],"
+      "[{u8,text,text,text,text,time}],"
+      "[{text,text,text,text}],"
+      "[{text,text,text,text,text,text,time}],"
+      "[{u64,time,text,text,text,text,{text,text,bool,u8,u32,text,text,text,text,text,text,text,labels,{u64,text,"
+      "text,text,u8,u8,u8,text,text,text,text,text,text,text,text,real,real,text,text,text,text,labels,[text],[{text,"
+      "text}],text,bool,time,time,time,time,time,time,text,time,time,text,[text]},[{text,text,u64,u8,u8,u8,labels,"
+      "labels,labels,[{text,text}],real,real,time,time,time,time,time,bool,bool,{text,u64,u64},text,text,text,bool,"
+      "time,time,bool,text}],text,text,text,text,bool,bool,u8,u32,bool,time,time,time,text,text}}],"
+      "[u64],"
+      "[{text,labels,time,time,[u64],[u64],[{text,text,u64,u8,u8,u8,labels,labels,labels,[{text,text}],real,real,"
+      "time,time,time,time,time,bool,bool,{text,u64,u64},text,text,text,bool,time,time,bool,text}],bool,[u64],[u64],"
+      "[u64]}],"
+      "[{text,[[text]],[span],u32,u32,i32,[text],time,bool}],"
+      "[{text,[matcher],[matcher],time,time,time,text,text,[text:text],{text,span,text},bool,bool,text,bool,bool}],"
+      "[{text,text,text,time,time,time,text,bool}],"
+      "[{time,u8,u64,text,text,labels,u32,[u64],text,text,text,text,text,text,time,text,text}],"
+      "[{text,u8,time,i32,span,text}],"
+      "[{i64,text,time,real,real,bool,text,u64}],"
+      "[{text,text,u64,u8,u8,u8,labels,labels,labels,[{text,text}],real,real,time,time,time,time,time,bool,bool,"
+      "{text,u64,u64},text,text,text,bool,time,time,bool,text}],"
+      "[u64],"
+      "[text:text]}");
 }
 
 }  // namespace

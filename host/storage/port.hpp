@@ -242,8 +242,8 @@ struct StoreSettings {
   std::string password;
   std::string schema;  ///< PostgreSQL: where the tables are, made where missing; empty: the connection's search path
   std::string data_dir;
-  std::string module_dir;         ///< where the PostgreSQL module lies
-  bool sync = false;              ///< fsync every commit
+  std::string module_dir;  ///< where the PostgreSQL module lies
+  bool sync = false;       ///< fsync every commit
   /// Told what went wrong with nobody waiting for it. Empty: stderr. Any thread.
   std::function<void(const base::Error&)> report = {};
   std::string agent = "default";  ///< whose journal state, alerts and kv these are; alone, also what is decided

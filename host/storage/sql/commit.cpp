@@ -98,7 +98,8 @@ std::string upsert_heartbeat_text() {
 /// Writes the changes of decisions within a transaction.
 class Writer {
  public:
-  /// `owner`: whose decisions these are. `folded`: out of a log, incidents with their numbers, deliveries mostly with their end.
+  /// `owner`: whose decisions these are. `folded`: out of a log, incidents with their numbers, deliveries mostly with
+  /// their end.
   Writer(Transaction& t, std::string_view agent, std::string_view owner, bool folded)
       : t_(t), agent_(agent), owner_(owner), folded_(folded) {}
 
@@ -196,47 +197,48 @@ class Writer {
   }
 
   Result<void> incident(const model::Incident& i) {
-    static const std::string update = update_incident_text(), insert = insert_incident_text(), put = put_incident_text();
+    static const std::string update = update_incident_text(), insert = insert_incident_text(),
+                             put = put_incident_text();
     const std::string labels = json::of(i.labels), tags = json::of(i.tags), links = json::of(i.links),
                       groups = json::of(i.merged_groups);
     const std::array<Param, incident_fields.size() + 1> all{i.correlation_id,
-                                                           agent_,
-                                                           i.title,
-                                                           text_param(i.description),
-                                                           severity_param(i.severity),
-                                                           category_param(i.category),
-                                                           model::to_string(i.status),
-                                                           text_param(i.service_name),
-                                                           text_param(i.affected_component),
-                                                           text_param(i.metric_name),
-                                                           real_param(i.metric_value),
-                                                           real_param(i.threshold_value),
-                                                           text_param(i.impact),
-                                                           text_param(i.suggestion),
-                                                           text_param(i.resolution_notes),
-                                                           text_param(i.close_reason),
-                                                           text_param(i.owner),
-                                                           text_param(i.ticket_key),
-                                                           text_param(i.ticket_url),
-                                                           text_param(i.group_key),
-                                                           text_param(i.route),
-                                                           labels,
-                                                           tags,
-                                                           links,
-                                                           text_param(i.runbook_url),
-                                                           i.shadow,
-                                                           time_param(i.detected_at),
-                                                           time_param(i.acknowledged_at),
-                                                           time_param(i.resolved_at),
-                                                           time_param(i.closed_at),
-                                                           time_param(i.created_at),
-                                                           time_param(i.updated_at),
-                                                           text_param(i.acknowledged_by),
-                                                           time_param(i.ack_expires_at),
-                                                           time_param(i.snoozed_until),
-                                                           text_param(i.merged_into),
-                                                           groups,
-                                                           number(i.number)};
+                                                            agent_,
+                                                            i.title,
+                                                            text_param(i.description),
+                                                            severity_param(i.severity),
+                                                            category_param(i.category),
+                                                            model::to_string(i.status),
+                                                            text_param(i.service_name),
+                                                            text_param(i.affected_component),
+                                                            text_param(i.metric_name),
+                                                            real_param(i.metric_value),
+                                                            real_param(i.threshold_value),
+                                                            text_param(i.impact),
+                                                            text_param(i.suggestion),
+                                                            text_param(i.resolution_notes),
+                                                            text_param(i.close_reason),
+                                                            text_param(i.owner),
+                                                            text_param(i.ticket_key),
+                                                            text_param(i.ticket_url),
+                                                            text_param(i.group_key),
+                                                            text_param(i.route),
+                                                            labels,
+                                                            tags,
+                                                            links,
+                                                            text_param(i.runbook_url),
+                                                            i.shadow,
+                                                            time_param(i.detected_at),
+                                                            time_param(i.acknowledged_at),
+                                                            time_param(i.resolved_at),
+                                                            time_param(i.closed_at),
+                                                            time_param(i.created_at),
+                                                            time_param(i.updated_at),
+                                                            text_param(i.acknowledged_by),
+                                                            time_param(i.ack_expires_at),
+                                                            time_param(i.snoozed_until),
+                                                            text_param(i.merged_into),
+                                                            groups,
+                                                            number(i.number)};
     const std::span<const Param> params(all.data(), incident_fields.size());
     std::uint64_t id = 0;
     const auto take = [&id](const Row& row) { id = static_cast<std::uint64_t>(row.integer(0)); };
@@ -488,7 +490,7 @@ class Writer {
 
   Transaction& t_;
   const std::string_view agent_, owner_;
-  const bool folded_;  ///< decisions of a log: incidents have their numbers
+  const bool folded_;                                   ///< decisions of a log: incidents have their numbers
   std::unordered_map<std::string, std::uint64_t> ids_;  ///< of the incidents in these changes
   std::set<std::string> replayed_;                      ///< keys whose dead letter is replayed in these changes
   CommitResult result_;

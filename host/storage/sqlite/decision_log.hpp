@@ -1,8 +1,9 @@
 // The decision log: what was decided and is not in the SQLite file yet, in the order of the decisions.
 //
 // Files like the journal's (frames of journal_format.hpp, kind `decision`, one directory for one process). A record is
-// whole in the file before append() returns: it survives kill -9; with `sync` also loss of power. A torn last record was
-// never acknowledged and is cut off at open. What is in the store is trimmed; after a clean stop the directory is empty.
+// whole in the file before append() returns: it survives kill -9; with `sync` also loss of power. A torn last record
+// was never acknowledged and is cut off at open. What is in the store is trimmed; after a clean stop the directory is
+// empty.
 #pragma once
 
 #include <cstdint>

@@ -51,17 +51,14 @@ LoggedStore::~LoggedStore() {
     stopping_ = true;
   }
   wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  if (thread_) thread_->join();
 }
 
 Result<void> LoggedStore::start() {
   while (folded_ < appended_) TRY_VOID(fold_some());
   // What was left behind may have brought new incidents.
   TRY(newest_number_, number_in_store_());
-  thread_ = std::thread([this] {
-    runtime::name_thread("store");
-    run();
-  });
+  thread_.emplace("store", runtime::plugin_stack, [this] { run(); });
   return {};
 }
 

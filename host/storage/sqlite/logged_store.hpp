@@ -1,7 +1,7 @@
-// The embedded store with the decision log ahead of it: a decision is durable, and its messages may leave, once it is in
-// the log; a thread of its own takes it into the database within half a second, together with what came meanwhile. What
-// is asked waits until everything decided before is in the database, so that nobody sees the difference but users' SQL
-// on the file.
+// The embedded store with the decision log ahead of it: a decision is durable, and its messages may leave, once it is
+// in the log; a thread of its own takes it into the database within half a second, together with what came meanwhile.
+// What is asked waits until everything decided before is in the database, so that nobody sees the difference but users'
+// SQL on the file.
 #pragma once
 
 #include <condition_variable>
@@ -9,11 +9,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
+#include "runtime/thread.hpp"
 #include "storage/decision_codec.hpp"
 #include "storage/port.hpp"
 #include "storage/sql/store.hpp"
@@ -28,7 +29,7 @@ class LoggedStore final : public Store {
     std::unique_ptr<DecisionLog> log;
     std::uint64_t folded = 0;  ///< position of the newest decision that is in the store
     std::function<base::Result<std::uint64_t>()> newest_number;  ///< of an incident in the store
-    Report report;  ///< told what went wrong with nobody waiting for it
+    Report report;                                               ///< told what went wrong with nobody waiting for it
   };
   /// The key in kv of the newest decision's position, which is written in the transaction that takes it in.
   static constexpr const char* position_key = "decisions/folded";
@@ -91,9 +92,7 @@ class LoggedStore final : public Store {
                                                             std::uint64_t id) override {
     return settled(&Store::attachment, correlation_id, id);
   }
-  base::Result<Listed<model::Alert>> alerts(const AlertQuery& query) override {
-    return settled(&Store::alerts, query);
-  }
+  base::Result<Listed<model::Alert>> alerts(const AlertQuery& query) override { return settled(&Store::alerts, query); }
   base::Result<Listed<model::Attempt>> attempts(const LogQuery& query) override {
     return settled(&Store::attempts, query);
   }
@@ -159,7 +158,7 @@ class LoggedStore final : public Store {
   std::size_t waiting_ = 0;                                        ///< for folded_
   std::unique_ptr<base::Error> refused_;                           ///< by the database; it is tried again
   bool stopping_ = false;
-  std::thread thread_;
+  std::optional<runtime::Thread> thread_;
 };
 
 }  // namespace tocsin::storage::sqlite

@@ -101,8 +101,7 @@ TEST_F(LoggedStores, ACleanStopLeavesTheLogEmpty) {
   auto store = open();
   must(store->commit(opened("i-1")));
   store.reset();
-  for (const auto& entry : fs::directory_iterator(path_ + ".decisions"))
-    EXPECT_EQ(entry.path().filename(), "lock");
+  for (const auto& entry : fs::directory_iterator(path_ + ".decisions")) EXPECT_EQ(entry.path().filename(), "lock");
 }
 
 TEST_F(LoggedStores, RefusesWhatRefersToAnIncidentThatIsNowhere) {

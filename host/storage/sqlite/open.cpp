@@ -61,10 +61,9 @@ Result<std::unique_ptr<Store>> open_sqlite(const std::string& path, const StoreS
   if (folded) parts.folded = std::strtoull(folded->c_str(), nullptr, 10);
   parts.newest_number = [&file] { return newest_number(file); };
   parts.report = settings.report ? settings.report : to_stderr;
-  TRY(parts.log, DecisionLog::open({.directory = path + ".decisions",
-                                    .sync = settings.sync,
-                                    .after = parts.folded,
-                                    .report = parts.report}));
+  TRY(parts.log,
+      DecisionLog::open(
+          {.directory = path + ".decisions", .sync = settings.sync, .after = parts.folded, .report = parts.report}));
   auto store = std::make_unique<LoggedStore>(std::move(parts));
   TRY_VOID(store->start());
   return store;

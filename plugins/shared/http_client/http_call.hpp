@@ -1,5 +1,5 @@
-// One call on one libcurl handle, for HttpClient, which waits for it, and HttpSender, which has many under way. The only
-// header here that includes libcurl's; of this library alone.
+// One call on one libcurl handle, for HttpClient, which waits for it, and HttpSender, which has many under way. The
+// only header here that includes libcurl's; of this library alone.
 #pragma once
 
 #include <curl/curl.h>

@@ -87,12 +87,19 @@ void HttpSender::stop() {
 
 void HttpSender::send(HttpRequest request, tsn::Deadline deadline, Done done) {
   std::unique_lock lock(impl_->mutex);
-  if (impl_->ending) {
+  std::string why = impl_->ending ? "the instance is stopping" : "";
+  if (!impl_->ending && !impl_->thread) {
+    try {
+      impl_->thread = impl_->ctx.spawn("http", [my = impl_.get()] { my->run(); });
+    } catch (const std::exception& refused) {
+      why = refused.what();
+    }
+  }
+  if (!why.empty()) {
     lock.unlock();
-    return done(tsn::fail(host_of(request.url) + ": the instance is stopping"), {});
+    return done(tsn::fail(host_of(request.url) + ": " + why), {});
   }
   impl_->waiting.push_back({std::move(request), deadline, std::move(done)});
-  if (!impl_->thread) impl_->thread = impl_->ctx.spawn("http", [my = impl_.get()] { my->run(); });
   if (std::exchange(impl_->asleep, false)) curl_multi_wakeup(impl_->multi);
 }
 

@@ -58,6 +58,6 @@ inline constexpr std::uint32_t consumes = TSN_SOURCE_CONSUMES;  ///< source: wha
 inline constexpr std::uint32_t no_recipient = TSN_NOTIFIER_NO_RECIPIENT;  ///< notifier: told as `instance` alone
 inline constexpr std::uint32_t channels = TSN_NOTIFIER_CHANNELS;          ///< notifier: takes `#channel`
 inline constexpr std::uint32_t alarms = TSN_NOTIFIER_ALARMS;              ///< notifier: told neither changes nor ends
-inline constexpr std::uint32_t concurrent = TSN_NOTIFIER_CONCURRENT;      ///< notifier: completes later, several at once
+inline constexpr std::uint32_t concurrent = TSN_NOTIFIER_CONCURRENT;  ///< notifier: completes later, several at once
 
 }  // namespace tsn
