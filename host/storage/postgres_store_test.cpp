@@ -193,12 +193,12 @@ TEST_F(PostgresStore, SignalsLieInDailyPartitionsThatGoWhenTheirTimeIsOver) {
   must(store->append_history(at_position(batch_of(id, 1, 1'700'000'000'000'000'000), 1)));  // 2023-11-14
   must(store->append_history(at_position(batch_of(id, 1, 1'700'200'000'000'000'000), 2)));  // 2023-11-17
   must(store->flush_history());
-  EXPECT_EQ(ask("SELECT count(*) FROM signals_20231114"), "1");
-  EXPECT_EQ(ask("SELECT count(*) FROM signals_20231117"), "1");
-  EXPECT_EQ(ask("SELECT count(*) FROM signals_20231118"), "0");
+  EXPECT_EQ(ask("SELECT count(*) FROM signal_samples_20231114"), "1");
+  EXPECT_EQ(ask("SELECT count(*) FROM signal_samples_20231117"), "1");
+  EXPECT_EQ(ask("SELECT count(*) FROM signal_samples_20231118"), "0");
   must(store->expire(base::from_ns(1'700'200'000'000'000'000),
                      {.signals = {.raw = std::chrono::hours(24)}, .classes = {}}));
-  EXPECT_EQ(ask("SELECT to_regclass('signals_20231114') IS NULL"), "t");
+  EXPECT_EQ(ask("SELECT to_regclass('signal_samples_20231114') IS NULL"), "t");
   EXPECT_EQ(ask("SELECT count(*) FROM signals"), "1");
 }
 
@@ -236,11 +236,11 @@ TEST_F(PostgresStore, SignalsFromBeforeTheRollupsAreReadAsTheyAre) {
 /// Rows of a day came before its partition: they stay in the default one, and the day's later rows join them.
 TEST_F(PostgresStore, ADayWhosePartitionCannotBeMadeIsKeptAllTheSame) {
   auto store = must(try_open(url));
-  ask("INSERT INTO signals (signal_key, captured_at) VALUES ('theirs', '2023-11-14 22:00:00+00')");
+  ask("INSERT INTO signal_samples (series_id, captured_at, id) VALUES (7, '2023-11-14 22:00:00+00', 1)");
   const model::SeriesId id = series.intern({"cpu", {}});
   must(store->append_history(at_position(batch_of(id, 3), 1)));
   must(store->flush_history());
-  EXPECT_EQ(ask("SELECT count(*) FROM signals_default"), "4");
+  EXPECT_EQ(ask("SELECT count(*) FROM signal_samples_default"), "4");
 }
 
 }  // namespace
