@@ -1,7 +1,7 @@
 // History in PostgreSQL: one row per signal, in daily partitions of signal_samples, which users read through the view
-// `signals`. The table before it, signals_wide, is read beside it for as long as it has rows. A flush writes the rows and the agent's journal
-// position in one transaction; before that it compares the stored position with the one it knows, so that neither a
-// commit whose answer was lost nor a second agent of the same name doubles a signal.
+// `signals`. The table before it, signals_wide, is read beside it for as long as it has rows. A flush writes the rows
+// and the agent's journal position in one transaction; before that it compares the stored position with the one it
+// knows, so that neither a commit whose answer was lost nor a second agent of the same name doubles a signal.
 #pragma once
 
 #include <functional>
@@ -115,7 +115,7 @@ class PostgresHistory final : public sql::History {
   std::optional<InDoubt> in_doubt_;  ///< a commit whose answer was lost
   std::vector<model::SharedBatch> pending_;
   std::size_t pending_rows_ = 0;
-  std::vector<std::int64_t> rows_;  ///< series id → row in `series`; 0: none known
+  std::vector<std::int64_t> rows_;               ///< series id → row in `series`; 0: none known
   std::map<std::string, std::int32_t> sources_;  ///< name → row in `signal_sources`
   std::set<std::int64_t> days_[4];  ///< by table: days since 1970 that have their partition or will do without
   std::int64_t rollups_since_ = 0;  ///< from here on they are whole

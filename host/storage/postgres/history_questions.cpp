@@ -25,8 +25,10 @@ constexpr std::string_view time_column = "(extract(epoch FROM captured_at) * 100
 
 /// All signals: those of today's table, and of the one before it.
 constexpr std::string_view all_signals =
-    "(SELECT series_id, captured_at, id, signal_value, summary[1] AS sample_count, summary[2] AS min_val, summary[3] AS "
-    "max_val, summary[4] AS avg_val, summary[5] AS sum_val FROM signal_samples UNION ALL SELECT series_id, captured_at, id, signal_value, sample_count, min_val, max_val, avg_val, "
+    "(SELECT series_id, captured_at, id, signal_value, summary[1] AS sample_count, summary[2] AS min_val, summary[3] "
+    "AS "
+    "max_val, summary[4] AS avg_val, summary[5] AS sum_val FROM signal_samples UNION ALL SELECT series_id, "
+    "captured_at, id, signal_value, sample_count, min_val, max_val, avg_val, "
     "sum_val FROM signals_wide WHERE validation_status = 'VALID') AS signal";
 
 template <class Rows>
@@ -197,11 +199,12 @@ Result<void> PostgresHistory::append_rejected(const std::vector<model::RejectedS
   if (rejected.empty()) return {};
   TRY(auto t, database_.write());
   for (const model::RejectedSignal& r : rejected)
-    TRY_VOID(t->run(
-        "INSERT INTO signals_wide (captured_at, instance, metric_source, error_type, reason, signal_key, loader_code, raw, "
-        "rejected_count, validation_status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'FAILED')",
-        {r.at, r.instance, r.source, r.error_type, r.reason, r.name, sql::text_param(r.loader), r.raw,
-         std::int64_t{r.count}}));
+    TRY_VOID(
+        t->run("INSERT INTO signals_wide (captured_at, instance, metric_source, error_type, reason, signal_key, "
+               "loader_code, raw, "
+               "rejected_count, validation_status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'FAILED')",
+               {r.at, r.instance, r.source, r.error_type, r.reason, r.name, sql::text_param(r.loader), r.raw,
+                std::int64_t{r.count}}));
   return t->commit();
 }
 

@@ -190,16 +190,16 @@ Result<Expired> PostgresHistory::expire(base::Time now, const Retention& retenti
   return out;
 }
 
-/// Removes series that have nothing left, while no flush is under way. Those without rollups are looked for before that:
-/// they are few, and so is what flushes wait for.
+/// Removes series that have nothing left, while no flush is under way. Those without rollups are looked for before
+/// that: they are few, and so is what flushes wait for.
 Result<void> PostgresHistory::remove_series(base::Time created_before) {
   TRY(auto t, database_.write());
   std::string ids;
   const auto add = [&](const Row& row) { (ids += ids.empty() ? '{' : ',') += row.text(0); };
-  TRY_VOID(
-      t->run("SELECT id FROM series s WHERE created_at < $1 AND NOT EXISTS (SELECT 1 FROM signals_1h r WHERE r.series_id "
-             "= s.id) AND NOT EXISTS (SELECT 1 FROM signals_5m r WHERE r.series_id = s.id) LIMIT 10000",
-             {created_before}, add));
+  TRY_VOID(t->run(
+      "SELECT id FROM series s WHERE created_at < $1 AND NOT EXISTS (SELECT 1 FROM signals_1h r WHERE r.series_id "
+      "= s.id) AND NOT EXISTS (SELECT 1 FROM signals_5m r WHERE r.series_id = s.id) LIMIT 10000",
+      {created_before}, add));
   if (ids.empty()) return {};
   ids += '}';
   TRY_VOID(t->script("SET LOCAL lock_timeout = '10s'"));

@@ -94,12 +94,11 @@ Result<std::set<std::int64_t>> PostgresHistory::with_signals_in(sql::Transaction
            " s WHERE s.series_id = i.id AND s.captured_at >= timestamptz 'epoch' + $2::float8 * interval '1 "
            "microsecond' AND s.captured_at < timestamptz 'epoch' + $3::float8 * interval '1 microsecond')";
   };
-  static const std::string statement = "SELECT i.id FROM unnest($1::bigint[]) AS i(id) WHERE " + in("signal_samples") +
-                                       " OR " + in("signals_wide");
-  TRY_VOID(t.run(
-      statement,
-      {std::string_view(ids), static_cast<double>(span.begin / 1000), static_cast<double>(span.end / 1000)},
-      [&](const Row& row) { found.insert(row.integer(0)); }));
+  static const std::string statement =
+      "SELECT i.id FROM unnest($1::bigint[]) AS i(id) WHERE " + in("signal_samples") + " OR " + in("signals_wide");
+  TRY_VOID(t.run(statement,
+                 {std::string_view(ids), static_cast<double>(span.begin / 1000), static_cast<double>(span.end / 1000)},
+                 [&](const Row& row) { found.insert(row.integer(0)); }));
   return found;
 }
 

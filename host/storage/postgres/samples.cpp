@@ -147,8 +147,7 @@ Result<void> PostgresHistory::hold(sql::Transaction& t, const Pending& pending) 
   ids += '}';
   TRY_VOID(t.run(find_series, {std::string_view(ids)},
                  [&](const Row& row) { there = static_cast<std::size_t>(row.integer(0)); }));
-  if (there != needed)
-    return fail(Fault::not_found, "store: a series of this agent is no longer in the database");
+  if (there != needed) return fail(Fault::not_found, "store: a series of this agent is no longer in the database");
   return {};
 }
 
@@ -179,7 +178,8 @@ Result<void> PostgresHistory::write_samples(BulkTransaction& t, const Pending& p
       begun = true;
       for (; line < pending.lines.size() && to.size() < piece; ++line) {
         while (line == pending.groups[group].end) ++group;
-        if ((pending.lines[line].summary != nullptr) == summaries) put(rows, pending.groups[group], pending.lines[line]);
+        if ((pending.lines[line].summary != nullptr) == summaries)
+          put(rows, pending.groups[group], pending.lines[line]);
       }
       if (line < pending.lines.size()) return;
       rows.end();
@@ -209,9 +209,9 @@ Result<void> PostgresHistory::write_loads(sql::Transaction& t, const Pending& pe
     }
   }
   for (std::string* a : {&series, &times, &count, &min, &max, &avg, &sum}) *a += '}';
-  auto written = t.run(insert_loads, {std::string_view(series), std::string_view(times), std::string_view(count),
-                                      std::string_view(min), std::string_view(max), std::string_view(avg),
-                                      std::string_view(sum)});
+  auto written =
+      t.run(insert_loads, {std::string_view(series), std::string_view(times), std::string_view(count),
+                           std::string_view(min), std::string_view(max), std::string_view(avg), std::string_view(sum)});
   if (!written) return fail(std::move(written).error());
   return {};
 }
