@@ -79,9 +79,10 @@ TEST_F(WideSignals, RowsAreReadBesideThoseWrittenSince) {
   EXPECT_EQ(must(store->series("")).at(0).samples, 4u);
   EXPECT_EQ(must(store->rejected({})).items.size(), 1u);
   EXPECT_EQ(ask("SELECT count(*), count(DISTINCT id) FROM signals"), "5|5");
-  EXPECT_EQ(ask("SELECT DISTINCT loader_code, signal_key, metric_source, labels->>'loader', series_id FROM signals WHERE "
-                "validation_status = 'VALID'"),
-            "DAILY|cpu|http|DAILY|7");
+  EXPECT_EQ(
+      ask("SELECT DISTINCT loader_code, signal_key, metric_source, labels->>'loader', series_id FROM signals WHERE "
+          "validation_status = 'VALID'"),
+      "DAILY|cpu|http|DAILY|7");
 }
 
 TEST_F(WideSignals, RowsGoWhenTheirTimeIsOver) {
