@@ -1,7 +1,7 @@
 // Scraping: scrape_bench PROGRAM [--series N] [--seconds S]
-// The real agent scrapes one page once a second, keeps every sample (journal, then history) and judges one of its
-// series by a rule; Debian's Prometheus scrapes and stores the same page where it is installed. What is compared is
-// processor time a sample, from the tenth second on: making series is not in it. One JSON object a line.
+// The real agent scrapes one page once a second, keeps every sample (journal, then history) and judges one of its series by
+// a rule; Debian's Prometheus scrapes and stores the same page where it is installed. What is compared is processor time
+// a sample, from the tenth second on: making series is not in it. One JSON object a line.
 #include <atomic>
 #include <cstring>
 #include <mutex>
@@ -41,8 +41,9 @@ class Page {
     std::string buffer;
     for (std::string request; !(request = receive(line, buffer)).empty();) {
       const std::string body = text(++scrapes_);
-      send_all(line, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: " +
-                         std::to_string(body.size()) + "\r\n\r\n" + body);
+      send_all(line,
+               "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: " + std::to_string(body.size()) +
+                   "\r\n\r\n" + body);
     }
   }
   std::string text(int scrape) const {
@@ -70,8 +71,8 @@ void measure(const char* who, Cpu&& cpu_now, const Page& page, int series, int s
   std::this_thread::sleep_for(std::chrono::seconds(seconds));
   const double cpu = cpu_now() - before;
   const double samples = static_cast<double>(page.scrapes() - scrapes) * series;
-  std::printf("{\"who\": \"%s\", \"samples\": %.0f, \"cpu_s\": %.2f, \"samples_per_cpu_second\": %.0f}\n", who, samples,
-              cpu, samples / cpu);
+  std::printf("{\"who\": \"%s\", \"samples\": %.0f, \"cpu_s\": %.2f, \"samples_per_cpu_second\": %.0f}\n", who, samples, cpu,
+              samples / cpu);
   std::fflush(stdout);
 }
 
@@ -86,8 +87,7 @@ void of_prometheus(int series, int seconds) {
   close(listener(port));
   std::ofstream(directory + "/prometheus.yml")
       << "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nrule_files: ['" << directory
-      << "/rules.yml']\nscrape_configs: [{job_name: bench, static_configs: [{targets: ['127.0.0.1:" << page.port
-      << "']}]}]\n";
+      << "/rules.yml']\nscrape_configs: [{job_name: bench, static_configs: [{targets: ['127.0.0.1:" << page.port << "']}]}]\n";
   std::ofstream(directory + "/rules.yml")
       << "groups: [{name: g, rules: [{alert: High, expr: 'requests_total{path=\"/api/v1/things/7\"} > 1e9'}]}]\n";
   const pid_t pid = fork();
@@ -115,10 +115,9 @@ int main(int argc, char** argv) {
   }
   {
     Page page(series);
-    Agent agent(argv[1],
-                "[source.page]\nplugin = \"scrape\"\nurls = [\"http://127.0.0.1:" + std::to_string(page.port) +
-                    "/metrics\"]\nevery = \"1s\"\n[[rule]]\nname = \"High\"\nseverity = \"HIGH\"\n"
-                    "signal = 'requests_total{path=\"/api/v1/things/7\"}'\nop = \">\"\nthreshold = 1000000000\n");
+    Agent agent(argv[1], "[source.page]\nplugin = \"scrape\"\nurls = [\"http://127.0.0.1:" + std::to_string(page.port) +
+                             "/metrics\"]\nevery = \"1s\"\n[[rule]]\nname = \"High\"\nseverity = \"HIGH\"\n"
+                             "signal = 'requests_total{path=\"/api/v1/things/7\"}'\nop = \">\"\nthreshold = 1000000000\n");
     measure("tocsin", [&] { return agent.cpu(); }, page, series, seconds);
   }
   of_prometheus(series, seconds);
