@@ -1,9 +1,7 @@
 // Signal history: room per sample, writing, questions in buckets, retention, each beside plain SQL over keyed rows in
 // the same run. On SQLite always; on PostgreSQL too where TOCSIN_BENCH_POSTGRES names an empty database.
 //   history_bench [room] [query] [day] [postgres]      (nothing: all)
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <libpq-fe.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -21,38 +19,12 @@
 #include <string>
 #include <vector>
 
-#include "storage/port.hpp"
+#include "history_bench.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
-using namespace tocsin;
-using Steady = std::chrono::steady_clock;
-
-constexpr std::int64_t second = 1'000'000'000, t0 = 1'700'000'100 * second;
-
-template <class T>
-T must(base::Result<T> result) {
-  if (!result) {
-    std::fprintf(stderr, "%s\n", result.error().message().c_str());
-    std::exit(1);
-  }
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-double since(Steady::time_point t) {
-  return std::chrono::duration<double>(Steady::now() - t).count();
-}
-double median_ms(int rounds, const std::function<void()>& prepare, const std::function<void()>& work) {
-  std::vector<double> all;
-  for (int i = 0; i < rounds; ++i) {
-    prepare();
-    const auto begin = Steady::now();
-    work();
-    all.push_back(since(begin) * 1e3);
-  }
-  std::ranges::sort(all);
-  return all[all.size() / 2];
-}
+using namespace history_bench;
 
 class Folder {
  public:
@@ -82,40 +54,6 @@ double resident_mb() {
   double all = 0, resident = 0;
   in >> all >> resident;
   return resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1e6;
-}
-
-using Value = std::function<double(std::size_t)>;
-/// Every series once a tick of `step` seconds.
-class Feed {
- public:
-  Feed(model::SeriesTable& table, std::size_t series, std::int64_t step, Value value)
-      : step_(step), value_(std::move(value)) {
-    for (std::size_t i = 0; i < series; ++i)
-      ids_.push_back(table.intern({"metric", {{"host", "n" + std::to_string(i)}}}));
-  }
-  std::shared_ptr<model::SignalBatch> next(std::size_t rows) {
-    auto b = std::make_shared<model::SignalBatch>();
-    b->instance = "source.bench", b->source = "http";
-    b->ts.resize(rows), b->value.resize(rows), b->series.resize(rows);
-    for (std::size_t r = 0; r < rows; ++r, ++at_) {
-      b->ts[r] = now();
-      b->value[r] = value_(at_);
-      b->series[r] = ids_[at_ % ids_.size()];
-    }
-    return b;
-  }
-  std::int64_t now() const { return t0 + static_cast<std::int64_t>(at_ / ids_.size()) * step_ * second; }
-
- private:
-  std::int64_t step_;
-  Value value_;
-  std::vector<model::SeriesId> ids_;
-  std::size_t at_ = 0;
-};
-
-/// Two decimals, different every time: neither constant nor noise in every bit.
-double any_percent(std::size_t i) {
-  return static_cast<double>((i * 2654435761u >> 7) % 10000) / 100;
 }
 
 void room() {
@@ -200,7 +138,7 @@ struct Rows {
   }
 };
 
-constexpr std::size_t stored = 4'000'000, bucket_series = 40;
+constexpr std::size_t stored = 4'000'000;
 
 storage::SampleQuery ten_series() {
   return {.name = "metric", .matchers = {must(model::Matcher::parse("host=~\"n[0-9]\""))}};
@@ -286,93 +224,6 @@ void day() {
   for (int round = 0; round < 8; ++round) must(store->expire(base::from_ns(feed.now()), kept));
   must(store->flush_history());
   line("after the retention");
-}
-
-// --- PostgreSQL ------------------------------------------------------------------------------------------------------
-
-struct Pg {
-  PGconn* c;
-  explicit Pg(const char* url) : c(PQconnectdb(url)) {
-    if (PQstatus(c) != CONNECTION_OK) std::fprintf(stderr, "%s", PQerrorMessage(c)), std::exit(1);
-  }
-  ~Pg() { PQfinish(c); }
-  int run(const char* text) {
-    PGresult* r = PQexec(c, text);
-    const auto state = PQresultStatus(r);
-    if (state != PGRES_COMMAND_OK && state != PGRES_TUPLES_OK && state != PGRES_COPY_IN)
-      std::fprintf(stderr, "%s", PQerrorMessage(c)), std::exit(1);
-    const int rows = PQntuples(r);
-    PQclear(r);
-    return rows;
-  }
-  /// COPY … BINARY of (series, ts, value).
-  void copy(const model::SignalBatch& b) {
-    std::string out("PGCOPY\n\377\r\n\0", 11);
-    const auto put = [&](std::uint64_t v, int bytes) {
-      for (int i = bytes; i-- > 0;) out += static_cast<char>(v >> (8 * i));
-    };
-    put(0, 4), put(0, 4);
-    for (std::size_t i = 0; i < b.rows(); ++i) {
-      put(3, 2);
-      put(4, 4), put(b.series[i], 4);
-      put(8, 4), put(static_cast<std::uint64_t>(b.ts[i] / 1'000'000), 8);
-      put(8, 4), put(std::bit_cast<std::uint64_t>(b.value[i]), 8);
-    }
-    put(0xffff, 2);
-    run("COPY s FROM STDIN (FORMAT binary)");
-    PQputCopyData(c, out.data(), static_cast<int>(out.size()));
-    PQputCopyEnd(c, nullptr);
-    while (PGresult* r = PQgetResult(c)) PQclear(r);
-  }
-};
-
-void postgres() {
-  const char* url = std::getenv("TOCSIN_BENCH_POSTGRES");
-  if (!url) return void(std::printf("\nPostgreSQL left out: TOCSIN_BENCH_POSTGRES names no database\n"));
-  std::printf("\nPostgreSQL: 1 M samples of 40 series written in batches of 10,000, asked for in buckets of 5 min\n");
-  constexpr std::size_t samples = 1'000'000;
-  model::SeriesTable table;
-  Pg pg(url);
-  Feed for_copy(table, bucket_series, 1, any_percent);
-  pg.run("DROP TABLE IF EXISTS s; CREATE TABLE s(series int4, ts int8, v float8); CREATE INDEX si ON s(series,ts)");
-  auto begin = Steady::now();
-  for (std::size_t n = 0; n < samples; n += 10'000) pg.copy(*for_copy.next(10'000));
-  const double copied = samples / since(begin);
-  auto store = must(storage::open_store(
-      {.url = url,
-       .data_dir = ".",
-       .module_dir = std::getenv("TOCSIN_MODULES") ? std::getenv("TOCSIN_MODULES") : "build/lib/tocsin"},
-      table));
-  Feed feed(table, bucket_series, 1, any_percent);
-  begin = Steady::now();
-  for (std::size_t n = 0; n < samples; n += 10'000) {
-    auto b = feed.next(10'000);
-    b->position = n / 10'000 + 1 + store->history_position();
-    must(store->append_history({b}));
-  }
-  must(store->flush_history());
-  const double written = samples / since(begin);
-  pg.run("ANALYZE");
-  std::printf("  COPY BINARY of three columns, one index  %8.0f rows/s\n", copied);
-  std::printf("  history (14 columns, rollups)            %8.0f rows/s, %.2f of COPY\n", written, written / copied);
-  std::size_t n = 0;
-  const auto nothing = [] {};
-  const double sql = median_ms(7, nothing, [&] {
-    n = static_cast<std::size_t>(pg.run(
-        "SELECT series, ts/300000 AS b, count(*), min(v), max(v), sum(v) FROM s WHERE series < 40 GROUP BY 1, 2"));
-  });
-  std::printf("  SQL over keyed rows, all 40 series       %8.1f ms (%zu buckets)\n", sql, n);
-  const auto all = [&](base::Duration width) {
-    return [&, width] {
-      n = 0;
-      for (const auto& s : must(store->buckets({.name = "metric"}, width))) n += s.buckets.size();
-    };
-  };
-  const double rolled = median_ms(7, nothing, all(std::chrono::minutes(5)));
-  std::printf("  buckets of 5 min from rollups            %8.1f ms (%zu buckets), %.3f of SQL\n", rolled, n,
-              rolled / sql);
-  const double raw = median_ms(3, nothing, all(std::chrono::minutes(1)));
-  std::printf("  buckets of 1 min from signals            %8.1f ms (%zu buckets)\n", raw, n);
 }
 
 }  // namespace

@@ -193,12 +193,12 @@ TEST_F(PostgresStore, SignalsLieInDailyPartitionsThatGoWhenTheirTimeIsOver) {
   must(store->append_history(at_position(batch_of(id, 1, 1'700'000'000'000'000'000), 1)));  // 2023-11-14
   must(store->append_history(at_position(batch_of(id, 1, 1'700'200'000'000'000'000), 2)));  // 2023-11-17
   must(store->flush_history());
-  EXPECT_EQ(ask("SELECT count(*) FROM signals_20231114"), "1");
-  EXPECT_EQ(ask("SELECT count(*) FROM signals_20231117"), "1");
-  EXPECT_EQ(ask("SELECT count(*) FROM signals_20231118"), "0");
+  EXPECT_EQ(ask("SELECT count(*) FROM signal_samples_20231114"), "1");
+  EXPECT_EQ(ask("SELECT count(*) FROM signal_samples_20231117"), "1");
+  EXPECT_EQ(ask("SELECT count(*) FROM signal_samples_20231118"), "0");
   must(store->expire(base::from_ns(1'700'200'000'000'000'000),
                      {.signals = {.raw = std::chrono::hours(24)}, .classes = {}}));
-  EXPECT_EQ(ask("SELECT to_regclass('signals_20231114') IS NULL"), "t");
+  EXPECT_EQ(ask("SELECT to_regclass('signal_samples_20231114') IS NULL"), "t");
   EXPECT_EQ(ask("SELECT count(*) FROM signals"), "1");
 }
 
@@ -233,14 +233,51 @@ TEST_F(PostgresStore, SignalsFromBeforeTheRollupsAreReadAsTheyAre) {
   EXPECT_EQ(found[0].buckets[0].of.count, 300);
 }
 
+TEST_F(PostgresStore, SignalsThatTheServerRefusesWaitAndAreWrittenOnce) {
+  auto store = must(try_open(url));
+  ask("ALTER TABLE signal_samples ADD CONSTRAINT small CHECK (signal_value < 3)");
+  const model::SeriesId id = series.intern({"cpu", {}});
+  must(store->append_history(at_position(batch_of(id, 5), 1)));
+  const auto refused = store->flush_history();
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("COPY signal_samples"), std::string::npos) << refused.error().message();
+  EXPECT_NE(refused.error().message().find("small"), std::string::npos) << refused.error().message();
+  EXPECT_EQ(ask("SELECT (SELECT count(*) FROM signals), (SELECT count(*) FROM signals_5m)"), "0|0");
+  ask("ALTER TABLE signal_samples DROP CONSTRAINT small");
+  server->restart();
+  EXPECT_EQ(must(store->flush_history()), 1u);
+  EXPECT_EQ(ask("SELECT count(*), sum(signal_value) FROM signals"), "5|15");
+  EXPECT_EQ(ask("SELECT sum(sample_count) FROM signals_5m"), "5");
+}
+
+/// Two agents of one source write into the same series; each finds what both wrote, in the order of time.
+TEST_F(PostgresStore, AgentsThatWriteAtOnceNeitherLoseNorDouble) {
+  constexpr std::size_t flushes = 20, rows = 500;
+  std::vector<std::unique_ptr<Store>> stores;
+  for (const char* name : {"one", "two"}) stores.push_back(must(try_open(url, PostgresServer::password(), name)));
+  const model::SeriesId ids[] = {series.intern({"cpu", {{"host", "a"}}}), series.intern({"cpu", {{"host", "b"}}})};
+  {
+    std::vector<std::jthread> agents;
+    for (auto& store : stores)
+      agents.emplace_back([&, store = store.get()] {
+        for (std::size_t n = 1; n <= flushes; ++n) {
+          must(store->append_history(at_position(batch_of(ids[n % 2], rows), n)));
+          must(store->flush_history());
+        }
+      });
+  }
+  EXPECT_EQ(ask("SELECT count(*), count(DISTINCT id), sum(signal_value) FROM signals"), "20000|20000|5010000");
+  EXPECT_EQ(ask("SELECT sum(sample_count), sum(sum_val) FROM signals_1h"), "20000|5010000");
+}
+
 /// Rows of a day came before its partition: they stay in the default one, and the day's later rows join them.
 TEST_F(PostgresStore, ADayWhosePartitionCannotBeMadeIsKeptAllTheSame) {
   auto store = must(try_open(url));
-  ask("INSERT INTO signals (signal_key, captured_at) VALUES ('theirs', '2023-11-14 22:00:00+00')");
+  ask("INSERT INTO signal_samples (series_id, captured_at, id) VALUES (7, '2023-11-14 22:00:00+00', 1)");
   const model::SeriesId id = series.intern({"cpu", {}});
   must(store->append_history(at_position(batch_of(id, 3), 1)));
   must(store->flush_history());
-  EXPECT_EQ(ask("SELECT count(*) FROM signals_default"), "4");
+  EXPECT_EQ(ask("SELECT count(*) FROM signal_samples_default"), "4");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "storage/postgres/connection.hpp"
 
+#include <libpq-fe.h>
 #include <poll.h>
 
 #include <cstdlib>
@@ -172,6 +173,36 @@ Result<void> Connection::script(const std::string& statements) {
     transaction_->exec(statements);
     return {};
   });
+}
+
+Result<void> Connection::copy(const std::string& statement, const NextBytes& next) {
+  PGconn* const raw = connection_.handle();
+  const std::string what = "running \"" + statement.substr(0, 60) + "\"";
+  const auto failed = [&](const PGresult* result) {
+    const char* state = result ? ::PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
+    if (::PQstatus(raw) != CONNECTION_OK) broken_ = true;
+    const std::string text = one_line(::PQerrorMessage(raw));
+    if (!state || broken_) return connection_error(address_.shown, what, text);
+    return base::Error(fault_of(state), "postgres " + address_.shown + ": " + what + ": " + text + " (" + state + ")");
+  };
+  using Answer = std::unique_ptr<PGresult, void (*)(PGresult*)>;
+  const auto answer = [&] { return Answer(::PQgetResult(raw), ::PQclear); };
+  if (!connection_.is_open() || !raw) return fail(Fault::unavailable, "postgres " + address_.shown + ": not connected");
+  if (const Answer begun(::PQexec(raw, statement.c_str()), ::PQclear); ::PQresultStatus(begun.get()) != PGRES_COPY_IN)
+    return fail(failed(begun.get()));
+  std::string bytes;
+  bool sent = true;
+  for (next(bytes); sent && !bytes.empty(); next(bytes)) {
+    sent = ::PQputCopyData(raw, bytes.data(), static_cast<int>(bytes.size())) == 1;
+    bytes.clear();
+  }
+  // A server that refused has said why, and says it now.
+  sent = ::PQputCopyEnd(raw, nullptr) == 1 && sent;
+  Result<void> done;
+  for (Answer a = answer(); a; a = answer())
+    if (::PQresultStatus(a.get()) != PGRES_COMMAND_OK && done) done = fail(failed(a.get()));
+  if (done && !sent) return fail(failed(nullptr));
+  return done;
 }
 
 Result<pqxx::result> Connection::table(const std::string& statement) {

@@ -9,7 +9,7 @@ using base::Fault;
 using base::Result;
 using sql::Param;
 
-class PostgresDatabase::Session final : public sql::Transaction {
+class PostgresDatabase::Session final : public BulkTransaction {
  public:
   Session(PostgresDatabase& db, std::unique_ptr<Connection> c) : db_(db), c_(std::move(c)) {}
   ~Session() override {
@@ -23,6 +23,7 @@ class PostgresDatabase::Session final : public sql::Transaction {
     return c_->run(text, params, row, false);
   }
   Result<void> script(const std::string& statements) override { return c_->script(statements); }
+  Result<void> copy(const std::string& statement, const NextBytes& next) override { return c_->copy(statement, next); }
   Result<void> commit() override { return c_->commit(); }
 
  private:
@@ -38,7 +39,7 @@ Result<std::unique_ptr<PostgresDatabase>> PostgresDatabase::open(Address address
   return db;
 }
 
-Result<std::unique_ptr<sql::Transaction>> PostgresDatabase::begin(bool read_only) {
+Result<std::unique_ptr<BulkTransaction>> PostgresDatabase::begin(bool read_only) {
   TRY(auto connection, take());
   if (auto begun = connection->begin(read_only); !begun) {
     give_back(std::move(connection));

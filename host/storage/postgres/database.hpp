@@ -9,12 +9,19 @@
 
 namespace tocsin::storage::postgres {
 
+/// A transaction that can write rows in bulk.
+class BulkTransaction : public sql::Transaction {
+ public:
+  virtual base::Result<void> copy(const std::string& statement, const NextBytes& next) = 0;
+};
+
 class PostgresDatabase final : public sql::Database {
  public:
   /// Connects once, so that a wrong address or password is known at the start.
   static base::Result<std::unique_ptr<PostgresDatabase>> open(Address address);
 
   base::Result<std::unique_ptr<sql::Transaction>> write() override { return begin(false); }
+  base::Result<std::unique_ptr<BulkTransaction>> write_bulk() { return begin(false); }
   base::Result<std::unique_ptr<sql::Transaction>> read() override { return begin(true); }
   /// A connection of the caller's own, beside the pool: for statements that may take long.
   base::Result<std::unique_ptr<Connection>> connect() const { return Connection::open(address_); }
@@ -23,7 +30,7 @@ class PostgresDatabase final : public sql::Database {
  private:
   class Session;
   explicit PostgresDatabase(Address address) : address_(std::move(address)) {}
-  base::Result<std::unique_ptr<sql::Transaction>> begin(bool read_only);
+  base::Result<std::unique_ptr<BulkTransaction>> begin(bool read_only);
   base::Result<std::unique_ptr<Connection>> take();
   void give_back(std::unique_ptr<Connection> connection);
 

@@ -23,6 +23,14 @@ constexpr std::string_view time_of_param = "timestamptz 'epoch' + ?::float8 * in
 /// A timestamptz has microseconds; the numeric of extract() has all of them.
 constexpr std::string_view time_column = "(extract(epoch FROM captured_at) * 1000000)::bigint";
 
+/// All signals: those of today's table, and of the one before it.
+constexpr std::string_view all_signals =
+    "(SELECT series_id, captured_at, id, signal_value, summary[1] AS sample_count, summary[2] AS min_val, summary[3] "
+    "AS "
+    "max_val, summary[4] AS avg_val, summary[5] AS sum_val FROM signal_samples UNION ALL SELECT series_id, "
+    "captured_at, id, signal_value, sample_count, min_val, max_val, avg_val, "
+    "sum_val FROM signals_wide WHERE validation_status = 'VALID') AS signal";
+
 template <class Rows>
 std::string array_of_keys(const Rows& rows) {
   std::string out;
@@ -63,9 +71,8 @@ Result<void> PostgresHistory::read_signals(sql::Transaction& t, const std::strin
                                            const TakeSignal& take) {
   if (from > to) return {};
   sql::Question q("DECLARE found NO SCROLL CURSOR FOR SELECT series_id, " + std::string(time_column) +
-                  ", signal_value, sample_count, min_val, max_val, avg_val, sum_val FROM signals");
+                  ", signal_value, sample_count, min_val, max_val, avg_val, sum_val FROM " + std::string(all_signals));
   q.where("series_id = ANY(?::bigint[])", std::string_view(ids));
-  q.where("validation_status = 'VALID'");
   if (from > std::numeric_limits<std::int64_t>::min())
     q.where("captured_at >= " + std::string(time_of_param), microseconds(from));
   if (to < std::numeric_limits<std::int64_t>::max())
@@ -154,7 +161,7 @@ Result<void> PostgresHistory::edge(sql::Transaction& t, const SeriesRows& rows, 
   if (from >= to || from < -far || to > far) return {};
   const RollupSpan whole{width, floor_to(from, width), floor_to(from, width) + width.count()};
   if (whole.begin < rollups_since_) return {};
-  TRY(const auto with, with_signals_before(t, ids, whole.end));
+  TRY(const auto with, with_signals_in(t, ids, whole));
   if (with.size() == rows.size()) return {};
   std::size_t read = 0;
   return read_rollups(t, ids, whole, rows.size() + 1, read, [&](std::int64_t row, const Bucket& b) {
@@ -177,9 +184,9 @@ Result<std::vector<SeriesInfo>> PostgresHistory::series(const std::string& patte
   if (rows.empty()) return out;
   sql::Question q(
       "SELECT series_id, (extract(epoch FROM min(captured_at)) * 1000000)::bigint, "
-      "(extract(epoch FROM max(captured_at)) * 1000000)::bigint, count(*) FROM signals");
+      "(extract(epoch FROM max(captured_at)) * 1000000)::bigint, count(*) FROM " +
+      std::string(all_signals));
   q.where("series_id = ANY(?::bigint[])", q.keep(array_of_keys(rows)));
-  q.where("validation_status = 'VALID'");
   q.add(" GROUP BY series_id ORDER BY series_id");
   TRY_VOID(t->ask(q.text(), q.params(), [&](const Row& row) {
     out.push_back({rows.at(row.integer(0)), base::from_ns(row.integer(1) * 1000), base::from_ns(row.integer(2) * 1000),
@@ -192,11 +199,12 @@ Result<void> PostgresHistory::append_rejected(const std::vector<model::RejectedS
   if (rejected.empty()) return {};
   TRY(auto t, database_.write());
   for (const model::RejectedSignal& r : rejected)
-    TRY_VOID(t->run(
-        "INSERT INTO signals (captured_at, instance, metric_source, error_type, reason, signal_key, loader_code, raw, "
-        "rejected_count, validation_status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'FAILED')",
-        {r.at, r.instance, r.source, r.error_type, r.reason, r.name, sql::text_param(r.loader), r.raw,
-         std::int64_t{r.count}}));
+    TRY_VOID(
+        t->run("INSERT INTO signals_wide (captured_at, instance, metric_source, error_type, reason, signal_key, "
+               "loader_code, raw, "
+               "rejected_count, validation_status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'FAILED')",
+               {r.at, r.instance, r.source, r.error_type, r.reason, r.name, sql::text_param(r.loader), r.raw,
+                std::int64_t{r.count}}));
   return t->commit();
 }
 
@@ -204,7 +212,7 @@ Result<Listed<model::RejectedSignal>> PostgresHistory::rejected(const Page& page
   TRY(const std::int64_t after, sql::page_after(page));
   sql::Question q(
       "SELECT id, captured_at, instance, metric_source, error_type, reason, signal_key, loader_code, raw, "
-      "rejected_count FROM signals");
+      "rejected_count FROM signals_wide");
   q.where("validation_status = 'FAILED'");
   if (after > 0) q.where("id < ?", after);
   q.add(" ORDER BY id DESC");

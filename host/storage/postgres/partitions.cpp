@@ -1,4 +1,4 @@
-// Partitions of `signals` and of its rollups: made before rows need them, dropped whole when the retention is over.
+// Partitions of signals and of their rollups: made before rows need them, dropped whole when the retention is over.
 // Where series are kept for different times, a partition loses those that are over and goes with the last.
 #include <algorithm>
 #include <charconv>
@@ -20,13 +20,21 @@ namespace {
 constexpr std::int64_t day_ns = 86'400'000'000'000;
 /// Rows of so many different days do not come from a clock: the rest goes to signals_default.
 constexpr std::size_t most_days = 800;
-/// A partition holds so many days, from a multiple of them since 1970.
+/// A partition is named PREFIX_YYYYMMDD and holds so many days, from a multiple of them since 1970.
 struct Table {
-  std::string_view name, time;
+  std::string_view name, prefix, time;
   std::int64_t days;
+  std::int64_t sql::Cuts::* cut;
 };
-constexpr Table tables[] = {
-    {"signals", "captured_at", 1}, {"signals_5m", "bucket_start", 7}, {"signals_1h", "bucket_start", 28}};
+constexpr std::size_t wide = 3;  ///< holds the rejected, and the signals of agents of the version before
+constexpr Table tables[] = {{"signal_samples", "signal_samples", "captured_at", 1, &sql::Cuts::raw},
+                            {"signals_5m", "signals_5m", "bucket_start", 7, &sql::Cuts::five_minutes},
+                            {"signals_1h", "signals_1h", "bucket_start", 28, &sql::Cuts::hours},
+                            {"signals_wide", "signals", "captured_at", 1, &sql::Cuts::raw}};
+
+bool of_rollups(const Table& table) {
+  return table.cut != &sql::Cuts::raw;
+}
 constexpr std::string_view lock = "SELECT pg_advisory_xact_lock(8370021402)";
 
 std::int64_t day_of(std::int64_t ns) {
@@ -48,10 +56,10 @@ std::int64_t first_day(const Table& table, std::int64_t day) {
 
 /// The day that a partition's name says; false: it is none of ours.
 bool parse_name(const Table& table, std::string_view name, std::int64_t& day) {
-  if (!name.starts_with(table.name) || name.size() != table.name.size() + 9 || name[table.name.size()] != '_')
-    return false;
+  const std::size_t size = table.prefix.size();
+  if (!name.starts_with(table.prefix) || name.size() != size + 9 || name[size] != '_') return false;
   int number = 0;
-  const char* begin = name.data() + table.name.size() + 1;
+  const char* begin = name.data() + size + 1;
   if (const auto [end, error] = std::from_chars(begin, begin + 8, number); error != std::errc() || end != begin + 8)
     return false;
   const std::chrono::year_month_day d{std::chrono::year(number / 10000),
@@ -70,7 +78,7 @@ Result<void> PostgresHistory::make_partition(std::size_t table, std::int64_t day
   const Table& of = tables[table];
   TRY(auto t, database_.write());
   TRY_VOID(t->run(lock, {}, [](const Row&) {}));
-  auto made = t->script("CREATE TABLE IF NOT EXISTS " + std::string(of.name) + "_" + date(day, true) +
+  auto made = t->script("CREATE TABLE IF NOT EXISTS " + std::string(of.prefix) + "_" + date(day, true) +
                         " PARTITION OF " + std::string(of.name) + " FOR VALUES FROM ('" + date(day, false) +
                         " 00:00:00+00') TO ('" + date(day + of.days, false) + " 00:00:00+00')");
   // The default partition has rows of that time already: they, and those to come, stay there.
@@ -91,7 +99,7 @@ Result<void> PostgresHistory::make_partitions() {
   }
   // And one ahead, so that midnight finds it there.
   if (!days.empty()) days.insert(*days.rbegin() + 1);
-  for (std::size_t table = 0; table < std::size(tables); ++table)
+  for (std::size_t table = 0; table < wide; ++table)
     for (std::int64_t day : days) TRY_VOID(make_partition(table, first_day(tables[table], day)));
   return {};
 }
@@ -112,20 +120,12 @@ Result<std::vector<PostgresHistory::ClassRows>> PostgresHistory::classes(base::T
   return all;
 }
 
-namespace {
-
-std::int64_t cut_of(std::size_t table, const sql::Cuts& cuts) {
-  return table == 0 ? cuts.raw : table == 1 ? cuts.five_minutes : cuts.hours;
-}
-
-}  // namespace
-
 /// Drops what is over for every class. `left`: partitions that may hold what is over for some, and where they end.
 Result<void> PostgresHistory::drop_partitions(std::size_t table, const std::vector<ClassRows>& classes,
                                               std::vector<std::pair<std::string, std::int64_t>>& left,
                                               std::uint64_t& rows) {
   std::int64_t longest = std::numeric_limits<std::int64_t>::max();
-  for (const ClassRows& c : classes) longest = std::min(longest, cut_of(table, c.cuts));
+  for (const ClassRows& c : classes) longest = std::min(longest, c.cuts.*tables[table].cut);
   TRY(auto t, database_.write());
   TRY_VOID(t->script("SET LOCAL lock_timeout = '10s'"));
   TRY_VOID(t->run(lock, {}, [](const Row&) {}));
@@ -152,17 +152,20 @@ Result<void> PostgresHistory::drop_partitions(std::size_t table, const std::vect
 
 Result<Expired> PostgresHistory::expire(base::Time now, const Retention& retention) {
   std::lock_guard guard(mutex_);
+  // Agents of the version before cannot make those that they need: the view is none of a table of its partitions.
+  for (std::int64_t day = day_of(base::to_ns(now)), end = day + 3; day < end; ++day)
+    TRY_VOID(make_partition(wide, day));
   TRY(const auto of, classes(now, retention));
   Expired out;
   for (std::size_t table = 0; table < std::size(tables); ++table) {
-    std::uint64_t& gone = table == 0 ? out.samples : out.rollups;
+    std::uint64_t& gone = of_rollups(tables[table]) ? out.rollups : out.samples;
     std::vector<std::pair<std::string, std::int64_t>> left;
     TRY_VOID(drop_partitions(table, of, left, gone));
     const std::string time(tables[table].time);
-    left.emplace_back(std::string(tables[table].name) + "_default", std::numeric_limits<std::int64_t>::min());
+    left.emplace_back(std::string(tables[table].prefix) + "_default", std::numeric_limits<std::int64_t>::min());
     for (const auto& [name, end] : left) {
       for (const ClassRows& c : of) {
-        const std::int64_t cut = cut_of(table, c.cuts);
+        const std::int64_t cut = c.cuts.*tables[table].cut;
         // A partition loses a class when all of it is over: once, not bit by bit.
         if (end > cut || c.ids == "{}") continue;
         TRY(auto t, database_.write());
@@ -177,16 +180,36 @@ Result<Expired> PostgresHistory::expire(base::Time now, const Retention& retenti
   const base::Time others = base::from_ns(of.back().cuts.raw);
   std::int64_t longest = of.back().cuts.raw;
   for (const ClassRows& c : of) longest = std::min(longest, c.cuts.raw);
-  TRY(auto t, database_.write());
-  TRY_VOID(t->run("DELETE FROM signals WHERE series_id IS NULL AND captured_at < $1", {others}));
-  TRY_VOID(t->run("DELETE FROM signals_history WHERE load_time_stamp < $1", {base::from_ns(longest)}));
-  TRY_VOID(
-      t->run("DELETE FROM series WHERE created_at < $1 AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.series_id = "
-             "series.id) AND NOT EXISTS (SELECT 1 FROM signals_5m r WHERE r.series_id = series.id) AND NOT EXISTS "
-             "(SELECT 1 FROM signals_1h r WHERE r.series_id = series.id)",
-             {others}));
-  TRY_VOID(t->commit());
+  {
+    TRY(auto t, database_.write());
+    TRY_VOID(t->run("DELETE FROM signals_wide WHERE series_id IS NULL AND captured_at < $1", {others}));
+    TRY_VOID(t->run("DELETE FROM signals_history WHERE load_time_stamp < $1", {base::from_ns(longest)}));
+    TRY_VOID(t->commit());
+  }
+  TRY_VOID(remove_series(others));
   return out;
+}
+
+/// Removes series that have nothing left, while no flush is under way. Those without rollups are looked for before
+/// that: they are few, and so is what flushes wait for.
+Result<void> PostgresHistory::remove_series(base::Time created_before) {
+  TRY(auto t, database_.write());
+  std::string ids;
+  const auto add = [&](const Row& row) { (ids += ids.empty() ? '{' : ',') += row.text(0); };
+  TRY_VOID(t->run(
+      "SELECT id FROM series s WHERE created_at < $1 AND NOT EXISTS (SELECT 1 FROM signals_1h r WHERE r.series_id "
+      "= s.id) AND NOT EXISTS (SELECT 1 FROM signals_5m r WHERE r.series_id = s.id) LIMIT 10000",
+      {created_before}, add));
+  if (ids.empty()) return {};
+  ids += '}';
+  TRY_VOID(t->script("SET LOCAL lock_timeout = '10s'"));
+  TRY_VOID(t->run("SELECT pg_advisory_xact_lock(8370021403)", {}, [](const Row&) {}));
+  std::string statement = "DELETE FROM series WHERE id = ANY($1::bigint[])";
+  for (const Table& table : tables)
+    statement += " AND NOT EXISTS (SELECT 1 FROM " + std::string(table.name) + " t WHERE t.series_id = series.id)";
+  const sql::Param params[] = {std::string_view(ids)};
+  TRY_VOID(t->ask(statement, params));
+  return t->commit();
 }
 
 Result<HistorySize> PostgresHistory::size() {
@@ -199,7 +222,7 @@ Result<HistorySize> PostgresHistory::size() {
                "$1::regclass",
                {table.name}, [&](const Row& row) {
                  out.bytes += static_cast<std::uint64_t>(row.integer(0));
-                 (&table == tables ? out.samples : out.rollups) += static_cast<std::uint64_t>(row.integer(1));
+                 (of_rollups(table) ? out.rollups : out.samples) += static_cast<std::uint64_t>(row.integer(1));
                }));
   }
   return out;

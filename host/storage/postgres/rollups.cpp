@@ -53,18 +53,17 @@ struct Columns {
 
 }  // namespace
 
-Result<void> PostgresHistory::write_rollups(sql::Transaction& t) {
+Result<void> PostgresHistory::write_rollups(sql::Transaction& t, const Pending& pending) {
   std::map<std::int64_t, std::vector<Bucket>> all;  // by row of the series, so that agents lock rows in one order
-  for (const model::SharedBatch& batch : pending_) {
-    for (std::size_t i = 0; i < batch->rows(); ++i) {
-      if (!batch->flags.empty() && (batch->flags[i] & model::row_stale)) continue;
-      TRY(const std::int64_t row, row_of(t, batch->series[i]));
+  for (const Group& group : pending.groups) {
+    std::vector<Bucket>& buckets = all[group.row];
+    for (std::size_t i = group.begin; i < group.end; ++i) {
+      const Line& line = pending.lines[i];
       // As the table has the time, so that both agree about the bucket.
-      const std::int64_t ts = microseconds(batch->ts[i]) * 1000;
-      if (!batch->summary.empty() && !std::isnan(batch->summary[i].count))
-        add_sample(all[row], rollup_widths[0], ts, batch->summary[i]);
+      if (line.summary)
+        add_sample(buckets, rollup_widths[0], line.us * 1000, *line.summary);
       else
-        add_sample(all[row], rollup_widths[0], ts, batch->value[i]);
+        add_sample(buckets, rollup_widths[0], line.us * 1000, line.value);
     }
   }
   if (all.empty()) return {};
@@ -86,14 +85,20 @@ Result<void> PostgresHistory::write_rollups(sql::Transaction& t) {
   return {};
 }
 
-/// Series of `rows` that have signals before `end`.
-Result<std::set<std::int64_t>> PostgresHistory::with_signals_before(sql::Transaction& t, const std::string& ids,
-                                                                    std::int64_t end) {
+/// Series that have signals in the span.
+Result<std::set<std::int64_t>> PostgresHistory::with_signals_in(sql::Transaction& t, const std::string& ids,
+                                                                const RollupSpan& span) {
   std::set<std::int64_t> found;
-  TRY_VOID(t.run(
-      "SELECT i.id FROM unnest($1::bigint[]) AS i(id) WHERE EXISTS (SELECT 1 FROM signals s WHERE "
-      "s.series_id = i.id AND s.captured_at < timestamptz 'epoch' + $2::float8 * interval '1 microsecond')",
-      {std::string_view(ids), static_cast<double>(end / 1000)}, [&](const Row& row) { found.insert(row.integer(0)); }));
+  const auto in = [](std::string_view table) {
+    return "EXISTS (SELECT 1 FROM " + std::string(table) +
+           " s WHERE s.series_id = i.id AND s.captured_at >= timestamptz 'epoch' + $2::float8 * interval '1 "
+           "microsecond' AND s.captured_at < timestamptz 'epoch' + $3::float8 * interval '1 microsecond')";
+  };
+  static const std::string statement =
+      "SELECT i.id FROM unnest($1::bigint[]) AS i(id) WHERE " + in("signal_samples") + " OR " + in("signals_wide");
+  TRY_VOID(t.run(statement,
+                 {std::string_view(ids), static_cast<double>(span.begin / 1000), static_cast<double>(span.end / 1000)},
+                 [&](const Row& row) { found.insert(row.integer(0)); }));
   return found;
 }
 
