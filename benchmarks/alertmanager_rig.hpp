@@ -76,8 +76,8 @@ inline std::size_t whole_message(const std::string& bytes) {
   return bytes.size() >= head + 4 + length ? head + 4 + length : 0;
 }
 
-/// Sends a request and waits for its answer; the status, 0 where the line broke. `body`: what came, with its head.
-inline int ask(int line, const std::string& request, std::string* body = nullptr) {
+/// Sends a request and waits for its answer; the status, 0 where the line broke.
+inline int ask(int line, const std::string& request) {
   if (send(line, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) return 0;
   std::string answer;
   char chunk[16384];
@@ -86,9 +86,7 @@ inline int ask(int line, const std::string& request, std::string* body = nullptr
     if (n <= 0) return 0;
     answer.append(chunk, static_cast<std::size_t>(n));
   }
-  const int status = std::atoi(answer.c_str() + 9);
-  if (body) *body = std::move(answer);
-  return status;
+  return std::atoi(answer.c_str() + 9);
 }
 
 inline std::string webhook_to(std::uint16_t port) {
