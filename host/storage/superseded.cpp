@@ -71,4 +71,38 @@ void leave_out_superseded(std::vector<model::Changes>& decisions) {
   }
 }
 
+void Awaited::await(Keys& keys, const std::string& key, std::uint64_t position) {
+  const auto [at, fresh] = keys.try_emplace(key, position);
+  if (!fresh && std::exchange(at->second, position) == position) return;
+  by_position_.push_back({position, &keys, &at->first});
+}
+
+void Awaited::note(const std::vector<const model::Changes*>& decisions, std::uint64_t position) {
+  for (const model::Changes* decision : decisions) {
+    for (const model::Delivery& delivery : decision->deliveries)
+      if (replaces(delivery)) await(deliveries_, delivery.key, position);
+    for (const model::GroupState& group : decision->groups) await(groups_, group.key, position);
+  }
+}
+
+void Awaited::leave_out(std::vector<model::Changes>& decisions, std::uint64_t position) const {
+  const auto later = [position](const Keys& keys, const std::string& key) {
+    const auto known = keys.find(key);
+    return known != keys.end() && known->second > position;
+  };
+  for (model::Changes& decision : decisions) {
+    std::erase_if(decision.deliveries, [&](const auto& row) { return later(deliveries_, row.key); });
+    std::erase_if(decision.groups, [&](const auto& row) { return later(groups_, row.key); });
+  }
+}
+
+void Awaited::forget(std::uint64_t position) {
+  while (!by_position_.empty() && by_position_.front().position <= position) {
+    const Place place = by_position_.front();
+    by_position_.pop_front();
+    // One that is noted again later goes with its last place.
+    if (const auto known = place.keys->find(*place.key); known->second == place.position) place.keys->erase(known);
+  }
+}
+
 }  // namespace tocsin::storage

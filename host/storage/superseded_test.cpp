@@ -84,5 +84,57 @@ TEST(Superseded, ThePositionIsThatOfTheLastOne) {
   EXPECT_EQ(decisions[1].journal_position, 9u);
 }
 
+std::vector<const model::Changes*> pointers(const std::vector<model::Changes>& decisions) {
+  std::vector<const model::Changes*> all;
+  for (const auto& each : decisions) all.push_back(&each);
+  return all;
+}
+
+TEST(Awaited, ARowThatALaterDecisionWritesIsLeftOut) {
+  std::vector<model::Changes> first(1), second(1);
+  first[0].deliveries = {superseded_delivery("a", model::DeliveryState::pending),
+                         superseded_delivery("b", model::DeliveryState::pending)};
+  first[0].groups.resize(1);
+  second[0].deliveries = {superseded_delivery("a", model::DeliveryState::sent, 1)};
+  second[0].groups.resize(1);
+  Awaited awaited;
+  awaited.note(pointers(first), 1);
+  awaited.note(pointers(second), 2);
+  awaited.leave_out(first, 1);
+  ASSERT_EQ(first[0].deliveries.size(), 1u);
+  EXPECT_EQ(first[0].deliveries[0].key, "b");
+  EXPECT_TRUE(first[0].groups.empty());
+  awaited.forget(1);
+  awaited.leave_out(second, 2);
+  EXPECT_EQ(second[0].deliveries.size(), 1u);
+  EXPECT_EQ(second[0].groups.size(), 1u);
+}
+
+TEST(Awaited, WhatAJournalGivesOnceMoreReplacesNothing) {
+  std::vector<model::Changes> sent(1), again(1);
+  sent[0].deliveries = {superseded_delivery("a", model::DeliveryState::sent, 1)};
+  again[0].deliveries = {superseded_delivery("a", model::DeliveryState::pending)};
+  Awaited awaited;
+  awaited.note(pointers(sent), 1);
+  awaited.note(pointers(again), 2);
+  awaited.leave_out(sent, 1);
+  EXPECT_EQ(sent[0].deliveries.size(), 1u);
+}
+
+TEST(Awaited, ForgetsWhatIsWritten) {
+  std::vector<model::Changes> one(1);
+  one[0].deliveries = {superseded_delivery("a", model::DeliveryState::sent, 1),
+                       superseded_delivery("a", model::DeliveryState::sent, 2)};
+  Awaited awaited;
+  for (std::uint64_t position = 1; position <= 4; ++position) awaited.note(pointers(one), position);
+  awaited.forget(3);
+  awaited.leave_out(one, 3);
+  EXPECT_TRUE(one[0].deliveries.empty());
+  one[0].deliveries = {superseded_delivery("a", model::DeliveryState::sent, 1)};
+  awaited.forget(4);
+  awaited.leave_out(one, 3);
+  EXPECT_EQ(one[0].deliveries.size(), 1u);
+}
+
 }  // namespace
 }  // namespace tocsin::storage

@@ -7,7 +7,6 @@
 
 #include "runtime/backoff.hpp"
 #include "runtime/executor.hpp"
-#include "storage/superseded.hpp"
 
 namespace tocsin::storage::sqlite {
 namespace {
@@ -80,7 +79,7 @@ Result<CommitResult> LoggedStore::commit_all(const std::vector<const model::Chan
     newest_number_ = before;
     return fail(std::move(position).error());
   }
-  appended(*position, result.numbers, fresh);
+  appended(*position, decisions, result.numbers, fresh);
   return result;
 }
 
@@ -141,10 +140,11 @@ Result<IncidentNumbers> LoggedStore::give_numbers(const std::vector<const model:
   return numbers;
 }
 
-void LoggedStore::appended(std::uint64_t position, const IncidentNumbers& numbers,
-                           const std::vector<std::string>& fresh) {
+void LoggedStore::appended(std::uint64_t position, const std::vector<const model::Changes*>& decisions,
+                           const IncidentNumbers& numbers, const std::vector<std::string>& fresh) {
   const auto now = Clock::now();
   std::lock_guard lock(mutex_);
+  awaited_.note(decisions, position);
   for (const std::string& id : fresh) {
     numbers_[id] = numbers.at(id);
     numbered_at_.emplace_back(position, id);
@@ -218,9 +218,13 @@ Result<void> LoggedStore::fold_some() {
     through = records.front().position;
     auto decoded = decode_decisions(records.front().decision);
     if (!decoded) report_(decoded.error().in("record " + std::to_string(through) + " of the decision log is lost"));
-    if (decoded)
-      decisions.insert(decisions.end(), std::make_move_iterator(decoded->begin()),
-                       std::make_move_iterator(decoded->end()));
+    if (!decoded) continue;
+    {
+      std::lock_guard lock(mutex_);
+      awaited_.leave_out(*decoded, through);
+    }
+    decisions.insert(decisions.end(), std::make_move_iterator(decoded->begin()),
+                     std::make_move_iterator(decoded->end()));
   }
   leave_out_superseded(decisions);
   TRY_VOID(take_in(decisions, through));
@@ -250,6 +254,7 @@ void LoggedStore::folded(std::uint64_t through) {
   if (auto trimmed = log_->trim(through); !trimmed) report_(trimmed.error());
   std::lock_guard lock(mutex_);
   folded_ = through;
+  awaited_.forget(through);
   while (!numbered_at_.empty() && numbered_at_.front().first <= through) {
     numbers_.erase(numbered_at_.front().second);
     numbered_at_.pop_front();

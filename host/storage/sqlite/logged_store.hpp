@@ -19,6 +19,7 @@
 #include "storage/port.hpp"
 #include "storage/sql/store.hpp"
 #include "storage/sqlite/decision_log.hpp"
+#include "storage/superseded.hpp"
 
 namespace tocsin::storage::sqlite {
 
@@ -132,7 +133,8 @@ class LoggedStore final : public Store {
   base::Result<void> await_room();
   base::Result<IncidentNumbers> give_numbers(const std::vector<const model::Changes*>& decisions,
                                              std::vector<std::string>& fresh);
-  void appended(std::uint64_t position, const IncidentNumbers& numbers, const std::vector<std::string>& fresh);
+  void appended(std::uint64_t position, const std::vector<const model::Changes*>& decisions,
+                const IncidentNumbers& numbers, const std::vector<std::string>& fresh);
   void run();
   bool wait_for_work(std::unique_lock<std::mutex>& lock);
   base::Result<void> fold_some();
@@ -155,6 +157,7 @@ class LoggedStore final : public Store {
   std::chrono::steady_clock::time_point newest_{};
   std::unordered_map<std::string, std::uint64_t> numbers_;         ///< of incidents that are not in the store
   std::deque<std::pair<std::uint64_t, std::string>> numbered_at_;  ///< the same by position
+  Awaited awaited_;
   std::size_t waiting_ = 0;                                        ///< for folded_
   std::unique_ptr<base::Error> refused_;                           ///< by the database; it is tried again
   bool stopping_ = false;
