@@ -1,7 +1,7 @@
-// How late the timers of groups are, and how long a page takes that asks for everything: ours beside Debian's Alertmanager,
-// in turn.  alertmanager_timers_bench PROGRAM [--groups N]
-// Groups of group_wait 2 s and group_interval 5 s begin at a pace of 50 a second; when a group was told, another alert of
-// it comes, which is due a group_interval after that. Then 13,000 alerts under 86 inhibition rules, GET /api/v2/alerts.
+// How late the timers of groups are, and how long a page takes that asks for everything: ours beside Debian's
+// Alertmanager, in turn.  alertmanager_timers_bench PROGRAM [--groups N] Groups of group_wait 2 s and group_interval 5
+// s begin at a pace of 50 a second; when a group was told, another alert of it comes, which is due a group_interval
+// after that. Then 13,000 alerts under 86 inhibition rules, GET /api/v2/alerts.
 #include "alertmanager_rig.hpp"
 
 namespace {
@@ -23,8 +23,9 @@ void print(const char* what, const std::string& who, std::vector<double> ms) {
 void timers(const std::string& program, const std::string& who, std::size_t groups) {
   constexpr double wait = 2, interval = 5, pace = 0.02;
   Hook hook(2 * groups);
-  Subject subject(program, "route: {receiver: hook, group_by: [host], group_wait: 2s, group_interval: 5s, repeat_interval: 4h}\n" +
-                               webhook_to(hook.port));
+  Subject subject(
+      program, "route: {receiver: hook, group_by: [host], group_wait: 2s, group_interval: 5s, repeat_interval: 4h}\n" +
+                   webhook_to(hook.port));
   const int line = dial(subject.port);
   std::vector<Clock::time_point> sent(groups);
   std::size_t first = 0, second = 0;
@@ -67,10 +68,12 @@ bool get_all(std::uint16_t port) {
 void page(const std::string& program, const std::string& who) {
   Hook hook(1);
   std::string yaml =
-      "route: {receiver: hook, group_by: [alertname], group_wait: 1h, group_interval: 1h, repeat_interval: 4h}\ninhibit_rules:\n";
+      "route: {receiver: hook, group_by: [alertname], group_wait: 1h, group_interval: 1h, repeat_interval: "
+      "4h}\ninhibit_rules:\n";
   for (int i = 0; i < 86; ++i) {
     const std::string n = std::to_string(i);
-    yaml += "- {source_matchers: ['cause=\"c" + n + "\"'], target_matchers: ['effect=\"c" + n + "\"'], equal: [host]}\n";
+    yaml +=
+        "- {source_matchers: ['cause=\"c" + n + "\"'], target_matchers: ['effect=\"c" + n + "\"'], equal: [host]}\n";
   }
   Subject subject(program, yaml + webhook_to(hook.port));
   const int line = dial(subject.port);
@@ -78,8 +81,9 @@ void page(const std::string& program, const std::string& who) {
     std::string alerts = "[";
     for (int k = i; k < i + 100; ++k) {
       const std::string role = k % 10 == 0 ? "cause" : "effect";
-      alerts += (k > i ? "," : "") + (R"({"labels":{"alertname":"page","aid":")" + std::to_string(k)) + R"(","host":"h)" +
-                std::to_string(k / 10 % 500) + R"(",")" + role + R"(":"c)" + std::to_string(k / 10 % 86) + R"("}})";
+      alerts += (k > i ? "," : "") + (R"({"labels":{"alertname":"page","aid":")" + std::to_string(k)) +
+                R"(","host":"h)" + std::to_string(k / 10 % 500) + R"(",")" + role + R"(":"c)" +
+                std::to_string(k / 10 % 86) + R"("}})";
     }
     if (ask(line, post(alerts + "]")) != 200) std::exit(1);
   }
@@ -100,7 +104,8 @@ int main(int argc, char** argv) {
   const std::size_t groups = argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 300;
   const bool beside = fs::exists(baseline);
   if (!beside) std::fprintf(stderr, "%s is not installed: without a baseline\n", baseline);
-  for (const auto& [program, who] : {std::pair<std::string, std::string>{argv[1], "tocsin"}, {baseline, "alertmanager"}}) {
+  for (const auto& [program, who] :
+       {std::pair<std::string, std::string>{argv[1], "tocsin"}, {baseline, "alertmanager"}}) {
     if (who != "tocsin" && !beside) continue;
     timers(program, who, groups);
     page(program, who);

@@ -158,8 +158,8 @@ class LoggedStore final : public Store {
   std::unordered_map<std::string, std::uint64_t> numbers_;         ///< of incidents that are not in the store
   std::deque<std::pair<std::uint64_t, std::string>> numbered_at_;  ///< the same by position
   Awaited awaited_;
-  std::size_t waiting_ = 0;                                        ///< for folded_
-  std::unique_ptr<base::Error> refused_;                           ///< by the database; it is tried again
+  std::size_t waiting_ = 0;               ///< for folded_
+  std::unique_ptr<base::Error> refused_;  ///< by the database; it is tried again
   bool stopping_ = false;
   std::optional<runtime::Thread> thread_;
 };
