@@ -1,8 +1,8 @@
 // A log file judged by a rule in Lua, the whole agent: logtail_lua_bench PROGRAM [--lines N] [--runs N] [--rule NAME]
-// The real agent tails a file that is there at its start, each JSON record becomes a signal of one of 1000 series (journal,
-// windows, history), and a rule judges it. FLUENT_BIT=path measures Fluent Bit with the same file, its Lua filter and its
-// null output in the same run: it keeps nothing. What is compared is lines per processor second, from the moment the
-// file has its name until every line was taken and the process is quiet; one JSON object a line.
+// The real agent tails a file that is there at its start, each JSON record becomes a signal of one of 1000 series
+// (journal, windows, history), and a rule judges it. FLUENT_BIT=path measures Fluent Bit with the same file, its Lua
+// filter and its null output in the same run: it keeps nothing. What is compared is lines per processor second, from
+// the moment the file has its name until every line was taken and the process is quiet; one JSON object a line.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -23,8 +23,8 @@ void write_file(const std::string& path, int lines) {
   if (!out) std::perror(path.c_str()), std::exit(1);
   const double begin = now_seconds() - lines * 1e-5;
   for (int i = 0; i < lines; ++i)
-    std::fprintf(out, "{\"host\":\"h001\",\"metric\":\"cpu_user\",\"series\":%d,\"ts\":%.3f,\"value\":%.1f}\n", i % 1000,
-                 begin + i * 1e-5, static_cast<double>(i * 7919LL % 1000) / 10);
+    std::fprintf(out, "{\"host\":\"h001\",\"metric\":\"cpu_user\",\"series\":%d,\"ts\":%.3f,\"value\":%.1f}\n",
+                 i % 1000, begin + i * 1e-5, static_cast<double>(i * 7919LL % 1000) / 10);
   std::fclose(out);
 }
 
@@ -93,7 +93,8 @@ Spent of_tocsin(const char* program, const std::string& directory, int lines, co
   const double before = agent.cpu();
   fs::rename(log + ".tmp", log);
   return measure([&] { return agent.cpu(); },
-                 [&] { return metric(get(agent.port(), "/metrics"), "tocsin_plugin_lines_read"); }, lines, before, begin);
+                 [&] { return metric(get(agent.port(), "/metrics"), "tocsin_plugin_lines_read"); }, lines, before,
+                 begin);
 }
 
 Spent of_fluent_bit(const char* program, const std::string& directory, int lines, const char* call) {
@@ -117,9 +118,12 @@ Spent of_fluent_bit(const char* program, const std::string& directory, int lines
   std::ofstream(directory + "/flb.conf")
       << "[SERVICE]\n    Flush 0.1\n    Grace 1\n    Log_Level warn\n    HTTP_Server On\n    HTTP_Listen 127.0.0.1\n"
          "    HTTP_Port "
-      << port << "\n    Parsers_File " << directory << "/parsers.conf\n[INPUT]\n    Name tail\n    Tag x\n    Path " << log
-      << "\n    Parser j\n    Read_from_Head On\n    Buffer_Chunk_Size 256k\n    Buffer_Max_Size 1M\n    Refresh_Interval 1\n"
-      << (*call ? "[FILTER]\n    Name lua\n    Match *\n    Script " + directory + "/rule.lua\n    Call " + call + "\n" : "")
+      << port << "\n    Parsers_File " << directory << "/parsers.conf\n[INPUT]\n    Name tail\n    Tag x\n    Path "
+      << log
+      << "\n    Parser j\n    Read_from_Head On\n    Buffer_Chunk_Size 256k\n    Buffer_Max_Size 1M\n    "
+         "Refresh_Interval 1\n"
+      << (*call ? "[FILTER]\n    Name lua\n    Match *\n    Script " + directory + "/rule.lua\n    Call " + call + "\n"
+                : "")
       << "[OUTPUT]\n    Name null\n    Match *\n";
   const pid_t pid = fork();
   if (pid == 0) {
@@ -131,10 +135,10 @@ Spent of_fluent_bit(const char* program, const std::string& directory, int lines
   const auto begin = Clock::now();
   const double before = cpu_of(pid);
   fs::rename(log + ".tmp", log);
-  const auto spent = measure(
-      [pid] { return cpu_of(pid); },
-      [port] { return metric(get(port, "/api/v1/metrics/prometheus"), "fluentbit_output_proc_records_total"); }, lines,
-      before, begin);
+  const auto spent =
+      measure([pid] { return cpu_of(pid); },
+              [port] { return metric(get(port, "/api/v1/metrics/prometheus"), "fluentbit_output_proc_records_total"); },
+              lines, before, begin);
   kill(pid, SIGTERM);
   waitpid(pid, nullptr, 0);
   return spent;

@@ -7,8 +7,8 @@ namespace {
 
 constexpr std::size_t most_digits = 17;  // such a number is an int64, and a number with a point has an exact text
 
-/// What may stand within a text as it is: ASCII, no control character, no quote and no backslash. What is beyond ASCII may
-/// be no UTF-8, which is the parser's to say.
+/// What may stand within a text as it is: ASCII, no control character, no quote and no backslash. What is beyond ASCII
+/// may be no UTF-8, which is the parser's to say.
 constexpr std::array<bool, 256> plain = [] {
   std::array<bool, 256> made{};
   for (int c = 0x20; c < 0x80; ++c) made[static_cast<std::size_t>(c)] = c != '"' && c != '\\';

@@ -1,7 +1,7 @@
-// The plain kind of record, which most are: one object of texts without escapes, numbers and words. It is read in one pass,
-// where it stands; for every other line the caller asks a parser of JSON. What this takes that one takes too, and with
-// the same values (its test holds them against each other). Rejected: simdjson alone, which spends more than half of
-// what a short line costs on preparing to parse it. Thread: its owner's.
+// The plain kind of record, which most are: one object of texts without escapes, numbers and words. It is read in one
+// pass, where it stands; for every other line the caller asks a parser of JSON. What this takes that one takes too, and
+// with the same values (its test holds them against each other). Rejected: simdjson alone, which spends more than half
+// of what a short line costs on preparing to parse it. Thread: its owner's.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ class FlatJson {
   /// Null: there is none of that name. Of several the first.
   const Member* find(std::string_view key) const {
     for (const auto& member : members_)
-      if (member.key.size() == key.size() && member.key.starts_with(key.substr(0, 1)) && member.key == key) return &member;
+      if (member.key.size() == key.size() && member.key.starts_with(key.substr(0, 1)) && member.key == key)
+        return &member;
     return nullptr;
   }
   bool empty() const noexcept { return members_.empty(); }
