@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     message.routing_key = message.type = body.substr(0, 8);
     message.headers.emplace_back("h", body.substr(0, 4));
     message.timestamp = body.size() * 1'000'000;
-    if (packed) message.content_encoding = "gzip";
+    if (packed) message.content_encoding = choice & 8 ? "zstd" : "gzip";
     const auto poison = reader.take(message);
     const auto now = reader.batch().rows();
     require(now >= rows, "what came before stays");

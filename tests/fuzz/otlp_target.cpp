@@ -35,9 +35,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto source = host.create("otlp", config);
   HttpRequest request;
   request.path = paths[input.below(3)];
-  const auto way = input.below(4);
+  const auto way = input.below(6);
   request.headers = {{"content-type", way % 2 ? "application/json" : "application/x-protobuf"}};
-  if (way >= 2) request.headers.emplace_back("content-encoding", "gzip");
+  if (way >= 2) request.headers.emplace_back("content-encoding", way < 4 ? "gzip" : "zstd");
   request.body = std::string(input.rest());
   for (int round = 0; round < 2; ++round) {  // the second one finds what the first left
     const Answer answer = source->handle(request);

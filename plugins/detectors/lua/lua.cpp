@@ -131,11 +131,8 @@ class Lua {
     view.rows = &rows;
     view.cell_count = rows.columns();
     std::string failed;
-    for (std::uint32_t row = 0; row < rows.size(); ++row) {
-      view.row = row;
-      view.cells = rows.cells(row);
-      judge(program, row, verdicts, failed);
-    }
+    Round round{program, rows, verdicts};
+    for (; round.row < rows.size(); ++round.row) judge_on(round, failed);
     view.cells = nullptr;
     view.rows = nullptr;
     view.inputs = nullptr;
@@ -176,26 +173,59 @@ class Lua {
     lua_rawgeti(program.lua, LUA_REGISTRYINDEX, program.subject);
   }
 
-  void judge(Program& program, std::uint32_t row, tsn::Verdicts& verdicts, std::string& failed) {
-    lua_State* lua = program.lua;
-    program.view.declared = false;
+  /// Rows that one protected call judges, one after another.
+  struct Round {
+    Program& program;
+    const tsn::Rows& rows;
+    tsn::Verdicts& verdicts;
+    std::uint32_t row = 0;  ///< at hand
+  };
+
+  /// Judges rows from the one at hand on, in Lua's protection, until one says more than yes or no or raises: that one
+  /// is then the row at hand, and what it said is returned. Each call has a budget of its own. Nothing here throws.
+  static int judge_rows(lua_State* lua) {
+    auto& round = *static_cast<Round*>(lua_touserdata(lua, 1));
+    auto& program = round.program;
+    auto& view = program.view;
     push_call(program);
-    if (sandbox_->call(1, 1) != LUA_OK) {
+    for (; round.row < round.rows.size(); ++round.row) {
+      view.row = round.row;
+      view.cells = round.rows.cells(round.row);
+      view.declared = false;
+      program.sandbox->begin_call();
+      lua_pushvalue(lua, 2);
+      lua_pushvalue(lua, 3);
+      lua_call(lua, 1, 1);
+      const int type = lua_type(lua, -1);
+      if (type != LUA_TNIL && type != LUA_TBOOLEAN) return 1;
+      if (lua_toboolean(lua, -1)) round.verdicts.firing(round.row);
+      lua_pop(lua, 1);
+    }
+    return 0;
+  }
+
+  /// Judges rows as judge_rows(), and heeds what the row at hand said, if one is left.
+  void judge_on(Round& round, std::string& failed) {
+    auto& program = round.program;
+    lua_State* lua = program.lua;
+    lua_pushcfunction(lua, judge_rows);
+    lua_pushlightuserdata(lua, &round);
+    if (sandbox_->call(1, LUA_MULTRET) != LUA_OK) {
       if (program.view.declared) {
-        verdicts.again(row);
+        round.verdicts.again(round.row);
       } else {
-        verdicts.keep(row);
+        round.verdicts.keep(round.row);
         if (failed.empty()) failed = sandbox_->take_error();
       }
-      lua_settop(lua, 0);
-      return;
+    } else if (lua_gettop(lua) > 0) {
+      answered(program, round.row, round.verdicts, failed);
     }
+    lua_settop(lua, 0);
+  }
+
+  void answered(Program& program, std::uint32_t row, tsn::Verdicts& verdicts, std::string& failed) {
+    lua_State* lua = program.lua;
     switch (lua_type(lua, -1)) {
-      case LUA_TNIL:
-        break;
-      case LUA_TBOOLEAN:
-        if (lua_toboolean(lua, -1)) verdicts.firing(row);
-        break;
       case LUA_TTABLE:
         firing(program, row, verdicts, failed);
         break;
@@ -210,7 +240,6 @@ class Lua {
                    "; expected nothing, true, false, a table, NO_DATA or KEEP";
         }
     }
-    lua_settop(lua, 0);
   }
 
   /// The table on top: { value, threshold, severity, message }.

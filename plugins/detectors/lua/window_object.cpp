@@ -15,8 +15,15 @@ struct Window {
   std::uint32_t signal;
 };
 
-Window& window_at(lua_State* lua, int index) {
-  return *static_cast<Window*>(luaL_checkudata(lua, index, window_type));
+/// The first argument. The metatable is in the function's upvalue: luaL_checkudata would look for it by name.
+Window& window_at_first(lua_State* lua) {
+  void* const found = lua_touserdata(lua, 1);
+  bool right = false;
+  if (found && lua_getmetatable(lua, 1)) {
+    right = lua_rawequal(lua, -1, lua_upvalueindex(1)) != 0;
+    lua_pop(lua, 1);
+  }
+  return *static_cast<Window*>(right ? found : luaL_checkudata(lua, 1, window_type));
 }
 
 /// The view while its rule is called; else an error: what a rule kept from a call says nothing later.
@@ -70,7 +77,7 @@ std::uint32_t column_of(lua_State* lua, RowView& view, std::uint32_t signal, tsn
 
 template <tsn_aggregate aggregate>
 int read_aggregate(lua_State* lua) {
-  auto& window = window_at(lua, 1);
+  auto& window = window_at_first(lua);
   auto& view = called(lua, window.seat);
   std::int64_t over = 0;
   if (aggregate == TSN_AGG_LAST || aggregate == TSN_AGG_LAST_SEEN) {
@@ -100,7 +107,7 @@ int read_aggregate(lua_State* lua) {
 }
 
 int window_text(lua_State* lua) {
-  const auto& window = window_at(lua, 1);
+  const auto& window = window_at_first(lua);
   lua_pushfstring(lua, "signal %s", called(lua, window.seat).selectors[window.signal].c_str());
   return 1;
 }
@@ -149,9 +156,11 @@ void open_window_objects(lua_State* lua) {
                               {"last_seen", read_aggregate<TSN_AGG_LAST_SEEN>},
                               {nullptr, nullptr}};
   lua_newtable(lua);
-  luaL_setfuncs(lua, methods, 0);
+  lua_pushvalue(lua, -2);
+  luaL_setfuncs(lua, methods, 1);
   lua_setfield(lua, -2, "__index");
-  lua_pushcfunction(lua, window_text);
+  lua_pushvalue(lua, -1);
+  lua_pushcclosure(lua, window_text, 1);
   lua_setfield(lua, -2, "__tostring");
   lua_pushboolean(lua, 0);
   lua_setfield(lua, -2, "__metatable");

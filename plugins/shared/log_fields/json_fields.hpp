@@ -11,11 +11,12 @@ class JsonFields final : public log_match::Fields {
  public:
   JsonFields();
   ~JsonFields() override;
-  /// False: `line` is no JSON object; the fields are then those of none. `line` need not live on.
+  /// False: `line` is no JSON object; the fields are then those of none. `line` must live until the next one.
   bool parse(std::string_view line);
 
  private:
   bool look_up(const log_match::FieldName& name, log_match::FieldValue& out, bool printed) override;
+  bool find_flat(std::string_view name, log_match::FieldValue& out, bool printed);
   struct Record;
   std::unique_ptr<Record> record_;
 };

@@ -222,8 +222,7 @@ void LuaSandbox::push_globals() {
 std::string LuaSandbox::protect(const std::function<void(lua_State*)>& protected_part) {
   lua_pushcfunction(lua_, pass_through);
   lua_pushlightuserdata(lua_, const_cast<std::function<void(lua_State*)>*>(&protected_part));
-  spent_ = 0;
-  lua_sethook(lua_, &out_of_instructions, LUA_MASKCOUNT, static_cast<int>(budgets_.instructions));
+  begin_call();
   return lua_pcall(lua_, 1, 0, 0) == LUA_OK ? std::string() : take_error();
 }
 

@@ -38,10 +38,14 @@ class LuaSandbox {
   /// Runs `protected_part` under lua_pcall: Lua errors in it end it and come back as text ("file:line: …"); empty:
   /// done. For everything that touches the state and may raise.
   std::string protect(const std::function<void(lua_State*)>& protected_part);
-  /// lua_pcall with the budget of instructions; LUA_OK, or the error on the stack.
-  int call(int arguments, int results) {
+  /// The budget of instructions is whole again: for a function in C that makes many calls in one protected call.
+  void begin_call() {
     spent_ = 0;
     lua_sethook(lua_, &out_of_instructions, LUA_MASKCOUNT, static_cast<int>(budgets_.instructions));
+  }
+  /// lua_pcall with the budget of instructions; LUA_OK, or the error on the stack.
+  int call(int arguments, int results) {
+    begin_call();
     return lua_pcall(lua_, arguments, results, 0);
   }
   /// Compiles a text chunk named as `file` with an environment of its own (readable: the shared globals; what it

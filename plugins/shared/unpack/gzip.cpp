@@ -1,8 +1,6 @@
-#include "unpack/gzip.hpp"
-
 #include <zlib.h>
 
-#include <algorithm>
+#include "unpack/growing.hpp"
 
 namespace tocsin_plugins {
 namespace {
@@ -22,11 +20,11 @@ class Inflater {
   bool input_left() const noexcept { return stream_.avail_in > 0; }
   bool next_member() { return inflateReset(&stream_) == Z_OK; }
   /// What zlib answers; `used` is how much of the room is filled then.
-  int run(char* to, std::size_t room, std::size_t& used) {
-    stream_.next_out = reinterpret_cast<Bytef*>(to);
-    stream_.avail_out = static_cast<uInt>(room);
+  int run(std::span<char> room, std::size_t& used) {
+    stream_.next_out = reinterpret_cast<Bytef*>(room.data());
+    stream_.avail_out = static_cast<uInt>(room.size());
     const int done = ::inflate(&stream_, Z_NO_FLUSH);
-    used = room - stream_.avail_out;
+    used = room.size() - stream_.avail_out;
     return done;
   }
 
@@ -37,25 +35,19 @@ class Inflater {
 
 }  // namespace
 
-Unpacked gunzip(std::string_view packed, std::size_t most, std::size_t padding, std::string& out) {
-  out.clear();
+Unpacked unpack_gzip(std::string_view packed, Growing& out) {
   Inflater inflater(packed);
   if (!inflater.ready() || packed.size() > UINT32_MAX) return Unpacked::broken;
   for (bool ended = false; !ended;) {
-    const auto before = out.size();
-    const auto room = std::clamp<std::size_t>(before, 16 * 1024, 4 << 20);
     std::size_t used = 0;
-    out.resize(before + room);
-    const int done = inflater.run(out.data() + before, room, used);
-    out.resize(before + used);
-    if (out.size() > most) return Unpacked::too_long;
+    const int done = inflater.run(out.room(), used);
+    out.filled(used);
+    if (out.too_long()) return Unpacked::too_long;
     if (done == Z_STREAM_END)
       ended = !inflater.input_left() || !inflater.next_member();
     else if (done != Z_OK || (used == 0 && !inflater.input_left()))
       return Unpacked::broken;
   }
-  out.append(padding, '\0');
-  out.resize(out.size() - padding);
   return Unpacked::whole;
 }
 

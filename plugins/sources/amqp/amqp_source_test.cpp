@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <chrono>
 #include <deque>
@@ -17,6 +16,7 @@
 #include "message_reader.hpp"
 #include "tocsin/testing/fake_host.hpp"
 #include "tocsin/testing/values.hpp"
+#include "unpack/packing_test.hpp"
 
 // What needs a broker is in tests/acceptance/amqp_source_test.py, with a real one.
 namespace {
@@ -32,20 +32,6 @@ Delivery delivery(std::string body) {
   out.exchange = "orders";
   out.routing_key = "order.paid";
   out.body = std::move(body);
-  return out;
-}
-
-std::string gzipped(const std::string& text) {
-  std::string out(compressBound(text.size()) + 32, '\0');
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
   return out;
 }
 
@@ -129,16 +115,22 @@ TEST(AmqpSignals, AMessageThatCannotBeReadLeavesWhatCameBeforeItAlone) {
   EXPECT_EQ(rows[0].name, "first");
 }
 
-TEST(AmqpSignals, UnpacksGzipWithinTheBound) {
+TEST(AmqpSignals, UnpacksWithinTheBound) {
   Reading in(R"({"max_message": 4096})");
-  auto packed = delivery(gzipped(R"({"name": "a", "value": 1})"));
+  auto packed = delivery(tocsin_plugins::packing::gzip(R"({"name": "a", "value": 1})"));
   packed.content_encoding = "gzip";
   EXPECT_FALSE(in.take(packed));
   EXPECT_EQ(in.rows().size(), 1u);
-  packed.body = gzipped(std::string(5000, ' '));
+  packed.body = tocsin_plugins::packing::gzip(std::string(5000, ' '));
   EXPECT_EQ(in.take(packed)->type, "size");
   packed.body = "no gzip";
   EXPECT_EQ(in.take(packed)->type, "encoding");
+  packed = delivery(tocsin_plugins::packing::zstd(R"({"name": "a", "value": 2})"));
+  packed.content_encoding = "zstd";
+  EXPECT_FALSE(in.take(packed));
+  EXPECT_EQ(in.rows().size(), 1u);
+  packed.body = tocsin_plugins::packing::zstd(std::string(5000, ' '));
+  EXPECT_EQ(in.take(packed)->type, "size");
   packed.content_encoding = "br";
   EXPECT_EQ(in.take(packed)->type, "encoding");
   auto large = delivery("");

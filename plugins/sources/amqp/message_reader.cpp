@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "timestamp/timestamp.hpp"
-#include "unpack/gzip.hpp"
+#include "unpack/unpack.hpp"
 #include "utf8/utf8.hpp"
 
 namespace tocsin_plugins::amqp {
@@ -138,18 +138,20 @@ std::optional<Poison> MessageReader::take(Delivery& message) {
 }
 
 std::optional<Poison> MessageReader::unpack(Delivery& message) {
-  const std::string& coding = message.content_encoding;
-  if (coding.empty() || coding == "identity" || coding == "utf-8" || coding == "UTF-8") {  // Celery writes a charset
+  const std::string& word = message.content_encoding;
+  const auto coding = word == "utf-8" || word == "UTF-8" ? Coding::none : coding_of(word);  // Celery writes a charset
+  if (coding == Coding::none) {
     const auto size = message.body.size();
     message.body.append(behind, '\0');
     message.body.resize(size);
     return std::nullopt;
   }
-  if (coding != "gzip")
-    return Poison{"encoding", "content_encoding \"" + coding.substr(0, 40) + "\" is not known; expected gzip, or none"};
-  const auto done = gunzip(message.body, max_message_, behind, unpacked_);
+  if (!coding)
+    return Poison{"encoding", "content_encoding \"" + word.substr(0, 40) + "\" is not known; expected " +
+                                  std::string(codings_in_words) + ", or none"};
+  const auto done = tocsin_plugins::unpack(*coding, message.body, max_message_, behind, unpacked_);
   if (done == Unpacked::too_long) return Poison{"size", "unpacks to more than max_message"};
-  if (done == Unpacked::broken) return Poison{"encoding", "the body is no whole gzip"};
+  if (done == Unpacked::broken) return Poison{"encoding", broken_text(*coding)};
   message.body.swap(unpacked_);
   return std::nullopt;
 }

@@ -8,7 +8,7 @@
 
 #include "bulk_push/bulk_parser.hpp"
 #include "tocsin/plugin.hpp"
-#include "unpack/gzip.hpp"
+#include "unpack/unpack.hpp"
 
 namespace tocsin_plugins {
 namespace {
@@ -123,7 +123,7 @@ class Http {
     desk->batch.clear();
     const Fault fault = read(request, *desk);
     if (!fault.detail.empty()) {
-      if (fault.status == 415) response.header("accept-encoding", "gzip");
+      if (fault.status == 415) response.header("accept-encoding", codings_taken);
       answer_problem(response, fault.status, fault.title, fault.detail);
     } else {
       submit(*desk, response);
@@ -161,13 +161,14 @@ class Http {
       return Fault{413, "Content Too Large",
                    "the body is larger than max_size (" + std::to_string(most_) + " bytes); send it in parts"};
     };
-    const auto coding = request.header("content-encoding");
-    if (coding.empty() || coding == "identity") return body.size() > most_ ? too_long() : Fault{};
-    if (coding != "gzip")
-      return {415, "Unsupported Media Type", "the content-encoding is not known; send gzip, or the body as it is"};
-    const auto done = gunzip(body, most_, padding, desk.unpacked);
+    const auto coding = coding_of(request.header("content-encoding"));
+    if (!coding)
+      return {415, "Unsupported Media Type",
+              "the content-encoding is not known; send " + std::string(codings_in_words) + ", or the body as it is"};
+    if (coding == Coding::none) return body.size() > most_ ? too_long() : Fault{};
+    const auto done = tocsin_plugins::unpack(*coding, body, most_, padding, desk.unpacked);
     if (done == Unpacked::too_long) return too_long();
-    if (done == Unpacked::broken) return {400, "Bad Request", "the body is no whole gzip"};
+    if (done == Unpacked::broken) return {400, "Bad Request", broken_text(*coding)};
     body = desk.unpacked;
     return {};
   }

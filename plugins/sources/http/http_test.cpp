@@ -1,29 +1,20 @@
 #include <gtest/gtest.h>
 
-#include <zlib.h>
-
 #include <string>
 
 #include "timestamp/timestamp.hpp"
 #include "tocsin/testing/fake_host.hpp"
+#include "unpack/packing_test.hpp"
 
 namespace {
 
 using tsn::testing::FakeHost;
 using tsn::testing::HttpRequest;
 
+using tocsin_plugins::packing::zstd;
+
 std::string gzipped(const std::string& text) {
-  std::string out(compressBound(text.size()) + 32, '\0');
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
+  return tocsin_plugins::packing::gzip(text);
 }
 
 class Http : public ::testing::Test {
@@ -127,13 +118,22 @@ TEST_F(Http, TakesABodyPackedWithGzip) {
   EXPECT_EQ(host_.rows().size(), 1u);
 }
 
+TEST_F(Http, TakesABodyPackedWithZstd) {
+  const std::string lines = "{\"name\":\"a\",\"value\":1}\n{\"name\":\"a\",\"value\":2}\n";
+  const auto answer = push(zstd(lines), "application/x-ndjson", "zstd");
+  EXPECT_EQ(answer.response.body, R"({"accepted":2,"rejected":[]})");
+  EXPECT_EQ(host_.rows().size(), 2u);
+}
+
 TEST_F(Http, RefusesWhatItCannotUnpackAndTakesNothing) {
   const std::string whole = gzipped(R"({"signals":[{"name":"a","value":1}]})");
   EXPECT_EQ(push(whole.substr(0, whole.size() - 9), "application/json", "gzip").response.status, 400u);
   const auto unknown = push("x", "application/json", "br");
   EXPECT_EQ(unknown.response.status, 415u);
-  EXPECT_EQ(unknown.response.header("accept-encoding"), "gzip");
+  EXPECT_EQ(unknown.response.header("accept-encoding"), "gzip, zstd");
   EXPECT_EQ(push(gzipped(std::string(80u << 20, ' ')), "application/json", "gzip").response.status, 413u) << "a bomb";
+  EXPECT_EQ(push(zstd(std::string(80u << 20, ' ')), "application/json", "zstd").response.status, 413u) << "a bomb";
+  EXPECT_EQ(push(zstd(whole).substr(0, 30), "application/json", "zstd").response.status, 400u);
   EXPECT_TRUE(host_.rows().empty());
 }
 

@@ -1,7 +1,7 @@
 // OTLP/HTTP 1.x: https://opentelemetry.io/docs/specs/otlp/#otlphttp. Requests come on any thread.
 #include "desk.hpp"
 #include "tocsin/plugin.hpp"
-#include "unpack/gzip.hpp"
+#include "unpack/unpack.hpp"
 
 namespace tocsin_plugins {
 
@@ -125,19 +125,20 @@ class Otlp {
     const Fault too_long{
         413, otlp::resource_exhausted,
         "the body is larger than max_size (" + std::to_string(most_) + " bytes); send smaller batches"};
-    const auto packing = request.header("content-encoding");
+    const auto coding = coding_of(request.header("content-encoding"));
     if (body.size() > most_) return too_long;
-    if (packing.empty() || packing == "identity") {
+    if (coding == Coding::none) {
       if (request.body_padding() >= padding) return {};
       desk.unpacked().assign(body).append(padding, '\0');
       body = std::string_view(desk.unpacked()).substr(0, body.size());
       return {};
     }
-    if (packing != "gzip") return {415, otlp::unimplemented, "the body is packed otherwise than with gzip"};
-    const auto done = gunzip(body, most_, padding, desk.unpacked());
+    if (!coding)
+      return {415, otlp::unimplemented, "the body is packed otherwise than with " + std::string(codings_in_words)};
+    const auto done = tocsin_plugins::unpack(*coding, body, most_, padding, desk.unpacked());
     body = desk.unpacked();
     if (done == Unpacked::too_long) return too_long;
-    if (done == Unpacked::broken) return {400, otlp::invalid_argument, "the body is no whole gzip"};
+    if (done == Unpacked::broken) return {400, otlp::invalid_argument, broken_text(*coding)};
     return {};
   }
 

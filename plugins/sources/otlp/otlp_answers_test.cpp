@@ -1,28 +1,19 @@
 // The protocol: encodings, packings, answers, and JSON.
-#include <zlib.h>
-
 #include <fstream>
 #include <sstream>
 
 #include "otlp_fixture.hpp"
+#include "unpack/packing_test.hpp"
 
 namespace {
 
 using namespace otlp_test;
 using Labels = std::map<std::string, std::string>;
 
+using tocsin_plugins::packing::zstd;
+
 std::string gzipped(const std::string& text) {
-  z_stream stream{};
-  if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) return {};
-  std::string out(deflateBound(&stream, text.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
+  return tocsin_plugins::packing::gzip(text);
 }
 
 std::string gauge(double value = 7) {
@@ -63,6 +54,15 @@ TEST_F(OtlpAnswers, UnpacksGzip) {
   EXPECT_EQ(count("g"), 3u);
 }
 
+TEST_F(OtlpAnswers, UnpacksZstd) {
+  EXPECT_EQ(post("/v1/metrics", zstd(gauge()), "application/x-protobuf", "zstd").response.status, 200u);
+  EXPECT_EQ(post("/v1/metrics", zstd(json_gauge), "application/json", "zstd").response.status, 200u);
+  EXPECT_EQ(count("g"), 2u);
+  const auto cut = post("/v1/metrics", zstd(gauge()).substr(0, 20), "application/x-protobuf", "zstd");
+  EXPECT_EQ(cut.response.status, 400u);
+  EXPECT_NE(cut.response.body.find("no whole zstd"), std::string::npos);
+}
+
 TEST_F(OtlpAnswers, Refuses413WhatIsOrUnpacksToTooMuch) {
   config_.set("max_size", 4096);
   const std::string large(1 << 20, '\0');
@@ -72,6 +72,7 @@ TEST_F(OtlpAnswers, Refuses413WhatIsOrUnpacksToTooMuch) {
   const auto answer = post("/v1/metrics", bomb, "application/x-protobuf", "gzip");
   EXPECT_EQ(answer.response.status, 413u);
   EXPECT_NE(answer.response.body.find("max_size"), std::string::npos);
+  EXPECT_EQ(post("/v1/metrics", zstd(large), "application/x-protobuf", "zstd").response.status, 413u);
 }
 
 TEST_F(OtlpAnswers, Refuses400WhatItCannotReadWithAStatus) {
@@ -92,7 +93,7 @@ TEST_F(OtlpAnswers, Refuses400WhatItCannotReadWithAStatus) {
 TEST_F(OtlpAnswers, Refuses415WhatIsEncodedOrPackedOtherwise) {
   EXPECT_EQ(post("/v1/metrics", "", "text/plain").response.status, 415u);
   EXPECT_EQ(post("/v1/metrics", "", "application/grpc").response.status, 415u);
-  EXPECT_EQ(post("/v1/metrics", "", "application/x-protobuf", "zstd").response.status, 415u);
+  EXPECT_EQ(post("/v1/metrics", "", "application/x-protobuf", "br").response.status, 415u);
 }
 
 TEST_F(OtlpAnswers, AsksToComeBackWhenTheAgentIsBusy) {
