@@ -188,8 +188,20 @@ class Http {
               [](const auto& a, const auto& b) { return a.index < b.index; });
     std::string out = "{\"accepted\":" + std::to_string(done.accepted) + ",\"rejected\":[";
     for (std::size_t i = 0; i < desk.rejections.size(); ++i) append(out, desk.rejections[i], i == 0);
-    out += "]}";
+    out += "]";
+    if (const auto more = unlisted(desk, done); more > 0) out += ",\"rejected_more\":" + std::to_string(more);
+    out += "}";
     response.json(202, out);
+  }
+
+  /// How many items were refused beyond those that are listed.
+  std::uint64_t unlisted(const Desk& desk, const tsn::Submitted& done) {
+    std::uint64_t more = done.rejected - done.rejects.size();
+    for (const auto& [type, count] : desk.parser.unlisted()) {
+      ctx_.reject({type, "one body holds more such items than are listed one by one", {}, {}, {}, count});
+      more += count;
+    }
+    return more;
   }
 
   void append(std::string& out, const Rejection& item, bool first) {
