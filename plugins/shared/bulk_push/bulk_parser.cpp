@@ -119,6 +119,10 @@ const std::map<std::string, std::uint32_t, std::less<>>& BulkParser::unlisted() 
   return impl_->unlisted;
 }
 
+void BulkParser::shrink(std::size_t most) {
+  if (impl_->document_parser.capacity() > most) impl_->document_parser = od::parser();
+}
+
 std::string BulkParser::check(std::string_view body, Form form) {
   impl_->batch = nullptr;
   return form == Form::lines ? std::string() : impl_->parse(body, form);

@@ -42,6 +42,9 @@ class BulkParser {
   /// By error_type, how many items of the last body were refused beyond those listed.
   const std::map<std::string, std::uint32_t, std::less<>>& unlisted() const;
 
+  /// Gives back what a body of more than `most` bytes needed; the series that are known stay.
+  void shrink(std::size_t most);
+
   /// What parse() would say of the whole body; takes nothing. For those whose batch holds other rows already.
   std::string check(std::string_view body, Form form);
 

@@ -138,6 +138,15 @@ TEST_F(Http, RefusesWhatItCannotUnpackAndTakesNothing) {
   EXPECT_TRUE(host_.rows().empty());
 }
 
+TEST_F(Http, Refuses413WhatHoldsMoreSignalsThanOneBatch) {
+  std::string lines;
+  for (int i = 0; i <= 1 << 20; ++i) lines += "{\"name\":\"a\",\"value\":1}\n";
+  const auto answer = push(lines, "application/x-ndjson");
+  EXPECT_EQ(answer.response.status, 413u);
+  EXPECT_NE(answer.response.body.find("send it in parts"), std::string::npos);
+  EXPECT_TRUE(host_.rows().empty());
+}
+
 TEST_F(Http, ListsSoManyRejectionsAndCountsTheRest) {
   std::string lines = "{\"name\":\"a\",\"value\":1}\n";
   for (int i = 0; i < 5000; ++i) lines += "{}\n";
