@@ -26,7 +26,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const auto accepted = told["accepted"].get<std::size_t>();
       const auto body = nlohmann::json::parse(request.body, nullptr, false);
       if (body.is_object() && body.contains("signals") && body["signals"].is_array())
-        require(accepted + told["rejected"].size() == body["signals"].size(), "every item is taken or refused");
+        require(
+            accepted + told["rejected"].size() + told.value("rejected_more", std::size_t{0}) == body["signals"].size(),
+            "every item is taken or refused");
       for (const auto& refused : told["rejected"])
         require(refused["index"].is_number_unsigned() && refused["error_type"].is_string(), "a refusal names its item");
       require(host.rows().size() == accepted, "what is told is what was taken");

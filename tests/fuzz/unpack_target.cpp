@@ -1,6 +1,6 @@
 // links: tocsin_unpack
-// libFuzzer target for packed bodies: the first byte chooses gzip or zstd. A body is unpacked within its bound, with zeros
-// behind it, or refused; what it says of itself does not matter.
+// libFuzzer target for packed bodies: the first byte chooses gzip or zstd. A body is unpacked within its bound, with
+// zeros behind it, or refused; what it says of itself does not matter.
 #include "unpack/unpack.hpp"
 
 #include "target.hpp"

@@ -98,6 +98,7 @@ void add_signal_push(CLI::App& group, Console& console) {
         std::cout << "rejected [" << cell(item, "index") << "] " << cell(item, "error_type") << ": "
                   << cell(item, "reason") << '\n';
       }
+      if (answer.contains("rejected_more")) std::cout << "rejected " << cell(answer, "rejected_more") << " more\n";
     }
     if (!whole) console.exit_code = exit_no;
   });

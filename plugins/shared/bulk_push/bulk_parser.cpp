@@ -86,13 +86,15 @@ struct BulkParser::Impl {
   error_code read_number(od::value value, const char* key, double& to, Item& item);
   bool find_series(Item& item, tsn::Series& series);
   bool read_labels(Item& item, std::vector<std::pair<std::string, std::string>>& labels);
-  Rejection rejection(std::uint32_t index, const Item& item, od::object* object);
+  void reject(const Item& item, od::object* object, std::string_view raw = {});
+  Rejection rejection(const Item& item, od::object* object);
 
   tsn::Context& ctx;
   tsn::Time now = 0;
   tsn::Batch* batch = nullptr;  ///< and the two below: of the body at hand
   std::vector<std::uint32_t>* item_of_row = nullptr;
   std::vector<Rejection>* rejections = nullptr;
+  std::map<std::string, std::uint32_t, std::less<>> unlisted;
   std::uint32_t index = 0;
   od::parser document_parser, labels_parser;
   std::unordered_map<SeriesText, tsn::Series, SeriesHash, SeriesEqual> cache;
@@ -108,8 +110,17 @@ std::string BulkParser::parse(std::string_view body, tsn::Time now, tsn::Batch& 
   impl_->batch = &batch;
   impl_->item_of_row = &item_of_row;
   impl_->rejections = &rejections;
+  impl_->unlisted.clear();
   impl_->index = 0;
   return form == Form::lines ? impl_->parse_lines(body) : impl_->parse(body, form);
+}
+
+const std::map<std::string, std::uint32_t, std::less<>>& BulkParser::unlisted() const {
+  return impl_->unlisted;
+}
+
+void BulkParser::shrink(std::size_t most) {
+  if (impl_->document_parser.capacity() > most) impl_->document_parser = od::parser();
 }
 
 std::string BulkParser::check(std::string_view body, Form form) {
@@ -181,8 +192,7 @@ std::string BulkParser::Impl::parse_lines(std::string_view body) {
       broken.refuse("json", error == simdjson::INCORRECT_TYPE
                                 ? std::string("expected an object on each line")
                                 : std::string("the line is not valid JSON: ") + simdjson::error_message(error));
-      rejections->push_back(rejection(index, broken, nullptr));
-      rejections->back().raw = line;
+      reject(broken, nullptr, line);
     } else {
       judge(item, &object);
     }
@@ -223,8 +233,7 @@ void BulkParser::Impl::judge(Item& item, od::object* object) {
     item.refuse("value", "\"value\" is missing, and there is no summary (count, min, max, avg, sum)");
   tsn::Series series;
   if (item.error_type || !find_series(item, series)) {
-    rejections->push_back(rejection(index, item, object));
-    return;
+    return reject(item, object);
   }
   const tsn::Time ts = item.has_ts ? item.ts : now;
   // The batch grows and is submitted as a whole: the answer tells of every item by its index.
@@ -393,7 +402,20 @@ bool BulkParser::Impl::read_labels(Item& item, std::vector<std::pair<std::string
   return true;
 }
 
-Rejection BulkParser::Impl::rejection(std::uint32_t index, const Item& item, od::object* object) {
+void BulkParser::Impl::reject(const Item& item, od::object* object, std::string_view raw) {
+  if (rejections->size() < BulkParser::most_listed) {
+    rejections->push_back(rejection(item, object));
+    if (!raw.empty()) rejections->back().raw = raw;
+    return;
+  }
+  const std::string_view type = item.error_type;
+  if (const auto at = unlisted.find(type); at != unlisted.end())
+    ++at->second;
+  else
+    unlisted.emplace(type, 1);
+}
+
+Rejection BulkParser::Impl::rejection(const Item& item, od::object* object) {
   Rejection made{index, item.error_type, item.reason, std::string(item.name), {}, {}};
   std::string_view raw;
   if (object && !object->reset().error() && !object->raw_json().get(raw)) made.raw = raw;

@@ -11,7 +11,8 @@ constexpr std::pair<std::string_view, Coding> words[] = {
     {"", Coding::none}, {"identity", Coding::none}, {"gzip", Coding::gzip}, {"zstd", Coding::zstd}};
 
 bool same_word(std::string_view given, std::string_view known) {
-  return std::ranges::equal(given, known, {}, [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return std::ranges::equal(given, known, {},
+                            [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
 }
 
 Unpacked copy(std::string_view packed, Growing& out) {

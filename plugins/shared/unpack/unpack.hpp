@@ -1,5 +1,5 @@
-// Bodies that came packed (Content-Encoding), unpacked within a bound: what would unpack to more is refused before it is
-// there, and the work is bounded by the bytes that came and those that come out.
+// Bodies that came packed (Content-Encoding), unpacked within a bound: what would unpack to more is refused before it
+// is there, and the work is bounded by the bytes that came and those that come out.
 #pragma once
 
 #include <cstddef>

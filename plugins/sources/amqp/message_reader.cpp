@@ -171,6 +171,10 @@ std::optional<Poison> MessageReader::take_signals(Delivery& message) {
   for (const auto& item : rejections_) refuse(item.error_type, item.reason, item.name, item.raw, item.loader);
   counts_.signals += taken;
   counts_.refused += rejections_.size();
+  for (const auto& [type, count] : parser_.unlisted()) {
+    ctx_.reject({type, "one message holds more such items than are told one by one", {}, {}, {}, count});
+    counts_.refused += count;
+  }
   text_bytes_ += 32 * taken;
   return std::nullopt;
 }

@@ -14,8 +14,9 @@ namespace tocsin_plugins {
 namespace {
 
 constexpr std::size_t most_idle_desks = 8;
-constexpr std::size_t padding = 64;          // readable bytes that the parser wants behind a body
-constexpr std::size_t most_kept = 4u << 20;  // of what a desk unpacked, between two requests
+constexpr std::uint32_t most_rows = 1u << 20;  // that a host takes as one batch
+constexpr std::size_t padding = 64;            // readable bytes that the parser wants behind a body
+constexpr std::size_t most_kept = 4u << 20;    // of each of a desk's memories, between two requests
 
 void append_json(std::string& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
@@ -71,9 +72,16 @@ const char* reason_text(tsn_reject_reason reason) {
 }
 
 struct Desk {
-  explicit Desk(tsn::Context& ctx) : parser(ctx), batch(ctx, 1024) {}
+  explicit Desk(tsn::Context& ctx) : parser(ctx) { make_batch(ctx); }
+  void make_batch(tsn::Context& ctx) { batch = std::make_unique<tsn::Batch>(ctx, 1024); }
+  /// After a large body most of what it needed is given back; the series that are known stay.
+  void shrink(tsn::Context& ctx) {
+    if (unpacked.capacity() > most_kept) unpacked = {};
+    if (item_of_row.capacity() * 24 > most_kept) make_batch(ctx), item_of_row = {};
+    parser.shrink(most_kept);
+  }
   BulkParser parser;
-  tsn::Batch batch;
+  std::unique_ptr<tsn::Batch> batch;
   std::vector<std::uint32_t> item_of_row;
   std::vector<Rejection> rejections;
   std::string unpacked;
@@ -120,7 +128,7 @@ class Http {
     auto desk = take_desk();
     desk->item_of_row.clear();
     desk->rejections.clear();
-    desk->batch.clear();
+    desk->batch->clear();
     const Fault fault = read(request, *desk);
     if (!fault.detail.empty()) {
       if (fault.status == 415) response.header("accept-encoding", codings_taken);
@@ -128,7 +136,7 @@ class Http {
     } else {
       submit(*desk, response);
     }
-    if (desk->unpacked.capacity() > most_kept) desk->unpacked = {};
+    desk->shrink(ctx_);
     give_back(std::move(desk));
   }
 
@@ -150,10 +158,14 @@ class Http {
     if (request.body_padding() < padding) throw tsn::Failure(tsn::fail("the host gave a body without padding"));
     std::string_view body = request.body();
     if (Fault fault = unpack(request, desk, body); !fault.detail.empty()) return fault;
-    desk.batch.reserve(static_cast<std::uint32_t>(std::min<std::size_t>(body.size() / 48 + 1, 65'536)));
+    desk.batch->reserve(static_cast<std::uint32_t>(std::min<std::size_t>(body.size() / 48 + 1, 65'536)));
     const auto form = says_lines(request.header("content-type")) ? BulkParser::Form::lines : BulkParser::Form::push;
-    return {400, "Bad Request",
-            desk.parser.parse(body, ctx_.now(), desk.batch, desk.item_of_row, desk.rejections, form)};
+    auto refused = desk.parser.parse(body, ctx_.now(), *desk.batch, desk.item_of_row, desk.rejections, form);
+    if (desk.batch->rows() > most_rows)
+      return {
+          413, "Content Too Large",
+          "the body holds " + std::to_string(desk.batch->rows()) + " signals, 1048576 are possible; send it in parts"};
+    return {400, "Bad Request", std::move(refused)};
   }
 
   Fault unpack(const tsn::Request& request, Desk& desk, std::string_view& body) const {
@@ -174,7 +186,7 @@ class Http {
   }
 
   void submit(Desk& desk, tsn::Response& response) {
-    const auto done = desk.batch.submit();
+    const auto done = desk.batch->submit();
     if (done.status.value() == TSN_RETRY) {
       response.header("retry-after", "1");
       return answer_problem(response, 503, "Service Unavailable", "the agent is busy; send the same body again");
@@ -188,8 +200,20 @@ class Http {
               [](const auto& a, const auto& b) { return a.index < b.index; });
     std::string out = "{\"accepted\":" + std::to_string(done.accepted) + ",\"rejected\":[";
     for (std::size_t i = 0; i < desk.rejections.size(); ++i) append(out, desk.rejections[i], i == 0);
-    out += "]}";
+    out += "]";
+    if (const auto more = unlisted(desk, done); more > 0) out += ",\"rejected_more\":" + std::to_string(more);
+    out += "}";
     response.json(202, out);
+  }
+
+  /// How many items were refused beyond those that are listed.
+  std::uint64_t unlisted(const Desk& desk, const tsn::Submitted& done) {
+    std::uint64_t more = done.rejected - done.rejects.size();
+    for (const auto& [type, count] : desk.parser.unlisted()) {
+      ctx_.reject({type, "one body holds more such items than are listed one by one", {}, {}, {}, count});
+      more += count;
+    }
+    return more;
   }
 
   void append(std::string& out, const Rejection& item, bool first) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
 #include "timestamp/timestamp.hpp"
@@ -135,6 +136,30 @@ TEST_F(Http, RefusesWhatItCannotUnpackAndTakesNothing) {
   EXPECT_EQ(push(zstd(std::string(80u << 20, ' ')), "application/json", "zstd").response.status, 413u) << "a bomb";
   EXPECT_EQ(push(zstd(whole).substr(0, 30), "application/json", "zstd").response.status, 400u);
   EXPECT_TRUE(host_.rows().empty());
+}
+
+TEST_F(Http, Refuses413WhatHoldsMoreSignalsThanOneBatch) {
+  std::string lines;
+  for (int i = 0; i <= 1 << 20; ++i) lines += "{\"name\":\"a\",\"value\":1}\n";
+  const auto answer = push(lines, "application/x-ndjson");
+  EXPECT_EQ(answer.response.status, 413u);
+  EXPECT_NE(answer.response.body.find("send it in parts"), std::string::npos);
+  EXPECT_TRUE(host_.rows().empty());
+}
+
+TEST_F(Http, ListsSoManyRejectionsAndCountsTheRest) {
+  std::string lines = "{\"name\":\"a\",\"value\":1}\n";
+  for (int i = 0; i < 5000; ++i) lines += "{}\n";
+  for (int i = 0; i < 1000; ++i) lines += "no JSON\n";
+  lines += "{\"name\":\"a\",\"value\":2}\n";
+  const auto answer = push(lines, "application/x-ndjson");
+  EXPECT_EQ(answer.response.status, 202u);
+  EXPECT_TRUE(answer.response.body.starts_with(R"({"accepted":2,"rejected":[{"index":1,"error_type":"name",)"));
+  EXPECT_TRUE(answer.response.body.ends_with(R"("reason":"\"name\" is missing"}],"rejected_more":1904})"));
+  EXPECT_EQ(host_.rows().size(), 2u);
+  std::map<std::string, std::uint64_t> counted;
+  for (const auto& item : host_.rejected()) counted[item.error_type] += item.count;
+  EXPECT_EQ(counted, (std::map<std::string, std::uint64_t>{{"name", 5000}, {"json", 1000}}));
 }
 
 TEST_F(Http, TakesASignalOnEachLine) {
