@@ -275,6 +275,22 @@ TEST_F(Container, ReadsAFileOnceThatIsCompressedWhileItIsFollowed) {
   host_.advance(3s);
   EXPECT_EQ(texts(), (Texts{"1", "2", "3", "4", "5"}));
 }
+TEST_F(Container, DoesNotUnpackWhatItFollows) {
+  host_.data_dir = path("data");
+  append(log, cri("stdout", "F", "1"));
+  start_from_beginning("", {"pods/*/*/*.log"});
+  poll();
+  const auto old = path(log) + ".20261120-100002";
+  fs::rename(path(log), old);
+  append(log, cri("stdout", "F", "2"));
+  poll();
+  ASSERT_EQ(std::system(("gzip " + old).c_str()), 0);
+  fs::rename(path(log), path(log) + ".20261120-100003");
+  append(log, cri("stdout", "F", "3"));
+  poll();
+  EXPECT_EQ(texts(), (Texts{"1", "2", "3"}));
+  EXPECT_FALSE(fs::exists(path("data/logtail"))) << "where it unpacks";
+}
 TEST_F(Container, FindsARotatedFileBehindTheKubeletsLinks) {
   fs::create_directories(path("containers"));
   const std::string link = "containers/api-7d9_shop_app-0123456789abcdef.log";

@@ -256,6 +256,10 @@ void FileSet::follow_unknown(const std::string& path, const std::shared_ptr<Reco
       };
       if (std::ranges::any_of(gone, is_it) || std::ranges::any_of(files_, is_it)) continue;
       if (facts.st_mtim.tv_sec < since / 1'000'000'000) continue;
+      if (rotated.compressed && is_followed(path, rotated, gone)) {
+        seen.insert(rotated.path);
+        continue;
+      }
       auto file = open_rotated(path, rotated);
       again |= !file;
       if (!file) continue;
@@ -266,6 +270,18 @@ void FileSet::follow_unknown(const std::string& path, const std::shared_ptr<Reco
       file->gone_since = file->active_at = now;
       gone.push_back(std::move(file));
     }
+}
+
+/// A file that is followed was compressed meanwhile: its first bytes say so, and the rest need not be unpacked. Its
+/// inode is another one since then.
+bool FileSet::is_followed(const std::string& path, const RotatedFile& packed, const Files& gone) const {
+  const auto beginning = beginning_of_packed(packed.path, Fingerprint::most);
+  const auto is_it = [&](const auto& other) {
+    if (other->path() != path || !other->position().fingerprint.is_of(beginning)) return false;
+    other->rotated_name = packed.name();
+    return true;
+  };
+  return std::ranges::any_of(gone, is_it) || std::ranges::any_of(files_, is_it);
 }
 
 /// Sets its position where it was read before.

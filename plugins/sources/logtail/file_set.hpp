@@ -69,6 +69,7 @@ class FileSet {
   void follow_unknown(const std::string& path, const std::shared_ptr<RecordJoiner>& joiner, tsn::Time since,
                       tsn::Time now, Files& gone);
   std::unique_ptr<TailedFile> open_rotated(const std::string& path, const RotatedFile& rotated) const;
+  bool is_followed(const std::string& path, const RotatedFile& packed, const Files& gone) const;
   bool is_unread(TailedFile& file, tsn::Time since, const Files& gone);
   void note_beginnings(const std::string& path);
   void follow_remembered(tsn::Time now, Files& gone);

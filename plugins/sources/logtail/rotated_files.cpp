@@ -24,8 +24,14 @@ bool is_stamp(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c == '-' || (c >= '0' && c <= '9'); });
 }
 
+using Packed = std::unique_ptr<gzFile_s, int (*)(gzFile)>;
+
+Packed open_packed(const std::string& path) {
+  return {::gzopen(path.c_str(), "rb"), &::gzclose};
+}
+
 bool copy_unpacked(const std::string& path, int to) {
-  const std::unique_ptr<gzFile_s, int (*)(gzFile)> in(::gzopen(path.c_str(), "rb"), &::gzclose);
+  const auto in = open_packed(path);
   if (!in) return false;
   char buffer[64 * 1024];
   std::uint64_t sum = 0;
@@ -60,6 +66,14 @@ std::vector<RotatedFile> rotated_files(const std::string& path) {
   }
   std::ranges::sort(found, {}, &RotatedFile::path);
   return found;
+}
+
+std::string beginning_of_packed(const std::string& path, std::size_t most) {
+  const auto in = open_packed(path);
+  std::string text(most, '\0');
+  const int got = in ? ::gzread(in.get(), text.data(), static_cast<unsigned>(most)) : 0;
+  text.resize(static_cast<std::size_t>(std::max(got, 0)));
+  return text;
 }
 
 std::string unpack(const std::string& path, const std::string& directory) {

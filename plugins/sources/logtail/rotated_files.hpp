@@ -18,6 +18,9 @@ struct RotatedFile {
 /// The rotated files of the log at `path` (where it lies, no link), oldest first.
 std::vector<RotatedFile> rotated_files(const std::string& path);
 
+/// The first `most` bytes of what is compressed, or as many as there are; empty: it cannot be read.
+std::string beginning_of_packed(const std::string& path, std::size_t most);
+
 /// Unpacks a file into a new one in `directory`, and gives its path; the caller removes it. Empty: it cannot be read,
 /// or is larger than 1 GiB.
 std::string unpack(const std::string& path, const std::string& directory);

@@ -40,6 +40,10 @@ bool same_moment(const timespec& a, const timespec& b) {
 
 }  // namespace
 
+bool Fingerprint::is_of(std::string_view beginning) const {
+  return bytes > 0 && beginning.size() >= bytes && hash_of(beginning.substr(0, bytes)) == hash;
+}
+
 FileId id_of(const struct stat& facts) {
   return {facts.st_dev, facts.st_ino};
 }

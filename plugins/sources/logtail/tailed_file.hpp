@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "line.hpp"
@@ -27,6 +28,8 @@ struct Fingerprint {
   static constexpr std::uint64_t most = 1024;
   std::uint32_t bytes = 0;
   std::uint64_t hash = 0;
+  /// Of a file that begins so; at least its first `bytes`.
+  bool is_of(std::string_view beginning) const;
 };
 
 /// Of each stream of a file (0: stdout or all, 1: stderr): lines that begin before it were taken.
