@@ -2,11 +2,10 @@
 """The source kubernetes on the real agent, over TLS: against an API server of the tests' own, and the same against kube-apiserver on etcd
 where it is found."""
 import json
-import shutil
 import unittest
 import urllib.parse
 
-from small_kubernetes import Real, Small, api_server
+from small_kubernetes import Real, Small, missing
 from world import SHARED, SOURCE, Case, main, now, until
 
 CONTRACT = SHARED / "contracts/kubernetes/k8s-1.36.trimmed.swagger.json"
@@ -222,7 +221,7 @@ class AgainstTheTestsOwnServer(Promises, Case):
             jsonschema.Draft4Validator(schema, resolver=resolver).validate(item)
 
 
-@unittest.skipUnless(api_server() and shutil.which("etcd"), "skipped: no kube-apiserver (TOCSIN_KUBE_APISERVER, PATH, BUILD/cache/kube-apiserver) or no etcd (package etcd-server)")
+@unittest.skipIf(missing(), f"skipped: {missing()}")
 class AgainstKubeApiserver(Promises, Case):
     @classmethod
     def setUpClass(cls):

@@ -1,6 +1,5 @@
 """Two clusters for tests, with one face: Small, an API server of the tests' own (TLS, tokens with rights, resourceVersions, pages, bookmarks,
-410), and Real, kube-apiserver on etcd, where they are found. Debian has kube-apiserver as source only (package kubernetes): `make
-WHAT=cmd/kube-apiserver`, and TOCSIN_KUBE_APISERVER names what it made."""
+410), and Real, kube-apiserver on etcd, where they are found: scripts/kube-apiserver builds it."""
 import http.server
 import json
 import os
@@ -15,17 +14,25 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from world import BUILD, free_port, until
+from world import free_port, until
 
 GROUPS = {"pods": "/api/v1", "events": "/api/v1", "nodes": "/api/v1", "jobs": "/apis/batch/v1", "deployments": "/apis/apps/v1"}
 
 
 def api_server():
-    """kube-apiserver: TOCSIN_KUBE_APISERVER, the PATH, or the build's cache."""
-    for place in (os.environ.get("TOCSIN_KUBE_APISERVER"), shutil.which("kube-apiserver"), BUILD / "cache" / "kube-apiserver"):
+    """kube-apiserver: TOCSIN_KUBE_APISERVER, the PATH, or what scripts/kube-apiserver built."""
+    cache = os.environ.get("TOCSIN_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tocsin"
+    for place in (os.environ.get("TOCSIN_KUBE_APISERVER"), shutil.which("kube-apiserver"), Path(cache) / "kube-apiserver"):
         if place and os.access(place, os.X_OK):
             return str(place)
     return None
+
+
+def missing():
+    """Why there is no Real, or nothing."""
+    if not shutil.which("etcd"):
+        return "there is no etcd (package etcd-server)"
+    return "" if api_server() else "there is no kube-apiserver: scripts/kube-apiserver builds it, or TOCSIN_KUBE_APISERVER names one"
 
 
 def make_pki(directory):

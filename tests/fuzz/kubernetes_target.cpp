@@ -3,7 +3,8 @@
 // comes in pieces is read as it is in one; facts have names, and texts of their own length and good UTF-8.
 #include "target.hpp"
 
-#include "access.hpp"
+#include "kubeconfig.hpp"
+#include "kubernetes_api/refusal.hpp"
 #include "lines.hpp"
 #include "reader.hpp"
 #include "utf8/utf8.hpp"
@@ -77,7 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& volume : volumes)
       require(!volume.claim.empty() && volume.capacity > 0 && volume.used >= 0, "a volume has a size");
   } else if (what == 6) {
-    const auto refusal = Reader::refusal(text.view());
+    const auto refusal = read_refusal(text.view());
     require(refusal.code >= 0 && refusal.retry_seconds >= 0 && refusal.message.size() <= 512, "a refusal is bounded");
   } else {
     try {

@@ -1,22 +1,19 @@
 // What an object of the API says, as signals: read from its JSON, compared and told by Book.
 #pragma once
 
-#include <simdjson.h>
-
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "kubernetes_api/json.hpp"
 #include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins::kube {
 
 enum class Kind { pods, events, nodes, jobs, deployments };
 
-using Json = simdjson::dom::element;
 using Labels = std::vector<std::pair<std::string_view, std::string>>;  ///< an empty value: the label is left out
 
 /// One signal that holds until the object says otherwise.
@@ -52,23 +49,8 @@ void job_facts(const Json& from, const Labels& own, Object& out);
 void deployment_facts(const Json& from, const Labels& own, Object& out);
 void event_fact(const Json& from, Object& out);
 
-// --- JSON that may be anything: what is missing or of another type is empty ---
-using Path = std::initializer_list<std::string_view>;
-bool find(Json from, Path path, Json& out);
-/// Good UTF-8 without NUL, of at most `most` bytes.
-std::string text_at(const Json& from, Path path, std::size_t most = 256);
-double number_at(const Json& from, Path path, double fallback = 0);
 tsn::Time time_at(const Json& from, Path path);  ///< 0: none
 /// "reason: message", or the one that is there.
 std::string reason_and_message(const Json& from);
-
-/// Calls `each` for the entries of an array.
-template <class Each>
-void for_each(const Json& from, Path path, Each&& each) {
-  Json list;
-  simdjson::dom::array entries;
-  if (!find(from, path, list) || list.get(entries) != simdjson::SUCCESS) return;
-  for (const Json entry : entries) each(entry);
-}
 
 }  // namespace tocsin_plugins::kube

@@ -1,8 +1,12 @@
 // Kubeconfig files: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+#include "kubeconfig.hpp"
+
 #include <yaml-cpp/yaml.h>
 
-#include "access.hpp"
-#include "tocsin/plugin.hpp"
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
 
 namespace tocsin_plugins::kube {
 namespace {
@@ -83,6 +87,40 @@ void read_user(const File& file, const YAML::Node& user, Access& made) {
 
 }  // namespace
 
+bool decode_base64(std::string_view text, std::string& out) {
+  out.clear();
+  std::uint32_t bits = 0;
+  unsigned count = 0, padding = 0;
+  for (const char c : text) {
+    if (c == '\n' || c == '\r' || c == ' ' || c == '\t') continue;
+    if (c == '=') {
+      ++padding;
+      continue;
+    }
+    std::uint32_t value;
+    if (c >= 'A' && c <= 'Z') {
+      value = static_cast<std::uint32_t>(c - 'A');
+    } else if (c >= 'a' && c <= 'z') {
+      value = static_cast<std::uint32_t>(c - 'a') + 26;
+    } else if (c >= '0' && c <= '9') {
+      value = static_cast<std::uint32_t>(c - '0') + 52;
+    } else if (c == '+' || c == '/') {
+      value = c == '+' ? 62 : 63;
+    } else {
+      return false;
+    }
+    if (padding) return false;
+    bits = bits << 6 | value;
+    if (++count % 4 == 0)
+      for (int shift = 16; shift >= 0; shift -= 8) out.push_back(static_cast<char>(bits >> shift & 0xff));
+  }
+  const auto rest = count % 4;
+  if (rest == 1 || (padding && (rest + padding) % 4 != 0) || (!padding && rest)) return false;
+  if (rest >= 2) out.push_back(static_cast<char>(bits << (24 - 6 * rest) >> 16 & 0xff));
+  if (rest == 3) out.push_back(static_cast<char>(bits << 6 >> 8 & 0xff));
+  return true;
+}
+
 Access read_kubeconfig(std::string_view text, const std::string& name, const std::string& directory,
                        const std::string& context) {
   const File file(name, directory);
@@ -103,6 +141,15 @@ Access read_kubeconfig(std::string_view text, const std::string& name, const std
   } catch (const YAML::Exception& error) {
     file.wrong("line " + std::to_string(error.mark.line + 1) + ": " + error.msg);
   }
+}
+
+Access of_kubeconfig(const std::string& file, const std::string& context) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw tsn::Failure(tsn::invalid("kubeconfig " + file + ": " + std::strerror(errno)));
+  std::stringstream text;
+  text << in.rdbuf();
+  const auto slash = file.rfind('/');
+  return read_kubeconfig(text.str(), file, slash == file.npos ? "." : file.substr(0, slash), context);
 }
 
 }  // namespace tocsin_plugins::kube

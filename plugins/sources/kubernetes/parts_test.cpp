@@ -6,8 +6,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "access.hpp"
 #include "event_log.hpp"
+#include "kubeconfig.hpp"
+#include "kubernetes_api/transport.hpp"
 #include "lines.hpp"
 #include "reader.hpp"
 #include "settings.hpp"

@@ -1,19 +1,9 @@
 #include "reader.hpp"
 
-#include <algorithm>
-
-#include "utf8/utf8.hpp"
+#include "kubernetes_api/refusal.hpp"
 
 namespace tocsin_plugins::kube {
 namespace {
-
-Refusal read_status(const Json& from) {
-  Refusal made;
-  made.code = static_cast<int>(std::clamp(number_at(from, {"code"}), 0.0, 999.0));
-  made.message = text_at(from, {"message"}, 512);
-  made.retry_seconds = static_cast<int>(std::clamp(number_at(from, {"details", "retryAfterSeconds"}), 0.0, 86'400.0));
-  return made;
-}
 
 bool type_of(std::string_view word, Change::Type& out) {
   constexpr std::pair<std::string_view, Change::Type> words[] = {{"ADDED", Change::Type::added},
@@ -57,7 +47,7 @@ bool Reader::change(std::string_view line, Kind kind, Change& out, std::string& 
   if (!type_of(text_at(root, {"type"}), out.type)) return error = "its type is none that is known", false;
   if (!find(root, {"object"}, object)) return error = "it has no object", false;
   if (out.type == Change::Type::error) {
-    auto status = read_status(object);
+    auto status = read_refusal(object);
     out.code = status.code, out.message = std::move(status.message), out.retry_seconds = status.retry_seconds;
     return true;
   }
@@ -93,18 +83,6 @@ bool Reader::summary(std::string_view body, std::vector<Volume>& out, std::strin
     });
   });
   return true;
-}
-
-Refusal Reader::refusal(std::string_view body) {
-  simdjson::dom::parser parser;
-  Json root;
-  if (parser.parse(body.data(), body.size()).get(root) == simdjson::SUCCESS) {
-    auto made = read_status(root);
-    if (!made.message.empty() || made.code) return made;
-  }
-  std::string scratch, text(utf8::clean(utf8::cut(body, 160), scratch));
-  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20; }, ' ');
-  return {0, std::move(text), 0};
 }
 
 }  // namespace tocsin_plugins::kube

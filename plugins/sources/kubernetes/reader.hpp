@@ -1,4 +1,4 @@
-// The server's JSON: pages of lists, lines of watches, a kubelet's summary, and what it says when it refuses.
+// The server's JSON: pages of lists, lines of watches, a kubelet's summary.
 #pragma once
 
 #include <simdjson.h>
@@ -35,13 +35,6 @@ struct Volume {
   double inodes_used = 0, inodes = 0;
 };
 
-/// A metav1.Status.
-struct Refusal {
-  int code = 0;
-  std::string message;
-  int retry_seconds = 0;
-};
-
 /// Keeps the parser's buffers from line to line.
 class Reader {
  public:
@@ -50,8 +43,6 @@ class Reader {
   static bool page(std::string_view body, Kind kind, Page& out, std::string& error);
   bool change(std::string_view line, Kind kind, Change& out, std::string& error);
   static bool summary(std::string_view body, std::vector<Volume>& out, std::string& error);
-  /// Whatever of a Status is there; a body that is none gives the beginning of its text.
-  static Refusal refusal(std::string_view body);
 
  private:
   simdjson::dom::parser lines_;

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <cstdlib>
 
+#include "kubeconfig.hpp"
+
 namespace tocsin_plugins::kube {
 namespace {
 
@@ -33,32 +35,22 @@ std::string from_environment(std::string_view key, std::string_view text) {
 }
 
 Access read_access(const tsn::Config& config) {
-  const std::string url(config.str("url")), kubeconfig(config.str("kubeconfig"));
-  if (!url.empty() && !kubeconfig.empty()) wrong("url and kubeconfig: set one of the two");
+  if (config.has("token") && config.has("token_file")) wrong("token and token_file: set one of the two");
   Access made;
-  if (!kubeconfig.empty()) {
-    made = of_kubeconfig(kubeconfig, std::string(config.str("context")));
-  } else if (!url.empty()) {
-    made.url = url;
+  if (!config.has("kubeconfig")) {
+    made = of_table(config);
   } else {
-    made = of_pod();
+    if (config.has("url")) wrong("url and kubeconfig: set one of the two");
+    made = of_kubeconfig(std::string(config.str("kubeconfig")), std::string(config.str("context")));
+    if (config.has("token_file")) made.token_file = config.str("token_file");
+    if (config.has("ca_file")) made.ca = {std::string(config.str("ca_file")), {}};
   }
-  while (made.url.ends_with('/')) made.url.pop_back();
-  if (!made.url.starts_with("https://") && !made.url.starts_with("http://")) wrong("url: expected https://HOST:PORT");
-  if (made.url.find('@') != made.url.npos) wrong("url: no user or password stands in it; set token");
   if (config.has("token")) made.token = config.str("token"), made.token_file.clear();
-  if (config.has("token_file")) {
-    if (config.has("token")) wrong("token and token_file: set one of the two");
-    made.token_file = config.str("token_file");
-  }
   if (made.token.find_first_of("\r\n") != made.token.npos) wrong("token: it has more than one line");
-  if (config.has("ca_file")) made.ca = {std::string(config.str("ca_file")), {}};
   if (config.has("cert_file")) made.cert = {std::string(config.str("cert_file")), {}};
   if (config.has("key_file")) made.key = {std::string(config.str("key_file")), {}};
   if (static_cast<bool>(made.cert) != static_cast<bool>(made.key)) wrong("cert_file and key_file belong together");
-  if (made.url.starts_with("http://") && (!made.token.empty() || !made.token_file.empty()) &&
-      !config.boolean("insecure_token"))
-    wrong("url: a token would be sent in clear over http://; use https://");
+  made.settle("url", config.boolean("insecure_token"));
   if (config.has("proxy_url")) made.proxy_url = config.str("proxy_url");
   for (const auto& host : config.strings("no_proxy")) made.no_proxy += (made.no_proxy.empty() ? "" : ",") + host;
   return made;
@@ -122,21 +114,6 @@ Settings read_settings(const tsn::Config& config) {
   made.field_selector = config.str("field_selector");
   made.only_warnings = config.str("events", "warning") != "all";
   made.max_object = static_cast<std::size_t>(config.size("max_object", 1u << 20));
-  return made;
-}
-
-std::string escape(std::string_view text) {
-  constexpr auto digits = "0123456789ABCDEF";
-  std::string made;
-  for (const unsigned char c : text) {
-    if (std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '~') {
-      made.push_back(static_cast<char>(c));
-    } else {
-      made.push_back('%');
-      made.push_back(digits[c >> 4]);
-      made.push_back(digits[c & 15]);
-    }
-  }
   return made;
 }
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "access.hpp"
 #include "facts.hpp"
+#include "kubernetes_api/access.hpp"
 #include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins::kube {
@@ -25,8 +25,5 @@ struct Settings {
 
 /// Throws tsn::Failure (invalid) that names the option and the remedy.
 Settings read_settings(const tsn::Config& config);
-
-/// The same text as part of a URL's path or query.
-std::string escape(std::string_view text);
 
 }  // namespace tocsin_plugins::kube

@@ -12,6 +12,9 @@ constexpr unsigned page_size = 250;
 constexpr std::size_t most_refusal = 64u << 10;
 constexpr auto list_time = 60s;
 constexpr auto watch_time = 240s;  // and up to as much again by half, so that not all end at once
+// A server that hangs does not close its connections, and the kernel answers for it. One that is well sends a bookmark
+// about each minute; where it has none to send, a new watch says that it is well.
+constexpr auto watch_silence = 90s;
 constexpr auto first_wait = 1s, longest_wait = 60s;
 
 std::string path_of(Kind kind, const std::string& space) {
@@ -63,12 +66,12 @@ std::string Stream::selectors() const {
   return made;
 }
 
-void Stream::request(const std::string& query, std::chrono::milliseconds time) {
+void Stream::request(const Question& question) {
   status_ = 0;
   body_.clear();
   too_long_ = false;
   try {
-    office_.transport.get(*this, path_ + query, time, phase_ == Phase::listing);
+    office_.transport.get(*this, question);
   } catch (const tsn::Failure& failure) {
     retry(failure.what(), failure.status().value() == TSN_DENIED);
   }
@@ -83,7 +86,7 @@ void Stream::list() {
   phase_ = Phase::listing;
   auto query = "?limit=" + std::to_string(page_size_) + selectors();
   if (!next_.empty()) query += "&continue=" + escape(next_);
-  request(query, list_time);
+  request({.path = path_ + query, .time = list_time});
 }
 
 void Stream::watch() {
@@ -93,9 +96,11 @@ void Stream::watch() {
   problem_.clear();
   problem_wait_ = {};
   const auto time = watch_time + std::chrono::seconds(office_.random() % (watch_time.count() / 2));
-  request("?watch=true&allowWatchBookmarks=true&resourceVersion=" + escape(version_) +
-              "&timeoutSeconds=" + std::to_string(time.count()) + selectors(),
-          time + 30s);
+  request({.path = path_ + "?watch=true&allowWatchBookmarks=true&resourceVersion=" + escape(version_) +
+                   "&timeoutSeconds=" + std::to_string(time.count()) + selectors(),
+           .time = time + 30s,
+           .silence = watch_silence,
+           .packed = false});
 }
 
 void Stream::begun(long status) {
@@ -144,7 +149,7 @@ void Stream::list_ended(const Outcome& outcome) {
   std::string error;
   if (!Reader::page(body_, kind_, page, error)) {
     next_.clear();
-    return retry(host_of(office_.settings.access.url) + path_ + ": the list cannot be read: " + error);
+    return retry(office_.settings.access.url + path_ + ": the list cannot be read: " + error);
   }
   body_ = {};
   take_page(std::move(page));
@@ -183,7 +188,7 @@ bool Stream::take_line(std::string_view line) {
   std::string error;
   if (!reader_.change(line, kind_, change, error)) {
     office_.ctx.count("lines_unreadable");
-    problem_ = host_of(office_.settings.access.url) + path_ + ": a line of the watch cannot be read: " + error;
+    problem_ = office_.settings.access.url + path_ + ": a line of the watch cannot be read: " + error;
     version_.clear();
     return false;
   }
@@ -240,6 +245,7 @@ void Stream::watch_ended(const Outcome& outcome) {
   if (forgotten_ || status_ == 410) return gone();
   if (!problem_.empty()) return retry(problem_, false, problem_wait_);
   if (status_ != 200 && status_ != 0) return refused(outcome, "watch");
+  if (outcome.silent) return watch();
   if (!outcome.error.empty() && !moved_) return retry(outcome.error);
   if (clean && (moved_ || std::chrono::steady_clock::now() - begun_ > 10s)) return watch();
   wait({});  // a watch that ends at once, again and again, must not become a storm
@@ -255,10 +261,10 @@ void Stream::gone() {
 
 void Stream::refused(const Outcome& outcome, std::string_view verb) {
   next_.clear();
-  const auto refusal = Reader::refusal(body_);
-  auto wait = outcome.answer.retry_after(office_.ctx.now());
+  const auto refusal = read_refusal(body_);
+  auto wait = outcome.retry_after;
   if (wait.count() == 0) wait = std::chrono::seconds(refusal.retry_seconds);
-  retry(explain(status_, refusal, verb, resource_of(kind_), space_, host_of(office_.settings.access.url)),
+  retry(explain_refusal(status_, refusal, verb, resource_of(kind_), space_, office_.settings.access.url),
         status_ == 401 || status_ == 403, wait);
 }
 

@@ -15,11 +15,11 @@
 
 #include "book.hpp"
 #include "event_log.hpp"
+#include "kubernetes_api/transport.hpp"
 #include "lines.hpp"
 #include "reader.hpp"
-#include "refusal.hpp"
+#include "resource.hpp"
 #include "settings.hpp"
-#include "transport.hpp"
 
 namespace tocsin_plugins::kube {
 
@@ -75,7 +75,7 @@ class Stream : public Receiver {
 
   void list();
   void watch();
-  void request(const std::string& query, std::chrono::milliseconds time);
+  void request(const Question& question);
   std::string selectors() const;
   void list_ended(const Outcome& outcome);
   void watch_ended(const Outcome& outcome);

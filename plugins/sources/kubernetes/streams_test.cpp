@@ -1,5 +1,6 @@
 // Lists and watches: pages, bookmarks, forgotten versions, streams that are cut.
 #include "cluster_fixture.hpp"
+#include "kubernetes_api/ask.hpp"
 
 namespace tocsin_plugins::kube::testing {
 namespace {
@@ -238,6 +239,21 @@ TEST_F(Cluster, AForbiddenWatchIsToldAsSuch) {
   EXPECT_EQ(answer.status, TSN_DENIED);
   EXPECT_NE(answer.text.find("watch jobs: HTTP 403"), answer.text.npos) << answer.text;
   EXPECT_NE(answer.text.find("ClusterRole"), answer.text.npos) << answer.text;
+}
+
+TEST_F(Cluster, AnAnswerThatFallsSilentIsGivenUpAndIsKnownAsSuch) {
+  Access access;
+  access.url = server_.url();
+  Transport transport(access);
+  const auto answer =
+      ask(transport,
+          {.path = std::string(pods) + "?watch=true&resourceVersion=" + std::to_string(server_.version()),
+           .time = 60s,
+           .silence = 1s},
+          1u << 20, [] { return false; });
+  EXPECT_EQ(answer.outcome.status, 200);
+  EXPECT_TRUE(answer.outcome.silent) << answer.outcome.error;
+  EXPECT_FALSE(answer.ok());
 }
 
 TEST_F(Cluster, StopsAtOnceWhileItWatches) {

@@ -10,7 +10,6 @@ constexpr std::size_t at_once = 8;
 constexpr std::size_t most_summary = 8u << 20;
 constexpr auto summary_time = 10s;
 constexpr unsigned most_missed = 2;
-constexpr Resource proxied{"", "/api/v1", "nodes/proxy"};
 
 Object object_of(const Volume& volume) {
   Object made;
@@ -34,7 +33,8 @@ class Volumes::Asker : public Receiver {
     node_ = node;
     body_.clear();
     too_long_ = false;
-    of_.office_.transport.get(*this, "/api/v1/nodes/" + escape(node) + "/proxy/stats/summary", summary_time, true);
+    of_.office_.transport.get(*this,
+                              {.path = "/api/v1/nodes/" + escape(node) + "/proxy/stats/summary", .time = summary_time});
   }
 
  private:
@@ -95,8 +95,8 @@ void Volumes::next(Asker& asker) {
 
 void Volumes::answered(Asker& asker, const std::string& node, const Outcome& outcome, const std::string& body,
                        bool too_long) {
-  const auto status = outcome.answer.status;
-  const auto host = host_of(office_.settings.access.url);
+  const auto status = outcome.status;
+  const auto& host = office_.settings.access.url;
   std::vector<Volume> volumes;
   std::string error;
   if (too_long) {
@@ -104,7 +104,7 @@ void Volumes::answered(Asker& asker, const std::string& node, const Outcome& out
   } else if (status != 200 && status != 0) {
     // A node that is gone has no claims.
     if (status != 404)
-      failed(node, "node " + node + ": " + explain(status, Reader::refusal(body), "get", proxied, {}, host),
+      failed(node, "node " + node + ": " + explain_refusal(status, read_refusal(body), "get", kubelets(), {}, host),
              status == 401 || status == 403);
   } else if (!outcome.error.empty()) {
     failed(node, "summary of node " + node + ": " + outcome.error, false);

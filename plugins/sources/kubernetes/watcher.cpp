@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "kubernetes_api/ask.hpp"
+
 namespace tocsin_plugins::kube {
 
 using namespace std::chrono_literals;
@@ -11,6 +13,7 @@ namespace {
 
 constexpr std::string_view cursor_version = "1 ";
 constexpr std::size_t longest_cursor = 60u << 10;
+constexpr std::size_t longest_look = 8u << 20;
 
 std::string_view take_line(std::string_view& text) {
   const auto end = text.find('\n');
@@ -18,21 +21,6 @@ std::string_view take_line(std::string_view& text) {
   text.remove_prefix(end == text.npos ? text.size() : end + 1);
   return line;
 }
-
-/// For `tocsin check --online`: the status of one answer.
-class Look : public Receiver {
- public:
-  void begun(long) override {}
-  bool took(std::string_view bytes) override {
-    body_.append(bytes.substr(0, (64u << 10) - std::min<std::size_t>(body_.size(), 64u << 10)));
-    return true;
-  }
-  void ended(const Outcome& outcome) override { outcome_ = outcome, over_ = true; }
-
-  std::string body_;
-  Outcome outcome_;
-  bool over_ = false;
-};
 
 }  // namespace
 
@@ -213,44 +201,37 @@ void Watcher::report() {
 }
 
 void Watcher::look(std::string& report, tsn::Deadline deadline) {
-  const auto host = host_of(settings_.access.url);
+  const auto& server = settings_.access.url;
   const auto until = std::chrono::steady_clock::now() + std::min<std::chrono::nanoseconds>(deadline.remaining(), 60s);
   Transport transport(settings_.access);
-  const auto ask = [&](const std::string& path, Look& look) {
+  const auto look = [&](std::string path) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()) - 200ms;
-    try {
-      transport.get(look, path, std::max<std::chrono::milliseconds>(left, 1ms), false);
-      while (!look.over_ && !ctx_.stopping()) transport.run(200ms);
-    } catch (const tsn::Failure& failure) {
-      look.outcome_.error = failure.what();
-    }
+    return ask(transport, {.path = std::move(path), .time = std::max<std::chrono::milliseconds>(left, 1ms)},
+               longest_look, [this] { return ctx_.stopping(); });
   };
-  const auto tell = [&](const Look& look, const std::string& what, const std::string& refused) {
-    const auto status = look.outcome_.answer.status;
-    if (status == 200 && look.outcome_.error.empty())
-      report += "ok: " + host + ": " + what + "\n";
+  const auto tell = [&](const Answer& answer, const std::string& what, const std::string& refused) {
+    if (answer.ok())
+      report += "ok: " + server + ": " + what + "\n";
     else
-      report += "error: " + (status >= 300 ? refused : what + ": " + look.outcome_.error) + "\n";
+      report += "error: " + (answer.outcome.status >= 300 ? refused : what + ": " + answer.outcome.error) + "\n";
   };
   for (const auto& stream : streams_) {
-    Look look;
-    ask(stream->path() + "?limit=1", look);
-    const auto text = explain(look.outcome_.answer.status, Reader::refusal(look.body_), "list",
-                              resource_of(stream->kind()), stream->space(), host);
-    tell(look, "may list " + stream->path(), text);
+    const auto answer = look(stream->path() + "?limit=1");
+    tell(answer, "may list " + stream->path(),
+         explain_refusal(answer.outcome.status, read_refusal(answer.body), "list", resource_of(stream->kind()),
+                         stream->space(), server));
   }
   if (!volumes_) return;
   // Any node will do: one that does not exist tells whether asking is allowed.
   const auto node = settings_.node.empty() ? std::string("tocsin-looks") : settings_.node;
-  Look look;
-  ask("/api/v1/nodes/" + node + "/proxy/stats/summary", look);
-  const auto text = explain(look.outcome_.answer.status, Reader::refusal(look.body_), "get",
-                            {"", "/api/v1", "nodes/proxy"}, {}, host);
-  if (settings_.node.empty() && look.outcome_.answer.status == 404)
-    report += "ok: " + host + ": may ask kubelets for their summaries\n";
+  const auto answer = look("/api/v1/nodes/" + node + "/proxy/stats/summary");
+  const auto status = answer.outcome.status;
+  if (settings_.node.empty() && status == 404)
+    report += "ok: " + server + ": may ask kubelets for their summaries\n";
   else
-    tell(look, "may ask the kubelet of " + node, text);
+    tell(answer, "may ask the kubelet of " + node,
+         explain_refusal(status, read_refusal(answer.body), "get", kubelets(), {}, server));
 }
 
 }  // namespace tocsin_plugins::kube

@@ -66,8 +66,8 @@ class Logtail {
       {.key = "kubernetes_api",
        .type = tsn::table,
        .fallback = "{}",
-       .doc = "url, token_file, ca_file (default: the service account's), node (default: $NODE_NAME), annotations "
-              "(those that are heeded)"},
+       .doc = "url, token_file, ca_file (default: the service account's), insecure_token (over http:// too), node "
+              "(default: $NODE_NAME), annotations (those that are heeded)"},
       {.key = "parser",
        .type = tsn::string,
        .fallback = "\"none\"",

@@ -1,21 +1,24 @@
 #include "pod_book.hpp"
 
-#include <simdjson.h>
-
 #include <cstdlib>
 
+#include "kubernetes_api/ask.hpp"
+#include "kubernetes_api/refusal.hpp"
 #include "log_match/known_keys.hpp"
 
 namespace tocsin_plugins::logtail {
 namespace {
 
 using namespace std::chrono_literals;
-using Element = simdjson::dom::element;
+using kube::Json;
 
 constexpr auto every = 60s;
 constexpr auto least_between = 1s;  ///< lists, however many pods appear
 constexpr auto most_wait = 10s;
+constexpr std::size_t most_continue = 8192;
+constexpr std::size_t most_page = 32u << 20;
 constexpr std::size_t most_matches_of_pod = 16;
+constexpr kube::Resource pods{"", "/api/v1", "pods", R"("list")"};
 constexpr const char* metadata_only =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 constexpr std::string_view known[] = {"logs", "parser", "multiline", "match"};
@@ -24,28 +27,8 @@ std::string key_of(std::string_view space, std::string_view name) {
   return std::string(space) + "/" + std::string(name);
 }
 
-/// The text at a JSON Pointer; empty: there is none.
-std::string_view text_at(Element element, std::string_view pointer) {
-  Element found;
-  if (element.at_pointer(pointer).get(found) || !found.is_string()) return {};
-  return std::string_view(found);
-}
-
-std::string escaped(std::string_view text) {
-  constexpr char digits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) || c == '-' || c == '.' || c == '_')
-      out += c;
-    else
-      (out += '%').append({digits[byte >> 4], digits[byte & 15]});
-  }
-  return out;
-}
-
 /// An annotation's JSON as the table of [[match]] that it stands for. Deeper than such a table is: nothing.
-tsn::Value value_of(Element element, int depth = 0) {
+tsn::Value value_of(Json element, int depth = 0) {
   using simdjson::dom::element_type;
   if (depth > 4) return {};
   switch (element.type()) {
@@ -76,8 +59,14 @@ tsn::Value value_of(Element element, int depth = 0) {
 }  // namespace
 
 PodBook::PodBook(const tsn::Context& ctx, const tsn::Config& table)
-    : ctx_(ctx), api_(kubernetes::Credentials::read(table, "kubernetes_api")), node_(table.str("node")) {
-  log_match::refuse_unknown_keys(table, "kubernetes_api", {"url", "token_file", "ca_file", "node", "annotations"});
+    : ctx_(ctx), access_(kube::of_table(table)), node_(table.str("node")) {
+  log_match::refuse_unknown_keys(table, "kubernetes_api",
+                                 {"url", "token_file", "insecure_token", "ca_file", "node", "annotations"});
+  if (!table.has("url") && !std::getenv("KUBERNETES_SERVICE_HOST"))
+    throw tsn::Failure(
+        tsn::invalid("kubernetes_api.url: this is no pod (KUBERNETES_SERVICE_HOST is not set); expected url = "
+                     "\"https://…\" of the API server"));
+  access_.settle("kubernetes_api.url", table.boolean("insecure_token"));
   if (const char* name = std::getenv("NODE_NAME"); node_.empty() && name) node_ = name;
   if (node_.empty())
     throw tsn::Failure(
@@ -123,7 +112,7 @@ void PodBook::run() {
       asked_ = false;
     }
     if (stopping_) return;
-    const auto done = list();
+    const auto done = try_list();
     if (stopping_) return;
     if (!done && done.text() != last_failure)
       ctx_.warn("pods are not known, their logs are read as the source says: " + std::string(done.text()));
@@ -134,14 +123,27 @@ void PodBook::run() {
   }
 }
 
+tsn::Status PodBook::try_list() {
+  try {
+    return list();
+  } catch (const std::exception& error) {  // there is no libcurl, or no memory
+    return tsn::fail(error.what());
+  }
+}
+
 tsn::Status PodBook::list() {
   std::map<std::string, Annotations> found;
   std::string next;
+  if (!transport_) transport_ = std::make_unique<kube::Transport>(access_);
   do {
-    kubernetes::Answer answer;
-    const auto path = "/api/v1/pods?fieldSelector=spec.nodeName%3D" + escaped(node_) + "&limit=500" +
-                      (next.empty() ? "" : "&continue=" + escaped(next));
-    if (auto done = api_.get(path, metadata_only, most_wait, stopping_, answer); !done) return done;
+    const auto path = "/api/v1/pods?fieldSelector=spec.nodeName%3D" + kube::escape(node_) + "&limit=500" +
+                      (next.empty() ? "" : "&continue=" + kube::escape(next));
+    const auto answer = kube::ask(*transport_, {.path = path, .time = most_wait, .accept = metadata_only}, most_page,
+                                  [this] { return stopping_.load(); });
+    if (!answer.outcome.error.empty()) return tsn::fail(answer.outcome.error);
+    if (!answer.ok())
+      return tsn::fail(
+          kube::explain(answer.outcome.status, kube::read_refusal(answer.body), "list", pods, {}, access_.url));
     if (!read_list(answer.body, found, next)) return tsn::fail("the API server's answer is no list of pods");
   } while (!next.empty() && !stopping_);
   const std::lock_guard lock(mutex_);
@@ -152,20 +154,20 @@ tsn::Status PodBook::list() {
 
 bool PodBook::read_list(std::string_view json, std::map<std::string, Annotations>& pods, std::string& next) {
   simdjson::dom::parser parser;
-  Element root, items;
+  Json root, items;
   if (parser.parse(json.data(), json.size()).get(root)) return false;
-  if (root.at_pointer("/items").get(items) || !items.is_array()) return false;
-  next = text_at(root, "/metadata/continue");
-  for (const auto item : simdjson::dom::array(items)) {
-    const auto space = text_at(item, "/metadata/namespace"), name = text_at(item, "/metadata/name");
-    if (space.empty() || name.empty()) continue;
+  if (!kube::find(root, {"items"}, items) || !items.is_array()) return false;
+  next = kube::text_at(root, {"metadata", "continue"}, most_continue);
+  kube::for_each(root, {"items"}, [&](const Json& item) {
+    const auto space = kube::text_at(item, {"metadata", "namespace"}), name = kube::text_at(item, {"metadata", "name"});
+    if (space.empty() || name.empty()) return;
     auto& ours = pods[key_of(space, name)];
-    Element annotations;
-    if (item.at_pointer("/metadata/annotations").get(annotations) || !annotations.is_object()) continue;
+    Json annotations;
+    if (!kube::find(item, {"metadata", "annotations"}, annotations) || !annotations.is_object()) return;
     for (const auto& [key, value] : simdjson::dom::object(annotations))
       if (key.starts_with(prefix) && value.is_string())
         ours[std::string(key.substr(prefix.size()))] = std::string_view(value);
-  }
+  });
   return true;
 }
 
@@ -224,7 +226,7 @@ void PodBook::apply(LogOrigin& origin, Multiline& multiline, const Multiline& so
 
 void PodBook::read_matches(const std::string& json, LogOrigin& origin, log_match::FieldSyntax source_syntax) {
   simdjson::dom::parser parser;
-  Element root;
+  Json root;
   if (parser.parse(json).get(root) || !root.is_array())
     throw tsn::Failure(tsn::invalid("expected a JSON array of entries as those of [[match]]"));
   auto entries = value_of(root);

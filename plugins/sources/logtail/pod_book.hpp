@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "kubernetes_api/api_get.hpp"
+#include "kubernetes_api/transport.hpp"
 #include "log_origin.hpp"
 
 namespace tocsin_plugins::logtail {
@@ -22,7 +22,7 @@ class PodBook {
   static constexpr tsn::Time patience = 10'000'000'000;
   static constexpr std::string_view prefix = "tocsin.io/";
 
-  /// `table`: url, token_file, ca_file, node, annotations. Throws tsn::Failure (invalid).
+  /// `table`: url, token_file, insecure_token, ca_file, node, annotations. Throws tsn::Failure (invalid).
   PodBook(const tsn::Context& ctx, const tsn::Config& table);
   ~PodBook() { stop(); }
   void start();
@@ -44,13 +44,15 @@ class PodBook {
 
  private:
   void run();
+  tsn::Status try_list();
   tsn::Status list();
   std::string text(const Annotations& all, std::string_view what, const Pod& pod) const;
   void read_matches(const std::string& json, LogOrigin& origin, log_match::FieldSyntax source_syntax);
   void complain(const Pod& pod, std::string_view what, std::string_view why);
 
   tsn::Context ctx_;
-  kubernetes::ApiGet api_;
+  kube::Access access_;
+  std::unique_ptr<kube::Transport> transport_;  ///< of the thread
   std::string node_;
   std::set<std::string, std::less<>> heeded_;
   tsn_thread thread_ = 0;

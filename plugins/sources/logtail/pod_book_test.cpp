@@ -40,7 +40,7 @@ class Annotated : public LogtailFixture {
   void start_on(const std::string& url, const std::string& more = {}) {
     std::ofstream(path("token")) << "s3cret\n";
     start_from_beginning(R"("kubernetes": true, "kubernetes_api": {"url": ")" + url +
-                             R"(", "node": "n 1", "token_file": ")" + path("token") +
+                             R"(", "node": "n 1", "insecure_token": true, "token_file": ")" + path("token") +
                              R"(", "annotations": ["logs", "parser", "multiline", "match"]})" + more,
                          {"pods/*/*/*.log"});
   }
@@ -120,6 +120,7 @@ TEST_F(Annotated, LogsRefuseAConfigurationWithAReason) {
       {R"({})", "kubernetes_api.url"},
       {R"({"url": "ftp://x"})", "https://"},
       {R"({"url": "http://127.0.0.1:1"})", "NODE_NAME"},
+      {R"({"url": "http://127.0.0.1:1", "token_file": "/t"})", "in clear"},
       {R"({"url": "http://127.0.0.1:1", "node": "n", "annotations": ["log"]})", "multiline or match"},
       {R"({"url": "http://127.0.0.1:1", "node": "n", "tokne_file": "x"})", "tokne_file"}};
   for (const auto& [json, part] : cases) {

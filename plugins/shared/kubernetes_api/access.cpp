@@ -1,12 +1,9 @@
-#include "access.hpp"
+#include "kubernetes_api/access.hpp"
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <sstream>
-
-#include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins::kube {
 namespace {
@@ -55,47 +52,24 @@ Access of_pod(std::string_view directory) {
   return made;
 }
 
-bool decode_base64(std::string_view text, std::string& out) {
-  out.clear();
-  std::uint32_t bits = 0;
-  unsigned count = 0, padding = 0;
-  for (const char c : text) {
-    if (c == '\n' || c == '\r' || c == ' ' || c == '\t') continue;
-    if (c == '=') {
-      ++padding;
-      continue;
-    }
-    std::uint32_t value;
-    if (c >= 'A' && c <= 'Z') {
-      value = static_cast<std::uint32_t>(c - 'A');
-    } else if (c >= 'a' && c <= 'z') {
-      value = static_cast<std::uint32_t>(c - 'a') + 26;
-    } else if (c >= '0' && c <= '9') {
-      value = static_cast<std::uint32_t>(c - '0') + 52;
-    } else if (c == '+' || c == '/') {
-      value = c == '+' ? 62 : 63;
-    } else {
-      return false;
-    }
-    if (padding) return false;
-    bits = bits << 6 | value;
-    if (++count % 4 == 0)
-      for (int shift = 16; shift >= 0; shift -= 8) out.push_back(static_cast<char>(bits >> shift & 0xff));
-  }
-  const auto rest = count % 4;
-  if (rest == 1 || (padding && (rest + padding) % 4 != 0) || (!padding && rest)) return false;
-  if (rest >= 2) out.push_back(static_cast<char>(bits << (24 - 6 * rest) >> 16 & 0xff));
-  if (rest == 3) out.push_back(static_cast<char>(bits << 6 >> 8 & 0xff));
-  return true;
+Access of_table(const tsn::Config& table) {
+  Access made;
+  if (table.has("url"))
+    made.url = table.str("url");
+  else
+    made = of_pod();
+  if (table.has("token_file")) made.token_file = table.str("token_file");
+  if (table.has("ca_file")) made.ca = {std::string(table.str("ca_file")), {}};
+  return made;
 }
 
-Access of_kubeconfig(const std::string& file, const std::string& context) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw tsn::Failure(tsn::invalid("kubeconfig " + file + ": " + std::strerror(errno)));
-  std::stringstream text;
-  text << in.rdbuf();
-  const auto slash = file.rfind('/');
-  return read_kubeconfig(text.str(), file, slash == file.npos ? "." : file.substr(0, slash), context);
+void Access::settle(const std::string& where, bool insecure) {
+  const auto wrong = [&](const char* what) { throw tsn::Failure(tsn::invalid(where + ": " + what)); };
+  while (url.ends_with('/')) url.pop_back();
+  if (!url.starts_with("https://") && !url.starts_with("http://")) wrong("expected https://HOST:PORT");
+  if (url.find('@') != url.npos) wrong("no user or password stands in it; set token");
+  if (url.starts_with("http://") && (!token.empty() || !token_file.empty()) && !insecure)
+    wrong("a token would be sent in clear over http://; use https://");
 }
 
 }  // namespace tocsin_plugins::kube

@@ -1,8 +1,10 @@
-// Where the API server is and what it is shown: from options, a kubeconfig file, or the service account of the pod.
+// Where the API server is and what it is shown: from a table's options, or the service account of the pod.
 #pragma once
 
 #include <string>
 #include <string_view>
+
+#include "tocsin/plugin.hpp"
 
 namespace tocsin_plugins::kube {
 
@@ -24,6 +26,10 @@ struct Access {
   /// The token as it is now: a file is read again each time, as its content is replaced before it expires. Throws
   /// tsn::Failure where the file cannot be read or is empty. Empty: none is sent.
   std::string current_token() const;
+
+  /// `url` in the form above. Throws tsn::Failure (invalid) that begins with `where` and names the remedy where it is
+  /// no address, or where a token would be sent in clear, which `insecure` allows.
+  void settle(const std::string& where, bool insecure);
 };
 
 /// Where the kubelet puts a service account's files.
@@ -33,14 +39,7 @@ inline constexpr std::string_view service_account_directory = "/var/run/secrets/
 /// read yet but the environment: where the files are missing, current_token() says so.
 Access of_pod(std::string_view directory = service_account_directory);
 
-/// A kubeconfig file and one of its contexts (empty: current-context). Throws tsn::Failure (invalid) that names file,
-/// entry and remedy.
-Access of_kubeconfig(const std::string& file, const std::string& context);
-/// The same from its text. Names of files in it begin at `directory`.
-Access read_kubeconfig(std::string_view text, const std::string& file, const std::string& directory,
-                       const std::string& context);
-
-/// Decodes base64 (RFC 4648, with padding; blanks are passed over). False: it is none.
-bool decode_base64(std::string_view text, std::string& out);
+/// The pod's, or that of `url`; `token_file` and `ca_file` stand in for what it has. Not settled yet.
+Access of_table(const tsn::Config& table);
 
 }  // namespace tocsin_plugins::kube

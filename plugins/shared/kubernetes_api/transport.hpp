@@ -6,14 +6,23 @@
 #include <string>
 #include <string_view>
 
-#include "access.hpp"
-#include "http_client/http_client.hpp"
+#include "kubernetes_api/access.hpp"
 
 namespace tocsin_plugins::kube {
 
 struct Outcome {
-  HttpAnswer answer;  ///< status 0: none came. Its body is empty: it went to took()
-  std::string error;  ///< empty: the answer came whole. Names host and remedy
+  long status = 0;  ///< 0: no answer came. Its body went to took()
+  std::chrono::seconds retry_after{};
+  std::string error;    ///< empty: the answer came whole. Names the server and the remedy
+  bool silent = false;  ///< with `error`: nothing came for Question::silence, after the answer had begun
+};
+
+struct Question {
+  std::string path;                ///< with its query
+  std::chrono::milliseconds time;  ///< for the whole of it
+  std::chrono::seconds silence{};  ///< ends it where nothing comes for so long; zero: it may be silent
+  bool packed = true;              ///< gzip is welcome
+  std::string accept = "application/json";
 };
 
 /// Who asked. Called by Transport::run() only.
@@ -28,15 +37,19 @@ class Receiver {
   virtual void ended(const Outcome& outcome) = 0;
 };
 
+/// The same text as part of a URL's path or query.
+std::string escape(std::string_view text);
+
 class Transport {
  public:
+  /// Throws tsn::Failure where there is no libcurl.
   explicit Transport(const Access& access);
   ~Transport();
   Transport(const Transport&) = delete;
 
-  /// GET of `path` (with its query) for `to`, which has no other request running and outlives this one. `time` is for
-  /// the whole of it. Throws tsn::Failure where the token cannot be read.
-  void get(Receiver& to, const std::string& path, std::chrono::milliseconds time, bool packed);
+  /// GET for `to`, which has no other request running and outlives this one. Throws tsn::Failure where the token cannot
+  /// be read.
+  void get(Receiver& to, const Question& question);
   /// Waits for at most `wait`, until something can be moved or wake(), and moves it.
   void run(std::chrono::milliseconds wait);
   /// Ends run(). [any]
